@@ -1,0 +1,1 @@
+"""Treatments, requests, decisions and approvals, and their lifecycle."""

@@ -1,0 +1,76 @@
+"""What the approvals room refuses, in words that say what, why and what to do next.
+
+No message carries patient data: objects are named by kind, never by NHS number, name or date.
+"""
+
+from app.policy import AnswerFault
+
+
+class ApprovalsError(Exception):
+    """A refusal of this room. The doors translate each kind in one table (`app/problems.py`)."""
+
+
+class NotFound(ApprovalsError):
+    """Nothing of that kind with that id is visible to the caller's organisation."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"No such {what} is visible to your organisation. Check the id; if the {what} belongs "
+            "to another organisation, ask it for a transfer."
+        )
+
+
+class UnknownPolicy(ApprovalsError):
+    """The library holds no policy of that key."""
+
+
+class NoPolicyInForce(ApprovalsError):
+    """The policy has no version that decides this kind of request on that day."""
+
+
+class AnswersNotAccepted(ApprovalsError):
+    """Some answers cannot be read as the policy's questions ask; every fault is listed."""
+
+    def __init__(self, faults: tuple[AnswerFault, ...]) -> None:
+        self.faults = faults
+        super().__init__("Some answers cannot be read. Correct each one listed and send again.")
+
+
+class DetailsNotAccepted(ApprovalsError):
+    """Part of a request other than its answers is missing or contradicts another part."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class PatientContradiction(ApprovalsError):
+    """The identity given contradicts the record that the identifiers lead to."""
+
+
+class AlreadyApproved(ApprovalsError):
+    """The patient already has a live approval for this drug and indication."""
+
+
+class RequestAlreadyOpen(ApprovalsError):
+    """A request of this kind on this treatment is still waiting for an answer."""
+
+
+class TransitionNotAllowed(ApprovalsError):
+    """The lifecycle has no such step from the state that the object is in."""
+
+
+class VersionMismatch(ApprovalsError):
+    """The object changed since the caller last read it."""
+
+
+class NotWaivable(ApprovalsError):
+    """The policy does not call that criterion waivable, or it did not fail."""
+
+
+class AlreadyLinked(ApprovalsError):
+    """The two patient records cannot be linked, or unlinked, as they stand."""
+
+
+class StoredDecisionDiffers(ApprovalsError):
+    """Replaying a stored request gave another decision: the record or the engine is damaged."""

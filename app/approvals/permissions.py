@@ -1,0 +1,91 @@
+"""Who may do what: one table of action × role, and the caller's relation to the object.
+
+`check_can` raises with the reason; `can` wraps it. What a caller may *see* is decided by scope in
+the store (an object of another organisation is not found); this table says what they may *do*.
+"""
+
+from enum import StrEnum
+
+from app.auth.errors import NotAllowed
+from app.auth.model import Caller, Role
+
+
+class Action(StrEnum):
+    CHECK = "check a form without submitting it"
+    SUBMIT = "submit a request"
+    AMEND = "amend a request"
+    WITHDRAW = "withdraw a request"
+    ESCALATE = "send a request to the panel"
+    CORRECT = "correct a request"
+    AUTHORISE = "authorise a request as trust pharmacist"
+    CONSENT = "consent to a transfer"
+    RECORD_START = "record that a treatment started or did not"
+    LINK_PATIENTS = "link patient records"
+    DECIDE_AS_PANEL = "decide as the panel"
+    FUND = "record an individual funding or group approval"
+    RESOLVE_QUERY = "resolve a query on an approval"
+    READ = "read requests, treatments and approvals"
+    READ_AUDIT = "read the audit trail"
+    DECLARE_CARE = "declare a care relationship"
+    IMPORT = "import existing approvals"
+    RECONCILE = "upload and reconcile submissions"
+
+
+_CARE_TEAM = frozenset({Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST})
+_PRESCRIBERS = frozenset({Role.CLINICIAN})
+_READERS = frozenset(Role) - {Role.POLICY_AUTHOR}
+
+ROLES: dict[Action, frozenset[Role]] = {
+    Action.CHECK: _CARE_TEAM,
+    Action.SUBMIT: _PRESCRIBERS,
+    Action.AMEND: _PRESCRIBERS,
+    Action.WITHDRAW: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
+    Action.ESCALATE: _PRESCRIBERS,
+    Action.CORRECT: _PRESCRIBERS,
+    Action.AUTHORISE: frozenset({Role.PHARMACIST}),
+    Action.CONSENT: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
+    Action.RECORD_START: _CARE_TEAM,
+    Action.LINK_PATIENTS: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
+    Action.DECIDE_AS_PANEL: frozenset({Role.PANEL_MEMBER, Role.COMMISSIONER}),
+    Action.FUND: frozenset({Role.COMMISSIONER}),
+    Action.RESOLVE_QUERY: frozenset({Role.COMMISSIONER}),
+    Action.READ: _READERS,
+    Action.READ_AUDIT: frozenset({Role.AUDITOR, Role.COMMISSIONER, Role.PHARMACIST}),
+    Action.DECLARE_CARE: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
+    Action.IMPORT: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
+    Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
+}
+
+#: Roles that belong to a hospital provider, and may act only on its own treatments.
+PROVIDER_ROLES = _CARE_TEAM
+
+
+def check_can(caller: Caller, action: Action) -> None:
+    """Raise NotAllowed unless the caller's role may do the action at all."""
+    if caller.role not in ROLES[action]:
+        allowed = ", ".join(sorted(ROLES[action]))
+        raise NotAllowed(
+            action.value,
+            f"the role '{caller.role}' may not do it",
+            f"Ask somebody of your organisation with the role {allowed}.",
+        )
+
+
+def check_acts_for(caller: Caller, action: Action, organisation: str | None) -> None:
+    """Raise NotAllowed unless the caller may do the action and belongs to the organisation."""
+    check_can(caller, action)
+    if caller.organisation != organisation:
+        raise NotAllowed(
+            action.value,
+            "that step belongs to another organisation",
+            "Ask that organisation to take it.",
+        )
+
+
+def can(caller: Caller, action: Action) -> bool:
+    """Whether the caller's role may do the action at all."""
+    try:
+        check_can(caller, action)
+    except NotAllowed:
+        return False
+    return True

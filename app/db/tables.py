@@ -1,0 +1,431 @@
+"""Every table, once, for SQLite and PostgreSQL.
+
+Unique keys include the organisation wherever a clash would tell one organisation about another's
+values. Nothing here is deleted in use: rows are superseded, ended or marked in error.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.db.types import Document, Exact, Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ID = String(36)
+ORGANISATION = String(9)
+# SQLite only gives dense, never reused row numbers to INTEGER PRIMARY KEY AUTOINCREMENT.
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
+
+# --- who may call -------------------------------------------------------------------------------
+
+caller = Table(
+    "caller",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("kind", String(10), nullable=False),  # person | system
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("demonstration", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+organisation_setting = Table(
+    "organisation_setting",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("setting", String(60), nullable=False),  # e.g. pharmacist_authorisation
+    Column("value", Document, nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("to_day", Date),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String(120), nullable=False),
+    Index("ix_organisation_setting_lookup", "organisation", "setting"),
+)
+
+# --- policies as they decided -------------------------------------------------------------------
+
+policy_version = Table(
+    "policy_version",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("policy", String(80), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("language", Integer, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("origin", String(20), nullable=False),  # packaged | published
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("policy", "version"),
+)
+
+adoption = Table(
+    "adoption",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("commissioner", ORGANISATION, nullable=False),
+    Column("policy", String(80), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("to_day", Date),
+    Column("adopted_by", String(120), nullable=False),
+    Column("seconded_by", String(120), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("commissioner", "policy", "version", "from_day"),
+)
+
+# --- patients -----------------------------------------------------------------------------------
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("nhs_number", String(10), unique=True),
+    Column("no_nhs_number_reason", String(20)),  # newborn | unregistered | overseas | withheld
+    Column("registered_by", ORGANISATION, nullable=False),
+    Column("birth_date", Date, nullable=False),
+    Column("sex", String(20), nullable=False),
+    Column("linked_to", ID, ForeignKey("patient.id")),  # the record that now stands for this one
+    Column("created_at", Instant, nullable=False),
+)
+
+patient_identifier = Table(
+    "patient_identifier",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("local_id", String(20), nullable=False),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("gp_practice", String(6)),
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("organisation", "local_id"),
+)
+
+patient_link = Table(
+    "patient_link",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("linked_to", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("linked_at", Instant, nullable=False),
+    Column("linked_by", ID, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("unlinked_at", Instant),
+    Column("unlinked_by", ID),
+    Column("unlink_reason", Text),
+)
+
+care_declaration = Table(
+    "care_declaration",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("declared_by", ID, nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# --- treatments, requests, decisions, approvals -------------------------------------------------
+
+treatment = Table(
+    "treatment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("drug", String(60), nullable=False),
+    Column("indication", String(60), nullable=False),
+    Column("policy", String(80), nullable=False),
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("first_dose", Date),
+    Column("not_started_on", Date),
+    Column("stopped_on", Date),
+    Column("stop_reason", String(40)),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("ix_treatment_patient_drug", "patient_id", "drug", "indication"),
+)
+
+# One row per patient, drug and indication with a live approval: its primary key is what makes two
+# concurrent requests unable to create two live approvals.
+live_treatment = Table(
+    "live_treatment",
+    metadata,
+    Column("patient_id", ID, ForeignKey("patient.id"), primary_key=True),
+    Column("drug", String(60), primary_key=True),
+    Column("indication", String(60), primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, unique=True),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("panel", ORGANISATION, index=True),
+    Column("counterparty", ORGANISATION, index=True),  # the receiving provider of a transfer
+    Column("route", String(30), nullable=False),  # policy | individual funding | group approval
+    Column("policy", String(80), nullable=False),
+    Column("policy_version", String(20), nullable=False),
+    Column("policy_hash", String(64), ForeignKey("policy_version.hash"), nullable=False),
+    Column("decision_to_treat", Date, nullable=False),
+    Column("first_dose", Date),
+    Column("retrospective_reason", String(60)),
+    Column("details", Document, nullable=False),  # what the kind needs: product, dose, dates, …
+    Column("submitted_at", Instant, nullable=False),
+    Column("submitted_by", ID, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+request_revision = Table(
+    "request_revision",
+    metadata,
+    Column("request_id", ID, ForeignKey("request.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("why", String(20), nullable=False),  # submitted | amended | corrected
+    Column("answers", Document, nullable=False),
+    Column("context", Document, nullable=False),  # birth date, sex, dates as they were decided on
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", ID, nullable=False),
+    Column("note", Text),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ID, ForeignKey("request.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("made_by", String(20), nullable=False),  # policy | panel | pharmacist | commissioner
+    Column("outcome", String(30), nullable=False),
+    Column("findings", Document, nullable=False),
+    Column("missing", Document, nullable=False),
+    Column("reasons", Document, nullable=False),
+    Column("waived", Document, nullable=False),
+    Column("policy_hash", String(64), nullable=False),
+    Column("overlay_hash", String(64)),
+    Column("decided_at", Instant, nullable=False),
+    Column("decided_by", ID),
+    Column("reason", Text),
+    UniqueConstraint("request_id", "number"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("reference", String(17), nullable=False, unique=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("request_id", ID, ForeignKey("request.id"), index=True),
+    Column("decision_id", ID, ForeignKey("decision.id")),
+    Column("state", String(20), nullable=False),
+    Column("basis", String(30), nullable=False),  # policy | panel | individual funding | …
+    Column("covers_from", Date, nullable=False),
+    Column("covers_to", Date),
+    Column("start_by", Date),
+    Column("late", Boolean, nullable=False),
+    Column("retrospective_reason", String(60)),
+    Column("terms", Document, nullable=False),
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("policy_hash", String(64)),
+    Column("legacy_reference", String(60)),
+    Column("proved", Boolean, nullable=False),  # false for imported approvals
+    Column("issued_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("provider", "legacy_reference"),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("approval_id", ID, ForeignKey("approval.id"), index=True),
+    Column("request_id", ID, ForeignKey("request.id")),
+    Column("kind", String(10), nullable=False),  # coverage | pause
+    Column("from_day", Date, nullable=False),
+    Column("to_day", Date),  # last day covered; null = open
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("supplying_providers", Document, nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("product", String(60)),
+    Column("route", String(40)),
+    Column("dose_amount", Exact),
+    Column("dose_unit", String(20)),
+    Column("dose_every_days", Integer),
+    Column("unit_price_cap", Exact),
+    Column("price_unit", String(40)),
+    Column("quantity_cap", Exact),
+    Column("quantity_unit", String(40)),
+    Column("funding_origin", String(30), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("superseded_at", Instant),  # a superseded segment is kept, and counts for nothing
+)
+
+# --- imported approvals -------------------------------------------------------------------------
+
+approval_import = Table(
+    "approval_import",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file_name", String(200), nullable=False),
+    Column("state", String(20), nullable=False),  # previewed | accepted
+    Column("rows", Document, nullable=False),  # one verdict per row of the file
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", ID, nullable=False),
+    Column("accepted_at", Instant),
+    Column("accepted_by", ID),
+    UniqueConstraint("organisation", "sha256"),
+)
+
+# --- audit --------------------------------------------------------------------------------------
+
+audit_payload = Table(
+    "audit_payload",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, index=True),
+    Column("salt", String(64), nullable=False),
+    Column("body", Text),  # null once erased; the event keeps its digests
+    Column("erased_at", Instant),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", ID, nullable=False),
+    Column("actor_kind", String(10), nullable=False),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("client", String(120), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("object_type", String(30), nullable=False),
+    Column("object_id", String(60), nullable=False),
+    Column("object_number", Integer, nullable=False),  # dense per object, from 1
+    Column("treatment_id", ID, index=True),
+    Column("request_id", ID, index=True),
+    Column("before_digest", String(64)),
+    Column("after_digest", String(64)),
+    Column("payload_id", ID),
+    Column("policy_hash", String(64)),
+    Column("correlation_id", String(100), nullable=False),
+    Column("xid", BigInteger),  # PostgreSQL's pg_current_xact_id(), for sealing and the feed
+    Column("hmac", String(64), nullable=False),
+    UniqueConstraint("object_type", "object_id", "object_number"),
+    Index("ix_audit_event_organisation", "organisation", "id"),
+    sqlite_autoincrement=True,
+)
+
+# --- the doors' own books -----------------------------------------------------------------------
+
+idempotent_answer = Table(
+    "idempotent_answer",
+    metadata,
+    Column("client", ID, primary_key=True),
+    Column("organisation", ORGANISATION, primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("request_id", String(36), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("status", Integer),
+    Column("headers", Document),
+    Column("body", Text),
+    Column("answered_at", Instant, nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("created_by", ID, nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("state", String(10), nullable=False, index=True),  # queued | running | done | failed
+    Column("done", Integer, nullable=False),
+    Column("total", Integer),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("result", Document),
+    Column("error", Text),
+)
+
+# --- reconciliation -----------------------------------------------------------------------------
+
+submission = Table(
+    "submission",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file_name", String(200), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("layout", String(40), nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("total", Exact, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("received_by", ID, nullable=False),
+    UniqueConstraint("organisation", "sha256"),
+)
+
+reconciliation_run = Table(
+    "reconciliation_run",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("submission_id", ID, ForeignKey("submission.id"), nullable=False),
+    Column("organisation", ORGANISATION, nullable=False, index=True),
+    Column("engine", String(20), nullable=False),
+    Column("rules_version", String(40), nullable=False),
+    Column("reference_version", String(64), nullable=False),
+    Column("snapshot_digest", String(64), nullable=False),
+    Column("as_at", Date, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("total", Exact, nullable=False),
+    Column("accepted", Exact, nullable=False),
+    Column("queried", Exact, nullable=False),
+    Column("summary", Document, nullable=False),
+    Column("outcomes_file", String(200), nullable=False),
+    Column("outcomes_sha256", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", ID, nullable=False),
+    UniqueConstraint(
+        "submission_id", "engine", "rules_version", "reference_version", "snapshot_digest"
+    ),
+)
