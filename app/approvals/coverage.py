@@ -1,0 +1,107 @@
+"""From a positive decision to the days it covers. Pure: dates in, dates out.
+
+Coverage is counted in Europe/London days, both ends included. An approval that ends says nothing
+about stopping treatment: it says from when a continuation is due.
+"""
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass
+
+from app.approvals.errors import DetailsNotAccepted
+from app.policy import ApprovalTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The days an approval covers, and whether its form came after the first dose."""
+
+    from_day: dt.date
+    to_day: dt.date | None
+    start_by: dt.date | None
+    late: bool
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """The same day some months on, clamped to the end of the month (31 Jan + 1 → 28 Feb)."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return dt.date(year, month + 1, min(day.day, last))
+
+
+def last_day(from_day: dt.date, terms: ApprovalTerms) -> dt.date | None:
+    """The last covered day when coverage starts on a day; None when the terms set no length."""
+    if terms.lasts_months is not None:
+        return add_months(from_day, terms.lasts_months) - dt.timedelta(days=1)
+    if terms.lasts_days is not None:
+        return from_day + dt.timedelta(days=terms.lasts_days - 1)
+    return None
+
+
+def initiation_cover(
+    terms: ApprovalTerms,
+    submitted_on: dt.date,
+    first_dose: dt.date | None,
+    retrospective_reason: str | None,
+) -> Cover:
+    """Coverage of a first approval.
+
+    A first dose before the form is covered only for a reason that the policy permits and within
+    its days; it is then marked late. Anything else is covered from the day of the form.
+    """
+    start_by = (
+        submitted_on + dt.timedelta(days=terms.start_within_days)
+        if terms.start_within_days is not None
+        else None
+    )
+    if first_dose is None:
+        return Cover(submitted_on, last_day(submitted_on, terms), start_by, late=False)
+    if first_dose >= submitted_on:
+        return Cover(submitted_on, last_day(first_dose, terms), start_by, late=False)
+    if retrospective_reason is None:
+        return Cover(submitted_on, last_day(submitted_on, terms), start_by, late=False)
+    check_retrospective(terms, submitted_on, first_dose, retrospective_reason)
+    return Cover(first_dose, last_day(first_dose, terms), None, late=True)
+
+
+def check_retrospective(
+    terms: ApprovalTerms, submitted_on: dt.date, first_dose: dt.date, reason: str
+) -> None:
+    """Raise DetailsNotAccepted when the policy does not permit this reason or so many days."""
+    if reason not in terms.retrospective_reasons:
+        permitted = ", ".join(sorted(terms.retrospective_reasons)) or "none"
+        raise DetailsNotAccepted(
+            "retrospective_reason",
+            f"The policy does not permit that reason for a form after the first dose "
+            f"(permitted: {permitted}). Leave it out to be covered from the day of the form.",
+        )
+    days = (submitted_on - first_dose).days
+    if days > terms.retrospective_days:
+        raise DetailsNotAccepted(
+            "first_dose",
+            f"The first dose was {days} days before the form; the policy covers at most "
+            f"{terms.retrospective_days}. Leave the reason out to be covered from the day of the "
+            "form, or ask the commissioner for an individual funding request.",
+        )
+
+
+def continuation_cover(
+    terms: ApprovalTerms, submitted_on: dt.date, covered_to: dt.date | None
+) -> Cover:
+    """Coverage of a continuation: it joins the running one, or starts anew after a gap.
+
+    A form within the policy's days of grace after the last covered day joins without a gap.
+    """
+    if covered_to is None:
+        return Cover(submitted_on, last_day(submitted_on, terms), None, late=False)
+    joins = covered_to + dt.timedelta(days=1)
+    late_by = (submitted_on - covered_to).days
+    if late_by <= terms.grace_days + 1:
+        return Cover(joins, last_day(joins, terms), None, late=late_by > 1)
+    return Cover(submitted_on, last_day(submitted_on, terms), None, late=False)
+
+
+def restarted_cover(terms: ApprovalTerms, cover_from: dt.date, first_dose: dt.date) -> Cover:
+    """Coverage once the first dose is known: the clock runs from the first dose."""
+    return Cover(min(cover_from, first_dose), last_day(first_dose, terms), None, late=False)

@@ -1,0 +1,124 @@
+"""The policy library in memory: the packaged files, checked against each other at load.
+
+A version never changes after it is in force (`policies/versions.lock`); each version that decides
+something is also stored, resolved, beside the decision (`policy_versions.remember`).
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.approvals.errors import NoPolicyInForce, UnknownPolicy
+from app.policy import Fault, Kind, PolicyFileFaults, PolicyVersion, load_policy
+
+
+class Library:
+    """Policy versions by policy key, oldest first."""
+
+    def __init__(self, versions: Iterable[PolicyVersion]) -> None:
+        by_policy: dict[str, list[PolicyVersion]] = {}
+        for version in versions:
+            by_policy.setdefault(version.policy, []).append(version)
+        self._versions = {
+            policy: tuple(sorted(found, key=lambda v: (v.in_force.from_, v.version)))
+            for policy, found in sorted(by_policy.items())
+        }
+        self._by_hash = {v.hash: v for found in self._versions.values() for v in found}
+
+    def policies(self) -> tuple[str, ...]:
+        """The policy keys, in alphabetical order."""
+        return tuple(self._versions)
+
+    def all_versions(self) -> tuple[PolicyVersion, ...]:
+        return tuple(self._by_hash.values())
+
+    def versions(self, policy: str) -> tuple[PolicyVersion, ...]:
+        """Every version of a policy, oldest first; UnknownPolicy if there is none."""
+        try:
+            return self._versions[policy]
+        except KeyError:
+            raise UnknownPolicy(
+                "The library holds no policy of that key. List the policies to see their keys."
+            ) from None
+
+    def get(self, policy: str, version: str) -> PolicyVersion:
+        """One version by its number; UnknownPolicy if there is none."""
+        for found in self.versions(policy):
+            if found.version == version:
+                return found
+        raise UnknownPolicy("The policy has no version of that number. List its versions.")
+
+    def by_hash(self, digest: str) -> PolicyVersion | None:
+        return self._by_hash.get(digest)
+
+    def deciding(self, policy: str, kind: Kind, decision_to_treat: dt.date) -> PolicyVersion:
+        """The version that decides a request: the newest in force on the decision to treat.
+
+        Raises NoPolicyInForce before the first version, or after the last new start (for an
+        initiation) or the last continuation (for everything else) that the version allows.
+        """
+        in_force = [v for v in self.versions(policy) if v.in_force.from_ <= decision_to_treat]
+        if not in_force:
+            raise NoPolicyInForce(
+                "No version of this policy was in force on the day of the decision to treat. "
+                "Check that day, or ask the commissioner for an individual funding request."
+            )
+        newest = in_force[-1]
+        last = (
+            newest.in_force.last_new_start
+            if kind is Kind.INITIATION
+            else newest.in_force.last_continuation
+        )
+        if last is not None and decision_to_treat > last:
+            raise NoPolicyInForce(
+                f"This policy takes no {kind} after {last:%-d %B %Y}. Running approvals are not "
+                "touched; ask the commissioner which policy follows it."
+            )
+        return newest
+
+    def for_drug(self, drug: str, on: dt.date) -> tuple[PolicyVersion, ...]:
+        """The newest version in force on a day of each policy for a drug."""
+        found = []
+        for versions in self._versions.values():
+            in_force = [v for v in versions if v.drug == drug and v.in_force.from_ <= on]
+            if in_force:
+                found.append(in_force[-1])
+        return tuple(found)
+
+
+def policy_files(folder: Path) -> tuple[Path, ...]:
+    """The policy version files of a library folder: `<area>/<drug>-<indication>/<date>.yaml`."""
+    return tuple(sorted(p for p in folder.glob("*/*/*.yaml") if p.name != "cases.yaml"))
+
+
+def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
+    """Load every policy file; PolicyFileFaults lists every fault of every file at once."""
+    versions: list[PolicyVersion] = []
+    faults: list[Fault] = []
+    seen: dict[tuple[str, str], str] = {}
+    for path in policy_files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            version = load_policy(path.read_text(encoding="utf-8"), name, drug_keys)
+        except PolicyFileFaults as found:
+            faults.extend(found.faults)
+            continue
+        key = (version.policy, version.version)
+        if key in seen:
+            faults.append(_same_version(name, seen[key], version))
+        seen[key] = name
+        versions.append(version)
+    if faults:
+        raise PolicyFileFaults(tuple(faults))
+    return Library(versions)
+
+
+def _same_version(name: str, other: str, version: PolicyVersion) -> Fault:
+    return Fault(
+        file=name,
+        line=None,
+        criterion=None,
+        code="same-version-twice",
+        message=f"{version.policy} {version.version} is also in {other}",
+        mend="Give a correction its own number with `correction:`",
+    )
