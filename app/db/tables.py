@@ -317,8 +317,9 @@ audit_payload = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("patient_id", ID, index=True),
-    Column("salt", String(64), nullable=False),
-    Column("body", Text),  # null once erased; the event keeps its digests
+    # Both null once erased: the event keeps its digests, and without the salt they tell nothing.
+    Column("salt", String(64)),
+    Column("body", Text),
     Column("erased_at", Instant),
 )
 
@@ -343,10 +344,12 @@ audit_event = Table(
     Column("payload_id", ID),
     Column("policy_hash", String(64)),
     Column("correlation_id", String(100), nullable=False),
-    Column("xid", BigInteger),  # PostgreSQL's pg_current_xact_id(), for sealing and the feed
+    # PostgreSQL's pg_current_xact_id(), for sealing and the feed; 0 on SQLite (one writer).
+    Column("xid", BigInteger, nullable=False),
     Column("hmac", String(64), nullable=False),
     UniqueConstraint("object_type", "object_id", "object_number"),
     Index("ix_audit_event_organisation", "organisation", "id"),
+    Index("ix_audit_event_feed", "xid", "id"),
     sqlite_autoincrement=True,
 )
 

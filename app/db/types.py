@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, DateTime, Dialect, Numeric, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,6 +10,9 @@ from sqlalchemy.types import TypeEngine
 
 #: JSON documents; JSONB on PostgreSQL. Decimals inside are stored as strings by the caller.
 Document = JSON().with_variant(JSONB(), "postgresql")
+
+PLACES: Final = 8
+DIGITS: Final = 26
 
 
 class Instant(TypeDecorator[dt.datetime]):
@@ -27,7 +30,9 @@ class Instant(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(
-        self, value: dt.datetime | None, dialect: Dialect
+        self,
+        value: dt.datetime | None,
+        dialect: Dialect,  # noqa: ARG002
     ) -> dt.datetime | None:
         if value is None:
             return None
@@ -35,22 +40,48 @@ class Instant(TypeDecorator[dt.datetime]):
 
 
 class Exact(TypeDecorator[Decimal]):
-    """An exact decimal, up to 8 places. SQLite stores Numeric as REAL, so there it is text."""
+    """An exact decimal, up to 8 places and 18 digits before them; anything else is refused.
 
-    impl = Numeric(26, 8)
+    SQLite stores Numeric as REAL, so there it is text: compare and sum it in Python, not in SQL.
+    It reads back without trailing zeros, the same on both databases.
+    """
+
+    impl = Numeric(DIGITS, PLACES)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(40))
-        return dialect.type_descriptor(Numeric(26, 8))
+        return dialect.type_descriptor(Numeric(DIGITS, PLACES))
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None:
             return None
         if not isinstance(value, Decimal):
             raise TypeError(f"expected Decimal, got {type(value).__name__}")
+        value = _plain(value)
         return format(value, "f") if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        return None if value is None else Decimal(str(value))
+        return None if value is None else _plain(Decimal(str(value)))
+
+
+def _plain(value: Decimal) -> Decimal:
+    """The same number with no exponent and no trailing zeros, without rounding.
+
+    Raises ValueError where it would not fit: PostgreSQL would round it, SQLite keep it.
+    """
+    if not value.is_finite():
+        raise ValueError("an exact decimal must be a finite number")
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or not any(digits):
+        return Decimal(0)
+    while digits[-1] == 0:
+        digits, exponent = digits[:-1], exponent + 1
+    if exponent < -PLACES or len(digits) + exponent > DIGITS - PLACES:
+        raise ValueError(
+            f"an exact decimal holds {DIGITS - PLACES} digits and {PLACES} decimal places at most"
+        )
+    if exponent > 0:
+        digits, exponent = digits + (0,) * exponent, 0
+    return Decimal((sign, digits, exponent))

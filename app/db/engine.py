@@ -1,0 +1,119 @@
+"""Engines for SQLite and PostgreSQL whose every connection is checked for what we rely on."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+
+from app.db.errors import UnsafeConnection, UnsupportedDatabase
+
+#: Execution option of a connection that only reads: no write lock, and writes are refused.
+READ_ONLY = "assent_read_only"
+BUSY_TIMEOUT_MS = 5_000
+
+# SQLite defaults to none of these. `recursive_triggers` makes INSERT OR REPLACE fire the triggers
+# that protect the audit log; `synchronous` 2 is FULL: a commit is on disk before it returns.
+PRAGMAS: dict[str, str | int] = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "busy_timeout": BUSY_TIMEOUT_MS,
+}
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for a `sqlite:///file` or `postgresql://` URL. Connects only when first used.
+
+    Raises UnsupportedDatabase for any other URL, and for SQLite in memory, which keeps nothing.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parsed)
+    if backend in ("postgresql", "postgres"):
+        return _postgres(parsed.set(drivername="postgresql+psycopg"))
+    raise UnsupportedDatabase(
+        f"The database URL names {backend}. Use sqlite:///<file> or postgresql://<host>/<name>."
+    )
+
+
+def _sqlite(url: URL) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise UnsupportedDatabase(
+            "The database URL names SQLite in memory, which keeps nothing. Use sqlite:///<file>."
+        )
+    engine = sa.create_engine(
+        url, pool_size=10, max_overflow=30, pool_timeout=30, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would open its own deferred transactions, and only before some statements.
+    connection.isolation_level = None
+    for name, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+    for name, value in PRAGMAS.items():
+        (found,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != value:
+            raise UnsafeConnection(
+                f"SQLite has {name} = {found} where {value} was asked for. "
+                "Put the database on a local disk with a current SQLite."
+            )
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    reads = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    # A write takes the write lock at once: a deferred transaction that turned into a write
+    # could fail half way with a snapshot that is out of date, where waiting does not help.
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _postgres(url: URL) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=30,
+        isolation_level="READ COMMITTED",
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    event.listen(engine, "handle_error", _drop_row_values)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET timezone = 'UTC'")
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+        fsync, commit = cursor.fetchone()
+    connection.commit()
+    if fsync != "on" or commit == "off":
+        raise UnsafeConnection(
+            f"PostgreSQL has fsync = {fsync} and synchronous_commit = {commit}, so a saved "
+            "approval could be lost. Turn both on."
+        )
+
+
+def _drop_row_values(context: ExceptionContext) -> None:
+    """Cut DETAIL and CONTEXT from PostgreSQL's message: they quote the row, so patients' data."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    diag = getattr(original, "diag", None)
+    if wrapped is None or diag is None or diag.message_primary is None:
+        return
+    full, primary = str(original), str(diag.message_primary)
+    original.args = (primary,)
+    wrapped.args = tuple(
+        arg.replace(full, primary) if isinstance(arg, str) else arg for arg in wrapped.args
+    )

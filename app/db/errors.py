@@ -1,0 +1,45 @@
+"""What can go wrong in the database room. No message ever holds a value from a row."""
+
+
+class UnsupportedDatabase(ValueError):
+    """The database URL names something that the service does not run on."""
+
+
+class UnsafeConnection(RuntimeError):
+    """A new connection does not keep the promises (durability, foreign keys) that we rely on."""
+
+
+class NestedTransaction(RuntimeError):
+    """A use case opened a second transaction inside its own; the first could not see it fail."""
+
+
+class ReadOnlyWork(RuntimeError):
+    """A read tried to draw an id or randomness, which only a write needs."""
+
+
+class RequestIdReused(Exception):
+    """The same X-Request-ID came again with another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This X-Request-ID was already used for a different request. "
+            "Nothing was saved. Send the new request with a new X-Request-ID."
+        )
+
+
+class InvalidRequestId(ValueError):
+    """The X-Request-ID, or another part of an idempotency key, is empty or too long."""
+
+
+class JobNotHeld(Exception):
+    """A worker reported on a job whose lease it no longer holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This job's lease has passed to another worker or has ended. "
+            "Drop the work: the other worker will finish it."
+        )
+
+
+class MigrationsMissing(RuntimeError):
+    """The folder with the schema's history is not where the service looks for it."""

@@ -1,0 +1,121 @@
+"""The one place where transactions open, commit and are tried again."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from app.db.engine import READ_ONLY
+from app.db.errors import NestedTransaction, ReadOnlyWork
+from app.db.work import Moment, Work
+
+T = TypeVar("T")
+
+TRIES: Final = 5
+FIRST_PAUSE_SECONDS: Final = 0.01
+#: PostgreSQL's serialization_failure and deadlock_detected: the whole transaction is undone.
+TRANSIENT_STATES: Final = frozenset({"40001", "40P01"})
+#: SQLite's primary codes SQLITE_BUSY and SQLITE_LOCKED.
+TRANSIENT_CODES: Final = frozenset({5, 6})
+
+
+class Database:
+    """Runs use cases, each in one transaction."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        audit_key: bytes,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.engine = engine
+        self._audit_key = audit_key
+        self._sleep = sleep
+        self._thread = threading.local()
+        # SQLite has one writer. Queueing here is fair and quick; polling its file lock is neither.
+        self._writer = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    def transact(
+        self,
+        fn: Callable[[Work], T],
+        *,
+        moment: Moment,
+        new_id: Callable[[], str],
+        random_bytes: Callable[[int], bytes],
+    ) -> T:
+        """Run `fn` in a transaction and commit it before returning its result.
+
+        Whatever `fn` raises rolls everything back and is raised on. After a serialisation failure,
+        a deadlock or a busy SQLite, `fn` runs again from its start, up to 5 times in all. A commit
+        whose outcome is unknown (the connection died) is raised, never run again: the caller's
+        repeat with the same X-Request-ID finds out.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self._writing() as connection:  # commits on leaving, so before the return
+                    return fn(Work(connection, moment, new_id, random_bytes, self._audit_key))
+            except DBAPIError as error:
+                if attempt == TRIES or not is_transient(error):
+                    raise
+            self._sleep(_pause(attempt, random_bytes))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def read(self, fn: Callable[[Work], T], *, moment: Moment) -> T:
+        """Run `fn` on one consistent snapshot, in which writes are refused. Takes no write lock."""
+        options: dict[str, Any] = {READ_ONLY: True}
+        if self.engine.dialect.name == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._alone(), self.engine.connect() as plain:
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                return fn(Work(connection, moment, _no_id, _no_bytes, self._audit_key))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._alone():
+            if self._writer is None:
+                with self.engine.begin() as connection:
+                    yield connection
+            else:
+                with self._writer, self.engine.begin() as connection:
+                    yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if getattr(self._thread, "busy", False):
+            raise NestedTransaction(
+                "A transaction is already open in this thread. Pass its Work on instead."
+            )
+        self._thread.busy = True
+        try:
+            yield
+        finally:
+            self._thread.busy = False
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether running the same transaction again can be expected to succeed."""
+    original = error.orig
+    if getattr(original, "sqlstate", None) in TRANSIENT_STATES:
+        return True
+    code = getattr(original, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in TRANSIENT_CODES
+
+
+def _pause(attempt: int, random_bytes: Callable[[int], bytes]) -> float:
+    """Seconds to wait: doubling, with jitter so that rivals do not meet again."""
+    jitter = 1 + random_bytes(1)[0] / 255
+    return FIRST_PAUSE_SECONDS * float(2 ** (attempt - 1)) * jitter
+
+
+def _no_id() -> NoReturn:
+    raise ReadOnlyWork("A read drew an id. Use Database.transact for anything that writes.")
+
+
+def _no_bytes(_count: int) -> NoReturn:
+    raise ReadOnlyWork("A read drew randomness. Use Database.transact for anything that writes.")

@@ -1,0 +1,52 @@
+"""Bring a database to the current schema, through Alembic's history in `migrations/`."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.db.errors import MigrationsMissing
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+#: Any fixed number: two processes that start together upgrade one after the other.
+UPGRADE_LOCK = 7_265_384_119
+
+
+def configuration() -> Config:
+    """Alembic's configuration, without a file. Raises MigrationsMissing."""
+    if not (MIGRATIONS / "env.py").is_file():
+        raise MigrationsMissing(
+            f"There is no env.py in {MIGRATIONS}. Run the service from a complete copy of it."
+        )
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade(engine: sa.Engine) -> list[str]:
+    """Apply every revision that is missing, in one transaction; returns them, oldest first."""
+    config = configuration()
+    script = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
+        before = MigrationContext.configure(connection).get_current_revision()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    missing = script.iterate_revisions("head", before or "base")
+    return [revision.revision for revision in missing][::-1]
+
+
+def current(engine: sa.Engine) -> str | None:
+    """The revision that the database is at; None before the first upgrade."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """The revision that this copy of the service expects."""
+    return ScriptDirectory.from_config(configuration()).get_current_head()

@@ -1,0 +1,54 @@
+"""The service's settings, read once from the environment (prefix ASSENT_) at the doors."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MEBIBYTE = 1024 * 1024
+#: Signs the demonstration's audit rows. It is printed here, so it proves nothing to anybody.
+DEMONSTRATION_AUDIT_KEY = "assent-demonstration-audit-key-which-is-no-secret"
+SHORTEST_AUDIT_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Raises pydantic's ValidationError naming each fault."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSENT_", frozen=True)
+
+    data_dir: Path = Path("var")
+    database_url: str = Field(default="", repr=False)  # may hold a password
+    policies_dir: Path = REPOSITORY / "policies"
+    demonstration: bool = False
+    audit_key: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
+    max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.database_url:
+            path = self.data_dir.resolve() / "assent.db"
+            object.__setattr__(self, "database_url", f"sqlite:///{path}")
+        if self.demonstration and not self.audit_key.get_secret_value():
+            object.__setattr__(self, "audit_key", SecretStr(DEMONSTRATION_AUDIT_KEY))
+        self._check_audit_key()
+        return self
+
+    def _check_audit_key(self) -> None:
+        key = self.audit_key.get_secret_value()
+        mend = "Set ASSENT_AUDIT_KEY to a secret kept outside the database, and keep it safe."
+        if not key:
+            raise ValueError(f"The audit log has no key to sign its rows with. {mend}")
+        if len(key) < SHORTEST_AUDIT_KEY:
+            raise ValueError(f"The audit key is under {SHORTEST_AUDIT_KEY} characters. {mend}")
+        if key == DEMONSTRATION_AUDIT_KEY and not self.demonstration:
+            raise ValueError(f"The audit key is the demonstration's, which is public. {mend}")
+
+    def audit_key_bytes(self) -> bytes:
+        """The key as bytes, as `app.db.transaction.Database` takes it."""
+        return self.audit_key.get_secret_value().encode()

@@ -1,0 +1,243 @@
+"""Fixtures for every test: migrated databases on SQLite and PostgreSQL, and a world that repeats.
+
+PostgreSQL is looked for on 127.0.0.1:5432 (user postgres), or where ASSENT_TEST_POSTGRES says.
+Where there is none its tests are skipped, unless CI or ASSENT_REQUIRE_POSTGRES is set.
+"""
+
+import datetime as dt
+import hashlib
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.engine import make_engine
+from app.db.tables import metadata
+from app.db.transaction import Database
+from app.db.upgrade import upgrade
+from app.db.work import Moment, Work
+
+T = TypeVar("T")
+AUDIT_KEY = b"the key of the tests, which is 32 bytes or more"
+ADMIN_URL = os.environ.get(
+    "ASSENT_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+)
+DIALECTS = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
+]
+ABSENT = "PostgreSQL is absent at 127.0.0.1:5432: half of the database tests did NOT run"
+
+
+class Transact(Protocol):
+    """Runs a use case: `transact(lambda work: …)`."""
+
+    def __call__(self, fn: Callable[[Work], T], /) -> T: ...
+
+
+# --- a world that repeats -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def moment() -> Moment:
+    """Half past ten in London, in summer time."""
+    instant = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
+    return Moment(instant, dt.date(2026, 6, 15))
+
+
+@pytest.fixture
+def ids() -> Callable[[], str]:
+    """UUIDs that count up from 1; safe to draw from several threads."""
+    count = itertools.count(1)
+    return lambda: f"00000000-0000-4000-8000-{next(count):012d}"
+
+
+@pytest.fixture
+def random_bytes() -> Callable[[int], bytes]:
+    """Bytes that look random, differ at each call and repeat in each test."""
+    count = itertools.count(1)
+
+    def draw(size: int) -> bytes:
+        return hashlib.shake_256(str(next(count)).encode()).digest(size)
+
+    return draw
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=DIALECTS)
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated database with empty tables, once on SQLite and once on PostgreSQL."""
+    yield from _serve(request, request.param, scratch=False)
+
+
+@pytest.fixture(params=DIALECTS)
+def scratch_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated database of the test's own, whose schema it may spoil. Slower than `database`."""
+    yield from _serve(request, request.param, scratch=True)
+
+
+@pytest.fixture(params=DIALECTS)
+def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An engine on a database of the test's own without any table."""
+    yield from _empty(request, request.param, tmp_path)
+
+
+@pytest.fixture
+def sqlite_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """As `database`, on SQLite only."""
+    yield from _serve(request, "sqlite", scratch=False)
+
+
+@pytest.fixture
+def postgres_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """As `database`, on PostgreSQL only."""
+    yield from _serve(request, "postgres", scratch=False)
+
+
+@pytest.fixture
+def transact(
+    database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> Transact:
+    """`database.transact` with the fixed moment, ids and bytes."""
+
+    def run(fn: Callable[[Work], T], /) -> T:
+        return database.transact(fn, moment=moment, new_id=ids, random_bytes=random_bytes)
+
+    return run
+
+
+@pytest.fixture
+def read(database: Database, moment: Moment) -> Transact:
+    """`database.read` with the fixed moment."""
+
+    def run(fn: Callable[[Work], T], /) -> T:
+        return database.read(fn, moment=moment)
+
+    return run
+
+
+def _serve(request: pytest.FixtureRequest, dialect: str, *, scratch: bool) -> Iterator[Database]:
+    if dialect == "sqlite":
+        template: Path = request.getfixturevalue("_sqlite_template")
+        path = request.getfixturevalue("tmp_path") / "assent.db"
+        shutil.copy(template, path)
+        engine = make_engine(f"sqlite:///{path}")
+        yield Database(engine, AUDIT_KEY)
+        engine.dispose()
+    elif scratch:
+        for engine in _empty(request, "postgres", request.getfixturevalue("tmp_path")):
+            upgrade(engine)
+            yield Database(engine, AUDIT_KEY)
+    else:
+        engine = make_engine(request.getfixturevalue("_postgres_url"))
+        _clean(engine)
+        yield Database(engine, AUDIT_KEY)
+        engine.dispose()
+
+
+def _empty(request: pytest.FixtureRequest, dialect: str, path: Path) -> Iterator[sa.Engine]:
+    if dialect == "sqlite":
+        engine = make_engine(f"sqlite:///{path / 'empty.db'}")
+        yield engine
+        engine.dispose()
+        return
+    admin: sa.Engine = request.getfixturevalue("_postgres_admin")
+    name = f"assent_scratch_{os.getpid()}_{next(_SCRATCH)}"
+    with _FreshPostgres(admin, name) as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
+
+
+_SCRATCH = itertools.count(1)
+
+
+class _FreshPostgres:
+    """A database that exists for as long as the block runs."""
+
+    def __init__(self, admin: sa.Engine, name: str) -> None:
+        self.admin, self.name = admin, name
+
+    def __enter__(self) -> str:
+        self._run(f'CREATE DATABASE "{self.name}"')
+        return self.admin.url.set(database=self.name).render_as_string(hide_password=False)
+
+    def __exit__(self, *_: Any) -> None:
+        self._run(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> None:
+        with self.admin.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = make_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()  # the last connection folds the write-ahead log into the file
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_admin() -> Iterator[sa.Engine]:
+    engine = sa.create_engine(
+        ADMIN_URL, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+    )
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError:
+        if os.environ.get("CI") or os.environ.get("ASSENT_REQUIRE_POSTGRES"):
+            pytest.fail(f"{ABSENT}, and CI or ASSENT_REQUIRE_POSTGRES asks for them")
+        pytest.skip(ABSENT)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _postgres_url(_postgres_admin: sa.Engine) -> Iterator[str]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with _FreshPostgres(_postgres_admin, f"assent_test_{os.getpid()}_{worker}") as url:
+        engine = make_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        yield url
+
+
+#: The audit tables refuse to be emptied; only the tables' owner can lift that.
+GUARDED = {
+    "audit_event": ("audit_event_no_change", "audit_event_no_truncate"),
+    "audit_payload": ("audit_payload_only_erasure", "audit_payload_no_truncate"),
+}
+
+
+def _clean(engine: sa.Engine) -> None:
+    """Empty the tables that a test before this one filled."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        each = " UNION ALL ".join(
+            f"SELECT '{t.name}' WHERE EXISTS (SELECT 1 FROM \"{t.name}\")"
+            for t in metadata.sorted_tables
+        )
+        filled = set(connection.exec_driver_sql(each).scalars())
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in filled:
+                continue
+            for trigger in GUARDED.get(table.name, ()):
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} DISABLE TRIGGER {trigger}")
+            connection.execute(sa.delete(table))
+            for trigger in GUARDED.get(table.name, ()):
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ENABLE ALWAYS TRIGGER {trigger}"
+                )
+        connection.exec_driver_sql("ALTER SEQUENCE audit_event_id_seq RESTART")
