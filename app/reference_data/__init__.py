@@ -1,0 +1,1 @@
+"""Reference data: NHS numbers, drugs and organisations, all effective-dated."""
