@@ -103,5 +103,8 @@ def continuation_cover(
 
 
 def restarted_cover(terms: ApprovalTerms, cover_from: dt.date, first_dose: dt.date) -> Cover:
-    """Coverage once the first dose is known: the clock runs from the first dose."""
-    return Cover(min(cover_from, first_dose), last_day(first_dose, terms), None, late=False)
+    """Coverage once the first dose is known: the clock runs from the first dose.
+
+    It never reaches back before the day that the approval already covers from.
+    """
+    return Cover(cover_from, last_day(max(cover_from, first_dose), terms), None, late=False)

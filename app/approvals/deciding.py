@@ -1,0 +1,280 @@
+"""A request's decision and the state it comes to; storing both with the answers decided on."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.approvals import issuing, patients, store
+from app.approvals.answering import answers_to_json, context_to_json
+from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
+from app.approvals.model import (
+    Basis,
+    DecisionRecord,
+    RequestRecord,
+    RevisionRecord,
+    Route,
+    TreatmentRecord,
+)
+from app.approvals.office import (
+    Office,
+    adopted,
+    limit_authority,
+    panel_of,
+    remember_version,
+    wants_pharmacist,
+)
+from app.audit import Event
+from app.auth.model import Caller
+from app.clock import london_day
+from app.db import tables
+from app.db.work import Work
+from app.policy import (
+    Answer,
+    Context,
+    Kind,
+    Outcome,
+    PolicyDecision,
+    PolicyVersion,
+    decide,
+    decision_to_json,
+)
+
+#: Where a policy's decision takes a request, before the trust's own steps.
+STATE_OF = {
+    Outcome.MORE_INFORMATION_NEEDED: RequestState.MORE_INFORMATION_NEEDED,
+    Outcome.CRITERIA_NOT_MET: RequestState.CRITERIA_NOT_MET,
+    Outcome.REFERRED: RequestState.REFERRED,
+    Outcome.APPROVED: RequestState.APPROVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that a policy's decision on a request rests on."""
+
+    version: PolicyVersion
+    kind: Kind
+    answers: Mapping[str, Answer]
+    context: Context
+    route: Route
+
+
+def decide_case(
+    work: Work,
+    office: Office,
+    case: Case,
+    commissioner: str,
+    waived: frozenset[str] = frozenset(),
+) -> PolicyDecision:
+    """The decision that the policy version gives, as far as it has authority to decide."""
+    decision = decide(case.version, case.kind, case.answers, case.context, waived)
+    if case.route is not Route.POLICY:
+        why = f"The request asks for {case.route}: the commissioner decides, not the policy."
+        return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
+    if office.demonstration:
+        return decision
+    day = case.context.decision_to_treat
+    is_adopted = adopted(work, case.version, commissioner, day)
+    return limit_authority(decision, is_adopted, case.version.unverified)
+
+
+def add_decision(
+    work: Work,
+    caller: Caller,
+    request: RequestRecord,
+    patient_id: str,
+    made_by: str,
+    outcome: str,
+    findings: Any,
+    missing: list[str],
+    reasons: list[str],
+    waived: list[str],
+    reason: str | None = None,
+) -> DecisionRecord:
+    """Store one decision on a request, numbered, with its audit event."""
+    number = len(store.decisions_of(work, request.id)) + 1
+    decision = DecisionRecord(
+        id=work.new_id(),
+        request_id=request.id,
+        number=number,
+        revision=request.revision,
+        made_by=made_by,
+        outcome=outcome,
+        findings=findings,
+        missing=missing,
+        reasons=reasons,
+        waived=waived,
+        policy_hash=request.policy_hash,
+        overlay_hash=None,
+        decided_at=work.moment.instant,
+        decided_by=None if made_by == "policy" else caller.id,
+        reason=reason,
+    )
+    event = Event(
+        action=f"decision: {outcome}",
+        object_type="request",
+        object_id=request.id,
+        treatment_id=request.treatment_id,
+        request_id=request.id,
+        patient_id=patient_id,
+        after={"made_by": made_by, "number": number, "waived": waived, "reason": reason},
+        policy_hash=request.policy_hash,
+    )
+    store.add(work, tables.decision, decision, caller.actor(), event)
+    return decision
+
+
+def add_policy_decision(
+    work: Work,
+    caller: Caller,
+    request: RequestRecord,
+    patient_id: str,
+    decision: PolicyDecision,
+) -> DecisionRecord:
+    """Store the policy's decision with its tree of findings."""
+    plain = decision_to_json(decision)
+    return add_decision(
+        work,
+        caller,
+        request,
+        patient_id,
+        made_by="policy",
+        outcome=decision.outcome,
+        findings=plain["findings"],
+        missing=list(decision.missing),
+        reasons=list(decision.reasons),
+        waived=list(decision.waived),
+    )
+
+
+def add_revision(
+    work: Work, caller: Caller, request: RequestRecord, why: str, case: Case, note: str | None
+) -> RevisionRecord:
+    """Store the answers and the context exactly as they are decided on."""
+    revision = RevisionRecord(
+        request_id=request.id,
+        revision=request.revision,
+        why=why,
+        answers=answers_to_json(case.answers),
+        context=context_to_json(case.context, work.moment.day),
+        made_at=work.moment.instant,
+        made_by=caller.id,
+        note=note,
+    )
+    remember_version(work, case.version)
+    store.add(work, tables.request_revision, revision, None, None)
+    return revision
+
+
+def state_after(
+    work: Work, request: RequestRecord, event: RequestEvent, outcome: Outcome
+) -> RequestState:
+    """The state that a policy's decision brings a request to, the trust's own step included."""
+    to = STATE_OF[outcome]
+    if to is RequestState.APPROVED and wants_pharmacist(work, request.provider, work.moment.day):
+        to = RequestState.AWAITING_AUTHORISATION
+    return check_transition(request.state, event, to)
+
+
+def conclude(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    event: RequestEvent,
+    version: PolicyVersion,
+    decision: DecisionRecord,
+    changes: Mapping[str, Any] | None = None,
+) -> RequestRecord:
+    """Move a decided request to its state; where that is *approved*, issue the approval."""
+    to = state_after(work, request, event, Outcome(decision.outcome))
+    panel = request.panel
+    if to is RequestState.REFERRED and request.route is Route.POLICY:
+        panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
+    moved = move(
+        work, caller, treatment, request, event, to, {**(changes or {}), "panel": panel}
+    )
+    if to is RequestState.APPROVED:
+        grant(work, caller, treatment, moved, version, decision.id, Basis.POLICY)
+    return moved
+
+
+def move(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    event: RequestEvent,
+    to: RequestState,
+    changes: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> RequestRecord:
+    """Take one step of the lifecycle, with its audit event."""
+    check_transition(request.state, event, to)
+    logged = Event(
+        action=f"request: {event}",
+        object_type="request",
+        object_id=request.id,
+        treatment_id=treatment.id,
+        request_id=request.id,
+        patient_id=treatment.patient_id,
+        before={"state": request.state},
+        after={"state": to, "reason": reason},
+        policy_hash=request.policy_hash,
+    )
+    return store.change_request(
+        work, request, {**(changes or {}), "state": to}, caller.actor(), logged
+    )
+
+
+def grant(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    version: PolicyVersion,
+    decision_id: str,
+    basis: Basis,
+    from_day: dt.date | None = None,
+) -> None:
+    """Issue the approval of an approved request, by the policy's terms.
+
+    Coverage counts from the day of the first submission, or from the day given (a panel's).
+    """
+    start = from_day or london_day(request.submitted_at)
+    cover = issuing.cover_of(work, request, version, start)
+    issuing.issue(
+        work,
+        caller.actor(),
+        treatment,
+        request,
+        cover,
+        basis,
+        decision_id,
+        terms_of(version),
+    )
+
+
+def terms_of(version: PolicyVersion) -> dict[str, Any]:
+    """The terms that an approval carries, as plain JSON."""
+    terms = version.approval
+    dose = terms.max_dose
+    return {
+        "pattern": terms.pattern,
+        "grace_days": terms.grace_days,
+        "max_dose": {"amount": str(dose.amount), "unit": dose.unit, "per": dose.per}
+        if dose
+        else None,
+        "products": list(terms.products),
+        "interchangeable": terms.interchangeable,
+        "source": terms.source,
+        "evidence": terms.evidence,
+    }
+
+
+def person_of(work: Work, treatment: TreatmentRecord) -> patients.PatientRecord:
+    """The patient of a treatment, locked until the transaction ends."""
+    person = patients.patient(work, treatment.patient_id)
+    patients.lock_person(work, person)
+    return person

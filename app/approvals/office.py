@@ -1,0 +1,143 @@
+"""What the service decides with: the library, the mode, and the dated settings of organisations."""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import and_, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.approvals.library import Library
+from app.db import tables
+from app.db.work import Work
+from app.policy import Outcome, PolicyDecision, PolicyVersion
+
+PHARMACIST_AUTHORISATION = "pharmacist_authorisation"
+PANEL = "panel"
+APPROVAL_NOT_REQUIRED = "approval_not_required"
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The library and the mode in which the service runs."""
+
+    library: Library
+    demonstration: bool
+
+
+def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:
+    """An organisation's setting on a day, the newest that is valid; None when it has none."""
+    column = tables.organisation_setting.c
+    return work.connection.execute(
+        select(column.value)
+        .where(
+            and_(
+                column.organisation == organisation,
+                column.setting == name,
+                column.from_day <= on,
+                or_(column.to_day.is_(None), column.to_day >= on),
+            )
+        )
+        .order_by(column.from_day.desc(), column.recorded_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def wants_pharmacist(work: Work, provider: str, on: dt.date) -> bool:
+    """Whether the trust wants its pharmacist to authorise before an approval is issued."""
+    return setting(work, provider, PHARMACIST_AUTHORISATION, on) is True
+
+
+def panel_of(work: Work, commissioner: str, policy: str, on: dt.date) -> str | None:
+    """The panel that decides the commissioner's referred requests; None: the commissioner does."""
+    found = setting(work, commissioner, PANEL, on)
+    if isinstance(found, dict):
+        found = found.get(policy, found.get("*"))
+    return found if isinstance(found, str) else None
+
+
+def adopted(work: Work, version: PolicyVersion, commissioner: str, on: dt.date) -> bool:
+    """Whether the commissioner has adopted this version, by two people, as of a day."""
+    column = tables.adoption.c
+    found = work.connection.execute(
+        select(column.id)
+        .where(
+            and_(
+                column.commissioner == commissioner,
+                column.policy == version.policy,
+                column.version == version.version,
+                column.from_day <= on,
+                or_(column.to_day.is_(None), column.to_day >= on),
+            )
+        )
+        .limit(1)
+    ).first()
+    return found is not None
+
+
+def limit_authority(decision: PolicyDecision, is_adopted: bool, unverified: bool) -> PolicyDecision:
+    """The decision that a version may give: what it may not decide itself it refers.
+
+    A version decides only where the commissioner has adopted it; one with an unverified criterion
+    or term can only refer. What is missing is asked for all the same.
+    """
+    if decision.outcome not in (Outcome.APPROVED, Outcome.CRITERIA_NOT_MET):
+        return decision
+    if not is_adopted:
+        why = "The commissioner has not adopted this policy version, so people decide."
+    elif unverified:
+        why = "This policy version has criteria not yet checked at their source, so people decide."
+    else:
+        return decision
+    return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
+
+
+def remember_version(work: Work, version: PolicyVersion) -> None:
+    """Store the resolved text of a version beside what it decides, once."""
+    column = tables.policy_version.c
+    known = work.connection.execute(
+        select(column.hash).where(column.hash == version.hash)
+    ).first()
+    if known is not None:
+        return
+    values = {
+        "hash": version.hash,
+        "policy": version.policy,
+        "version": version.version,
+        "language": version.language,
+        "resolved": version.resolved,
+        "origin": "packaged",
+        "recorded_at": work.moment.instant,
+    }
+    work.connection.execute(_insert_once(work).values(**values).on_conflict_do_nothing())
+
+
+def _insert_once(work: Work) -> Any:
+    dialect = postgresql if work.on_postgres else sqlite
+    return dialect.insert(tables.policy_version)
+
+
+def stored_version(work: Work, digest: str) -> str | None:
+    """The resolved text of a version that has decided something, by its hash."""
+    column = tables.policy_version.c
+    return work.connection.execute(
+        select(column.resolved).where(column.hash == digest)
+    ).scalar_one_or_none()
+
+
+def change_setting(
+    work: Work, organisation: str, name: str, value: Any, from_day: dt.date, by: str
+) -> None:
+    """Add a dated setting; earlier ones stay and are outdated by it from its first day."""
+    work.connection.execute(
+        insert(tables.organisation_setting).values(
+            id=work.new_id(),
+            organisation=organisation,
+            setting=name,
+            value=value,
+            from_day=from_day,
+            to_day=None,
+            recorded_at=work.moment.instant,
+            recorded_by=by,
+        )
+    )

@@ -1,0 +1,60 @@
+"""What a caller's organisation may see, as SQL conditions. Every query of the stores uses one.
+
+A provider sees its own treatments (it prescribes or supplies) and the requests it made or is asked
+to consent to; a commissioner those it pays for; a panel those referred to it. Everything else is
+not found. A policy author sees no patient's record at all.
+"""
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+
+from app.auth.model import Caller, Role
+from app.db.tables import request, segment, treatment
+
+
+def visible_requests(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `request`: what this caller's organisation may see."""
+    own = caller.organisation
+    if caller.role is Role.POLICY_AUTHOR:
+        return false()
+    if caller.role is Role.PANEL_MEMBER:
+        return request.c.panel == own
+    if caller.role is Role.COMMISSIONER:
+        return request.c.commissioner == own
+    if caller.role is Role.AUDITOR:
+        return or_(request.c.provider == own, request.c.commissioner == own)
+    return or_(request.c.provider == own, request.c.counterparty == own)
+
+
+def visible_treatments(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `treatment`: what this caller's organisation may see."""
+    own = caller.organisation
+    if caller.role is Role.POLICY_AUTHOR:
+        return false()
+    if caller.role is Role.PANEL_MEMBER:
+        return _asked(request.c.panel == own)
+    if caller.role is Role.COMMISSIONER:
+        return or_(treatment.c.commissioner == own, _covered(segment.c.commissioner == own))
+    provided = or_(
+        treatment.c.provider == own,
+        _covered(segment.c.provider == own),
+        _asked(request.c.counterparty == own),
+    )
+    if caller.role is Role.AUDITOR:
+        return or_(provided, treatment.c.commissioner == own)
+    return provided
+
+
+def _covered(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(
+        select(segment.c.id).where(
+            and_(segment.c.treatment_id == treatment.c.id, condition)
+        )
+    )
+
+
+def _asked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(
+        select(request.c.id).where(
+            and_(request.c.treatment_id == treatment.c.id, condition)
+        )
+    )

@@ -1,0 +1,305 @@
+"""The SQL of treatments, requests, decisions, approvals and segments.
+
+Reads take the caller and find only what its organisation may see. Writes take the audit event as
+an argument and save both together.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from sqlalchemy import RowMapping, Select, Table, and_, insert, select, update
+
+from app.approvals.errors import NotFound, VersionMismatch
+from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
+from app.approvals.model import (
+    ApprovalRecord,
+    Basis,
+    DecisionRecord,
+    FundingOrigin,
+    RequestRecord,
+    RevisionRecord,
+    Route,
+    SegmentRecord,
+    TreatmentRecord,
+)
+from app.approvals.scope import visible_requests, visible_treatments
+from app.audit import Actor, Event, record
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.policy import Kind
+
+_Record = TypeVar("_Record")
+
+_ENUMS: dict[type, dict[str, type]] = {
+    RequestRecord: {"kind": Kind, "state": RequestState, "route": Route},
+    ApprovalRecord: {"state": ApprovalState, "basis": Basis},
+    SegmentRecord: {"funding_origin": FundingOrigin},
+}
+
+
+def as_record(kind: type[_Record], row: RowMapping) -> _Record:
+    """A frozen record from a row, with its enumerations."""
+    enums = _ENUMS.get(kind, {})
+    values = {f.name: row[f.name] for f in fields(kind)}  # type: ignore[arg-type]
+    for name, enum in enums.items():
+        values[name] = enum(values[name])
+    return kind(**values)
+
+
+def add(work: Work, table: Table, row: Any, actor: Actor | None, event: Event | None) -> None:
+    """Insert a record and, with it, its audit event."""
+    work.connection.execute(insert(table).values(**asdict(row)))
+    if actor is not None and event is not None:
+        record(work, actor, event)
+
+
+def _one(
+    work: Work, query: Select[Any], kind: type[_Record], what: str, lock: bool = False
+) -> _Record:
+    if lock:
+        query = query.with_for_update()
+    row = work.connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound(what)
+    return as_record(kind, row)
+
+
+def _many(work: Work, query: Select[Any], kind: type[_Record]) -> tuple[_Record, ...]:
+    return tuple(as_record(kind, row) for row in work.connection.execute(query).mappings())
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+def find_treatment(work: Work, caller: Caller, treatment_id: str, lock: bool = False) -> TreatmentRecord:
+    """The treatment, if the caller may see it; NotFound otherwise."""
+    query = select(tables.treatment).where(
+        and_(tables.treatment.c.id == treatment_id, visible_treatments(caller))
+    )
+    return _one(work, query, TreatmentRecord, "treatment", lock)
+
+
+def find_request(work: Work, caller: Caller, request_id: str, lock: bool = False) -> RequestRecord:
+    """The request, if the caller may see it; NotFound otherwise."""
+    query = select(tables.request).where(
+        and_(tables.request.c.id == request_id, visible_requests(caller))
+    )
+    return _one(work, query, RequestRecord, "request", lock)
+
+
+def find_approval(work: Work, caller: Caller, reference: str, lock: bool = False) -> ApprovalRecord:
+    """The approval of that reference, if the caller may see its treatment; NotFound otherwise."""
+    query = (
+        select(tables.approval)
+        .join(tables.treatment, tables.treatment.c.id == tables.approval.c.treatment_id)
+        .where(and_(tables.approval.c.reference == reference, visible_treatments(caller)))
+    )
+    if lock:
+        query = query.with_for_update(of=tables.approval)
+    return _one(work, query, ApprovalRecord, "approval")
+
+
+def requests_of(work: Work, caller: Caller, treatment_id: str) -> tuple[RequestRecord, ...]:
+    """The treatment's requests that the caller may see, oldest first."""
+    query = (
+        select(tables.request)
+        .where(and_(tables.request.c.treatment_id == treatment_id, visible_requests(caller)))
+        .order_by(tables.request.c.submitted_at, tables.request.c.id)
+    )
+    return _many(work, query, RequestRecord)
+
+
+def all_requests_of(work: Work, treatment_id: str) -> tuple[RequestRecord, ...]:
+    """Every request on the treatment, oldest first. Unscoped: callers have found the treatment."""
+    query = (
+        select(tables.request)
+        .where(tables.request.c.treatment_id == treatment_id)
+        .order_by(tables.request.c.submitted_at, tables.request.c.id)
+    )
+    return _many(work, query, RequestRecord)
+
+
+def open_request(work: Work, treatment_id: str, kind: Kind) -> RequestRecord | None:
+    """A request of this kind that still waits for somebody, if there is one."""
+    query = select(tables.request).where(
+        and_(
+            tables.request.c.treatment_id == treatment_id,
+            tables.request.c.kind == kind,
+            tables.request.c.state.in_(sorted(OPEN_STATES)),
+        )
+    )
+    found = _many(work, query, RequestRecord)
+    return found[0] if found else None
+
+
+def revisions_of(work: Work, request_id: str) -> tuple[RevisionRecord, ...]:
+    query = (
+        select(tables.request_revision)
+        .where(tables.request_revision.c.request_id == request_id)
+        .order_by(tables.request_revision.c.revision)
+    )
+    return _many(work, query, RevisionRecord)
+
+
+def decisions_of(work: Work, request_id: str) -> tuple[DecisionRecord, ...]:
+    query = (
+        select(tables.decision)
+        .where(tables.decision.c.request_id == request_id)
+        .order_by(tables.decision.c.number)
+    )
+    return _many(work, query, DecisionRecord)
+
+
+def approvals_of(work: Work, treatment_id: str) -> tuple[ApprovalRecord, ...]:
+    query = (
+        select(tables.approval)
+        .where(tables.approval.c.treatment_id == treatment_id)
+        .order_by(tables.approval.c.issued_at, tables.approval.c.id)
+    )
+    return _many(work, query, ApprovalRecord)
+
+
+def approval_of_request(work: Work, request_id: str) -> ApprovalRecord | None:
+    """The approval that the request gave rise to, if any."""
+    query = select(tables.approval).where(tables.approval.c.request_id == request_id)
+    found = _many(work, query, ApprovalRecord)
+    return found[-1] if found else None
+
+
+def segments_of(
+    work: Work, treatment_id: str, superseded: bool = False
+) -> tuple[SegmentRecord, ...]:
+    """The treatment's segments by first day; superseded ones only when asked for."""
+    query = select(tables.segment).where(tables.segment.c.treatment_id == treatment_id)
+    if not superseded:
+        query = query.where(tables.segment.c.superseded_at.is_(None))
+    return _many(
+        work, query.order_by(tables.segment.c.from_day, tables.segment.c.id), SegmentRecord
+    )
+
+
+def treatments_for(
+    work: Work, patient_ids: Iterable[str], drug: str, indication: str
+) -> tuple[TreatmentRecord, ...]:
+    """Every treatment of these patient records with the drug for the indication, any provider's.
+
+    Unscoped on purpose: it answers whether a live approval exists; callers of the service never
+    see more of another provider's treatment than that.
+    """
+    query = select(tables.treatment).where(
+        and_(
+            tables.treatment.c.patient_id.in_(list(patient_ids)),
+            tables.treatment.c.drug == drug,
+            tables.treatment.c.indication == indication,
+        )
+    )
+    return _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
+
+
+# --- changing -----------------------------------------------------------------------------------
+
+
+def change_request(
+    work: Work, request: RequestRecord, changes: Mapping[str, Any], actor: Actor, event: Event
+) -> RequestRecord:
+    """Save changed columns, raise the version by one, and log the event; VersionMismatch if stale."""
+    return _change(work, tables.request, RequestRecord, request, changes, actor, event)
+
+
+def change_treatment(
+    work: Work, treatment: TreatmentRecord, changes: Mapping[str, Any], actor: Actor, event: Event
+) -> TreatmentRecord:
+    """As `change_request`, for a treatment."""
+    return _change(work, tables.treatment, TreatmentRecord, treatment, changes, actor, event)
+
+
+def change_approval(
+    work: Work, approval: ApprovalRecord, changes: Mapping[str, Any], actor: Actor, event: Event
+) -> ApprovalRecord:
+    """As `change_request`, for an approval."""
+    return _change(work, tables.approval, ApprovalRecord, approval, changes, actor, event)
+
+
+def _change(
+    work: Work,
+    table: Table,
+    kind: type[_Record],
+    before: Any,
+    changes: Mapping[str, Any],
+    actor: Actor,
+    event: Event,
+) -> _Record:
+    done = work.connection.execute(
+        update(table)
+        .where(and_(table.c.id == before.id, table.c.version == before.version))
+        .values(**changes, version=before.version + 1)
+    )
+    if done.rowcount != 1:
+        raise VersionMismatch("It changed while you were at it. Read it again and repeat the step.")
+    record(work, actor, event)
+    return as_record(
+        kind,
+        work.connection.execute(select(table).where(table.c.id == before.id)).mappings().one(),
+    )
+
+
+def add_segment(work: Work, segment: SegmentRecord) -> None:
+    """Insert a segment; its audit event belongs to the step that made it."""
+    work.connection.execute(insert(tables.segment).values(**asdict(segment)))
+
+
+def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:
+    """Take a segment out of force; the row stays."""
+    work.connection.execute(
+        update(tables.segment)
+        .where(tables.segment.c.id == segment_id)
+        .values(superseded_at=at)
+    )
+
+
+def set_live(work: Work, patient_id: str, drug: str, indication: str, treatment_id: str) -> None:
+    """Mark the treatment as the live one of this patient, drug and indication.
+
+    The primary key refuses a second one; callers look first and hold the patient's row, so a
+    clash here means two transactions raced, and the later one is retried or refused.
+    """
+    work.connection.execute(
+        insert(tables.live_treatment).values(
+            patient_id=patient_id, drug=drug, indication=indication, treatment_id=treatment_id
+        )
+    )
+
+
+def live_treatment_of(work: Work, patient_id: str, drug: str, indication: str) -> str | None:
+    """The id of the live treatment of this patient, drug and indication, if there is one."""
+    live = tables.live_treatment.c
+    return work.connection.execute(
+        select(live.treatment_id).where(
+            and_(
+                live.patient_id == patient_id, live.drug == drug, live.indication == indication
+            )
+        )
+    ).scalar_one_or_none()
+
+
+def clear_live(work: Work, treatment_id: str) -> None:
+    """The treatment is no longer the live one."""
+    live = tables.live_treatment
+    work.connection.execute(live.delete().where(live.c.treatment_id == treatment_id))
+
+
+def decimal(text: str | None) -> Decimal | None:
+    """A decimal from its stored text."""
+    return None if text is None else Decimal(text)
+
+
+def check_version(actual: int, expected: int) -> None:
+    """Raise VersionMismatch unless the caller read the newest version."""
+    if actual != expected:
+        raise VersionMismatch(
+            "It changed since you last read it. Read it again, check the change, and repeat."
+        )

@@ -1,0 +1,306 @@
+"""Submitting a first request or a continuation, and amending, escalating or withdrawing it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from app.approvals import issuing, patients, store
+from app.approvals.answering import carry_forward, context_of, read_answers
+from app.approvals.deciding import (
+    Case,
+    add_policy_decision,
+    add_revision,
+    conclude,
+    decide_case,
+    move,
+    person_of,
+)
+from app.approvals.details import check_details, details_to_json
+from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
+from app.approvals.lifecycle import RequestEvent, RequestState
+from app.approvals.model import (
+    FollowUpCommand,
+    InitiationCommand,
+    PatientRecord,
+    RequestRecord,
+    RequestView,
+    RevisionRecord,
+    Route,
+    TreatmentRecord,
+)
+from app.approvals.office import Office, panel_of
+from app.approvals.opening import check_days, new_request, treatment_for
+from app.approvals.permissions import Action, check_acts_for, check_can
+from app.approvals.replaying import version_of
+from app.approvals.views import request_view
+from app.audit import Event
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.policy import Kind, PolicyVersion
+
+
+def submit_initiation(
+    work: Work, office: Office, caller: Caller, command: InitiationCommand
+) -> RequestView:
+    """Submit a first request and decide it, in one transaction.
+
+    Raises AlreadyApproved, RequestAlreadyOpen, PatientContradiction, NoPolicyInForce,
+    AnswersNotAccepted or DetailsNotAccepted; then nothing is stored.
+    """
+    check_can(caller, Action.SUBMIT)
+    version, case_answers = _read_initiation(work, office, command)
+    details = patients.check_details(command.patient, work.moment.day)
+    patient = patients.identify(work, caller, details)
+    patients.lock_person(work, patient)
+    today = work.moment.day
+    issuing.check_none_live(
+        work, patient, version.drug, version.indication.key, caller.organisation, today
+    )
+    treatment = treatment_for(work, caller, patient, version, command.commissioner)
+    request = new_request(
+        work,
+        caller,
+        treatment,
+        version,
+        kind=Kind.INITIATION,
+        route=command.route,
+        decision_to_treat=command.decision_to_treat,
+        first_dose=command.first_dose,
+        retrospective_reason=command.retrospective_reason,
+        details=details_to_json(command.details),
+    )
+    context = context_of(patient, command.decision_to_treat, command.first_dose)
+    case = Case(version, Kind.INITIATION, case_answers, context, command.route)
+    return _submit(work, office, caller, treatment, request, case)
+
+
+def submit_continuation(
+    work: Work, office: Office, caller: Caller, command: FollowUpCommand
+) -> RequestView:
+    """Submit a continuation: measurements of earlier requests are carried forward.
+
+    An imported treatment has none, so its baseline is asked for once, here.
+    """
+    treatment = store.find_treatment(work, caller, command.treatment_id)
+    check_acts_for(caller, Action.SUBMIT, treatment.provider)
+    person = person_of(work, treatment)
+    _check_birth_date(person, command.birth_date)
+    _check_continues(work, treatment)
+    today = work.moment.day
+    check_days(command.decision_to_treat, None, today)
+    version = office.library.deciding(
+        treatment.policy, Kind.CONTINUATION, command.decision_to_treat
+    )
+    raw = carry_forward(
+        version, Kind.CONTINUATION, command.answers, earlier_revisions(work, treatment)
+    )
+    answers = read_answers(
+        version,
+        Kind.CONTINUATION,
+        raw,
+        decision_to_treat=command.decision_to_treat,
+        today=today,
+    )
+    check_details(command.details, Kind.CONTINUATION, version, today)
+    request = new_request(
+        work,
+        caller,
+        treatment,
+        version,
+        kind=Kind.CONTINUATION,
+        route=Route.POLICY,
+        decision_to_treat=command.decision_to_treat,
+        first_dose=treatment.first_dose,
+        retrospective_reason=command.retrospective_reason,
+        details=details_to_json(command.details),
+    )
+    context = context_of(person, command.decision_to_treat, treatment.first_dose)
+    case = Case(version, Kind.CONTINUATION, answers, context, Route.POLICY)
+    return _submit(work, office, caller, treatment, request, case)
+
+
+def amend(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    request_id: str,
+    answers: Mapping[str, Any],
+    expected_version: int,
+) -> RequestView:
+    """Answer what was missing, or what the panel or pharmacist asked; earlier answers stand.
+
+    The request keeps the policy version of its first submission. An answer of null takes the
+    earlier one back.
+    """
+    request = store.find_request(work, caller, request_id, lock=True)
+    check_acts_for(caller, Action.AMEND, request.provider)
+    store.check_version(request.version, expected_version)
+    treatment = store.find_treatment(work, caller, request.treatment_id)
+    case = revised_case(work, office, caller, treatment, request, answers)
+    amended = replace(request, revision=request.revision + 1)
+    add_revision(work, caller, amended, "amended", case, None)
+    decision = decide_case(work, office, case, request.commissioner)
+    stored = add_policy_decision(work, caller, amended, treatment.patient_id, decision)
+    conclude(
+        work,
+        caller,
+        treatment,
+        request,
+        RequestEvent.AMEND,
+        case.version,
+        stored,
+        {"revision": amended.revision},
+    )
+    return request_view(work, caller, request_id)
+
+
+def withdraw(
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+) -> RequestView:
+    """Withdraw a request that is still waiting; it stays on record."""
+    request = store.find_request(work, caller, request_id, lock=True)
+    check_acts_for(caller, Action.WITHDRAW, request.provider)
+    store.check_version(request.version, expected_version)
+    treatment = store.find_treatment(work, caller, request.treatment_id)
+    move(
+        work,
+        caller,
+        treatment,
+        request,
+        RequestEvent.WITHDRAW,
+        RequestState.WITHDRAWN,
+        reason=reason,
+    )
+    return request_view(work, caller, request_id)
+
+
+def escalate(
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+) -> RequestView:
+    """Send a request whose criteria are not met to the panel, where all failures are waivable."""
+    request = store.find_request(work, caller, request_id, lock=True)
+    check_acts_for(caller, Action.ESCALATE, request.provider)
+    store.check_version(request.version, expected_version)
+    treatment = store.find_treatment(work, caller, request.treatment_id)
+    latest = store.decisions_of(work, request_id)[-1]
+    hard = [
+        f for f in latest.findings if _is_failure(f) and not f["waivable"]
+    ]
+    if hard:
+        raise TransitionNotAllowed(
+            "Not every criterion that failed can be waived, so the panel cannot approve this "
+            "request. Correct it, or ask the commissioner for an individual funding request."
+        )
+    panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
+    move(
+        work,
+        caller,
+        treatment,
+        request,
+        RequestEvent.ESCALATE,
+        RequestState.REFERRED,
+        {"panel": panel},
+        reason,
+    )
+    return request_view(work, caller, request_id)
+
+
+# --- shared with corrections --------------------------------------------------------------------
+
+
+def revised_case(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    answers: Mapping[str, Any],
+) -> Case:
+    """The request's case with changed answers, under its original version and dates."""
+    version = version_of(work, office.library, request.policy_hash)
+    latest = store.revisions_of(work, request.id)[-1]
+    merged = {**latest.answers, **answers}
+    today = work.moment.day
+    typed = read_answers(
+        version, request.kind, merged, decision_to_treat=request.decision_to_treat, today=today
+    )
+    patient = person_of(work, treatment)
+    context = context_of(patient, request.decision_to_treat, request.first_dose)
+    return Case(version, request.kind, typed, context, request.route)
+
+
+def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionRecord, ...]:
+    """The latest answers of each earlier request on the treatment, oldest first.
+
+    After a transfer the receiving provider is given the baseline, so this reads every request of
+    the treatment, not only those that the caller may open.
+    """
+    found = []
+    for request in store.all_requests_of(work, treatment.id):
+        if request.state is RequestState.ENTERED_IN_ERROR:
+            continue
+        found.append(store.revisions_of(work, request.id)[-1])
+    return tuple(found)
+
+
+def _is_failure(finding: Mapping[str, Any]) -> bool:
+    failed = "met" if finding["section"] == "stop" else "not met"
+    return bool(finding["result"] == failed and finding["on_failure"] == "not met")
+
+
+# --- parts of a submission ----------------------------------------------------------------------
+
+
+def _read_initiation(
+    work: Work, office: Office, command: InitiationCommand
+) -> tuple[PolicyVersion, Any]:
+    today = work.moment.day
+    check_days(command.decision_to_treat, command.first_dose, today)
+    version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
+    check_details(command.details, Kind.INITIATION, version, today)
+    answers = read_answers(
+        version,
+        Kind.INITIATION,
+        command.answers,
+        decision_to_treat=command.decision_to_treat,
+        today=today,
+    )
+    return version, answers
+
+
+def _submit(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    case: Case,
+) -> RequestView:
+    add_revision(work, caller, request, "submitted", case, None)
+    decision = decide_case(work, office, case, request.commissioner)
+    stored = add_policy_decision(work, caller, request, treatment.patient_id, decision)
+    conclude(work, caller, treatment, request, RequestEvent.SUBMIT, case.version, stored)
+    return request_view(work, caller, request.id)
+
+
+def _check_birth_date(person: PatientRecord, birth_date: dt.date | None) -> None:
+    if birth_date is not None and birth_date != person.birth_date:
+        raise patients.contradiction()
+
+
+def _check_continues(work: Work, treatment: TreatmentRecord) -> None:
+    if treatment.stopped_on is not None:
+        raise DetailsNotAccepted(
+            "treatment_id",
+            "The treatment was recorded as stopped. Send a new initiation to start it again.",
+        )
+    if not store.approvals_of(work, treatment.id):
+        raise DetailsNotAccepted(
+            "treatment_id", "The treatment was never approved. Send an initiation first."
+        )
+    if store.open_request(work, treatment.id, Kind.CONTINUATION) is not None:
+        raise RequestAlreadyOpen(
+            "A continuation of this treatment is still waiting. Amend or withdraw that one."
+        )
