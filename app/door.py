@@ -1,0 +1,41 @@
+"""What every door (REST, web, command line, worker) carries in order to call the rooms.
+
+A door is the only place that reads the clock and draws randomness; it hands them to each unit of
+work, so that a test, or a replay, can hand over its own.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from app import clock
+from app.db.transaction import Database
+from app.db.work import Moment, Work
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The database with the clock, the ids and the randomness that each unit of work gets."""
+
+    database: Database
+    now: Callable[[], dt.datetime] = field(default=clock.now)
+    new_id: Callable[[], str] = field(default=clock.new_id)
+    random_bytes: Callable[[int], bytes] = field(default=clock.random_bytes)
+
+    def moment(self) -> Moment:
+        """The current instant, with its Europe/London day."""
+        instant = self.now()
+        return Moment(instant, clock.london_day(instant))
+
+    def transact(self, fn: Callable[[Work], T]) -> T:
+        """Run a use case in one transaction, committed before this returns."""
+        return self.database.transact(
+            fn, moment=self.moment(), new_id=self.new_id, random_bytes=self.random_bytes
+        )
+
+    def read(self, fn: Callable[[Work], T]) -> T:
+        """Run a query that writes nothing."""
+        return self.database.read(fn, moment=self.moment())
