@@ -21,7 +21,8 @@ from app.reference_data.text import unglue, unglued, words_of
 # Below these, too many ordinary words look like drugs.
 _SHORTEST_CUT = 5
 _SHORTEST_LIKENESS = 6
-_LIKENESS = 80.0
+_SHORTEST_STEM = 7
+_LIKENESS = 84.0
 # An anchor for cutting glued words: shorter drug words turn up inside ordinary ones.
 _SHORTEST_ANCHOR = 5
 
@@ -104,26 +105,42 @@ def _all_hits(lexicon: Lexicon, words: tuple[str, ...], present: frozenset[str])
 
 
 def suggest(lexicon: Lexicon, words: tuple[str, ...]) -> str | None:
-    """A drug that a word may mean: a name cut off at the end, or one that looks alike."""
-    if words and len(words[-1]) >= _SHORTEST_CUT:
-        begun = {
-            synonym.drug
-            for first, synonyms in lexicon.by_first_word.items()
-            if first.startswith(words[-1])
-            for synonym in synonyms
-        }
-        if len(begun) == 1:
-            return begun.pop()
+    """A drug that a word may mean: a name cut off at the end, with a tail, or that looks alike."""
+    if words:
+        begun = _begun_by(lexicon, words[-1])
+        if begun is not None:
+            return begun
     best: tuple[float, str] | None = None
     for word in words:
         if len(word) < _SHORTEST_LIKENESS or word in lexicon.noise:
             continue
-        like = process.extractOne(
-            word, lexicon.single_words.keys(), scorer=fuzz.ratio, score_cutoff=_LIKENESS
-        )
-        if like is not None and (best is None or like[1] > best[0]):
-            best = (like[1], like[0])
-    return None if best is None else lexicon.single_words[best[1]]
+        like = _likeness(lexicon, word)
+        if like is not None and (best is None or like[0] > best[0]):
+            best = like
+    return None if best is None else best[1]
+
+
+def _begun_by(lexicon: Lexicon, end: str) -> str | None:
+    """The one drug whose name begins with the last word of a name, as when a field cut it off."""
+    if len(end) < _SHORTEST_CUT or any(word.startswith(end) for word in lexicon.noise):
+        return None
+    begun = {
+        synonym.drug
+        for first, synonyms in lexicon.by_first_word.items()
+        if first.startswith(end)
+        for synonym in synonyms
+    }
+    return begun.pop() if len(begun) == 1 else None
+
+
+def _likeness(lexicon: Lexicon, word: str) -> tuple[float, str] | None:
+    """How alike, of 100, a word is to a drug's name with the same first letter, and the drug."""
+    for name, drug in lexicon.single_words.items():
+        if len(name) >= _SHORTEST_STEM and word.startswith(name):
+            return 100.0, drug
+    same_start = [name for name in lexicon.single_words if name[0] == word[0]]
+    like = process.extractOne(word, same_start, scorer=fuzz.ratio, score_cutoff=_LIKENESS)
+    return None if like is None else (like[1], lexicon.single_words[like[0]])
 
 
 def recognise(
@@ -179,7 +196,9 @@ def _weigh(coded: CodedDrug | None, named: tuple[str, ...], products: set[str]) 
             None, None, "none", "code and name disagree", conflict=True, candidates=both
         )
     if coded:
-        return _Verdict(coded.drug, product or coded.product, "code", f"the code is {coded.term}")
+        brands = {brand for brand in (*products, coded.product) if brand}
+        brand = brands.pop() if len(brands) == 1 else None
+        return _Verdict(coded.drug, brand, "code", f"the code is {coded.term}")
     if len(named) > 1:
         return _Verdict(None, None, "none", "the name holds more than one drug", candidates=named)
     if named:

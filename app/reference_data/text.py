@@ -15,9 +15,14 @@ _LOST_SPACE = re.compile(r"(?<=[A-Z]{2})(?=[A-Z][a-z]{3})")
 
 
 def plain(text: str) -> str:
-    """Lower-case text without accents or compatibility forms; micro signs become `u`."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(_MICRO))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    """Lower-case text in ASCII: micro signs become `u`, any other character becomes a space.
+
+    English drug names hold no accents. Where such a character appears it is a damaged symbol glued
+    to a name ("PembrolizumabÃ mg"), so it parts words. Invisible characters are dropped.
+    """
+    folded = unicodedata.normalize("NFKC", text.translate(_MICRO))
+    seen = (c for c in folded if unicodedata.category(c) != "Cf")
+    return "".join(c if c.isascii() else " " for c in seen).lower()
 
 
 def words_of(text: str) -> tuple[str, ...]:
