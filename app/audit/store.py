@@ -44,21 +44,25 @@ def changes_after(
 
     No event is ever skipped. On PostgreSQL an event waits until every transaction that began to
     write before its own has ended, since one that commits late would else slip in behind the
-    cursor. `visible` narrows the events to what the caller may see. Raises InvalidCursor.
+    cursor. `visible` narrows the events to what the caller may see. Raises InvalidCursor, and
+    ValueError for a limit under 1.
     """
+    if limit < 1:
+        raise ValueError("a page of the change feed holds at least one event")
     xid, id_ = parse_cursor(cursor)
     # Read before the rows: every transaction below the horizon has ended by then.
     horizon = _horizon(work)
     e = audit_event.c
-    # Two comparisons rather than a row value: an index range on both databases.
-    query = _EVENTS.where(sa.or_(e.xid > xid, sa.and_(e.xid == xid, e.id > id_)), e.xid < horizon)
+    after = sa.tuple_(e.xid, e.id) > sa.tuple_(xid, id_)  # one range of the index on both databases
+    query = _EVENTS.where(after, e.xid < horizon)
     if visible is not None:
         query = query.where(visible)
+    end = _end(work, horizon)
     rows = work.connection.execute(query.order_by(e.xid, e.id).limit(limit)).all()
-    entries = _entries(rows)
-    if not rows:
-        return entries, cursor or START
-    return entries, f"{rows[-1].xid}.{rows[-1].id}"
+    if len(rows) == limit:
+        return _entries(rows), f"{rows[-1].xid}.{rows[-1].id}"
+    # All up to the end was looked at: a caller who may see little need not look there again.
+    return _entries(rows), "{}.{}".format(*max(end, (xid, id_)))
 
 
 def parse_cursor(cursor: str | None) -> tuple[int, int]:
@@ -75,6 +79,13 @@ def _horizon(work: Work) -> int:
         return 1
     query = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     return int(work.connection.execute(sa.text(query)).scalar_one())
+
+
+def _end(work: Work, horizon: int) -> tuple[int, int]:
+    """A position that every event below the horizon lies before, and no later one does."""
+    if work.on_postgres:
+        return horizon, 0
+    return 0, work.connection.execute(sa.select(sa.func.max(audit_event.c.id))).scalar() or 0
 
 
 def _entries(rows: Sequence[sa.Row[Any]]) -> tuple[TrailEntry, ...]:

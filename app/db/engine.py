@@ -107,12 +107,17 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 
 
 def _drop_row_values(context: ExceptionContext) -> None:
-    """Cut DETAIL and CONTEXT from PostgreSQL's message: they quote the row, so patients' data."""
+    """Cut what quotes a row, and so a patient, from PostgreSQL's message.
+
+    DETAIL and CONTEXT quote rows; the first line of a data exception (class 22) quotes its value.
+    """
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     diag = getattr(original, "diag", None)
     if wrapped is None or diag is None or diag.message_primary is None:
         return
     full, primary = str(original), str(diag.message_primary)
+    if str(diag.sqlstate).startswith("22"):
+        primary = f"a value does not fit its column (PostgreSQL state {diag.sqlstate})"
     original.args = (primary,)
     wrapped.args = tuple(
         arg.replace(full, primary) if isinstance(arg, str) else arg for arg in wrapped.args

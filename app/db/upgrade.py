@@ -31,6 +31,7 @@ def upgrade(engine: sa.Engine) -> list[str]:
     """Apply every revision that is missing, in one transaction; returns them, oldest first."""
     config = configuration()
     script = ScriptDirectory.from_config(config)
+    _make_file(engine)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
@@ -50,3 +51,24 @@ def current(engine: sa.Engine) -> str | None:
 def head() -> str | None:
     """The revision that this copy of the service expects."""
     return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def not_ready(engine: sa.Engine) -> str | None:
+    """Why the database cannot serve yet, for a readiness check; None when it can."""
+    try:
+        found = current(engine)
+    except sa.exc.OperationalError:
+        return "The database does not answer. It may be starting: check that it runs."
+    expected = head()
+    if found != expected:
+        return f"The database is at revision {found}, the service at {expected}. Upgrade it."
+    return None
+
+
+def _make_file(engine: sa.Engine) -> None:
+    """Make SQLite's file, readable by its owner alone, and its folder: it will hold patients."""
+    if engine.dialect.name != "sqlite" or engine.url.database is None:
+        return
+    path = Path(engine.url.database)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
