@@ -1,12 +1,12 @@
 """A request's decision and the state it comes to; storing both with the answers decided on."""
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.approvals import issuing, patients, store
+from app.approvals import patients, store
 from app.approvals.answering import answers_to_json, context_to_json
+from app.approvals.effects import take_effect
 from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
 from app.approvals.model import (
     Basis,
@@ -26,7 +26,6 @@ from app.approvals.office import (
 )
 from app.audit import Event
 from app.auth.model import Caller
-from app.clock import london_day
 from app.db import tables
 from app.db.work import Work
 from app.policy import (
@@ -192,11 +191,9 @@ def conclude(
     panel = request.panel
     if to is RequestState.REFERRED and request.route is Route.POLICY:
         panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
-    moved = move(
-        work, caller, treatment, request, event, to, {**(changes or {}), "panel": panel}
-    )
+    moved = move(work, caller, treatment, request, event, to, {**(changes or {}), "panel": panel})
     if to is RequestState.APPROVED:
-        grant(work, caller, treatment, moved, version, decision.id, Basis.POLICY)
+        take_effect(work, caller, treatment, moved, version, decision.id, Basis.POLICY)
     return moved
 
 
@@ -226,51 +223,6 @@ def move(
     return store.change_request(
         work, request, {**(changes or {}), "state": to}, caller.actor(), logged
     )
-
-
-def grant(
-    work: Work,
-    caller: Caller,
-    treatment: TreatmentRecord,
-    request: RequestRecord,
-    version: PolicyVersion,
-    decision_id: str,
-    basis: Basis,
-    from_day: dt.date | None = None,
-) -> None:
-    """Issue the approval of an approved request, by the policy's terms.
-
-    Coverage counts from the day of the first submission, or from the day given (a panel's).
-    """
-    start = from_day or london_day(request.submitted_at)
-    cover = issuing.cover_of(work, request, version, start)
-    issuing.issue(
-        work,
-        caller.actor(),
-        treatment,
-        request,
-        cover,
-        basis,
-        decision_id,
-        terms_of(version),
-    )
-
-
-def terms_of(version: PolicyVersion) -> dict[str, Any]:
-    """The terms that an approval carries, as plain JSON."""
-    terms = version.approval
-    dose = terms.max_dose
-    return {
-        "pattern": terms.pattern,
-        "grace_days": terms.grace_days,
-        "max_dose": {"amount": str(dose.amount), "unit": dose.unit, "per": dose.per}
-        if dose
-        else None,
-        "products": list(terms.products),
-        "interchangeable": terms.interchangeable,
-        "source": terms.source,
-        "evidence": terms.evidence,
-    }
 
 
 def person_of(work: Work, treatment: TreatmentRecord) -> patients.PatientRecord:

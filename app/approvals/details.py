@@ -36,10 +36,19 @@ def check_details(
     if details.dose is not None and details.dose.amount <= 0:
         raise DetailsNotAccepted("details.dose.amount", "The dose must be greater than zero.")
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
-        raise DetailsNotAccepted("details.from_day", "That day is more than a year ahead: check it.")
-    if details.to_day is not None and details.from_day is not None:
-        if details.to_day < details.from_day:
-            raise DetailsNotAccepted("details.to_day", "The last day is before the first one.")
+        raise DetailsNotAccepted(
+            "details.from_day", "That day is more than a year ahead: check it."
+        )
+    if kind is Kind.STOP and details.from_day is not None and details.from_day > today:
+        raise DetailsNotAccepted(
+            "details.from_day", "A stop is recorded once it has happened: that day is ahead."
+        )
+    if (
+        details.to_day is not None
+        and details.from_day is not None
+        and (details.to_day < details.from_day)
+    ):
+        raise DetailsNotAccepted("details.to_day", "The last day is before the first one.")
 
 
 def check_product(product: str, version: PolicyVersion) -> None:

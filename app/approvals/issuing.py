@@ -126,9 +126,7 @@ def issue(
     return approval
 
 
-def _claim(
-    work: Work, person: PatientRecord, treatment: TreatmentRecord, on: dt.date
-) -> None:
+def _claim(work: Work, person: PatientRecord, treatment: TreatmentRecord, on: dt.date) -> None:
     check_none_live(work, person, treatment.drug, treatment.indication, treatment.provider, on)
     key = (person.canonical_id, treatment.drug, treatment.indication)
     held = store.live_treatment_of(work, *key)

@@ -95,9 +95,7 @@ def limit_authority(decision: PolicyDecision, is_adopted: bool, unverified: bool
 def remember_version(work: Work, version: PolicyVersion) -> None:
     """Store the resolved text of a version beside what it decides, once."""
     column = tables.policy_version.c
-    known = work.connection.execute(
-        select(column.hash).where(column.hash == version.hash)
-    ).first()
+    known = work.connection.execute(select(column.hash).where(column.hash == version.hash)).first()
     if known is not None:
         return
     values = {

@@ -309,9 +309,7 @@ def _holder(work: Work, caller: Caller, local_id: str) -> str | None:
     identifier = tables.patient_identifier.c
     return work.connection.execute(
         select(identifier.patient_id).where(
-            and_(
-                identifier.organisation == caller.organisation, identifier.local_id == local_id
-            )
+            and_(identifier.organisation == caller.organisation, identifier.local_id == local_id)
         )
     ).scalar_one_or_none()
 

@@ -46,15 +46,11 @@ def visible_treatments(caller: Caller) -> ColumnElement[bool]:
 
 def _covered(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists(
-        select(segment.c.id).where(
-            and_(segment.c.treatment_id == treatment.c.id, condition)
-        )
+        select(segment.c.id).where(and_(segment.c.treatment_id == treatment.c.id, condition))
     )
 
 
 def _asked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists(
-        select(request.c.id).where(
-            and_(request.c.treatment_id == treatment.c.id, condition)
-        )
+        select(request.c.id).where(and_(request.c.treatment_id == treatment.c.id, condition))
     )

@@ -75,7 +75,9 @@ def _many(work: Work, query: Select[Any], kind: type[_Record]) -> tuple[_Record,
 # --- finding ------------------------------------------------------------------------------------
 
 
-def find_treatment(work: Work, caller: Caller, treatment_id: str, lock: bool = False) -> TreatmentRecord:
+def find_treatment(
+    work: Work, caller: Caller, treatment_id: str, lock: bool = False
+) -> TreatmentRecord:
     """The treatment, if the caller may see it; NotFound otherwise."""
     query = select(tables.treatment).where(
         and_(tables.treatment.c.id == treatment_id, visible_treatments(caller))
@@ -255,9 +257,7 @@ def add_segment(work: Work, segment: SegmentRecord) -> None:
 def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:
     """Take a segment out of force; the row stays."""
     work.connection.execute(
-        update(tables.segment)
-        .where(tables.segment.c.id == segment_id)
-        .values(superseded_at=at)
+        update(tables.segment).where(tables.segment.c.id == segment_id).values(superseded_at=at)
     )
 
 
@@ -279,9 +279,7 @@ def live_treatment_of(work: Work, patient_id: str, drug: str, indication: str) -
     live = tables.live_treatment.c
     return work.connection.execute(
         select(live.treatment_id).where(
-            and_(
-                live.patient_id == patient_id, live.drug == drug, live.indication == indication
-            )
+            and_(live.patient_id == patient_id, live.drug == drug, live.indication == indication)
         )
     ).scalar_one_or_none()
 

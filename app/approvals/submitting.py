@@ -34,9 +34,7 @@ from app.approvals.opening import check_days, new_request, treatment_for
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of
 from app.approvals.views import request_view
-from app.audit import Event
 from app.auth.model import Caller
-from app.db import tables
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 
@@ -185,9 +183,7 @@ def escalate(
     store.check_version(request.version, expected_version)
     treatment = store.find_treatment(work, caller, request.treatment_id)
     latest = store.decisions_of(work, request_id)[-1]
-    hard = [
-        f for f in latest.findings if _is_failure(f) and not f["waivable"]
-    ]
+    hard = [f for f in latest.findings if _is_failure(f) and not f["waivable"]]
     if hard:
         raise TransitionNotAllowed(
             "Not every criterion that failed can be waived, so the panel cannot approve this "

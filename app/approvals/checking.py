@@ -1,0 +1,161 @@
+"""The dry run: would this be approved, what is missing, is approval needed, is there one already?
+
+Nothing is stored but an audit event that a check was made.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from app.approvals import issuing, patients, store
+from app.approvals.answering import carry_forward, context_of, read_answers
+from app.approvals.deciding import Case, decide_case
+from app.approvals.details import check_details
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.model import (
+    FollowUpCommand,
+    InitiationCommand,
+    PatientDetails,
+    PatientRecord,
+    Route,
+)
+from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
+from app.approvals.opening import check_days
+from app.approvals.permissions import Action, check_acts_for, check_can
+from app.approvals.submitting import earlier_revisions
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db.work import Work
+from app.policy import Kind, PolicyDecision, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Whether a drug needs an approval on a day, and which policies are held for it."""
+
+    drug: str
+    on: dt.date
+    required: bool
+    reason: str
+    policies: tuple[PolicyVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What submitting this would have given."""
+
+    version: PolicyVersion
+    kind: Kind
+    decision: PolicyDecision
+    already_approved: str | None  # in words; never another provider's details
+
+
+def approval_needed(
+    work: Work, office: Office, drug: str, commissioner: str | None, on: dt.date
+) -> Need:
+    """Whether the drug needs an approval on a day, as far as the library and settings tell."""
+    held = office.library.for_drug(drug, on)
+    exempt = setting(work, commissioner, APPROVAL_NOT_REQUIRED, on) if commissioner else None
+    if isinstance(exempt, list) and drug in exempt:
+        reason = "The commissioner pays for this drug without prior approval on that day."
+        return Need(drug, on, False, reason, held)
+    if not held:
+        reason = "The library holds no policy for this drug on that day: ask the commissioner."
+        return Need(drug, on, False, reason, held)
+    if all(version.mechanism == "notification" for version in held):
+        reason = "The policy asks for a notification only."
+        return Need(drug, on, False, reason, held)
+    reason = "A policy with criteria is in force for this drug on that day."
+    return Need(drug, on, True, reason, held)
+
+
+def check_initiation(
+    work: Work, office: Office, caller: Caller, command: InitiationCommand
+) -> DryRun:
+    """Decide a first request without storing it."""
+    check_can(caller, Action.CHECK)
+    today = work.moment.day
+    check_days(command.decision_to_treat, command.first_dose, today)
+    version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
+    check_details(command.details, Kind.INITIATION, version, today)
+    answers = read_answers(
+        version,
+        Kind.INITIATION,
+        command.answers,
+        decision_to_treat=command.decision_to_treat,
+        today=today,
+    )
+    details = patients.check_details(command.patient, today)
+    found = patients.find_existing(work, caller, details)
+    person = found or _unknown_person(caller, details)
+    context = context_of(person, command.decision_to_treat, command.first_dose)
+    case = Case(version, Kind.INITIATION, answers, context, command.route)
+    decision = decide_case(work, office, case, command.commissioner)
+    already = _already(work, caller, found, version) if found else None
+    _log(work, caller, version, found)
+    return DryRun(version, Kind.INITIATION, decision, already)
+
+
+def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowUpCommand) -> DryRun:
+    """Decide a continuation or describe a stop without storing it."""
+    if command.kind not in (Kind.CONTINUATION, Kind.STOP):
+        raise DetailsNotAccepted("kind", f"A {command.kind} has no criteria to check.")
+    treatment = store.find_treatment(work, caller, command.treatment_id)
+    check_acts_for(caller, Action.CHECK, treatment.provider)
+    today = work.moment.day
+    check_days(command.decision_to_treat, None, today)
+    version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+    raw = carry_forward(version, command.kind, command.answers, earlier_revisions(work, treatment))
+    answers = read_answers(
+        version,
+        command.kind,
+        raw,
+        decision_to_treat=command.decision_to_treat,
+        today=today,
+    )
+    person = patients.patient(work, treatment.patient_id)
+    context = context_of(person, command.decision_to_treat, treatment.first_dose)
+    case = Case(version, command.kind, answers, context, Route.POLICY)
+    decision = decide_case(work, office, case, treatment.commissioner)
+    _log(work, caller, version, person)
+    return DryRun(version, command.kind, decision, None)
+
+
+def _already(
+    work: Work, caller: Caller, person: PatientRecord, version: PolicyVersion
+) -> str | None:
+    try:
+        issuing.check_none_live(
+            work,
+            person,
+            version.drug,
+            version.indication.key,
+            caller.organisation,
+            work.moment.day,
+        )
+    except issuing.AlreadyApproved as refusal:
+        return str(refusal)
+    return None
+
+
+def _unknown_person(caller: Caller, details: PatientDetails) -> PatientRecord:
+    return PatientRecord(
+        id="",
+        nhs_number=details.nhs_number,
+        no_nhs_number_reason=details.no_nhs_number_reason,
+        registered_by=caller.organisation,
+        birth_date=details.birth_date,
+        sex=details.sex,
+        linked_to=None,
+    )
+
+
+def _log(work: Work, caller: Caller, version: PolicyVersion, person: PatientRecord | None) -> None:
+    event = Event(
+        action="checked without submitting",
+        object_type="policy",
+        object_id=version.policy,
+        patient_id=person.id if person and person.id else None,
+        after={"version": version.version},
+        policy_hash=version.hash,
+    )
+    record(work, caller.actor(), event)

@@ -1,0 +1,230 @@
+"""Searching treatments within what the caller may see, and learning that an approval exists."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+
+from app.approvals import issuing, patients, store
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.lifecycle import ApprovalState
+from app.approvals.model import TreatmentRecord
+from app.approvals.permissions import Action, check_can
+from app.approvals.scope import visible_requests, visible_treatments
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.reference_data.errors import InvalidNhsNumber
+from app.reference_data.nhs_number import parse_nhs_number
+
+LARGEST_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What to look for; every part given must fit."""
+
+    nhs_number: str | None = None
+    local_id: str | None = None
+    drug: str | None = None
+    policy: str | None = None
+    provider: str | None = None
+    request_state: str | None = None
+    approval_state: str | None = None
+    review_due_by: dt.date | None = None
+    after: str | None = None  # the id of the last treatment of the page before
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    treatment: TreatmentRecord
+    covered_to: dt.date | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    hits: tuple[SearchHit, ...]
+    next: str | None
+
+
+def search(work: Work, caller: Caller, query: SearchQuery) -> SearchPage:
+    """One page of treatments that fit, in the order of their ids. The search is audited."""
+    check_can(caller, Action.READ)
+    if not 1 <= query.limit <= LARGEST_PAGE:
+        raise DetailsNotAccepted("limit", f"Ask for 1 to {LARGEST_PAGE} treatments a page.")
+    treatment = tables.treatment
+    found = (
+        work.connection.execute(
+            select(treatment)
+            .where(and_(visible_treatments(caller), *_conditions(caller, query)))
+            .order_by(treatment.c.id)
+            .limit(query.limit + 1)
+        )
+        .mappings()
+        .all()
+    )
+    hits = tuple(_hit(work, store.as_record(TreatmentRecord, row)) for row in found[: query.limit])
+    _log(work, caller, len(hits))
+    return SearchPage(hits, hits[-1].treatment.id if len(found) > query.limit else None)
+
+
+def _conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[bool]]:
+    treatment, patient = tables.treatment.c, tables.patient.c
+    conditions: list[ColumnElement[bool]] = []
+    if query.nhs_number is not None:
+        try:
+            number = parse_nhs_number(query.nhs_number)
+        except InvalidNhsNumber as error:
+            raise DetailsNotAccepted("nhs_number", str(error)) from None
+        numbered = select(patient.id).where(patient.nhs_number == number).scalar_subquery()
+        linked = select(patient.id).where(
+            or_(patient.nhs_number == number, patient.linked_to == numbered)
+        )
+        conditions.append(treatment.patient_id.in_(linked))
+    if query.local_id is not None:
+        identifier = tables.patient_identifier.c
+        conditions.append(
+            treatment.patient_id.in_(
+                select(identifier.patient_id).where(
+                    and_(
+                        identifier.organisation == caller.organisation,
+                        identifier.local_id == query.local_id,
+                    )
+                )
+            )
+        )
+    for name in ("drug", "policy", "provider"):
+        value = getattr(query, name)
+        if value is not None:
+            conditions.append(treatment[name] == value)
+    return conditions + _state_conditions(caller, query)
+
+
+def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[bool]]:
+    treatment, approval = tables.treatment.c, tables.approval.c
+    conditions: list[ColumnElement[bool]] = []
+    if query.request_state is not None:
+        asked = select(tables.request.c.id).where(
+            and_(
+                tables.request.c.treatment_id == treatment.id,
+                tables.request.c.state == query.request_state,
+                visible_requests(caller),
+            )
+        )
+        conditions.append(exists(asked))
+    of_treatment = approval.treatment_id == treatment.id
+    if query.approval_state is not None:
+        conditions.append(
+            exists(
+                select(approval.id).where(
+                    and_(of_treatment, approval.state == query.approval_state)
+                )
+            )
+        )
+    if query.review_due_by is not None:
+        last = (
+            select(func.max(approval.covers_to))
+            .where(and_(of_treatment, approval.state == ApprovalState.LIVE))
+            .scalar_subquery()
+        )
+        conditions.append(and_(last <= query.review_due_by, treatment.stopped_on.is_(None)))
+    if query.after is not None:
+        conditions.append(treatment.id > query.after)
+    return conditions
+
+
+def _hit(work: Work, treatment: TreatmentRecord) -> SearchHit:
+    _, to_day = issuing.covered_to(work, treatment.id)
+    references = tuple(a.reference for a in store.approvals_of(work, treatment.id))
+    return SearchHit(treatment, to_day, references)
+
+
+def _log(work: Work, caller: Caller, hits: int) -> None:
+    event = Event(
+        action="searched",
+        object_type="organisation",
+        object_id=caller.organisation,
+        after={"hits": hits},
+    )
+    record(work, caller.actor(), event)
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """All that another provider learns of an approval: that it exists, and what to do."""
+
+    exists: bool
+    own: bool
+    advice: str
+
+
+def approval_exists(
+    work: Work,
+    caller: Caller,
+    nhs_number: str,
+    birth_date: dt.date,
+    drug: str,
+    indication: str,
+    care_reason: str,
+) -> Existence:
+    """Whether a live approval exists, for a caller who declares a care relationship.
+
+    The declaration and the look-up are audited. A birth date that does not fit the NHS number
+    learns no more than that nothing was found.
+    """
+    check_can(caller, Action.DECLARE_CARE)
+    try:
+        number = parse_nhs_number(nhs_number)
+    except InvalidNhsNumber as error:
+        raise DetailsNotAccepted("nhs_number", str(error)) from None
+    row = (
+        work.connection.execute(
+            select(tables.patient).where(
+                and_(
+                    tables.patient.c.nhs_number == number,
+                    tables.patient.c.birth_date == birth_date,
+                )
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    nothing = Existence(False, False, "No live approval is known. Send an initiation.")
+    if row is None:
+        _log(work, caller, 0)
+        return nothing
+    person = store.as_record(patients.PatientRecord, row)
+    _declare(work, caller, person, care_reason)
+    same = patients.same_person(work, person.canonical_id)
+    for treatment in store.treatments_for(work, same, drug, indication):
+        if issuing.is_live(work, treatment, work.moment.day):
+            if treatment.provider == caller.organisation:
+                return Existence(True, True, "Your organisation holds it. Search for it.")
+            return Existence(
+                True, False, "Another provider holds it. Ask it to transfer the treatment to you."
+            )
+    return nothing
+
+
+def _declare(work: Work, caller: Caller, person: patients.PatientRecord, reason: str) -> None:
+    work.connection.execute(
+        insert(tables.care_declaration).values(
+            id=work.new_id(),
+            patient_id=person.id,
+            organisation=caller.organisation,
+            declared_by=caller.id,
+            declared_at=work.moment.instant,
+            reason=reason,
+        )
+    )
+    event = Event(
+        action="care relationship declared",
+        object_type="patient",
+        object_id=person.id,
+        patient_id=person.id,
+        after={"reason": reason},
+    )
+    record(work, caller.actor(), event)

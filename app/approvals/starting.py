@@ -1,0 +1,158 @@
+"""Recording that an approved treatment started, or that it never did."""
+
+import datetime as dt
+from dataclasses import replace
+
+from app.approvals import store
+from app.approvals.coverage import restarted_cover
+from app.approvals.deciding import person_of
+from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
+from app.approvals.lifecycle import ApprovalEvent, ApprovalState, next_approval_state
+from app.approvals.model import ApprovalRecord, TreatmentRecord, TreatmentView
+from app.approvals.office import Office
+from app.approvals.permissions import Action, check_acts_for
+from app.approvals.replaying import version_of
+from app.approvals.views import treatment_view
+from app.audit import Event
+from app.auth.model import Caller
+from app.db.work import Work
+
+
+def record_first_dose(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment_id: str,
+    first_dose: dt.date,
+    expected_version: int,
+) -> TreatmentView:
+    """Record the day of the first dose; the first approval's clock then runs from that day.
+
+    Raises DetailsNotAccepted for a day ahead, or one outside what the approval allows.
+    """
+    treatment, approval = _first(work, caller, treatment_id, expected_version)
+    _check_day(work, approval, first_dose)
+    terms = version_of(work, office.library, approval.policy_hash or "").approval
+    cover = restarted_cover(terms, approval.covers_from, first_dose)
+    event = Event(
+        action="first dose recorded",
+        object_type="treatment",
+        object_id=treatment.id,
+        treatment_id=treatment.id,
+        request_id=approval.request_id,
+        patient_id=treatment.patient_id,
+        before={"first_dose": _text(treatment.first_dose)},
+        after={"first_dose": first_dose.isoformat()},
+    )
+    store.change_treatment(work, treatment, {"first_dose": first_dose}, caller.actor(), event)
+    if len(store.approvals_of(work, treatment_id)) == 1 and approval.covers_to != cover.to_day:
+        _move_end(work, caller, treatment, approval, cover.to_day)
+    return treatment_view(work, caller, treatment_id)
+
+
+def record_not_started(
+    work: Work,
+    caller: Caller,
+    treatment_id: str,
+    reason: str,
+    expected_version: int,
+) -> TreatmentView:
+    """Record that the treatment was never started; its approval covers nothing from now on."""
+    treatment, approval = _first(work, caller, treatment_id, expected_version)
+    if treatment.first_dose is not None:
+        raise TransitionNotAllowed(
+            "A first dose is on record, so the treatment did start. Record a stop instead."
+        )
+    to = next_approval_state(approval.state, ApprovalEvent.NOT_STARTED)
+    event = Event(
+        action="approval: not started",
+        object_type="approval",
+        object_id=approval.id,
+        treatment_id=treatment.id,
+        request_id=approval.request_id,
+        patient_id=treatment.patient_id,
+        before={"state": approval.state},
+        after={"state": to, "reason": reason},
+    )
+    store.change_approval(work, approval, {"state": to}, caller.actor(), event)
+    for segment in store.segments_of(work, treatment_id):
+        store.supersede_segment(work, segment.id, work.moment.instant)
+    store.clear_live(work, treatment_id)
+    not_started = Event(
+        action="treatment not started",
+        object_type="treatment",
+        object_id=treatment.id,
+        treatment_id=treatment.id,
+        request_id=approval.request_id,
+        patient_id=treatment.patient_id,
+        after={"not_started_on": work.moment.day.isoformat(), "reason": reason},
+    )
+    changes = {"not_started_on": work.moment.day}
+    store.change_treatment(work, treatment, changes, caller.actor(), not_started)
+    return treatment_view(work, caller, treatment_id)
+
+
+def _first(
+    work: Work, caller: Caller, treatment_id: str, expected_version: int
+) -> tuple[TreatmentRecord, ApprovalRecord]:
+    treatment = store.find_treatment(work, caller, treatment_id, lock=True)
+    check_acts_for(caller, Action.RECORD_START, treatment.provider)
+    store.check_version(treatment.version, expected_version)
+    person_of(work, treatment)
+    standing = [
+        approval
+        for approval in store.approvals_of(work, treatment_id)
+        if approval.state in (ApprovalState.LIVE, ApprovalState.UNDER_QUERY)
+    ]
+    if not standing:
+        raise TransitionNotAllowed("The treatment has no running approval to start under.")
+    return treatment, standing[0]
+
+
+def _check_day(work: Work, approval: ApprovalRecord, first_dose: dt.date) -> None:
+    if first_dose > work.moment.day:
+        raise DetailsNotAccepted("first_dose", "The first dose lies in the future.")
+    if first_dose < approval.covers_from:
+        raise DetailsNotAccepted(
+            "first_dose",
+            "That day is before the approval begins. A dose before the form needs a retrospective "
+            "reason on the request: correct the request or ask the commissioner.",
+        )
+    if approval.start_by is not None and first_dose > approval.start_by:
+        raise DetailsNotAccepted(
+            "first_dose",
+            f"The approval had to be started by {approval.start_by:%-d %B %Y}. Send a new "
+            "initiation, so that the criteria are judged on today's findings.",
+        )
+
+
+def _move_end(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    approval: ApprovalRecord,
+    to_day: dt.date | None,
+) -> None:
+    """Shift the last covered day of the first approval: its last segment is superseded."""
+    event = Event(
+        action="approval: clock started",
+        object_type="approval",
+        object_id=approval.id,
+        treatment_id=treatment.id,
+        request_id=approval.request_id,
+        patient_id=treatment.patient_id,
+        before={"covers_to": _text(approval.covers_to)},
+        after={"covers_to": _text(to_day)},
+    )
+    store.change_approval(work, approval, {"covers_to": to_day}, caller.actor(), event)
+    own = [s for s in store.segments_of(work, treatment.id) if s.approval_id == approval.id]
+    if not own:
+        return
+    last = own[-1]
+    store.supersede_segment(work, last.id, work.moment.instant)
+    moved = replace(last, id=work.new_id(), to_day=to_day, recorded_at=work.moment.instant)
+    store.add_segment(work, moved)
+
+
+def _text(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None
