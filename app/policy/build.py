@@ -1,0 +1,130 @@
+"""Makes the parts of a policy version out of data that has the right shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from app.policy.model import (
+    ApprovalTerms,
+    Criterion,
+    Derived,
+    Indication,
+    InForce,
+    Kind,
+    MaxDose,
+    NewStarts,
+    Question,
+    QuestionType,
+    Section,
+    Source,
+)
+
+
+def day(text: str | None) -> date | None:
+    """A day from ISO text, or None."""
+    return None if text is None else date.fromisoformat(text)
+
+
+def amount(value: Any) -> Decimal | None:
+    """An exact number from a whole number, a decimal or text; None stays None."""
+    return None if value is None else Decimal(value)
+
+
+def source(name: str, data: Mapping[str, Any]) -> Source:
+    """One entry of `sources`."""
+    return Source(name, data["title"], data.get("url"), day(data.get("read_on")))
+
+
+def question(name: str, data: Mapping[str, Any]) -> Question:
+    """One entry of `questions`, or one field of a list."""
+    kinds = frozenset(Kind(kind) for kind in data.get("kinds", ()))
+    return Question(
+        name=name,
+        type=QuestionType(data["type"]),
+        label=data["label"],
+        help=data.get("help"),
+        unit=data.get("unit"),
+        minimum=amount(data.get("minimum")),
+        maximum=amount(data.get("maximum")),
+        decimals=data.get("decimals"),
+        options=dict(data.get("options", {})),
+        fields={key: question(key, value) for key, value in data.get("of", {}).items()},
+        carried=data.get("carried", False),
+        measured=data.get("measured", False),
+        kinds=kinds,
+    )
+
+
+def derived(name: str, data: Mapping[str, Any]) -> Derived:
+    """One entry of `derive`."""
+    return Derived(name, data.get("count"), data.get("where"), data.get("value"), data.get("unit"))
+
+
+def criteria(
+    data: Mapping[str, Any], section: Section, sources: Mapping[str, Source]
+) -> tuple[Criterion, ...]:
+    """The criteria of one section."""
+    return tuple(
+        Criterion(
+            id=each["id"],
+            section=section,
+            text=each["text"].strip(),
+            met_when=each["met_when"].strip(),
+            source=sources[each["source"]],
+            evidence=each["evidence"],
+            on_failure=each.get("on_failure", "not met"),
+            waivable=each.get("waivable", False),
+        )
+        for each in data.get(section.value) or ()
+    )
+
+
+def indication(data: Mapping[str, Any]) -> Indication:
+    """The `indication` of a file."""
+    return Indication(data["key"], data["term"], data.get("snomed"))
+
+
+def in_force(data: Mapping[str, Any]) -> InForce:
+    """The `in_force` dates of a file."""
+    return InForce(
+        from_=date.fromisoformat(data["from"]),
+        published=day(data.get("published")),
+        funding_from=day(data.get("funding_from")),
+        last_new_start=day(data.get("last_new_start")),
+        last_continuation=day(data.get("last_continuation")),
+    )
+
+
+def new_starts(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> NewStarts | None:
+    """The `new_starts` of a file, if it has any."""
+    if data is None:
+        return None
+    return NewStarts(
+        data["decide"], data["reason"].strip(), sources[data["source"]], data["evidence"]
+    )
+
+
+def approval(data: Mapping[str, Any], sources: Mapping[str, Source]) -> ApprovalTerms:
+    """The `approval` terms of a file."""
+    lasts = data.get("lasts") or {}
+    retrospective = data.get("retrospective") or {}
+    start_within = data.get("start_within") or {}
+    dose = data.get("max_dose")
+    return ApprovalTerms(
+        pattern=data["pattern"],
+        lasts_months=lasts.get("months"),
+        lasts_days=lasts.get("days"),
+        start_within_days=start_within.get("days"),
+        grace_days=(data.get("grace") or {}).get("days", 0),
+        retrospective_reasons=dict(retrospective.get("reasons", {})),
+        retrospective_days=retrospective.get("days", 0),
+        max_dose=MaxDose(Decimal(dose["amount"]), dose["unit"], dose["per"]) if dose else None,
+        products=tuple(data.get("products") or ()),
+        interchangeable=data.get("interchangeable", False),
+        max_unit_price=None,
+        source=sources[data["source"]],
+        evidence=data["evidence"],
+    )

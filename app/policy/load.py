@@ -1,0 +1,171 @@
+"""Loads a policy file: YAML text in, an immutable PolicyVersion out, or every fault at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from app.policy import build, nodes
+from app.policy.canonical import canonical_json, sha256
+from app.policy.check import Checked, Checker
+from app.policy.compile import (
+    CompiledPolicy,
+    RowTest,
+    compile_expressions,
+    compile_row_test,
+)
+from app.policy.document import Document, read
+from app.policy.errors import Fault, PolicyFileFaults
+from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
+from app.policy.schema_check import shape_faults
+
+DrugKeys = Mapping[str, frozenset[str]]
+
+
+def load_policy(text: str, file: str, drug_keys: DrugKeys | None = None) -> PolicyVersion:
+    """Load one policy file.
+
+    `file` is only named in faults. `drug_keys` maps each drug to its products; None skips that
+    check. Raises PolicyFileFaults with every fault of the file, in the order of its lines.
+    """
+    return _load(read(text, file), file, drug_keys)
+
+
+def from_resolved(resolved: str) -> PolicyVersion:
+    """Rebuild a version from its stored canonical JSON, to replay a decision.
+
+    Raises PolicyFileFaults where the stored text is not a policy of this language version.
+    """
+    document = Document()
+    try:
+        document.data = json.loads(resolved, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        fault = Fault(
+            "stored version", None, None, "json", "the stored text is not JSON", "Restore it"
+        )
+        raise PolicyFileFaults((fault,)) from None
+    return _load(document, "stored version", None)
+
+
+def _load(document: Document, file: str, drug_keys: DrugKeys | None) -> PolicyVersion:
+    faults = document.faults
+    if not (document.data is None and faults):
+        shape = shape_faults(document, file)
+        faults = [*faults, *(fault for _, fault in shape)]
+        checker = Checker(document, file, [path for path, _ in shape], faults)
+        checker.questions()
+        checker.derive()
+        checker.criteria()
+        checker.terms(drug_keys)
+    if faults:
+        raise PolicyFileFaults(tuple(sorted(faults, key=lambda fault: fault.line or 0)))
+    return _version(document.data, checker.checked)
+
+
+def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
+    sources = {name: build.source(name, each) for name, each in data["sources"].items()}
+    sections = {section: build.criteria(data, section, sources) for section in Section}
+    approval = build.approval(data["approval"], sources)
+    new_starts = build.new_starts(data.get("new_starts"), sources)
+    in_force = build.in_force(data["in_force"])
+    resolved = canonical_json(data)
+    correction = data.get("correction", 0)
+    terms = [approval, *(criterion for each in sections.values() for criterion in each)]
+    evidence = [each.evidence for each in (*terms, *([new_starts] if new_starts else []))]
+    return PolicyVersion(
+        policy=data["policy"],
+        version=in_force.from_.isoformat() + (f".{correction}" if correction else ""),
+        title=data["title"].strip(),
+        drug=data["drug"],
+        indication=build.indication(data["indication"]),
+        commissioner=data["commissioner"].strip(),
+        mechanism=data["mechanism"],
+        new_starts=new_starts,
+        in_force=in_force,
+        what_changed=data["what_changed"].strip(),
+        sources=sources,
+        questions=_with_kinds(checked),
+        derived={
+            name: build.derived(name, each) for name, each in (data.get("derive") or {}).items()
+        },
+        start=sections[Section.START],
+        continue_=sections[Section.CONTINUE],
+        stop=sections[Section.STOP],
+        approval=approval,
+        language=data["language"],
+        resolved=resolved,
+        hash=sha256(resolved),
+        unverified="unverified" in evidence,
+        compiled=_compiled(sections, checked),
+    )
+
+
+def _compiled(
+    sections: Mapping[Section, tuple[Criterion, ...]], checked: Checked
+) -> CompiledPolicy:
+    program = checked.program()
+    compiled = {
+        section: compile_expressions(_expressions(section, checked), program)
+        for section in sections
+    }
+    rows = {
+        name: RowTest(
+            count.list_name,
+            count.fields,
+            None
+            if count.where is None
+            else compile_row_test(count.where, program, count.row_scope),
+        )
+        for name, count in checked.counts.items()
+    }
+    return CompiledPolicy(compiled, rows)
+
+
+def _expressions(section: Section, checked: Checked) -> list[nodes.Node]:
+    found = [item for item in checked.expressions.items() if item[0][0] == section.value]
+    return [node for _, node in sorted(found, key=lambda item: item[0][1])]
+
+
+def _with_kinds(checked: Checked) -> dict[str, Question]:
+    """The questions, each with the kinds of request that ask it.
+
+    Unless the file says so itself, that is the kinds whose criteria can look at it; a question
+    that no criterion looks at is asked at initiation and continuation.
+    """
+    by_kind = {
+        Kind.INITIATION: _looked_at(checked, (Section.START,)),
+        Kind.CONTINUATION: _looked_at(checked, (Section.CONTINUE, Section.STOP)),
+        Kind.STOP: _looked_at(checked, (Section.STOP,)),
+    }
+    unused = frozenset({Kind.INITIATION, Kind.CONTINUATION})
+    found = {}
+    for name, question in checked.questions.items():
+        used = frozenset(kind for kind, names in by_kind.items() if name in names)
+        found[name] = replace(question, kinds=question.kinds or used or unused)
+    return found
+
+
+def _looked_at(checked: Checked, sections: tuple[Section, ...]) -> set[str]:
+    """Every name that the criteria of these sections can reach, through derived values too."""
+    waiting = [
+        name
+        for section in sections
+        for node in _expressions(section, checked)
+        for name in nodes.names_in(node)
+    ]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        if name in checked.derived:
+            waiting += nodes.names_in(checked.derived[name])
+        if name in checked.counts:
+            count = checked.counts[name]
+            waiting.append(count.list_name)
+            waiting += [] if count.where is None else nodes.names_in(count.where)
+    return reached

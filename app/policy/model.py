@@ -1,0 +1,292 @@
+"""Frozen types of the policy room. Words follow the glossary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from app.policy.compile import CompiledPolicy
+
+LANGUAGE_VERSION = 1
+
+Evidence = Literal["verified", "unverified"]
+OnFailure = Literal["not met", "refer"]
+Origin = Literal["typed", "carried forward", "supplied by a system"]
+
+
+class Kind(StrEnum):
+    """What a request asks for."""
+
+    INITIATION = "initiation"
+    CONTINUATION = "continuation"
+    SWITCH = "switch"
+    DOSE_CHANGE = "dose change"
+    TRANSFER = "transfer"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+
+
+class Result(StrEnum):
+    """The result of a criterion, or of one part of it."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    NOT_ANSWERED = "not answered"
+
+
+class Outcome(StrEnum):
+    """What the policy says of a request."""
+
+    APPROVED = "approved"
+    CRITERIA_NOT_MET = "criteria not met"
+    MORE_INFORMATION_NEEDED = "more information needed"
+    REFERRED = "referred"
+
+
+class Section(StrEnum):
+    """The section of a policy file that a criterion stands in."""
+
+    START = "start"
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class QuestionType(StrEnum):
+    """What an answer may be."""
+
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    INTEGER = "integer"
+    DATE = "date"
+    CHOICE = "choice"
+    TEXT = "text"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a criterion or a term comes from, and the day on which it was read."""
+
+    id: str
+    title: str
+    url: str | None = None
+    read_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a policy's form; `fields` are the columns of a list's rows."""
+
+    name: str
+    type: QuestionType
+    label: str
+    help: str | None = None
+    unit: str | None = None
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    decimals: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Question] = field(default_factory=dict)
+    carried: bool = False
+    measured: bool = False
+    kinds: frozenset[Kind] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value worked out from answers: a count over a list's rows, or an expression."""
+
+    name: str
+    count: str | None
+    where: str | None
+    value: str | None
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One testable statement with its source; `met_when` is in the criteria language."""
+
+    id: str
+    section: Section
+    text: str
+    met_when: str
+    source: Source
+    evidence: Evidence
+    on_failure: OnFailure = "not met"
+    waivable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MaxDose:
+    """The largest dose that an approval covers, e.g. 300 mg per "28 days"."""
+
+    amount: Decimal
+    unit: str
+    per: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalTerms:
+    """What an approval under this version covers, and for how long.
+
+    `grace_days` follow the end of coverage; `retrospective_days` is how long after the first
+    dose a form may still come for one of `retrospective_reasons`. `products` are product keys of
+    the drug dictionary; empty means any.
+    """
+
+    pattern: Literal["rolling", "episode", "fixed course"]
+    lasts_months: int | None
+    lasts_days: int | None
+    start_within_days: int | None
+    grace_days: int
+    retrospective_reasons: dict[str, str]
+    retrospective_days: int
+    max_dose: MaxDose | None
+    products: tuple[str, ...]
+    interchangeable: bool
+    max_unit_price: None
+    source: Source
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The dates between which a version decides, as Europe/London days."""
+
+    from_: date
+    published: date | None = None
+    funding_from: date | None = None
+    last_new_start: date | None = None
+    last_continuation: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indication:
+    """The condition that a policy covers."""
+
+    key: str
+    term: str
+    snomed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStarts:
+    """A policy's general answer to new starts: refer them all, or refuse them all."""
+
+    decide: Literal["refer", "refuse"]
+    reason: str
+    source: Source
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """One dated, immutable text of a policy; made by `load_policy` or `from_resolved` only.
+
+    `resolved` is the canonical JSON that is stored and hashed; `compiled` is worked out from it.
+    """
+
+    policy: str
+    version: str
+    title: str
+    drug: str
+    indication: Indication
+    commissioner: str
+    mechanism: Literal["prior_approval", "panel", "notification"]
+    new_starts: NewStarts | None
+    in_force: InForce
+    what_changed: str
+    sources: dict[str, Source]
+    questions: dict[str, Question]
+    derived: dict[str, Derived]
+    start: tuple[Criterion, ...]
+    continue_: tuple[Criterion, ...]
+    stop: tuple[Criterion, ...]
+    approval: ApprovalTerms
+    language: int
+    resolved: str
+    hash: str
+    unverified: bool
+    compiled: CompiledPolicy = field(compare=False, repr=False)
+
+    def criteria(self, section: Section) -> tuple[Criterion, ...]:
+        """The criteria of one section, in file order."""
+        by_section = {
+            Section.START: self.start,
+            Section.CONTINUE: self.continue_,
+            Section.STOP: self.stop,
+        }
+        return by_section[section]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One typed answer: bool, Decimal, int, date, option key, text, or a tuple of rows."""
+
+    value: object
+    unit: str | None = None
+    measured_on: date | None = None
+    origin: Origin = "typed"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What expressions may look at besides answers. Dates are Europe/London days."""
+
+    decision_to_treat: date
+    first_dose: date | None = None
+    birth_date: date | None = None
+    sex: Literal["male", "female"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A count over a list with unanswered fields: between `certain` and `possible` rows."""
+
+    certain: int
+    possible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a criterion: its text, its result, its own parts, the values looked at."""
+
+    text: str
+    result: Result
+    parts: tuple[Part, ...] = ()
+    looked_at: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A criterion's result for one request, as a tree."""
+
+    criterion: str
+    section: Section
+    result: Result
+    text: str
+    source: Source
+    evidence: Evidence
+    on_failure: OnFailure
+    waivable: bool
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDecision:
+    """The policy's decision on one request, with a finding for each criterion looked at.
+
+    `missing` names the questions (or built-in names) that would let an undecided part be decided.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    missing: tuple[str, ...]
+    reasons: tuple[str, ...]
+    waived: tuple[str, ...]

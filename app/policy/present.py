@@ -1,0 +1,49 @@
+"""Makes findings out of the compiled function's flat tuple and the shapes of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.policy.compile import Compiled, Looked, Shape
+from app.policy.model import Count, Criterion, Finding, Part, Result
+
+_RESULTS = {True: Result.MET, False: Result.NOT_MET, None: Result.NOT_ANSWERED}
+
+
+def findings(
+    criteria: Sequence[Criterion], compiled: Compiled, raw: tuple[Any, ...]
+) -> tuple[Finding, ...]:
+    """A finding for each criterion of a section, in file order."""
+    return tuple(
+        Finding(
+            criterion=criterion.id,
+            section=criterion.section,
+            result=_RESULTS[raw[shape.slot]],
+            text=criterion.text,
+            source=criterion.source,
+            evidence=criterion.evidence,
+            on_failure=criterion.on_failure,
+            waivable=criterion.waivable,
+            part=part(shape, raw),
+        )
+        for criterion, shape in zip(criteria, compiled.shapes, strict=True)
+    )
+
+
+def part(shape: Shape, raw: tuple[Any, ...]) -> Part:
+    """One part of a finding, with the parts below it."""
+    return Part(
+        text=shape.text,
+        result=_RESULTS[raw[shape.slot]],
+        parts=tuple(part(below, raw) for below in shape.parts),
+        looked_at=tuple((looked.name, value(looked, raw)) for looked in shape.looked_at),
+    )
+
+
+def value(looked: Looked, raw: tuple[Any, ...]) -> object:
+    """A value looked at; a count that is not certain is a Count with both its bounds."""
+    low = raw[looked.slot]
+    if looked.upper is None or low is None or low == raw[looked.upper]:
+        return low
+    return Count(low, raw[looked.upper])

@@ -1,0 +1,156 @@
+"""Checks a policy file's shape against the published JSON Schema, in plain words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+
+from app.policy.document import Document, Path
+from app.policy.errors import Fault
+from app.policy.suggestions import did_you_mean
+
+_TYPES = {
+    "object": "a mapping (key: value)",
+    "array": "a list (- item)",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+@lru_cache(maxsize=1)
+def _schema_text() -> str:
+    return resources.files("app.policy").joinpath("schema.json").read_text(encoding="utf-8")
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema of a policy file; a fresh copy each time."""
+    schema: dict[str, Any] = json.loads(_schema_text())
+    return schema
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+    """JSON Schema's `pattern`: its `$` is the very end, where Python's allows a last newline."""
+    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
+        yield ValidationError("does not match its pattern")
+
+
+_EXACT: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Any:
+    return _EXACT(json_schema(), format_checker=FormatChecker(["date"]))
+
+
+def shape_faults(document: Document, file: str) -> list[tuple[Path, Fault]]:
+    """Every fault of the file's shape, each with the path it stands at."""
+    found: dict[tuple[Path, str], Fault] = {}
+    for error in _validator().iter_errors(document.data):
+        for path, code, message, mend in _described(error):
+            place = criterion_at(document.data, path)
+            fault = Fault(file, document.line(path), place, code, message, mend)
+            found.setdefault((path, code), fault)
+    return [(path, fault) for (path, _), fault in found.items()]
+
+
+def criterion_at(data: Any, path: Path) -> str | None:
+    """The id of the criterion that a path lies in, if any."""
+    if len(path) < 2 or path[0] not in ("start", "continue", "stop"):
+        return None
+    try:
+        name = data[path[0]][path[1]]["id"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return name[:60] if isinstance(name, str) else None
+
+
+def _described(error: Any) -> Iterator[tuple[Path, str, str, str]]:
+    path: Path = tuple(error.absolute_path)
+    where = _where(path)
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    match error.validator:
+        case "required":
+            for name in error.validator_value:
+                if name not in error.instance:
+                    yield path, f"missing-{name}", f"{where} has no `{name}`", f"Add `{name}:`"
+        case "additionalProperties":
+            known = schema.get("properties", {})
+            for name in error.instance:
+                if name not in known:
+                    yield (
+                        (*path, name),
+                        "unknown-key",
+                        f"{where} has an unknown key {_short(name)}",
+                        did_you_mean(name, known),
+                    )
+        case "enum" | "const":
+            choices = (
+                error.validator_value if error.validator == "enum" else [error.validator_value]
+            )
+            mend = did_you_mean(str(error.instance), [str(choice) for choice in choices])
+            yield path, "value", f"{where} is not one of the values allowed", mend
+        case "type":
+            yield path, "type", *_wrong_type(where, error)
+        case "propertyNames":
+            yield path, "key", f"{where} has a key in the wrong form", _mend(schema)
+        case None:
+            yield path, "does-not-apply", f"{where} does not apply here", "Take it out"
+        case _:
+            yield path, "value", *_wrong_value(where, error, schema)
+
+
+def _wrong_type(where: str, error: Any) -> tuple[str, str]:
+    wanted = error.validator_value
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    text = " or ".join(_TYPES[name] for name in names)
+    if "string" in names and isinstance(error.instance, int | bool) or error.instance is None:
+        mend = "Put the value in quotation marks" if error.instance is not None else "Fill it in"
+    elif "boolean" in names:
+        mend = "Write true or false, without quotation marks"
+    else:
+        mend = f"Write {text}"
+    return f"{where} should be {text}", mend
+
+
+def _wrong_value(where: str, error: Any, schema: dict[str, Any]) -> tuple[str, str]:
+    limit = error.validator_value
+    plain = {
+        "maxLength": (f"{where} is over {limit} characters", "Shorten it"),
+        "minItems": (f"{where} needs at least {limit} entries", "Add one"),
+        "maxItems": (f"{where} has over {limit} entries", "Shorten the list"),
+        "uniqueItems": (f"{where} names one thing twice", "Take the repeat out"),
+        "minProperties": (f"{where} needs at least {limit} entries", "Add one"),
+        "maxProperties": (f"{where} has over {limit} entries", "Take some out"),
+        "minimum": (f"{where} is below {limit}", f"Write {limit} or more"),
+        "maximum": (f"{where} is above {limit}", f"Write {limit} or less"),
+        "not": (f"{where} has a value that is not allowed here", "A list cannot hold lists"),
+    }
+    return plain.get(str(error.validator), (f"{where} is not in the right form", _mend(schema)))
+
+
+def _mend(schema: dict[str, Any]) -> str:
+    if "description" in schema:
+        return str(schema["description"])
+    if schema.get("pattern") == "\\S":
+        return "Write some words"
+    return f"It must match {schema.get('pattern', 'the published schema')}"
+
+
+def _where(path: Path) -> str:
+    if not path:
+        return "the file"
+    steps = [f"[{step + 1}]" if isinstance(step, int) else f".{_short(step)}" for step in path]
+    return "".join(steps).removeprefix(".")
+
+
+def _short(name: object) -> str:
+    return "".join(character for character in str(name)[:60] if character.isprintable())

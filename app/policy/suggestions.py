@@ -1,0 +1,18 @@
+"""Did-you-mean: one wording for every place where a name is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A mend naming the nearest known names, or a few of them where none is near."""
+    choices = sorted(known)
+    near = get_close_matches(word[:80], choices, n=2, cutoff=0.6)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    if not choices:
+        return "None is known here."
+    more = ", …" if len(choices) > 8 else ""
+    return f"Known here: {', '.join(choices[:8])}{more}"
