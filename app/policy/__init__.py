@@ -4,7 +4,7 @@ from app.policy.answers import parse_answers
 from app.policy.decision_json import decision_from_json, decision_to_json
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
 from app.policy.evaluate import decide, label_of
-from app.policy.forms import questions_for
+from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
     LANGUAGE_VERSION,
@@ -62,10 +62,12 @@ __all__ = [
     "decide",
     "decision_from_json",
     "decision_to_json",
+    "form",
     "from_resolved",
     "json_schema",
     "label_of",
     "load_policy",
     "parse_answers",
     "questions_for",
+    "readable",
 ]

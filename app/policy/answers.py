@@ -24,7 +24,7 @@ EARLIEST = date(1900, 1, 1)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,8})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _WRAPPER_KEYS = {"value", "unit", "measured_on", "origin"}
-_ORIGINS: tuple[str, ...] = get_args(Origin)
+_ORIGINS: tuple[Origin, ...] = get_args(Origin)
 _LARGEST = Decimal(10) ** 12
 
 
@@ -65,7 +65,7 @@ def parse_answers(
     faults: list[AnswerFault] = []
     found: dict[str, Answer] = {}
     for name, value in raw.items():
-        question = questions.get(name) if isinstance(name, str) else None
+        question = questions.get(name)
         if question is None:
             faults.append(_unknown(version, kind, name, questions))
             continue
@@ -97,9 +97,7 @@ def _answer(question: Question, raw: Any, days: _Days, faults: list[AnswerFault]
             "the answer has an unknown shape",
             "Give `value`, and beside it only `unit`, `measured_on` and `origin`",
         )
-    origin = wrapped.get("origin") or "typed"
-    if origin not in _ORIGINS:
-        raise _Bad("its origin is not known", f"Use one of: {', '.join(_ORIGINS)}")
+    origin = _origin(wrapped.get("origin"))
     if wrapped["value"] is None:
         return None
     measured_on = wrapped.get("measured_on")
@@ -110,6 +108,15 @@ def _answer(question: Question, raw: Any, days: _Days, faults: list[AnswerFault]
     else:
         value = _value(question, wrapped["value"], days)
     return Answer(value, unit, measured, origin)
+
+
+def _origin(raw: Any) -> Origin:
+    for known in _ORIGINS:
+        if raw == known:
+            return known
+    if raw is not None:
+        raise _Bad("its origin is not known", f"Use one of: {', '.join(_ORIGINS)}")
+    return "typed"
 
 
 def _measured_on(question: Question, raw: Any, days: _Days) -> date:
@@ -198,9 +205,15 @@ def _text(raw: Any) -> str:
         raise _Bad("this is not text", "Answer in words")
     if len(raw) > MAX_TEXT:
         raise _Bad(f"the text is over {MAX_TEXT} characters", "Shorten it")
-    if any(ord(each) < 32 and each not in "\t\r\n" or 0xD800 <= ord(each) < 0xE000 for each in raw):
+    if any(_unstorable(each) for each in raw):
         raise _Bad("the text holds characters that cannot be stored", "Type it again")
     return raw
+
+
+def _unstorable(character: str) -> bool:
+    """Control characters and lone surrogates, which databases and XML refuse."""
+    code = ord(character)
+    return (code < 32 and character not in "\t\r\n") or 0xD800 <= code < 0xE000
 
 
 def _date(raw: Any, days: _Days) -> date:
@@ -248,6 +261,6 @@ def _exact(raw: Any) -> Decimal:
     if not number.is_finite():
         raise _Bad("this is not a number", "Write it like 6.4")
     exponent = number.as_tuple().exponent
-    if number and number.adjusted() >= 12 or not isinstance(exponent, int) or exponent < -8:
+    if (number and number.adjusted() >= 12) or not isinstance(exponent, int) or exponent < -8:
         raise _Bad("the number has too many digits", "Give at most 12 before the point, 8 after")
     return Decimal(format(number, "f")) if exponent <= 0 else number.quantize(Decimal(1))

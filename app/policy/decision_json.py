@@ -1,9 +1,135 @@
-"""A decision as stable JSON data, and back."""
+"""A decision as stable JSON data, and back without loss: Decimals as text, dates in ISO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from app.policy.model import (
+    Count,
+    Finding,
+    Outcome,
+    Part,
+    PolicyDecision,
+    Result,
+    Section,
+    Source,
+)
 
 
-def decision_to_json(d):
-    raise NotImplementedError
+def decision_to_json(decision: PolicyDecision) -> dict[str, Any]:
+    """A decision as plain JSON data; each value looked at says its type."""
+    return {
+        "outcome": decision.outcome.value,
+        "findings": [_finding_to(finding) for finding in decision.findings],
+        "missing": list(decision.missing),
+        "reasons": list(decision.reasons),
+        "waived": list(decision.waived),
+    }
 
 
-def decision_from_json(d):
-    raise NotImplementedError
+def decision_from_json(data: Mapping[str, Any]) -> PolicyDecision:
+    """The decision that `decision_to_json` wrote down. Raises KeyError or ValueError on others."""
+    return PolicyDecision(
+        outcome=Outcome(data["outcome"]),
+        findings=tuple(_finding_from(each) for each in data["findings"]),
+        missing=tuple(data["missing"]),
+        reasons=tuple(data["reasons"]),
+        waived=tuple(data["waived"]),
+    )
+
+
+def _finding_to(finding: Finding) -> dict[str, Any]:
+    source = finding.source
+    return {
+        "criterion": finding.criterion,
+        "section": finding.section.value,
+        "result": finding.result.value,
+        "text": finding.text,
+        "source": {
+            "id": source.id,
+            "title": source.title,
+            "url": source.url,
+            "read_on": None if source.read_on is None else source.read_on.isoformat(),
+        },
+        "evidence": finding.evidence,
+        "on_failure": finding.on_failure,
+        "waivable": finding.waivable,
+        "part": _part_to(finding.part),
+    }
+
+
+def _finding_from(data: Mapping[str, Any]) -> Finding:
+    source = data["source"]
+    read_on = source["read_on"]
+    return Finding(
+        criterion=data["criterion"],
+        section=Section(data["section"]),
+        result=Result(data["result"]),
+        text=data["text"],
+        source=Source(
+            source["id"],
+            source["title"],
+            source["url"],
+            None if read_on is None else date.fromisoformat(read_on),
+        ),
+        evidence=data["evidence"],
+        on_failure=data["on_failure"],
+        waivable=data["waivable"],
+        part=_part_from(data["part"]),
+    )
+
+
+def _part_to(part: Part) -> dict[str, Any]:
+    return {
+        "text": part.text,
+        "result": part.result.value,
+        "parts": [_part_to(below) for below in part.parts],
+        "looked_at": [{"name": name, **_value_to(value)} for name, value in part.looked_at],
+    }
+
+
+def _part_from(data: Mapping[str, Any]) -> Part:
+    return Part(
+        text=data["text"],
+        result=Result(data["result"]),
+        parts=tuple(_part_from(below) for below in data["parts"]),
+        looked_at=tuple((each["name"], _value_from(each)) for each in data["looked_at"]),
+    )
+
+
+def _value_to(value: object) -> dict[str, Any]:
+    match value:
+        case None:
+            return {"type": "not answered", "value": None}
+        case bool():
+            return {"type": "boolean", "value": value}
+        case int():
+            return {"type": "integer", "value": value}
+        case Decimal():
+            return {"type": "number", "value": str(value)}
+        case date():
+            return {"type": "date", "value": value.isoformat()}
+        case Count(certain, possible):
+            return {"type": "count", "value": {"certain": certain, "possible": possible}}
+        case str():
+            return {"type": "choice", "value": value}
+        case _:
+            raise ValueError(f"a {type(value).__name__} cannot be written down")
+
+
+def _value_from(data: Mapping[str, Any]) -> object:
+    value = data["value"]
+    match data["type"]:
+        case "number":
+            return Decimal(value)
+        case "date":
+            return date.fromisoformat(value)
+        case "count":
+            return Count(value["certain"], value["possible"])
+        case "not answered" | "boolean" | "integer" | "choice":
+            return value
+        case unknown:
+            raise ValueError(f"unknown type of value: {unknown}")

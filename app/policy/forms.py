@@ -2,11 +2,206 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from app.policy.model import Kind, PolicyVersion, Question
+from app.policy.model import (
+    ApprovalTerms,
+    Criterion,
+    Kind,
+    PolicyVersion,
+    Question,
+    QuestionType,
+    Section,
+)
+
+_HEADINGS = {
+    Section.START: "Criteria to start",
+    Section.CONTINUE: "Criteria to continue",
+    Section.STOP: "When to stop",
+}
+_TYPES = {
+    QuestionType.BOOLEAN: "yes or no",
+    QuestionType.NUMBER: "number",
+    QuestionType.INTEGER: "whole number",
+    QuestionType.DATE: "date",
+    QuestionType.CHOICE: "one of",
+    QuestionType.TEXT: "free text",
+    QuestionType.LIST: "list",
+}
+_DRAFT = "draft: check before clinical use"
 
 
 def questions_for(version: PolicyVersion, kind: Kind) -> tuple[Question, ...]:
     """The questions that this kind of request asks, in file order."""
     return tuple(each for each in version.questions.values() if kind in each.kinds)
+
+
+def form(version: PolicyVersion, kind: Kind) -> dict[str, Any]:
+    """The form of one kind of request, as JSON data; numbers are text, so that none is rounded."""
+    return {
+        "policy": version.policy,
+        "version": version.version,
+        "hash": version.hash,
+        "title": version.title,
+        "kind": kind.value,
+        "unverified": version.unverified,
+        "questions": [_question(each) for each in questions_for(version, kind)],
+    }
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {
+        "name": question.name,
+        "type": question.type.value,
+        "label": question.label,
+        "help": question.help,
+        "unit": question.unit,
+        "minimum": _number(question.minimum),
+        "maximum": _number(question.maximum),
+        "decimals": question.decimals,
+        "options": [{"key": key, "label": label} for key, label in question.options.items()],
+        "fields": [_question(each) for each in question.fields.values()],
+        "carried": question.carried,
+        "measured": question.measured,
+    }
+
+
+def _number(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")
+
+
+def readable(version: PolicyVersion) -> str:
+    """A policy version as Markdown, for a clinician or a commissioner to read."""
+    lines = [*_head(version), *_criteria(version), *_terms(version.approval), *_asked(version)]
+    return "\n".join([*lines, *_sources(version)]) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text of a policy file as one line of Markdown: its marks are shown, not obeyed."""
+    escaped = "".join(f"\\{each}" if each in "\\`*_[]<>#|" else each for each in text)
+    return " ".join(escaped.split())
+
+
+def _code(text: str) -> str:
+    return f"`{' '.join(text.split())}`"
+
+
+def _day(day: date | None) -> str:
+    return "not stated" if day is None else f"{day.day} {day:%B %Y}"
+
+
+def _head(version: PolicyVersion) -> Iterator[str]:
+    yield f"# {_plain(version.title)}"
+    yield ""
+    if version.unverified:
+        yield f"**{_DRAFT[0].upper()}{_DRAFT[1:]}.** Some of it was not read in its source."
+        yield ""
+    yield f"- Policy: {_code(version.policy)}, version {version.version}"
+    yield f"- Commissioner: {_plain(version.commissioner)}"
+    yield f"- Drug: {_plain(version.drug)}, for {_plain(version.indication.term)}"
+    yield f"- In force from {_day(version.in_force.from_)}"
+    if version.in_force.last_new_start:
+        yield f"- Last new start: {_day(version.in_force.last_new_start)}"
+    if version.in_force.last_continuation:
+        yield f"- Last continuation: {_day(version.in_force.last_continuation)}"
+    yield f"- What changed: {_plain(version.what_changed)}"
+    if version.new_starts is not None:
+        verb = "referred" if version.new_starts.decide == "refer" else "not funded"
+        yield f"- New starts are {verb}: {_plain(version.new_starts.reason)}"
+    yield f"- Text: SHA-256 {_code(version.hash)}"
+
+
+def _criteria(version: PolicyVersion) -> Iterator[str]:
+    for section in Section:
+        criteria = version.criteria(section)
+        if not criteria:
+            continue
+        yield ""
+        yield f"## {_HEADINGS[section]}"
+        for criterion in criteria:
+            yield from _criterion(criterion)
+    if version.derived:
+        yield ""
+        yield "## Values worked out"
+    for name, derived in version.derived.items():
+        how = derived.value or f"count of {derived.count}"
+        where = f" where {_code(derived.where)}" if derived.where else ""
+        unit = f", in {_plain(derived.unit)}" if derived.unit else ""
+        yield f"- {_code(name)}: {_code(how)}{where}{unit}"
+
+
+def _criterion(criterion: Criterion) -> Iterator[str]:
+    yield ""
+    yield f"### {_plain(criterion.id)}"
+    yield ""
+    yield _plain(criterion.text)
+    yield ""
+    yield f"- Holds when: {_code(criterion.met_when)}"
+    evidence = "read in the source" if criterion.evidence == "verified" else _DRAFT
+    yield f"- Source: {_plain(criterion.source.title)} ({evidence})"
+    if criterion.on_failure == "refer":
+        yield "- If this fails, the request is referred"
+    if criterion.waivable:
+        yield "- A panel may waive this"
+
+
+def _terms(approval: ApprovalTerms) -> Iterator[str]:
+    yield ""
+    yield "## Approval"
+    yield ""
+    yield f"- Pattern: {approval.pattern}"
+    if approval.lasts_months is not None:
+        yield f"- Lasts {approval.lasts_months} months"
+    if approval.lasts_days is not None:
+        yield f"- Lasts {approval.lasts_days} days"
+    if approval.start_within_days is not None:
+        yield f"- Treatment starts within {approval.start_within_days} days"
+    if approval.grace_days:
+        yield f"- A continuation may follow within {approval.grace_days} days of the end"
+    for reason in approval.retrospective_reasons.values():
+        yield f"- May come up to {approval.retrospective_days} days late: {_plain(reason)}"
+    if approval.max_dose is not None:
+        dose = approval.max_dose
+        yield f"- Largest dose: {dose.amount:f} {_plain(dose.unit)} per {_plain(dose.per)}"
+    if approval.products:
+        same = ", interchangeable" if approval.interchangeable else ""
+        yield f"- Products: {', '.join(_plain(each) for each in approval.products)}{same}"
+    evidence = "read in the source" if approval.evidence == "verified" else _DRAFT
+    yield f"- Source: {_plain(approval.source.title)} ({evidence})"
+
+
+def _asked(version: PolicyVersion) -> Iterator[str]:
+    yield ""
+    yield "## Questions"
+    yield ""
+    for question in version.questions.values():
+        yield f"- {_code(question.name)}: {_plain(question.label)} ({_detail(question)})"
+        for field in question.fields.values():
+            yield f"  - {_code(field.name)}: {_plain(field.label)} ({_detail(field)})"
+
+
+def _detail(question: Question) -> str:
+    parts = [_TYPES[question.type]]
+    if question.options:
+        labels = ", ".join(_plain(label) for label in question.options.values())
+        parts = [f"{parts[0]}: {labels}"]
+    if question.unit:
+        parts.append(f"in {_plain(question.unit)}")
+    if question.minimum is not None:
+        parts.append(f"at least {question.minimum:f}")
+    if question.maximum is not None:
+        parts.append(f"at most {question.maximum:f}")
+    return ", ".join(parts)
+
+
+def _sources(version: PolicyVersion) -> Iterator[str]:
+    yield ""
+    yield "## Sources"
+    yield ""
+    for source in version.sources.values():
+        url = f", <{source.url}>" if source.url else ""
+        read = f", read on {_day(source.read_on)}" if source.read_on else ""
+        yield f"- {_code(source.id)}: {_plain(source.title)}{url}{read}"

@@ -129,9 +129,9 @@ def _node(tree: Any) -> nodes.Node:
 def _chain(tree: Any, kind: type) -> tuple[nodes.Node, ...]:
     """The parts of a chain of one connective, from left to right, without recursing along it."""
     parts: list[nodes.Node] = []
-    waiting = [tree]
+    waiting: list[Any] = [tree]
     while waiting:
-        node = waiting.pop()
+        node: Any = waiting.pop()
         if type(node) is kind:
             _check_allowed(node)
             waiting += [node.expression, node.this]
@@ -213,9 +213,9 @@ def _call(tree: Any) -> nodes.Node:
         if len(arguments) != 2:
             refuse("days-between", "DAYS_BETWEEN takes two dates", "write DAYS_BETWEEN(from, to)")
         return nodes.DaysBetween(arguments[0], arguments[1])
-    if name == "AT_LEAST":
-        return _at_least(arguments)
-    refuse("function", "there is no such function", "use AT_LEAST, DAYS_BETWEEN or ADD_MONTHS")
+    if name != "AT_LEAST":
+        refuse("function", "there is no such function", "use AT_LEAST, DAYS_BETWEEN or ADD_MONTHS")
+    return _at_least(arguments)
 
 
 def _at_least(arguments: list[nodes.Node]) -> nodes.Node:

@@ -73,8 +73,8 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
     in_force = build.in_force(data["in_force"])
     resolved = canonical_json(data)
     correction = data.get("correction", 0)
-    terms = [approval, *(criterion for each in sections.values() for criterion in each)]
-    evidence = [each.evidence for each in (*terms, *([new_starts] if new_starts else []))]
+    evidence = {each.evidence for criteria in sections.values() for each in criteria}
+    evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
     return PolicyVersion(
         policy=data["policy"],
         version=in_force.from_.isoformat() + (f".{correction}" if correction else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -43,7 +44,8 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
         yield ValidationError("does not match its pattern")
 
 
-_EXACT: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})
+_extend: Any = validators.extend
+_EXACT: Any = _extend(Draft202012Validator, {"pattern": _pattern})
 
 
 @lru_cache(maxsize=1)
@@ -112,8 +114,10 @@ def _wrong_type(where: str, error: Any) -> tuple[str, str]:
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     text = " or ".join(_TYPES[name] for name in names)
-    if "string" in names and isinstance(error.instance, int | bool) or error.instance is None:
-        mend = "Put the value in quotation marks" if error.instance is not None else "Fill it in"
+    if error.instance is None:
+        mend = "Fill it in"
+    elif "string" in names and isinstance(error.instance, int | Decimal):
+        mend = "Put the value in quotation marks"
     elif "boolean" in names:
         mend = "Write true or false, without quotation marks"
     else:
