@@ -24,14 +24,14 @@ _UNITS = {
     "ng": "nanogram",
     "nanogram": "nanogram",
     "nanograms": "nanogram",
-    "unit": "unit",
-    "units": "unit",
-    "iu": "unit",
-    "million units": "million unit",
-    "million unit": "million unit",
-    "megaunits": "million unit",
-    "mega units": "million unit",
-    "mega unit": "million unit",
+    "unit": "units",
+    "units": "units",
+    "iu": "units",
+    "million units": "million units",
+    "million unit": "million units",
+    "megaunits": "million units",
+    "mega units": "million units",
+    "mega unit": "million units",
     "mmol": "mmol",
 }
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
@@ -40,7 +40,7 @@ _AMOUNT = re.compile(
     rf"(?:\s*(?:/|-|\bin\b)\s*(?P<volume>{_NUMBER})?\s*(?P<per>mls?|litres?|l)(?![a-z]))?"
 )
 # A unit glued to the next word ("40mgPEN") still ends the amount.
-_GLUED = re.compile(r"(?<=[0-9])(mg|mcg|g|ml)(?=(?:tab|cap|pen|inj|vial|pfs|syr|in[0-9]))")
+_GLUED = re.compile(r"(?<=[0-9])\s*(mg|mcg|g|ml)(?=(?:tab|cap|pen|inj|vial|pfs|syr|in[0-9]))")
 _PERCENT = re.compile(rf"(?<![0-9.,])(?P<number>{_NUMBER})\s*%")
 _DILUENTS = frozenset({"0.9", "0.45", "0.18"})
 _PACKS = (
