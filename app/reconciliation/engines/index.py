@@ -1,0 +1,97 @@
+"""The snapshot, indexed by patient and reference, in an order of its own."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.reconciliation.model import Coverage, PendingRequest, PolicyHeld, Snapshot
+from app.reconciliation.parse import normalise_reference
+from app.reference_data.organisations import OrganisationDirectory
+
+LocalId = tuple[str, str]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotIndex:
+    """Coverages and pending requests by each key that a line can carry."""
+
+    by_nhs: Mapping[str, tuple[Coverage, ...]]
+    by_local: Mapping[LocalId, tuple[Coverage, ...]]
+    by_reference: Mapping[str, tuple[Coverage, ...]]
+    pending_by_nhs: Mapping[str, tuple[PendingRequest, ...]]
+    pending_by_local: Mapping[LocalId, tuple[PendingRequest, ...]]
+    policies: Mapping[str, tuple[PolicyHeld, ...]]
+
+
+class Folder:
+    """Folds a site's code to its parent's, remembering what it has folded."""
+
+    def __init__(self, organisations: OrganisationDirectory) -> None:
+        self._organisations = organisations
+        self._seen: dict[tuple[str, dt.date], str] = {}
+
+    def __call__(self, code: str, on: dt.date) -> str:
+        key = (code, on)
+        if key not in self._seen:
+            self._seen[key] = self._organisations.fold(code, on)
+        return self._seen[key]
+
+
+def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
+    """Index once, so that each line looks at its own patient's approvals only."""
+    coverages = sorted(snapshot.coverages, key=coverage_order)
+    pending = sorted(snapshot.pending, key=lambda p: (p.submitted_on, p.request_id))
+    policies = sorted(
+        snapshot.policies,
+        key=lambda p: (p.drug, p.indication_key, p.from_, p.to or dt.date.max, p.approval_required),
+    )
+    return SnapshotIndex(
+        by_nhs=_group((c.nhs_number, c) for c in coverages if c.nhs_number),
+        by_local=_group((key, c) for c in coverages for key in _local_keys(c.local_ids)),
+        by_reference=_group((ref, c) for c in coverages for ref in _references(c)),
+        pending_by_nhs=_group((p.nhs_number, p) for p in pending if p.nhs_number),
+        pending_by_local=_group((key, p) for p in pending for key in _local_keys(p.local_ids)),
+        policies=_group((p.drug, p) for p in policies),
+    )
+
+
+def _group(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
+    groups: dict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return {key: tuple(values) for key, values in groups.items()}
+
+
+def _local_keys(local_ids: Iterable[LocalId]) -> Iterable[LocalId]:
+    return {(org.upper(), local.upper().replace(" ", "")) for org, local in local_ids}
+
+
+def _references(coverage: Coverage) -> frozenset[str]:
+    stated = (coverage.approval_reference, *coverage.legacy_references)
+    return frozenset(ref for ref in (normalise_reference(r or "") for r in stated) if ref)
+
+
+def coverage_order(coverage: Coverage) -> tuple[object, ...]:
+    """A total order over coverages by what they say, for breaking the last ties."""
+    return (
+        coverage.treatment_id,
+        coverage.approval_reference or "",
+        coverage.from_,
+        coverage.to or dt.date.max,
+        coverage.provider,
+        coverage.product or "",
+        coverage.funding_origin,
+        coverage.status,
+        coverage.legacy_references,
+        sorted(coverage.products),
+        sorted(coverage.supplying_providers),
+        sorted(coverage.local_ids),
+        coverage.nhs_number or "",
+        str(coverage.unit_price_cap),
+        str(coverage.quantity_cap),
+        str(coverage.paused),
+    )

@@ -1,0 +1,99 @@
+"""Price and quantity against what an approval allows, and how an amount is split.
+
+Price: the cap is compared with UNIT PRICE (COMMISSIONER), the price invoiced, only when the line's
+unit of measurement is the cap's. A price that includes VAT is not shown to be over a cap by
+exceeding it, since the cap's VAT basis is not known: not testable then. The excess is the share of
+the drug's cost (total less home delivery) by which the price exceeds the cap.
+
+Quantity: what the lines that stand have used of an approval, in order of supply, in the cap's
+unit. A line without a legible quantity in that unit uses nothing that can be counted, so the count
+is never too high. The excess is the line's share that goes over. Both excesses together are
+taken off the drug's cost once, one after the other.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+
+from app.reconciliation.model import ContractLine, Coverage, Test
+from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+_PENNY = Decimal("0.01")
+EXACT_DIGITS = 60  # far beyond the 18 + 20 digits a cell may hold, so sums are never rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A test, and the share of the drug's cost that stays within it (1 = all)."""
+
+    test: Test
+    allowed_share: Decimal = ONE
+
+
+def same_unit(line_unit: str | None, cap_unit: str | None) -> bool:
+    """Whether two units are stated and are one: compared by letters and digits, case folded."""
+    if line_unit is None or cap_unit is None:
+        return False
+    return _unit(line_unit) == _unit(cap_unit)
+
+
+def _unit(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def check_price(line: ContractLine, coverage: Coverage) -> Limit:
+    """The invoiced unit price is at most the approval's cap, where the two can be compared."""
+    cap, price = coverage.unit_price_cap, line.unit_price
+    if cap is None:
+        return Limit(Test("unit price", PASSED, "the approval caps no price"))
+    if price is None or not same_unit(line.unit, coverage.price_unit):
+        return Limit(Test("unit price", NOT_TESTABLE, "price or unit cannot be compared"))
+    if price <= cap:
+        return Limit(Test("unit price", PASSED, f"£{price} is within the cap of £{cap}"))
+    if line.vat_charged:
+        return Limit(Test("unit price", NOT_TESTABLE, "the price includes VAT; the cap may not"))
+    with localcontext(prec=EXACT_DIGITS):
+        share = cap / price
+    detail = f"the unit price £{price} is over the cap of £{cap} per {coverage.price_unit}"
+    return Limit(Test("unit price", FAILED, detail), share)
+
+
+def check_quantity(line: ContractLine, coverage: Coverage, used: Decimal) -> Limit:
+    """The quantity, on top of what was `used` before, is at most the approval's cap."""
+    cap = coverage.quantity_cap
+    if cap is None:
+        return Limit(Test("quantity", PASSED, "the approval caps no quantity"))
+    quantity = countable(line, coverage)
+    if quantity is None:
+        return Limit(Test("quantity", NOT_TESTABLE, "quantity or unit cannot be compared"))
+    if used + quantity <= cap:
+        detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used"
+        return Limit(Test("quantity", PASSED, detail))
+    with localcontext(prec=EXACT_DIGITS):
+        share = max(ZERO, cap - used) / quantity
+    detail = (
+        f"with this line {used + quantity} {coverage.quantity_unit} were supplied "
+        f"against {cap} approved"
+    )
+    return Limit(Test("quantity", FAILED, detail), share)
+
+
+def countable(line: ContractLine, coverage: Coverage) -> Decimal | None:
+    """The line's quantity in the unit of the approval's cap; None where that cannot be told."""
+    if line.quantity is None or line.quantity <= 0:
+        return None
+    return line.quantity if same_unit(line.unit, coverage.quantity_unit) else None
+
+
+def accepted_part(line: ContractLine, share: Decimal) -> Decimal:
+    """The part of the total cost to accept when this share of the drug's cost is allowed.
+
+    Home delivery is accepted whole unless none of the drug is. To the penny, half up; what is
+    queried is the exact rest, so that the two always add up to the total.
+    """
+    total = line.total_cost or ZERO
+    with localcontext(prec=EXACT_DIGITS):
+        delivery = min(max(line.home_delivery_charge or ZERO, ZERO), total)
+        allowed = (total - delivery) * share + (delivery if share else ZERO)
+        return min(total, allowed.quantize(_PENNY, ROUND_HALF_UP))

@@ -1,0 +1,240 @@
+"""The plain engine: defines what reconciliation means, one line at a time, in readable order.
+
+Every line gets exactly one outcome, and what is accepted and queried of it adds up to its total:
+1. prepare each line: drug, kind, time, provider;
+2. find duplicates and reversals within the submission;
+3. settle what is not a drug supply, then run the passes, then say why nothing was found;
+4. test price and cumulative quantity of the lines that stand, in order of supply;
+5. split each amount; a reversal takes the split of the charge it reverses, negated.
+
+Pure and deterministic: neither the order of the snapshot nor an earlier run changes anything.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+
+from app.reconciliation.engines.diagnose import (
+    Need,
+    Verdict,
+    awaiting,
+    diagnose,
+    need_of,
+    not_required,
+    pending_request,
+)
+from app.reconciliation.engines.index import Folder, SnapshotIndex, coverage_order, index_snapshot
+from app.reconciliation.engines.limits import (
+    EXACT_DIGITS,
+    ONE,
+    ZERO,
+    accepted_part,
+    check_price,
+    check_quantity,
+    countable,
+)
+from app.reconciliation.engines.passes import check_reference, find_coverage
+from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.repeats import Repeats, find_repeats
+from app.reconciliation.engines.settled import duplicate, reversal, settle
+from app.reconciliation.model import (
+    ContractLine,
+    Coverage,
+    LineOutcome,
+    MatchedLine,
+    Snapshot,
+    Test,
+)
+from app.reconciliation.outcomes import outcome_of
+from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
+from app.reference_data.drugs import DrugDictionary
+from app.reference_data.organisations import OrganisationDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A line on its way: its verdict so far, and the share of the drug's cost allowed."""
+
+    prepared: Prepared
+    verdict: Verdict
+    found_by: str = ""
+    tests: tuple[Test, ...] = ()
+    within: Coverage | None = None
+    share: Decimal = ONE
+
+
+def match_submission(
+    lines: Sequence[ContractLine],
+    snapshot: Snapshot,
+    dictionary: DrugDictionary,
+    organisations: OrganisationDirectory,
+) -> tuple[MatchedLine, ...]:
+    """One MatchedLine for each line, in the same order."""
+    index = index_snapshot(snapshot)
+    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
+    repeats = find_repeats(prepared)
+    decided = [_decide(i, item, repeats, prepared, index) for i, item in enumerate(prepared)]
+    with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
+        limited = _apply_limits(decided, repeats, index)
+        return _with_amounts(limited, repeats)
+
+
+def _decide(
+    position: int,
+    item: Prepared,
+    repeats: Repeats,
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+) -> _Decided:
+    """The verdict on one line, before price and quantity."""
+    if position in repeats.reverses:
+        return _Decided(item, reversal(prepared[repeats.reverses[position]].line.row))
+    if (settled := settle(item)) is not None:
+        return _Decided(item, settled)
+    if position in repeats.duplicate_of:
+        return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
+    return _match(item, index)
+
+
+def _match(item: Prepared, index: SnapshotIndex) -> _Decided:
+    """The verdict on a drug line from the passes, or from the diagnosis where none succeeds."""
+    quoted = check_reference(item, index)
+    tests = (quoted,) if quoted else ()
+    found = find_coverage(item, index)
+    if found is None:
+        verdict = diagnose(item, index)
+        if quoted is not None and verdict.outcome in _NAMES_REFERENCE:
+            verdict = replace(verdict, reason=f"{verdict.reason} Note: {quoted.detail}.")
+        return _Decided(item, verdict, tests=tests)
+    return _Decided(
+        item,
+        Verdict(LineOutcome.MATCHED, "", found.coverage),
+        found.found_by,
+        (*tests, *found.tests),
+        within=found.coverage,
+    )
+
+
+# Where a quoted reference that failed helps the reader to understand the outcome.
+_NAMES_REFERENCE = frozenset(
+    {
+        LineOutcome.NO_APPROVAL,
+        LineOutcome.DRUG_OR_INDICATION_DIFFERS,
+        LineOutcome.OUTSIDE_APPROVAL_PERIOD,
+        LineOutcome.CONTINUATION_OVERDUE,
+        LineOutcome.IDENTITY_WITHHELD,
+    }
+)
+_USES_QUANTITY = frozenset({LineOutcome.MATCHED, LineOutcome.APPROVED_LATE, *SPLIT})
+
+
+def _apply_limits(
+    decided: Sequence[_Decided], repeats: Repeats, index: SnapshotIndex
+) -> list[_Decided]:
+    """Price and quantity of every line within a coverage, in order of supply, then of the file."""
+    used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
+    result = list(decided)
+    for position in sorted(range(len(decided)), key=lambda i: _supplied(decided[i], i)):
+        item = decided[position]
+        if item.within is None:
+            continue
+        key = _allowance(item.within)
+        limited = _limit(item, used[key], index)
+        result[position] = limited
+        quantity = countable(item.prepared.line, item.within)
+        stands = limited.verdict.outcome in _USES_QUANTITY and position not in repeats.reversed
+        if quantity is not None and stands:
+            used[key] += quantity
+    return result
+
+
+def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
+    period = item.prepared.period
+    return (period.first if period else dt.date.max), position
+
+
+def _allowance(coverage: Coverage) -> tuple[object, ...]:
+    """What a quantity cap is counted over: one approval; a coverage without one by itself."""
+    if coverage.approval_reference is not None:
+        return ("approval", coverage.approval_reference)
+    return ("coverage", *map(str, coverage_order(coverage)))
+
+
+def _limit(item: _Decided, used: Decimal, index: SnapshotIndex) -> _Decided:
+    """The final verdict on a line within a coverage."""
+    assert item.within is not None
+    line = item.prepared.line
+    price = check_price(line, item.within)
+    quantity = check_quantity(line, item.within, used)
+    tests = (*item.tests, price.test, quantity.test)
+    outcome, reason = outcome_of(item.within, tests)
+    share = price.allowed_share * quantity.allowed_share
+    verdict = _reconsidered(item.prepared, Verdict(outcome, reason, item.within), index)
+    return replace(item, verdict=verdict, tests=tests, share=share)
+
+
+# Failures that mean nothing where the drug needs no approval.
+_ONLY_OF_APPROVAL = frozenset(
+    {
+        LineOutcome.NOT_THE_APPROVED_PROVIDER,
+        LineOutcome.DRUG_OR_INDICATION_DIFFERS,
+        LineOutcome.AWAITING_DECISION,
+        LineOutcome.CONTINUATION_OVERDUE,
+    }
+)
+
+
+def _reconsidered(item: Prepared, verdict: Verdict, index: SnapshotIndex) -> Verdict:
+    """The verdict, unless no approval is needed, or a transfer that would mend it is undecided."""
+    if verdict.outcome in _ONLY_OF_APPROVAL and need_of(item, index) is Need.NOT_REQUIRED:
+        return not_required()
+    if verdict.outcome is LineOutcome.NOT_THE_APPROVED_PROVIDER:
+        transfer = pending_request(item, index, frozenset({"transfer"}))
+        if transfer is not None and transfer.provider == item.provider:
+            return replace(awaiting(transfer), coverage=verdict.coverage)
+    return verdict
+
+
+def _with_amounts(decided: Sequence[_Decided], repeats: Repeats) -> tuple[MatchedLine, ...]:
+    accepted = [_accepted(item) for item in decided]
+    for position, charge in repeats.reverses.items():
+        accepted[position] = -accepted[charge]
+    return tuple(
+        _matched_line(item, amount) for item, amount in zip(decided, accepted, strict=True)
+    )
+
+
+def _accepted(item: _Decided) -> Decimal:
+    line, outcome = item.prepared.line, item.verdict.outcome
+    if line.total_cost is None:
+        return ZERO
+    if outcome in ACCEPTED_WHOLE:
+        return line.total_cost
+    if outcome in SPLIT:
+        return accepted_part(line, item.share)
+    # Money given back is taken, whatever it was given for.
+    return (
+        line.total_cost if outcome is LineOutcome.NOT_A_DRUG_LINE and line.total_cost < 0 else ZERO
+    )
+
+
+def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
+    total = item.prepared.line.total_cost
+    coverage = item.verdict.coverage
+    return MatchedLine(
+        line=item.prepared.line,
+        kind=item.prepared.kind,
+        recognition=item.prepared.recognition,
+        outcome=item.verdict.outcome,
+        accepted=accepted,
+        queried=total - accepted if total is not None else ZERO,
+        provider=item.prepared.provider,
+        reference=coverage.approval_reference if coverage else None,
+        treatment_id=coverage.treatment_id if coverage else None,
+        found_by=item.found_by,
+        tests=item.tests,
+        reason=item.verdict.reason,
+        remedy=REMEDIES[item.verdict.outcome],
+    )

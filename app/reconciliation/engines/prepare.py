@@ -1,0 +1,52 @@
+"""What the passes need to know of each line, worked out once."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.reconciliation.classify import classify
+from app.reconciliation.engines.index import Folder
+from app.reconciliation.model import ContractLine, LineKind
+from app.reconciliation.period import Period, period_of
+from app.reference_data.drugs import DrugDictionary, Recognition
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A line with its drug, kind, time and provider (a site folded to its trust)."""
+
+    line: ContractLine
+    recognition: Recognition
+    kind: LineKind
+    period: Period | None
+    provider: str | None
+
+    @property
+    def local_key(self) -> tuple[str, str] | None:
+        """The local identifier together with the organisation that issued it."""
+        if self.provider is None or self.line.local_patient_id is None:
+            return None
+        return self.provider, self.line.local_patient_id
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the line states anything legible by which its patient can be known."""
+        return self.line.nhs_number is not None or self.line.local_patient_id is not None
+
+
+def prepare(
+    lines: Sequence[ContractLine], dictionary: DrugDictionary, fold: Folder, as_at: dt.date
+) -> list[Prepared]:
+    """Each line prepared, in order. Drug texts repeat, so each is recognised once per day."""
+    seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
+    prepared = []
+    for line in lines:
+        period = period_of(line)
+        on = period.last if period else None
+        key = (line.drug_code, line.drug_name, on)
+        if key not in seen:
+            seen[key] = dictionary.recognise(*key)
+        provider = fold(line.provider, on or as_at) if line.provider else None
+        kind = classify(line, seen[key])
+        prepared.append(Prepared(line, seen[key], kind, period, provider))
+    return prepared

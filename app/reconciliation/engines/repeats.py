@@ -1,0 +1,77 @@
+"""Lines that repeat or take back other lines of the same submission.
+
+A credit that states the same supply as an earlier charge, with the amount negated, reverses it.
+Each credit reverses one charge and each charge is reversed once. A charge whose content stands in
+the file already is a duplicate, but a charge that was reversed does not count as standing: billed,
+reversed and billed again is one supply.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.model import LineKind
+
+_CHARGES = frozenset({LineKind.DRUG, LineKind.FEE, LineKind.DEVICE})
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Positions of lines: duplicate → the line it repeats; credit → the charge it reverses."""
+
+    duplicate_of: dict[int, int]
+    reverses: dict[int, int]
+
+    @property
+    def reversed(self) -> frozenset[int]:
+        """Positions of the charges that a credit takes back."""
+        return frozenset(self.reverses.values())
+
+
+def find_repeats(prepared: Sequence[Prepared]) -> Repeats:
+    """Duplicates and reversals, told in the order of the file."""
+    reverses = _reversals(prepared)
+    reversed_ = frozenset(reverses.values())
+    duplicate_of: dict[int, int] = {}
+    standing: dict[str, int] = {}
+    for position, item in enumerate(prepared):
+        if item.kind not in _CHARGES or not _tells_apart(item) or position in reversed_:
+            continue
+        first = standing.setdefault(item.line.content_hash, position)
+        if first != position:
+            duplicate_of[position] = first
+    return Repeats(duplicate_of, reverses)
+
+
+def _tells_apart(item: Prepared) -> bool:
+    """Two rows can be called one supply only if they name their patient and their time."""
+    return item.has_identity and item.period is not None and not item.line.shifted
+
+
+def _reversals(prepared: Sequence[Prepared]) -> dict[int, int]:
+    charges: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for position, item in enumerate(prepared):
+        if item.kind is LineKind.DRUG and (key := _supply(item)):
+            charges[key].append(position)
+    reverses: dict[int, int] = {}
+    for position, item in enumerate(prepared):
+        if item.kind is LineKind.CREDIT and (key := _supply(item)) and charges.get(key):
+            reverses[position] = charges[key].pop(0)
+    return reverses
+
+
+def _supply(item: Prepared) -> tuple[object, ...] | None:
+    """What a charge and its reversal have in common; None where too little is legible."""
+    line = item.line
+    legible = item.has_identity and line.supply_date is not None and item.recognition.drug
+    if not legible or not line.total_cost:
+        return None
+    return (
+        line.nhs_number,
+        line.local_patient_id,
+        item.provider,
+        item.recognition.drug,
+        line.supply_date,
+        abs(line.total_cost),
+    )

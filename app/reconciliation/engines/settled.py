@@ -1,0 +1,72 @@
+"""Lines settled before any approval is looked at."""
+
+from app.reconciliation.engines.diagnose import Verdict
+from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.model import LineKind, LineOutcome
+
+_NOT_DRUGS = {
+    LineKind.FEE: "The line charges a fee or a delivery, not a drug.",
+    LineKind.DEVICE: "The line charges a device or consumable, not a drug.",
+    LineKind.NOT_A_DRUG: "The line charges something that is not a drug.",
+}
+
+
+def settle(item: Prepared) -> Verdict | None:
+    """The verdict on a line that is unreadable or no drug supply; None for every other line."""
+    line = item.line
+    if line.shifted:
+        return Verdict(LineOutcome.CANNOT_BE_READ, _sentence(line.why_unread("row")))
+    if item.kind is LineKind.FREE_OF_CHARGE:
+        return _free_of_charge(item)
+    if line.total_cost is None:
+        why = line.why_unread("total_cost") or "it is empty"
+        return Verdict(LineOutcome.CANNOT_BE_READ, f"The total cost cannot be read ({why}).")
+    if item.kind is LineKind.CREDIT:
+        return _credit(item)
+    if item.kind in _NOT_DRUGS:
+        return Verdict(LineOutcome.NOT_A_DRUG_LINE, _NOT_DRUGS[item.kind])
+    if item.kind is LineKind.UNKNOWN:
+        return _unrecognised(item)
+    return None
+
+
+def duplicate(row: int) -> Verdict:
+    """The verdict on the second and later lines of the same content."""
+    return Verdict(LineOutcome.DUPLICATE_LINE, f"The line states the same as row {row}.")
+
+
+def reversal(row: int) -> Verdict:
+    """The verdict on a credit that takes back an earlier charge."""
+    return Verdict(
+        LineOutcome.NOT_A_DRUG_LINE,
+        f"The line is a credit that reverses row {row}, and is counted as that row is.",
+    )
+
+
+def _free_of_charge(item: Prepared) -> Verdict:
+    charged = bool(item.line.total_cost)
+    why = "and yet carries a cost" if charged else "and carries no cost"
+    return Verdict(
+        LineOutcome.NOT_RECOVERABLE,
+        f"The line is named as free of charge, trial, compassionate or private {why}.",
+    )
+
+
+def _credit(item: Prepared) -> Verdict:
+    total = item.line.total_cost
+    if total is not None and total < 0:
+        return Verdict(LineOutcome.NOT_A_DRUG_LINE, "The line gives money back: a credit.")
+    return Verdict(
+        LineOutcome.NOT_A_DRUG_LINE, "The line is named as a credit, but its cost is not negative."
+    )
+
+
+def _unrecognised(item: Prepared) -> Verdict:
+    suggestion = item.recognition.suggestion
+    hint = f" It may be {suggestion}: check." if suggestion else ""
+    return Verdict(LineOutcome.CANNOT_BE_READ, f"The drug is not recognised.{hint}")
+
+
+def _sentence(text: str | None) -> str:
+    words = text or "the row cannot be read"
+    return words[:1].upper() + words[1:] + "."

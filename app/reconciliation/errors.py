@@ -1,0 +1,34 @@
+"""What can go wrong when a submission is read and reconciled. No message holds patient data."""
+
+
+class ReconciliationError(Exception):
+    """Base of every error of this room."""
+
+
+class UnreadableSubmission(ReconciliationError):
+    """The file as a whole cannot be read: `what` is wrong, `why`, and what to do `next`."""
+
+    def __init__(self, what: str, why: str, next: str) -> None:
+        super().__init__(f"{what}: {why}. {next}.")
+        self.what = what
+        self.why = why
+        self.next = next
+
+
+class TotalsDoNotTie(ReconciliationError):
+    """The parts do not add up to the whole: a fault of the service, never of the file."""
+
+    def __init__(self, what: str, expected: object, found: object) -> None:
+        super().__init__(
+            f"{what}: expected {expected}, found {found}. Nothing was saved. "
+            "Report this as a fault of the service, with the submission's SHA-256."
+        )
+        self.what = what
+
+
+class LayoutFault(ReconciliationError):
+    """A layout file is wrong: names the file and what to mend in it."""
+
+    def __init__(self, file: str, what: str, mend: str) -> None:
+        super().__init__(f"{file}: {what}. {mend}.")
+        self.file = file

@@ -1,0 +1,200 @@
+"""Bytes of a DrPLCM file to a Submission. Nothing is dropped: every row is a line or is skipped."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.reconciliation.decode import DELIMITERS, decode, rows_of, sample_rows
+from app.reconciliation.errors import UnreadableSubmission
+from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, normal, recognise_header
+from app.reconciliation.model import ContractLine, Skipped, Submission
+from app.reconciliation.parse import clean, is_absent
+from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of
+from app.reconciliation.read_line import WHY_SHIFTED, LineReader, parsers, read_line, shifted_line
+
+_HEADER_WITHIN = 20  # rows of title that may stand above the header
+_IDENTITY = ("nhs_number", "local_patient_id", "withheld_reason")
+_BARE_TOTAL = re.compile(r"(?:(?:grand|sub|overall|report)[ -]?)?totals?:?", re.IGNORECASE)
+_FOOTER_WORDS = re.compile(
+    r"(?:(?:grand|sub|overall|report)[ -]?)?totals?(?: (?:cost|charge|price|for) ?.{0,40})?"
+    r"|end of (?:report|file|data)\b.*|page [0-9]+.*|(?:record|row|line)s? ?count\b.*"
+    r"|report (?:generated|produced|run)\b.*|printed\b.*|\*+ ?end.*",
+    re.IGNORECASE,
+)
+
+WHY_BLANK = "blank row"
+WHY_HEADER = "repeated header"
+WHY_FOOTER = "total or footer row"
+WHY_SWALLOWED = f"{WHY_SHIFTED}: an unclosed quotation mark seems to hold further rows"
+_SWALLOWED_CELLS = 4  # delimiters inside one cell that also breaks the line
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where the header stands, under which delimiter, and what it says."""
+
+    delimiter: str
+    position: int
+    header: Header
+
+
+def read_submission(
+    data: bytes, file_name: str, *, reference_headers: Sequence[str] = ()
+) -> Submission:
+    """Read a whole file. Pure: the same bytes always give the same Submission.
+
+    `reference_headers`: columns that carry the approval reference beside PROVIDER REFERENCE
+    NUMBER, where a commissioner has agreed one. Raises UnreadableSubmission.
+    """
+    text, encoding = decode(data)
+    found = _find_header(text, reference_headers)
+    rows = rows_of(text, found.delimiter)
+    header, body = rows[found.position], rows[found.position + 1 :]
+    if not any(_filled(cells) for cells in body):
+        raise UnreadableSubmission(
+            "The file holds a header and no lines",
+            "there is no filled row below the header",
+            "Send the file with its lines, or send nothing for a month without supplies",
+        )
+    lines, skipped, notes = _read_body(header, body, found.header, found.delimiter)
+    if encoding == "cp1252":
+        notes = ("The file is not UTF-8 and was read as Windows-1252.", *notes)
+    return Submission(
+        sha256=hashlib.sha256(data).hexdigest(),
+        file_name=file_name,
+        header=header,
+        layout=found.header.layout,
+        encoding=encoding,
+        delimiter=found.delimiter,
+        preamble=tuple(rows[: found.position]),
+        lines=lines,
+        skipped=skipped,
+        columns=found.header.columns,
+        notes=notes,
+    )
+
+
+def _find_header(text: str, reference_headers: Sequence[str]) -> _Found:
+    """The delimiter and row under which most column names are known."""
+    best: _Found | None = None
+    for delimiter in DELIMITERS:
+        for position, cells in enumerate(sample_rows(text, delimiter, _HEADER_WITHIN)):
+            header = recognise_header(cells, reference_headers)
+            if best is None or header.recognised > best.header.recognised:
+                best = _Found(delimiter, position, header)
+    if best is None or best.header.recognised < 2:
+        raise UnreadableSubmission(
+            "No header was recognised",
+            f"none of the first {_HEADER_WITHIN} rows holds column names of the DrPLCM layout",
+            "Put the data dictionary's element names in the first row and send the file again",
+        )
+    if not best.header.usable:
+        lacks = " and ".join(best.header.missing()) or "enough known columns"
+        raise UnreadableSubmission(
+            "The header is incomplete",
+            f"it has no column for {lacks}",
+            "Add the column under its data dictionary name and send the file again",
+        )
+    return best
+
+
+def _read_body(
+    header: tuple[str, ...], body: Sequence[tuple[str, ...]], known: Header, delimiter: str
+) -> tuple[tuple[ContractLine, ...], tuple[Skipped, ...], tuple[str, ...]]:
+    reader, notes = _line_reader(header, body, known)
+    names = [normal(cell) for cell in header]
+    own = own_columns(header)
+    lines: list[ContractLine] = []
+    skipped: list[Skipped] = []
+    for row, raw in enumerate(body, start=1):
+        cells = _without(own, raw) if own else raw
+        why = _why_skipped(cells, names, known)
+        if why is not None:
+            skipped.append(Skipped(row, why, raw))
+            continue
+        line = _line(row, cells, reader, delimiter)
+        lines.append(replace(line, raw=raw) if own else line)
+    return tuple(lines), tuple(skipped), notes
+
+
+def _without(own: frozenset[int], cells: tuple[str, ...]) -> tuple[str, ...]:
+    """The cells with those that this service appended to an earlier return emptied."""
+    return tuple("" if i in own else cell for i, cell in enumerate(cells))
+
+
+def _line(row: int, cells: tuple[str, ...], reader: LineReader, delimiter: str) -> ContractLine:
+    """The line, unless a quotation mark has swallowed what look like further rows."""
+    if any(_swallows_rows(cell, delimiter) for cell in cells):
+        return shifted_line(row, cells, WHY_SWALLOWED)
+    return read_line(row, cells, reader)
+
+
+def _swallows_rows(cell: str, delimiter: str) -> bool:
+    return ("\n" in cell or "\r" in cell) and cell.count(delimiter) >= _SWALLOWED_CELLS
+
+
+def _line_reader(
+    header: tuple[str, ...], body: Sequence[tuple[str, ...]], known: Header
+) -> tuple[LineReader, tuple[str, ...]]:
+    supply = _convention("supply_date", body, known, SUPPLY)
+    birth = _convention("birth_date", body, known, BIRTH)
+    notes = tuple(
+        f"The {label} column writes dates both day first and month first: "
+        "dates that could be either were not read."
+        for label, rule in (("supply date", supply), ("birth date", birth))
+        if rule.day_first_doubtful or rule.month_first_doubtful
+    )
+    own = own_columns(header)
+    beyond = [i for i, cell in enumerate(header) if i in own or clean(cell) == BEYOND]
+    widest = min(beyond, default=len(header))
+    narrowest = max((i + 1 for i, cell in enumerate(header[:widest]) if clean(cell)), default=0)
+    return LineReader(parsers(supply, birth), known.columns, narrowest, widest), notes
+
+
+def _convention(
+    field: str, body: Sequence[tuple[str, ...]], known: Header, rule: DateRule
+) -> DateRule:
+    indexes = known.columns.get(field, ())
+    return convention_of((row[i] for row in body for i in indexes if i < len(row)), rule)
+
+
+def _filled(cells: Sequence[str]) -> bool:
+    return any(clean(cell) for cell in cells)
+
+
+def _why_skipped(cells: tuple[str, ...], names: list[str], known: Header) -> str | None:
+    if not _filled(cells):
+        return WHY_BLANK
+    if _repeats_header(cells, names):
+        return WHY_HEADER
+    return WHY_FOOTER if _is_footer(cells, known) else None
+
+
+def _repeats_header(cells: tuple[str, ...], names: list[str]) -> bool:
+    filled = [(i, normal(cell)) for i, cell in enumerate(cells) if clean(cell)]
+    same = sum(1 for i, name in filled if i < len(names) and name and name == names[i])
+    return same >= 2 and same * 5 >= len(filled) * 4
+
+
+def _is_footer(cells: tuple[str, ...], known: Header) -> bool:
+    """A row that names itself a total or an end and charges nobody's drug.
+
+    A row that states a patient or a drug code is always a line, whatever its text: "Total
+    parenteral nutrition" is a drug name.
+    """
+    if any(_stated(cells, known.columns.get(n, ())) for n in (*_IDENTITY, "drug_code")):
+        return False
+    names = {clean(cells[i]) for i in known.columns.get("drug_name", ()) if i < len(cells)} - {""}
+    if any(not _BARE_TOTAL.fullmatch(name) for name in names):
+        return False
+    return any(_FOOTER_WORDS.fullmatch(clean(cell).rstrip(": ")) for cell in cells)
+
+
+def _stated(cells: tuple[str, ...], indexes: tuple[int, ...]) -> bool:
+    return any(i < len(cells) and not is_absent(cells[i]) for i in indexes)
+
+
+def own_columns(header: Sequence[str]) -> frozenset[int]:
+    """The columns that an earlier return of this service appended."""
+    return frozenset(i for i, name in enumerate(header) if clean(name).startswith(OWN_COLUMN))

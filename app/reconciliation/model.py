@@ -1,0 +1,252 @@
+"""The words of reconciliation as frozen types: lines, coverages, outcomes. No logic that decides.
+
+Dates are days in Europe/London; money is Decimal in pounds, exact and never rounded here.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from app.reference_data.drugs import Recognition
+
+
+class LineKind(StrEnum):
+    """What a line charges for, told before it is matched."""
+
+    DRUG = "drug"
+    FEE = "fee or delivery"
+    DEVICE = "device or consumable"
+    CREDIT = "credit or rebate"
+    FREE_OF_CHARGE = "free of charge"
+    NOT_A_DRUG = "not a drug"
+    UNKNOWN = "unknown"
+
+
+class LineOutcome(StrEnum):
+    """The one bucket in which a line ends."""
+
+    MATCHED = "matched"
+    APPROVED_LATE = "approved late"
+    AWAITING_DECISION = "awaiting decision"
+    NO_APPROVAL = "no approval"
+    APPROVAL_NOT_REQUIRED = "approval not required"
+    NO_POLICY_HELD = "no policy held"
+    OUTSIDE_APPROVAL_PERIOD = "outside approval period"
+    CONTINUATION_OVERDUE = "continuation overdue"
+    NOT_THE_APPROVED_PROVIDER = "not the approved provider"
+    DRUG_OR_INDICATION_DIFFERS = "drug or indication differs"
+    OVER_PRICE = "over price"
+    OVER_QUANTITY = "over quantity"
+    DUPLICATE_LINE = "duplicate line"
+    NOT_A_DRUG_LINE = "not a drug line"
+    NOT_RECOVERABLE = "not recoverable"
+    CANNOT_BE_READ = "cannot be read"
+    IDENTITY_WITHHELD = "identity withheld"
+
+
+class TestResult(StrEnum):
+    """A test lacking an input is not testable: never passed, never failed."""
+
+    __test__ = False  # not a pytest class
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_TESTABLE = "not testable"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of a line against an approval, with the evidence in words."""
+
+    __test__: ClassVar[bool] = False  # not a pytest class
+
+    name: str
+    result: TestResult
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """A cell that could not be read: its raw text (may be patient data) and why (never is)."""
+
+    field: str
+    raw: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractLine:
+    """One row of a DrPLCM submission. None means absent or unreadable; `faults` tells which.
+
+    `row` counts data rows from 1. `content_hash` is over the values read, so that neither the
+    order of columns nor the spelling of a number changes it. `unit_price` is UNIT PRICE
+    (COMMISSIONER), the price invoiced; `unit_price_supplier` the price before on-costs.
+    """
+
+    row: int
+    content_hash: str
+    raw: tuple[str, ...]
+    shifted: bool = False
+    financial_year: str | None = None
+    financial_month: int | None = None
+    provider: str | None = None
+    site: str | None = None
+    commissioner: str | None = None
+    gp_practice: str | None = None
+    nhs_number: str | None = None
+    withheld_reason: str | None = None
+    local_patient_id: str | None = None
+    birth_date: dt.date | None = None
+    supply_date: dt.date | None = None
+    indication_code: str | None = None
+    indication_text: str | None = None
+    drug_code: str | None = None
+    drug_name: str | None = None
+    route: str | None = None
+    strength: str | None = None
+    volume: str | None = None
+    pack_size: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    dispensing_route: str | None = None
+    reference: str | None = None
+    point_of_delivery: str | None = None
+    unit_price_supplier: Decimal | None = None
+    unit_price: Decimal | None = None
+    home_delivery_charge: Decimal | None = None
+    vat_charged: bool | None = None
+    total_cost: Decimal | None = None
+    faults: tuple[FieldFault, ...] = ()
+
+    def why_unread(self, name: str) -> str | None:
+        """Why this field could not be read; None when it was read or simply absent."""
+        return next((fault.why for fault in self.faults if fault.field == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A data row that is no line: blank, a repeated header or a footer."""
+
+    row: int
+    why: str
+    raw: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One file as read. Every data row is a line or is skipped with its reason."""
+
+    sha256: str
+    file_name: str
+    header: tuple[str, ...]
+    layout: str
+    encoding: str
+    delimiter: str
+    preamble: tuple[tuple[str, ...], ...]
+    lines: tuple[ContractLine, ...]
+    skipped: tuple[Skipped, ...]
+    columns: Mapping[str, tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many data rows the file holds."""
+        return len(self.lines) + len(self.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What matching sees of one segment of a treatment and of its approval.
+
+    `grace_to` is the last day covered by the grace after `to`. `paused` holds closed intervals.
+    `supplying_providers` are the spokes of the approved hub. `unit_price_cap` is in pounds for
+    one `price_unit`.
+    """
+
+    treatment_id: str
+    approval_reference: str | None
+    drug: str
+    indication_key: str
+    from_: dt.date
+    to: dt.date | None
+    provider: str
+    commissioner: str
+    status: str = "live"
+    legacy_references: tuple[str, ...] = ()
+    nhs_number: str | None = None
+    local_ids: frozenset[tuple[str, str]] = frozenset()
+    birth_date: dt.date | None = None
+    indication_snomed: str | None = None
+    grace_to: dt.date | None = None
+    supplying_providers: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
+    product: str | None = None
+    interchangeable: bool = False
+    funding_origin: str = "NHS"
+    late: bool = False
+    under_query: bool = False
+    continuation_due: dt.date | None = None
+    continuation_submitted: bool = False
+    unit_price_cap: Decimal | None = None
+    price_unit: str | None = None
+    quantity_cap: Decimal | None = None
+    quantity_unit: str | None = None
+    paused: tuple[tuple[dt.date, dt.date | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request that has been submitted and not decided."""
+
+    request_id: str
+    nhs_number: str | None
+    local_ids: frozenset[tuple[str, str]]
+    drug: str
+    indication_key: str
+    provider: str
+    submitted_on: dt.date
+    kind: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyHeld:
+    """That a commissioner's policy on a drug was in force, and whether it asks for approval."""
+
+    drug: str
+    approval_required: bool
+    from_: dt.date
+    to: dt.date | None
+    indication_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything about approvals that a run looks at, as at one day."""
+
+    coverages: tuple[Coverage, ...]
+    pending: tuple[PendingRequest, ...]
+    policies: tuple[PolicyHeld, ...]
+    as_at: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedLine:
+    """A line with its one outcome. accepted + queried == total cost; both 0 if that is unread."""
+
+    line: ContractLine
+    kind: LineKind
+    recognition: Recognition
+    outcome: LineOutcome
+    accepted: Decimal
+    queried: Decimal
+    provider: str | None
+    reference: str | None = None
+    treatment_id: str | None = None
+    found_by: str = ""
+    tests: tuple[Test, ...] = field(default=())
+    reason: str = ""
+    remedy: str = ""

@@ -1,0 +1,140 @@
+"""Tests of a line against one coverage, and the outcome that they give.
+
+A test whose input is missing is *not testable*, and never decides against the line.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from app.reconciliation.model import ContractLine, Coverage, LineOutcome, Test, TestResult
+from app.reconciliation.period import Basis, Fit, Period, continuation_overdue, fit
+from app.reference_data.drugs import Recognition
+
+PASSED, FAILED, NOT_TESTABLE = TestResult.PASSED, TestResult.FAILED, TestResult.NOT_TESTABLE
+
+
+def check_period(coverage: Coverage, period: Period) -> Test:
+    """Every day on which the supply can have happened is covered."""
+    state = fit(coverage, period)
+    if state is not Fit.WITHIN:
+        return Test("period", FAILED, f"supplied {state}")
+    on_grace = coverage.to is not None and period.last > coverage.to
+    how = "within the grace after the approval" if on_grace else "within the approval"
+    basis = ", by the stated month only" if period.basis is Basis.MONTH else ""
+    return Test("period", PASSED, how + basis)
+
+
+def check_provider(coverage: Coverage, provider: str | None) -> Test:
+    """The provider is the approved one or a spoke that supplies for it."""
+    if provider is None:
+        return Test("provider", NOT_TESTABLE, "the line states no legible provider")
+    if provider == coverage.provider:
+        return Test("provider", PASSED, f"{provider} is the approved provider")
+    if provider in coverage.supplying_providers:
+        return Test("provider", PASSED, f"{provider} supplies for {coverage.provider}")
+    return Test("provider", FAILED, f"{provider} is not {coverage.provider}, nor supplies for it")
+
+
+def check_product(coverage: Coverage, product: str | None) -> Test:
+    """The product is the approved one, or one that the policy calls interchangeable with it."""
+    if product is None:
+        return Test("product", NOT_TESTABLE, "the line names no product")
+    if product == coverage.product:
+        return Test("product", PASSED, f"{product} is the approved product")
+    allowed = not coverage.products or product in coverage.products
+    if allowed and (coverage.product is None or coverage.interchangeable):
+        return Test("product", PASSED, f"{product} is a product that the approval allows")
+    approved = coverage.product or ", ".join(sorted(coverage.products))
+    return Test("product", FAILED, f"{product} is not {approved}, and is not interchangeable")
+
+
+def check_indication(coverage: Coverage, code: str | None) -> Test:
+    """The indication's code is the approved one. Free text and missing codes are not testable."""
+    if code is None or coverage.indication_snomed is None:
+        return Test("indication", NOT_TESTABLE, "there are not two codes to compare")
+    if code == coverage.indication_snomed:
+        return Test("indication", PASSED, "the indication is the approved one")
+    return Test("indication", FAILED, "the indication on the line is not the approved one")
+
+
+def check_birth_date(coverage: Coverage, birth_date: dt.date | None) -> Test:
+    """Corroborates the patient; alone it never undoes a match on the NHS number."""
+    if birth_date is None or coverage.birth_date is None:
+        return Test("birth date", NOT_TESTABLE, "there are not two birth dates to compare")
+    if birth_date == coverage.birth_date:
+        return Test("birth date", PASSED, "the birth dates agree")
+    return Test("birth date", FAILED, "the birth date on the line is not the patient's")
+
+
+def check_funding(coverage: Coverage) -> Test:
+    """The treatment is paid for by the NHS on that day."""
+    if coverage.funding_origin.casefold() == "nhs":
+        return Test("funding", PASSED, "the treatment is funded by the NHS")
+    return Test("funding", FAILED, f"the treatment is recorded as {coverage.funding_origin}")
+
+
+def check_continuation(coverage: Coverage, period: Period) -> Test:
+    """No continuation was due before the supply without being submitted."""
+    if coverage.continuation_due is None:
+        return Test("continuation", PASSED, "none was due")
+    if continuation_overdue(coverage, period):
+        return Test(
+            "continuation",
+            FAILED,
+            f"a continuation was due by {coverage.continuation_due:%d/%m/%Y} "
+            "and none was submitted",
+        )
+    return Test("continuation", PASSED, "none was overdue")
+
+
+def check_coverage(
+    line: ContractLine,
+    recognition: Recognition,
+    coverage: Coverage,
+    period: Period,
+    provider: str | None,
+) -> tuple[Test, ...]:
+    """Every test of a line against a coverage but price and quantity, in the order of reading."""
+    return (
+        check_period(coverage, period),
+        check_provider(coverage, provider),
+        check_product(coverage, recognition.product),
+        check_indication(coverage, line.indication_code),
+        check_birth_date(coverage, line.birth_date),
+        check_funding(coverage),
+        check_continuation(coverage, period),
+    )
+
+
+# Which failed test gives which outcome, the first that failed deciding. A birth date is absent on
+# purpose: it only corroborates.
+_DECIDING = (
+    ("funding", LineOutcome.NOT_RECOVERABLE),
+    ("provider", LineOutcome.NOT_THE_APPROVED_PROVIDER),
+    ("product", LineOutcome.DRUG_OR_INDICATION_DIFFERS),
+    ("indication", LineOutcome.DRUG_OR_INDICATION_DIFFERS),
+    ("continuation", LineOutcome.CONTINUATION_OVERDUE),
+    ("unit price", LineOutcome.OVER_PRICE),
+    ("quantity", LineOutcome.OVER_QUANTITY),
+)
+
+
+def outcome_of(coverage: Coverage, tests: Sequence[Test]) -> tuple[LineOutcome, str]:
+    """The outcome of a line that lies within a coverage, and the reason in words."""
+    failed = {test.name: test.detail for test in tests if test.result is FAILED}
+    for name, outcome in _DECIDING:
+        if name == "unit price" and coverage.under_query:
+            return LineOutcome.AWAITING_DECISION, "The approval is under query by the commissioner."
+        if name in failed:
+            return outcome, sentence(failed[name])
+    how = "Covered by an approval"
+    if "birth date" in failed:
+        how += f", though {failed['birth date']}"
+    if coverage.late:
+        return LineOutcome.APPROVED_LATE, how + ", which was requested late."
+    return LineOutcome.MATCHED, how + "."
+
+
+def sentence(detail: str) -> str:
+    """A test's detail as a sentence."""
+    return detail[:1].upper() + detail[1:] + "."

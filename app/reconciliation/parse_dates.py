@@ -1,0 +1,210 @@
+"""Cells to days, financial months and financial years.
+
+Convention. A date of figures with the year last is read day first, as the UK writes it. It is
+read month first only when it carries AM or PM, as a US export does. Where the file itself speaks
+against the convention (see `convention_of`), a date that both readings allow stays unread.
+"""
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from app.reconciliation.parse import Reading, clean, is_absent
+
+_LONDON = ZoneInfo("Europe/London")
+_EXCEL_DAY_ZERO = dt.date(1899, 12, 30)
+_MONTHS = {name.casefold(): n for n, name in enumerate(calendar.month_name) if name} | {
+    name.casefold(): n for n, name in enumerate(calendar.month_abbr) if name
+}
+_MONTHS["sept"] = 9
+
+_TIME = r"(?:[T ]+(?P<time>[0-9].*))?"
+_YEAR_FIRST = re.compile(
+    rf"(?P<y>[0-9]{{4}})([-/.])(?P<m>[0-9]{{1,2}})\2(?P<d>[0-9]{{1,2}}){_TIME}"
+)
+_COMPACT = re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})")
+_YEAR_LAST = re.compile(
+    rf"(?P<a>[0-9]{{1,2}})([-/.])(?P<b>[0-9]{{1,2}})\2(?P<y>[0-9]{{4}}|[0-9]{{2}}){_TIME}"
+)
+_NAMED = re.compile(
+    rf"(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?[-/. ]*(?P<name>[A-Za-z]{{3,9}})[-/., ]*"
+    rf"(?P<y>[0-9]{{4}}|[0-9]{{2}}){_TIME}"
+)
+_SERIAL = re.compile(r"(?P<serial>[0-9]{5})(?:\.[0-9]+)?")
+_MARKER = re.compile(r"[AaPp]\.?[Mm]\.?$")
+
+WHY_NOT_A_DATE = "it is not a date in a form that is read"
+WHY_IMPOSSIBLE = "there is no such day"
+WHY_AMBIGUOUS = "day and month could be either way round, and the file writes them both ways"
+WHY_CENTURY = "the year has two figures, so the century is not known"
+WHY_RANGE = "the year is out of range"
+
+
+@dataclass(frozen=True, slots=True)
+class DateRule:
+    """What a date column may hold: its years, Excel serials, and what its file speaks against."""
+
+    earliest: dt.date
+    latest: dt.date
+    serials: range
+    two_digit_years: bool
+    day_first_doubtful: bool = False
+    month_first_doubtful: bool = False
+
+
+# Patient-level drug returns began in 2019; serials 40000 to 49999 are July 2009 to November 2036.
+SUPPLY = DateRule(dt.date(2000, 1, 1), dt.date(2099, 12, 31), range(40000, 50000), True)
+BIRTH = DateRule(dt.date(1890, 1, 1), dt.date(2099, 12, 31), range(10000, 50000), False)
+
+
+def parse_date(text: str, rule: DateRule = SUPPLY) -> Reading[dt.date]:
+    """The day a cell states, in Europe/London, or why it states none."""
+    if is_absent(text):
+        return None, None
+    day, why = _any_form(clean(text), rule)
+    if day is not None and not rule.earliest <= day <= rule.latest:
+        return None, WHY_RANGE
+    return day, why
+
+
+def _any_form(body: str, rule: DateRule) -> Reading[dt.date]:
+    if match := _YEAR_FIRST.fullmatch(body):
+        return _instant(body, match)
+    if match := _COMPACT.fullmatch(body):
+        return _day(match["y"], match["m"], match["d"])
+    if match := _YEAR_LAST.fullmatch(body):
+        return _year_last(match, rule)
+    if match := _NAMED.fullmatch(body):
+        return _named(match, rule)
+    if (match := _SERIAL.fullmatch(body)) and int(match["serial"]) in rule.serials:
+        return _EXCEL_DAY_ZERO + dt.timedelta(days=int(match["serial"])), None
+    return None, WHY_NOT_A_DATE
+
+
+def _day(year: str, month: str | int, day: str) -> Reading[dt.date]:
+    try:
+        return dt.date(int(year), int(month), int(day)), None
+    except ValueError:
+        return None, WHY_IMPOSSIBLE
+
+
+def _instant(body: str, match: re.Match[str]) -> Reading[dt.date]:
+    """A year-first date. With an offset from UTC it is an instant: 23:00Z in June is the morrow."""
+    day, why = _day(match["y"], match["m"], match["d"])
+    if day is None or not match["time"]:
+        return day, why
+    try:
+        instant = dt.datetime.fromisoformat(body.replace("/", "-"))
+    except ValueError:
+        return day, None  # a broken suffix: the day in front of it is whole
+    if instant.tzinfo is None:
+        return day, None
+    try:
+        return instant.astimezone(_LONDON).date(), None
+    except OverflowError:
+        return None, WHY_RANGE
+
+
+def _year_last(match: re.Match[str], rule: DateRule) -> Reading[dt.date]:
+    year, why = _full_year(match["y"], rule)
+    if year is None:
+        return None, why
+    marked = bool(match["time"] and _MARKER.search(match["time"]))
+    doubtful = rule.month_first_doubtful if marked else rule.day_first_doubtful
+    first, second = match["a"], match["b"]
+    if doubtful and int(first) != int(second) and max(int(first), int(second)) <= 12:
+        return None, WHY_AMBIGUOUS
+    return _day(year, first, second) if marked else _day(year, second, first)
+
+
+def _named(match: re.Match[str], rule: DateRule) -> Reading[dt.date]:
+    month = _MONTHS.get(match["name"].casefold())
+    if month is None:
+        return None, WHY_NOT_A_DATE
+    year, why = _full_year(match["y"], rule)
+    return (None, why) if year is None else _day(year, month, match["d"])
+
+
+def _full_year(year: str, rule: DateRule) -> Reading[str]:
+    if len(year) == 4:
+        return year, None
+    return (f"20{year}", None) if rule.two_digit_years else (None, WHY_CENTURY)
+
+
+def convention_of(texts: Iterable[str], rule: DateRule) -> DateRule:
+    """The rule, with what the column's own dates speak against marked as doubtful.
+
+    A date such as 04/25/2025 can only be month first; 25/04/2025 only day first. Where those that
+    break the convention are at least a tenth as many as those that keep it, the column mixes both
+    ways, and its two-way dates cannot be told. A lone slip among many is that cell's fault only.
+    """
+    kept, broken = [0, 0], [0, 0]
+    for text in texts:
+        match = _YEAR_LAST.fullmatch(clean(text))
+        if match is None:
+            continue
+        marked = bool(match["time"] and _MARKER.search(match["time"]))
+        month, day = (match["a"], match["b"]) if marked else (match["b"], match["a"])
+        if int(month) <= 12 < int(day) <= 31:
+            kept[marked] += 1
+        elif int(day) <= 12 < int(month) <= 31:
+            broken[marked] += 1
+    doubtful = [b > 0 and b * 10 >= k for b, k in zip(broken, kept, strict=True)]
+    return DateRule(
+        rule.earliest, rule.latest, rule.serials, rule.two_digit_years, doubtful[0], doubtful[1]
+    )
+
+
+_MONTH = re.compile(r"(?:m|mth|month|p|period)?\s*0?(?P<n>[0-9]{1,2})(?:\.0+)?", re.IGNORECASE)
+
+
+def parse_financial_month(text: str) -> Reading[int]:
+    """1 (April) to 12 (March); `M03` and month names too. 13 and junk such as 400 are not read."""
+    if is_absent(text):
+        return None, None
+    body = clean(text)
+    if (calendar_month := _MONTHS.get(body.casefold())) is not None:
+        return (calendar_month - 4) % 12 + 1, None
+    match = _MONTH.fullmatch(body)
+    if match and 1 <= int(match["n"]) <= 12:
+        return int(match["n"]), None
+    return None, "it is not a financial month from 1 (April) to 12 (March)"
+
+
+_YEAR_PAIR = re.compile(
+    r"(?:FY)?\s*(?P<a>(?:20)?[0-9]{2})\s*[-/ ]\s*(?P<b>(?:20)?[0-9]{2})", re.IGNORECASE
+)
+_YEAR_RUN = re.compile(r"(?:FY)?\s*(?P<a>20[0-9]{2})(?P<b>(?:20)?[0-9]{2})(?:\.0+)?", re.IGNORECASE)
+
+
+def parse_financial_year(text: str) -> Reading[str]:
+    """`202526` from its many spellings; the two years must follow each other. Not 2020 alone."""
+    if is_absent(text):
+        return None, None
+    body = clean(text).translate({0x2013: "-", 0x2212: "-"})
+    if re.fullmatch(r"(?:20[0-9]{2})(?:\.0+)?", body):
+        return None, "one year alone may be the year in which the financial year begins or ends"
+    match = _YEAR_RUN.fullmatch(body) or _YEAR_PAIR.fullmatch(body)
+    if match is None:
+        return None, "it is not a financial year such as 202526"
+    begins, ends = int(match["a"]) % 100, int(match["b"]) % 100
+    if (begins + 1) % 100 != ends:
+        return None, "its two years do not follow each other"
+    return f"20{begins:02d}{ends:02d}", None
+
+
+def financial_period(year: str, month: int) -> tuple[dt.date, dt.date]:
+    """First and last day of a financial month: ("202526", 1) is April 2025."""
+    calendar_month = (month + 2) % 12 + 1
+    calendar_year = int(year[:4]) + (1 if calendar_month < 4 else 0)
+    last = calendar.monthrange(calendar_year, calendar_month)[1]
+    return dt.date(calendar_year, calendar_month, 1), dt.date(calendar_year, calendar_month, last)
+
+
+def financial_month_of(day: dt.date) -> tuple[str, int]:
+    """The financial year and month in which a day lies."""
+    begins = day.year if day.month >= 4 else day.year - 1
+    return f"{begins}{(begins + 1) % 100:02d}", (day.month - 4) % 12 + 1

@@ -1,0 +1,90 @@
+"""When a supply happened, and whether a coverage allows supply then."""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.reconciliation.model import ContractLine, Coverage
+from app.reconciliation.parse_dates import financial_period
+
+
+class Basis(StrEnum):
+    """What the supply's time was taken from."""
+
+    DATE = "supply date"
+    MONTH = "month only"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The supply's day, or the stated month where the day is not legible."""
+
+    first: dt.date
+    last: dt.date
+    basis: Basis
+
+    def __str__(self) -> str:
+        if self.basis is Basis.DATE:
+            return f"{self.first:%d/%m/%Y}"
+        return f"some day in {self.first:%m/%Y}"
+
+
+class Fit(StrEnum):
+    """How a period lies to what a coverage allows."""
+
+    WITHIN = "within"
+    PARTLY = "partly within"
+    BEFORE = "before it begins"
+    AFTER = "after it ends"
+    PAUSED = "while treatment is paused"
+
+
+def period_of(line: ContractLine) -> Period | None:
+    """The supply date; else the whole of the stated month; None when neither is legible."""
+    if line.supply_date is not None:
+        return Period(line.supply_date, line.supply_date, Basis.DATE)
+    if line.financial_year is None or line.financial_month is None:
+        return None
+    first, last = financial_period(line.financial_year, line.financial_month)
+    return Period(first, last, Basis.MONTH)
+
+
+def last_day(coverage: Coverage) -> dt.date:
+    """The last day on which supply is covered, grace included; `date.max` when open."""
+    if coverage.to is None:
+        return dt.date.max
+    return max(coverage.to, coverage.grace_to or coverage.to)
+
+
+def fit(coverage: Coverage, period: Period) -> Fit:
+    """WITHIN only when every day of the period is covered."""
+    last = last_day(coverage)
+    if period.last < coverage.from_:
+        return Fit.BEFORE
+    if period.first > last:
+        return Fit.AFTER
+    pauses = [
+        (begins, ends or dt.date.max)
+        for begins, ends in coverage.paused
+        if begins <= period.last and period.first <= (ends or dt.date.max)
+    ]
+    if any(begins <= period.first and period.last <= ends for begins, ends in pauses):
+        return Fit.PAUSED
+    if pauses or period.first < coverage.from_ or period.last > last:
+        return Fit.PARTLY
+    return Fit.WITHIN
+
+
+def continuation_overdue(coverage: Coverage, period: Period) -> bool:
+    """Whether the supply follows the day by which a continuation was due, and none was submitted.
+
+    The grace that the approval gives after its end is given after the due day too.
+    """
+    if coverage.continuation_due is None or coverage.continuation_submitted:
+        return False
+    if coverage.status == "ended":
+        return False  # nothing is due for a treatment that was stopped
+    grace = dt.timedelta(0)
+    if coverage.to is not None and coverage.grace_to is not None:
+        grace = max(grace, coverage.grace_to - coverage.to)
+    return period.first > coverage.continuation_due + grace

@@ -1,0 +1,116 @@
+"""A summary as a text table, JSON and CSV. Amounts are shown to the penny, sent in full."""
+
+import csv
+import io
+import json
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from app.reconciliation.model import Submission
+from app.reconciliation.returned import safe_cell
+from app.reconciliation.summary import Bucket, Summary
+
+CSV_HEADER = ("breakdown", "key", "lines", "unreadable totals", "total", "accepted", "queried")
+_PENNY = Decimal("0.01")
+
+
+def as_text(summary: Summary, width: int = 100) -> str:
+    """Every breakdown as a table of text, with the submission's total under each."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
+    for name, buckets in summary.breakdowns().items():
+        console.print(_table(name, buckets, summary.grand))
+    if summary.grand.unreadable:
+        console.print(
+            f"{summary.grand.unreadable} line(s) state no legible total and count as 0.00."
+        )
+    return out.getvalue()
+
+
+def _table(name: str, buckets: tuple[Bucket, ...], grand: Bucket) -> Table:
+    table = Table(title=f"By {name}", title_justify="left", show_footer=True)
+    table.add_column(name.capitalize(), footer="total")
+    table.add_column("Lines", justify="right", footer=str(grand.lines))
+    for label in ("total", "accepted", "queried"):
+        table.add_column(
+            f"{label.capitalize()} (£)", justify="right", footer=pounds(getattr(grand, label))
+        )
+    for bucket in buckets:
+        table.add_row(
+            bucket.key,
+            str(bucket.lines),
+            pounds(bucket.total),
+            pounds(bucket.accepted),
+            pounds(bucket.queried),
+        )
+    return table
+
+
+def pounds(amount: Decimal) -> str:
+    """For display only: thousands commas, rounded half up to the penny."""
+    return f"{amount.quantize(_PENNY, ROUND_HALF_UP):,}"
+
+
+def as_json(summary: Summary, submission: Submission | None = None) -> str:
+    """The summary as JSON; amounts are strings, exact. With the submission, says what was read."""
+    body: dict[str, Any] = {"total": _figures(summary.grand)}
+    for name, buckets in summary.breakdowns().items():
+        body[f"by_{name}"] = [{name: b.key, **_figures(b)} for b in buckets]
+    if submission is not None:
+        body["submission"] = _read(submission)
+    return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def _figures(bucket: Bucket) -> dict[str, object]:
+    return {
+        "lines": bucket.lines,
+        "unreadable_totals": bucket.unreadable,
+        "total": exact(bucket.total),
+        "accepted": exact(bucket.accepted),
+        "queried": exact(bucket.queried),
+    }
+
+
+def _read(submission: Submission) -> dict[str, object]:
+    return {
+        "sha256": submission.sha256,
+        "layout": submission.layout,
+        "encoding": submission.encoding,
+        "rows": submission.rows,
+        "lines": len(submission.lines),
+        "skipped": [{"row": s.row, "why": s.why} for s in submission.skipped],
+        "notes": list(submission.notes),
+    }
+
+
+def exact(amount: Decimal) -> str:
+    """Every digit, at least two decimals, never in scientific notation."""
+    text = f"{amount:f}"
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"
+
+
+def as_csv(summary: Summary) -> str:
+    """The summary as CSV, one row for each bucket and one for the whole."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(CSV_HEADER)
+    for name, buckets in summary.breakdowns().items():
+        for bucket in buckets:
+            writer.writerow([name, *_row(bucket)])
+    writer.writerow(["all", *_row(summary.grand)])
+    return out.getvalue()
+
+
+def _row(bucket: Bucket) -> list[str]:
+    return [
+        safe_cell(bucket.key),
+        str(bucket.lines),
+        str(bucket.unreadable),
+        exact(bucket.total),
+        exact(bucket.accepted),
+        exact(bucket.queried),
+    ]

@@ -1,0 +1,135 @@
+"""Totals of a reconciled submission, which must tie to the file's own total to the last digit."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.errors import TotalsDoNotTie
+from app.reconciliation.model import LineOutcome, MatchedLine
+from app.reconciliation.parse_dates import financial_month_of
+
+NOT_STATED = "(not stated)"
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Lines counted together. `unreadable` of the lines state no legible total, and count as 0."""
+
+    key: str
+    lines: int
+    unreadable: int
+    total: Decimal
+    accepted: Decimal
+    queried: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A submission's totals, whole and by outcome, provider, drug and month. Money in pounds."""
+
+    grand: Bucket
+    by_outcome: tuple[Bucket, ...]
+    by_provider: tuple[Bucket, ...]
+    by_drug: tuple[Bucket, ...]
+    by_month: tuple[Bucket, ...]
+
+    def breakdowns(self) -> Mapping[str, tuple[Bucket, ...]]:
+        """Each way of breaking the whole down, by its name."""
+        return {
+            "outcome": self.by_outcome,
+            "provider": self.by_provider,
+            "drug": self.by_drug,
+            "month": self.by_month,
+        }
+
+
+def summarise(matched: Sequence[MatchedLine]) -> Summary:
+    """The totals. Raises TotalsDoNotTie unless every line and every breakdown adds up exactly."""
+    with localcontext(prec=EXACT_DIGITS):
+        for item in matched:
+            _check_line(item)
+        grand = _bucket("total", matched)
+        summary = Summary(
+            grand,
+            _group(matched, lambda m: m.outcome.value, _outcome_order),
+            _group(matched, lambda m: m.provider or NOT_STATED),
+            _group(matched, lambda m: m.recognition.drug or NOT_STATED),
+            _group(matched, month_of),
+        )
+        _check(summary, matched)
+        return summary
+
+
+def month_of(item: MatchedLine) -> str:
+    """The financial month billed, as `202526 M01`: the stated one, else the supply date's."""
+    line = item.line
+    if line.financial_year is not None and line.financial_month is not None:
+        return f"{line.financial_year} M{line.financial_month:02d}"
+    if line.supply_date is None:
+        return NOT_STATED
+    year, month = financial_month_of(line.supply_date)
+    return f"{year} M{month:02d}"
+
+
+_OUTCOME_PLACES = {outcome.value: place for place, outcome in enumerate(LineOutcome)}
+
+
+def _outcome_order(key: str) -> tuple[object, ...]:
+    return (_OUTCOME_PLACES[key],)
+
+
+def _by_name(key: str) -> tuple[object, ...]:
+    return key == NOT_STATED, key
+
+
+def _group(
+    matched: Sequence[MatchedLine],
+    key_of: Callable[[MatchedLine], str],
+    order: Callable[[str], tuple[object, ...]] = _by_name,
+) -> tuple[Bucket, ...]:
+    groups: dict[str, list[MatchedLine]] = defaultdict(list)
+    for item in matched:
+        groups[key_of(item)].append(item)
+    return tuple(_bucket(key, groups[key]) for key in sorted(groups, key=order))
+
+
+def _bucket(key: str, items: Sequence[MatchedLine]) -> Bucket:
+    return Bucket(
+        key,
+        len(items),
+        sum(1 for item in items if item.line.total_cost is None),
+        _sum(item.line.total_cost or ZERO for item in items),
+        _sum(item.accepted for item in items),
+        _sum(item.queried for item in items),
+    )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
+
+
+def _check_line(item: MatchedLine) -> None:
+    total = item.line.total_cost
+    if total is None:
+        if item.accepted or item.queried:
+            raise TotalsDoNotTie(f"Row {item.line.row} without a total", ZERO, item.accepted)
+        return
+    if item.accepted + item.queried != total:
+        raise TotalsDoNotTie(f"Row {item.line.row}", total, item.accepted + item.queried)
+
+
+def _check(summary: Summary, matched: Sequence[MatchedLine]) -> None:
+    grand = summary.grand
+    if grand.accepted + grand.queried != grand.total:
+        raise TotalsDoNotTie("The submission", grand.total, grand.accepted + grand.queried)
+    if grand.lines != len(matched):
+        raise TotalsDoNotTie("The count of lines", len(matched), grand.lines)
+    for name, buckets in summary.breakdowns().items():
+        for figure in ("lines", "unreadable", "total", "accepted", "queried"):
+            expected = getattr(grand, figure)
+            found = sum((getattr(bucket, figure) for bucket in buckets), type(expected)(0))
+            if found != expected:
+                raise TotalsDoNotTie(f"The breakdown by {name} ({figure})", expected, found)
