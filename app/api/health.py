@@ -1,0 +1,76 @@
+"""Is the process alive, is it ready, and what has it counted. None of them needs a token."""
+
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.callers import door_of
+from app.api.metrics import MEDIA_TYPE, Metrics
+from app.api.routing import StrictRoute
+from app.db.upgrade import current, head
+from app.problems import NOT_READY, DoorProblem
+
+router = APIRouter(tags=["health"], route_class=StrictRoute)
+log = structlog.stdlib.get_logger("assent.health")
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"status": "alive"}})
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """The database answers and has the schema that this release expects."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"status": "ready", "schema_revision": "0001"}},
+    )
+
+    status: Literal["ready"]
+    schema_revision: str
+
+
+@router.get("/livez", summary="Is the process alive?")
+def livez() -> Alive:
+    """Answers as long as the process runs; looks at nothing else."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", summary="Can it serve?", responses={503: {}})
+def readyz(request: Request) -> Ready:
+    """Ready when the database answers and is migrated to the revision of this release."""
+    expected = head()
+    try:
+        found = current(door_of(request).database.engine)
+    except SQLAlchemyError as error:
+        log.warning("database does not answer", error=type(error).__qualname__)
+        raise DoorProblem(
+            NOT_READY, "The database does not answer. Start it, or check ASSENT_DATABASE_URL."
+        ) from None
+    if found is None or found != expected:
+        raise DoorProblem(
+            NOT_READY,
+            f"The database is at schema {found or '(none)'}; this release needs {expected}. "
+            "Run 'assent db upgrade'.",
+        )
+    return Ready(status="ready", schema_revision=found)
+
+
+@router.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics(request: Request) -> Response:
+    """Requests and seconds by method, route template and status; never a value of a request."""
+    counted = request.app.state.metrics
+    assert isinstance(counted, Metrics)
+    return Response(counted.text(), headers={"Content-Type": MEDIA_TYPE})

@@ -1,0 +1,132 @@
+"""What every reply gets, whatever answered it: correlation id, safe headers, a log line, a metric.
+
+The outermost layer also turns any exception that nothing else handled into a problem+json 500, so
+that those replies carry the same headers. It logs the route's template, never the address that was
+called, and an exception's type and place, never its message: both can hold patient data.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import correlation
+from app.api.metrics import Metrics
+from app.api.replies import problem_reply
+from app.api.routing import is_upload
+from app.problems import BODY_TOO_LARGE, DoorProblem
+
+log = structlog.stdlib.get_logger("assent.http")
+
+UNMATCHED: Final = "(no route)"
+SAFE_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def route_template(scope: Scope) -> str:
+    """The matched route's template, such as /v1/policies/{policy}."""
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
+
+
+class Outermost:
+    """Correlation id, safe headers, log line and metric for every HTTP reply."""
+
+    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str], metrics: Metrics) -> None:
+        self.app = app
+        self.new_id = new_id
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        correlation_id = correlation.correlation_id(Headers(scope=scope), self.new_id)
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[correlation.HEADER] = correlation_id
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            try:
+                await self.app(scope, receive, send_safely)
+            except Exception as error:
+                log.error("fault", **place_of(error), route=route_template(scope))
+                if status:  # part of a reply has gone: it can only be broken off
+                    raise
+                await problem_reply(Request(scope), error)(scope, receive, send_safely)
+            finally:
+                self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = str(scope["method"]), route_template(scope)
+        self.metrics.answered(method, route, status, seconds)
+        log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+class BodyLimit:
+    """Refuses a body over the limit as it streams in, whatever length it announced."""
+
+    def __init__(self, app: ASGIApp, *, limit: int, upload_limit: int) -> None:
+        self.app = app
+        self.limit = limit
+        self.upload_limit = upload_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        seen = 0
+
+        async def receive_some() -> Message:
+            nonlocal seen
+            # The route is known by the time that anything reads the body.
+            limit = self.upload_limit if is_upload(scope.get("route")) else self.limit
+            if announced.isascii() and announced.isdigit() and int(announced) > limit:
+                raise _too_large(limit)
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > limit:
+                    raise _too_large(limit)
+            return message
+
+        await self.app(scope, receive_some, send)
+
+
+def place_of(error: BaseException) -> dict[str, Any]:
+    """An exception's type and where it was raised, without its message or any value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    cause = error.__cause__ or error.__context__
+    return {
+        "error": f"{type(error).__module__}.{type(error).__qualname__}",
+        "cause": None if cause is None else type(cause).__qualname__,
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+    }
+
+
+def _too_large(limit: int) -> DoorProblem:
+    return DoorProblem(
+        BODY_TOO_LARGE, f"The body is over {limit:,} bytes. Send less, or in several calls."
+    )

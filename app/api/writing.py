@@ -1,0 +1,95 @@
+"""The one way in which a REST call writes: idempotent, in one transaction, committed before reply.
+
+The answer is serialised and stored inside the transaction that it tells of, so a repeat with the
+same X-Request-ID gets the very same text, also when both arrive at once.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+
+from app.api.callers import door_of
+from app.api.headers import UUID_PATTERN, RequestId
+from app.auth.model import Caller
+from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
+from app.db.work import Work
+from app.problems import HEADER_NOT_ACCEPTED, DoorProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a use case says to the outside: a status, a body and headers such as Location."""
+
+    status: int
+    body: BaseModel
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _named(request_id: RequestId) -> None:
+    """Documents X-Request-ID, and refuses the call without it."""
+
+
+#: Put it in the `dependencies` of every route that writes: it documents X-Request-ID.
+NAMED = Depends(_named)
+
+
+def write(
+    request: Request,
+    caller: Caller,
+    fn: Callable[[Work], Answer],
+    *,
+    content_hash: str | None = None,
+) -> Response:
+    """Run a use case once for its X-Request-ID and reply with its stored answer.
+
+    `fn` raises to refuse: nothing is stored then, and the same id may come again. `content_hash`
+    stands for the body where its bytes differ at each repeat, as a multipart upload's do. Raises
+    DoorProblem 400 without a usable X-Request-ID and RequestIdReused when the id came before with
+    another address, body or If-Match.
+    """
+    key = IdempotencyKey(
+        client=caller.client,
+        organisation=caller.organisation,
+        route=f"{request.method} {request.scope['route'].path}",
+        request_id=_request_id(request),
+    )
+    content = _fingerprint(request, content_hash or request.state.body_hash)
+    stored = door_of(request).transact(
+        lambda work: answer_once(work, key, content, lambda: _stored(fn(work)))
+    )
+    return Response(
+        stored.body, stored.status, headers=dict(stored.headers), media_type="application/json"
+    )
+
+
+def _stored(answer: Answer) -> StoredAnswer:
+    body = answer.body.model_dump_json(by_alias=True)
+    return StoredAnswer(answer.status, dict(answer.headers), body)
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    if re.fullmatch(UUID_PATTERN, given) is None or given.endswith("\n"):
+        raise DoorProblem(
+            HEADER_NOT_ACCEPTED,
+            "The header X-Request-ID is missing or is no UUID. Draw a new UUID for each new write, "
+            "and send the same one again when you repeat it.",
+        )
+    return given.lower()
+
+
+def _fingerprint(request: Request, content_hash: str) -> str:
+    """Everything that makes two calls the same call, as one SHA-256."""
+    parts: list[Any] = [
+        request.method,
+        request.url.path,
+        request.url.query,
+        request.headers.get("if-match", ""),
+        content_hash,
+    ]
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()

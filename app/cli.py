@@ -1,0 +1,24 @@
+"""`assent`: the command line. Each command parses, makes one call and sets the exit code."""
+
+import typer
+
+from app.commands import callers, db
+from app.commands.openapi import openapi
+from app.commands.serve import serve, worker
+
+app = typer.Typer(
+    name="assent",
+    help="An open prior-approval service for the NHS's high-cost drugs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they print local variables, which may be patient data
+)
+app.command()(serve)
+app.command()(worker)
+app.command()(openapi)
+app.add_typer(db.app, name="db")
+app.add_typer(callers.app, name="callers")
+
+
+def main() -> None:
+    """The entry point of the `assent` command."""
+    app()

@@ -1,0 +1,32 @@
+"""What commands share: settings and a door, read once, with plain words when they are wrong."""
+
+import typer
+from pydantic import ValidationError
+
+from app.db.engine import make_engine
+from app.db.transaction import Database
+from app.door import Door
+from app.logs import configure_logs
+from app.settings import Settings
+
+
+def settings_or_exit() -> Settings:
+    """The settings from the environment; exit code 2 and every fault when they are wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in fault["loc"])
+            setting = f"ASSENT_{name.upper()}: " if name else ""
+            typer.echo(f"{setting}{fault['msg'].removeprefix('Value error, ')}", err=True)
+        raise typer.Exit(2) from None
+    configure_logs(settings.log_level)
+    return settings
+
+
+def door_or_exit() -> Door:
+    """A door on the database that the settings name; its data folder is made if need be."""
+    settings = settings_or_exit()
+    if settings.database_url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Door(Database(make_engine(settings.database_url), settings.audit_key_bytes()))

@@ -1,0 +1,54 @@
+"""`assent serve` and `assent worker`."""
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.work import HANDLERS, run_for_ever
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; 1 with SQLite.")] = 1,
+) -> None:
+    """Serve the API."""
+    settings = settings_or_exit()
+    if settings.database_url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if workers > 1:
+            typer.echo("SQLite takes one serving process. Use --workers 1 or PostgreSQL.", err=True)
+            raise typer.Exit(2)
+    uvicorn.run(
+        "app.main:serving",
+        factory=True,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        workers=workers,
+        access_log=False,  # it would write called addresses; the service writes its own lines
+        log_config=None,
+        server_header=False,
+        date_header=True,
+    )
+
+
+def worker(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Stop when no job waits.")
+    ] = False,
+) -> None:
+    """Work jobs off until told to stop (SIGINT or SIGTERM); a job under way is finished first."""
+    door = door_or_exit()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def pause(seconds: float) -> bool:
+        idle = seconds > 0
+        return stop.wait(seconds) or (until_idle and idle)
+
+    run_for_ever(door, HANDLERS, pause=pause)

@@ -1,0 +1,68 @@
+"""Wiring: the only file that knows every room."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import structlog
+from fastapi import FastAPI
+
+from app import clock
+from app.api import health, policies, replies
+from app.api.metrics import Metrics
+from app.api.middleware import BodyLimit, Outermost
+from app.api.openapi import describe
+from app.approvals.library import Library, load_library
+from app.db.engine import make_engine
+from app.db.transaction import Database
+from app.door import Door
+from app.logs import configure_logs
+from app.settings import Settings
+
+log = structlog.stdlib.get_logger("assent")
+
+ROUTERS = (health.router, policies.router)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    library: Library | None = None,
+    now: Callable[[], dt.datetime] = clock.now,
+    new_id: Callable[[], str] = clock.new_id,
+    random_bytes: Callable[[int], bytes] = clock.random_bytes,
+) -> FastAPI:
+    """The whole service as one ASGI application. Touches no database until the first call.
+
+    Raises PolicyFileFaults, with every fault, when the policy library cannot be used.
+    """
+    if database is None:
+        database = Database(make_engine(settings.database_url), settings.audit_key_bytes())
+    app = FastAPI(
+        docs_url=None,  # FastAPI's page loads its scripts from another host
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.door = Door(database, now, new_id, random_bytes)
+    app.state.library = load_library(settings.policies_dir) if library is None else library
+    app.state.metrics = Metrics()
+    app.state.settings = settings
+    replies.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    describe(app)
+    app.add_middleware(
+        BodyLimit, limit=settings.max_body_bytes, upload_limit=settings.max_upload_bytes
+    )
+    app.add_middleware(Outermost, new_id=new_id, metrics=app.state.metrics)
+    return app
+
+
+def serving() -> FastAPI:
+    """The application as `assent serve` runs it: settings from the environment, logs to stderr."""
+    settings = Settings()
+    configure_logs(settings.log_level)
+    if settings.demonstration:
+        log.warning("demonstration mode: no real patient's data, no real decision")
+    return create_app(settings)

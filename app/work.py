@@ -1,0 +1,107 @@
+"""The worker: takes jobs from the database one by one and hands each to the handler of its kind.
+
+HANDLERS names the handler of each kind of job; a room that adds long work adds its line there.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from app.db import jobs
+from app.db.errors import JobNotHeld
+from app.db.jobs import Job
+from app.db.work import Work
+from app.door import Door
+
+log = structlog.stdlib.get_logger("assent.worker")
+
+LEASE: Final = dt.timedelta(minutes=5)
+PAUSE_SECONDS: Final = 1.0
+FAILED: Final = (
+    "The work failed through a fault of the service. Start it again; if it fails again, tell the "
+    "people who run the service, with this job's id."
+)
+
+
+class JobRefused(Exception):
+    """The job cannot be done, for a reason that its owner may read (no patient data in it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claimed job in the hands of its handler."""
+
+    door: Door
+    job: Job
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Tell how far the work is, and keep the lease; JobNotHeld when another worker has it."""
+        self.door.transact(
+            lambda work: jobs.progress(work, self.job, done=done, total=total, lease=LEASE)
+        )
+
+
+#: A handler does the slow part, then returns what saves its effects and gives the job's result,
+#: which runs in the same transaction that marks the job done.
+Saving = Callable[[Work], dict[str, Any]]
+Handler = Callable[[Held], Saving]
+
+#: Kind of job → its handler.
+HANDLERS: dict[str, Handler] = {}
+
+
+def run_next(door: Door, handlers: Mapping[str, Handler]) -> bool:
+    """Take the next job and work it off; False when none waits."""
+    job = door.transact(lambda work: jobs.claim(work, LEASE))
+    if job is None:
+        return False
+    try:
+        _run(Held(door, job), handlers)
+    except JobNotHeld:
+        log.warning("job passed to another worker", job=job.id, kind=job.kind)
+    return True
+
+
+def run_for_ever(
+    door: Door,
+    handlers: Mapping[str, Handler],
+    *,
+    pause: Callable[[float], bool],
+) -> None:
+    """Work jobs off until `pause`, called when none waits or the database fails, says stop."""
+    while True:
+        try:
+            if run_next(door, handlers):
+                if pause(0):
+                    return
+                continue
+        except Exception as error:
+            log.error("worker could not reach its jobs", error=type(error).__qualname__)
+        if pause(PAUSE_SECONDS):
+            return
+
+
+def _run(held: Held, handlers: Mapping[str, Handler]) -> None:
+    job, door = held.job, held.door
+    handler = handlers.get(job.kind)
+    try:
+        if handler is None:
+            raise JobRefused(
+                "This release has no worker for this kind of job. Run a newer 'assent worker'."
+            )
+        save = handler(held)
+        door.transact(lambda work: jobs.finish(work, job, save(work)))
+    except JobNotHeld:
+        raise
+    except JobRefused as error:
+        reason = str(error)
+        door.transact(lambda work: jobs.fail(work, job, reason))
+        log.info("job refused", job=job.id, kind=job.kind)
+    except Exception as error:
+        door.transact(lambda work: jobs.fail(work, job, FAILED))
+        log.error("job failed", job=job.id, kind=job.kind, error=type(error).__qualname__)
+    else:
+        log.info("job done", job=job.id, kind=job.kind)

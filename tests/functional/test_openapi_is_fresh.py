@@ -1,0 +1,47 @@
+"""The published description of the API is the code's own, and complete."""
+
+import pytest
+
+from app.api.openapi import METHODS
+from app.commands.openapi import FILE, current_application, current_text
+
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, methods in current_application().openapi()["paths"].items()
+    for method, operation in methods.items()
+    if method in METHODS
+]
+WRITES = {"post", "put", "patch", "delete"}
+
+
+def test_the_file_is_fresh() -> None:
+    assert FILE.read_text(encoding="utf-8") == current_text(), "run 'assent openapi --write'"
+
+
+def test_the_description_is_the_same_text_at_every_run() -> None:
+    assert current_text() == current_text()
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_operation_documents_each_reply(path: str, method: str, operation: dict) -> None:
+    assert operation["summary"]
+    assert operation["description"]
+    for status, response in operation["responses"].items():
+        assert response["description"]
+        media_types = set(response.get("content", {}))
+        assert media_types, f"{status} has no content"
+        if int(status) >= 400:
+            assert media_types == {"application/problem+json"}
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_operation_under_v1_needs_a_token(path: str, method: str, operation: dict) -> None:
+    if path.startswith("/v1/"):
+        assert operation["security"] == [{"HTTPBearer": []}]
+        assert {"401", "503"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_write_is_named_by_a_request_id(path: str, method: str, operation: dict) -> None:
+    named = {p["name"] for p in operation["parameters"] if p["in"] == "header" and p["required"]}
+    assert ("X-Request-ID" in named) == (method in WRITES)
