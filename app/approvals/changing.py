@@ -32,6 +32,7 @@ from app.approvals.lifecycle import (
 )
 from app.approvals.model import (
     FollowUpCommand,
+    FundingOrigin,
     RequestDetails,
     RequestRecord,
     RequestView,
@@ -289,7 +290,7 @@ def _pause_segment(
         price_unit=None,
         quantity_cap=None,
         quantity_unit=None,
-        funding_origin=store.FundingOrigin.NHS,
+        funding_origin=FundingOrigin.NHS,
         recorded_at=work.moment.instant,
         superseded_at=None,
     )

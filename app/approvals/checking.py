@@ -10,7 +10,7 @@ from app.approvals import issuing, patients, store
 from app.approvals.answering import carry_forward, context_of, read_answers
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
-from app.approvals.errors import DetailsNotAccepted
+from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
@@ -132,7 +132,7 @@ def _already(
             caller.organisation,
             work.moment.day,
         )
-    except issuing.AlreadyApproved as refusal:
+    except AlreadyApproved as refusal:
         return str(refusal)
     return None
 

@@ -57,7 +57,7 @@ def correct(
     treatment = store.find_treatment(work, caller, request.treatment_id)
     person_of(work, treatment)
     changed = {**answers, **dict.fromkeys(entered_in_error)}
-    case = revised_case(work, office, caller, treatment, request, changed)
+    case = revised_case(work, office, treatment, request, changed)
     corrected = replace(request, revision=request.revision + 1)
     add_revision(work, caller, corrected, "corrected", case, reason)
     decision = decide_case(work, office, case, request.commissioner)

@@ -11,6 +11,7 @@ from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
 from app.approvals.model import (
     Basis,
     DecisionRecord,
+    PatientRecord,
     RequestRecord,
     RevisionRecord,
     Route,
@@ -225,7 +226,7 @@ def move(
     )
 
 
-def person_of(work: Work, treatment: TreatmentRecord) -> patients.PatientRecord:
+def person_of(work: Work, treatment: TreatmentRecord) -> PatientRecord:
     """The patient of a treatment, locked until the transaction ends."""
     person = patients.patient(work, treatment.patient_id)
     patients.lock_person(work, person)

@@ -276,7 +276,6 @@ def _fails(finding: Finding) -> bool:
 
 def record_funding(
     work: Work,
-    office: Office,
     caller: Caller,
     request_id: str,
     funding: FundingDecision,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from app.approvals import issuing, patients, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import ApprovalState
-from app.approvals.model import TreatmentRecord
+from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.audit import Event, record
@@ -196,7 +196,7 @@ def approval_exists(
     if row is None:
         _log(work, caller, 0)
         return nothing
-    person = store.as_record(patients.PatientRecord, row)
+    person = store.as_record(PatientRecord, row)
     _declare(work, caller, person, care_reason)
     same = patients.same_person(work, person.canonical_id)
     for treatment in store.treatments_for(work, same, drug, indication):
@@ -209,7 +209,7 @@ def approval_exists(
     return nothing
 
 
-def _declare(work: Work, caller: Caller, person: patients.PatientRecord, reason: str) -> None:
+def _declare(work: Work, caller: Caller, person: PatientRecord, reason: str) -> None:
     work.connection.execute(
         insert(tables.care_declaration).values(
             id=work.new_id(),

@@ -208,7 +208,7 @@ def treatments_for(
 def change_request(
     work: Work, request: RequestRecord, changes: Mapping[str, Any], actor: Actor, event: Event
 ) -> RequestRecord:
-    """Save changed columns, raise the version by one, and log the event; VersionMismatch if stale."""
+    """Save changed columns with the event and a raised version; VersionMismatch if stale."""
     return _change(work, tables.request, RequestRecord, request, changes, actor, event)
 
 

@@ -136,7 +136,7 @@ def amend(
     check_acts_for(caller, Action.AMEND, request.provider)
     store.check_version(request.version, expected_version)
     treatment = store.find_treatment(work, caller, request.treatment_id)
-    case = revised_case(work, office, caller, treatment, request, answers)
+    case = revised_case(work, office, treatment, request, answers)
     amended = replace(request, revision=request.revision + 1)
     add_revision(work, caller, amended, "amended", case, None)
     decision = decide_case(work, office, case, request.commissioner)
@@ -209,7 +209,6 @@ def escalate(
 def revised_case(
     work: Work,
     office: Office,
-    caller: Caller,
     treatment: TreatmentRecord,
     request: RequestRecord,
     answers: Mapping[str, Any],
