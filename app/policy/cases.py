@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from app.policy.answers import parse_answers
-from app.policy.evaluate import decide
-
 from app.policy import case_file
+from app.policy.answers import parse_answers
 from app.policy.errors import AnswerFaults, Fault, PolicyFileFaults
+from app.policy.evaluate import decide
 from app.policy.model import (
     Context,
+    Count,
     Finding,
     Kind,
     Outcome,
@@ -223,6 +223,8 @@ def _part_lines(part: Part, indent: str) -> list[str]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Count):
+        return f"between {value.certain} and {value.possible}"
     return "not answered" if value is None else str(value)
 
 

@@ -1,0 +1,41 @@
+"""Loads the packaged policies for these tests, once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from app.policy import PolicyVersion, load_policy
+from app.policy.cases import Case, read_cases
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICIES = ROOT / "policies"
+LOCK = POLICIES / "versions.lock"
+
+
+@cache
+def folders() -> tuple[Path, ...]:
+    """Every policy's folder: one that holds a dated file."""
+    return tuple(sorted({path.parent for path in POLICIES.glob("*/*/[0-9]*.yaml")}))
+
+
+@cache
+def versions(folder: Path) -> dict[str, PolicyVersion]:
+    """The versions in one folder, by version."""
+    loaded = [
+        load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)))
+        for path in sorted(folder.glob("[0-9]*.yaml"))
+    ]
+    return {found.version: found for found in loaded}
+
+
+@cache
+def cases(folder: Path) -> tuple[Case, ...]:
+    """The worked cases of one folder."""
+    path = folder / "cases.yaml"
+    return read_cases(path.read_text("utf-8"), str(path.relative_to(ROOT)))
+
+
+def all_versions() -> list[PolicyVersion]:
+    """Every packaged version."""
+    return [found for folder in folders() for found in versions(folder).values()]
