@@ -77,8 +77,9 @@ def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:
             answered_at=work.moment.instant,
         )
         .on_conflict_do_nothing()
+        .returning(idempotent_answer.c.request_id)  # a row count is not kept for INSERT
     )
-    return work.connection.execute(statement).rowcount == 1
+    return work.connection.execute(statement).first() is not None
 
 
 def _is(key: IdempotencyKey) -> tuple[sa.ColumnElement[bool], ...]:

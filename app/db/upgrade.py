@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from app.db.engine import READ_ONLY
 from app.db.errors import MigrationsMissing
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -44,7 +45,8 @@ def upgrade(engine: sa.Engine) -> list[str]:
 
 def current(engine: sa.Engine) -> str | None:
     """The revision that the database is at; None before the first upgrade."""
-    with engine.connect() as connection:
+    # Reading: a health check must not queue for SQLite's write lock.
+    with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -30,8 +30,9 @@ from tests.integration.db.rows import TEST_NUMBER, add_patient
 def test_every_sqlite_connection_of_the_pool_has_the_pragma(
     sqlite_database: Database, pragma: str, expected: object
 ) -> None:
-    opened = [sqlite_database.engine.connect() for _ in range(4)]
-    assert [c.exec_driver_sql(f"PRAGMA {pragma}").scalar() for c in opened] == [expected] * 4
+    opened = [sqlite_database.engine.raw_connection() for _ in range(4)]
+    found = [c.cursor().execute(f"PRAGMA {pragma}").fetchone() for c in opened]
+    assert found == [(expected,)] * 4
     for connection in opened:
         connection.close()
 

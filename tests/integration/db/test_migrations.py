@@ -1,11 +1,18 @@
 """The schema's history gives the same tables and triggers on both databases."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from app.db.errors import MigrationsMissing
 from app.db.tables import metadata
 from app.db.upgrade import current, head, upgrade
+from tests.integration.db.together import together
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -24,3 +31,74 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(empty_engine:
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, metadata) == []
+
+
+TRIGGERS = {
+    "sqlite": {
+        "audit_event": {
+            "audit_event_no_update",
+            "audit_event_no_delete",
+            "audit_event_no_replace",
+        },
+        "audit_payload": {
+            "audit_payload_only_erasure",
+            "audit_payload_no_delete",
+            "audit_payload_no_replace",
+        },
+    },
+    "postgresql": {
+        # "A" = ENABLE ALWAYS: not even a replica's session passes them by.
+        "audit_event": {"audit_event_no_change A", "audit_event_no_truncate A"},
+        "audit_payload": {"audit_payload_only_erasure A", "audit_payload_no_truncate A"},
+    },
+}
+LISTING = {
+    "sqlite": "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgrelid::regclass::text, tgname || ' ' || tgenabled::text "
+    "FROM pg_trigger WHERE NOT tgisinternal",
+}
+
+
+def test_the_audit_log_has_all_its_triggers_after_an_upgrade(empty_engine: sa.Engine) -> None:
+    upgrade(empty_engine)
+    found: dict[str, set[str]] = {}
+    with empty_engine.connect() as connection:
+        listing = LISTING[empty_engine.dialect.name]
+        for table, trigger in connection.exec_driver_sql(listing):
+            found.setdefault(table, set()).add(trigger)
+    assert found == TRIGGERS[empty_engine.dialect.name]
+
+
+def test_two_processes_that_start_together_upgrade_once(empty_engine: sa.Engine) -> None:
+    done = together(2, lambda _: upgrade(empty_engine))
+    assert sorted(done) == [[], ["0001"]]
+
+
+def test_a_failing_upgrade_leaves_nothing_behind(
+    empty_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("stopped half way")
+
+    monkeypatch.setattr("app.db.upgrade.command.upgrade", _then(command.upgrade, fail))
+    with pytest.raises(RuntimeError, match="stopped half way"):
+        upgrade(empty_engine)
+    assert sa.inspect(empty_engine).get_table_names() == []
+    monkeypatch.undo()
+    assert upgrade(empty_engine) == ["0001"]
+
+
+def _then(*steps: Callable[..., None]) -> Callable[..., None]:
+    def run(*args: object, **kwargs: object) -> None:
+        for step in steps:
+            step(*args, **kwargs)
+
+    return run
+
+
+def test_a_copy_of_the_service_without_its_migrations_says_so(
+    empty_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("app.db.upgrade.MIGRATIONS", tmp_path)
+    with pytest.raises(MigrationsMissing, match="complete copy"):
+        upgrade(empty_engine)

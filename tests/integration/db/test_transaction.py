@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
@@ -12,9 +11,10 @@ from app.db.engine import make_engine
 from app.db.errors import NestedTransaction, ReadOnlyWork
 from app.db.tables import patient
 from app.db.transaction import TRIES, Database
-from app.db.work import Moment, Work
+from app.db.work import Work
 from tests.conftest import AUDIT_KEY, Transact
 from tests.integration.db.rows import add_orphan, add_patient, count
+from tests.integration.db.run import Run
 from tests.integration.db.together import SECONDS, together
 
 T = TypeVar("T")
@@ -23,23 +23,6 @@ DEFER = "ALTER TABLE patient_identifier ALTER CONSTRAINT {} DEFERRABLE INITIALLY
 
 class Refused(Exception):
     """A refusal of the domain."""
-
-
-class Run:
-    """Runs use cases on a database with the fixtures' moment, ids and bytes."""
-
-    def __init__(
-        self, moment: Moment, ids: Callable[[], str], random_bytes: Callable[[int], bytes]
-    ) -> None:
-        self.moment, self.ids, self.bytes = moment, ids, random_bytes
-
-    def on(self, database: Database, fn: Callable[[Work], T]) -> T:
-        return database.transact(fn, moment=self.moment, new_id=self.ids, random_bytes=self.bytes)
-
-
-@pytest.fixture
-def run(moment: Moment, ids: Callable[[], str], random_bytes: Callable[[int], bytes]) -> Run:
-    return Run(moment, ids, random_bytes)
 
 
 # --- committed before the answer, or not at all -------------------------------------------------
@@ -266,7 +249,7 @@ def test_a_read_can_neither_write_nor_draw_ids(
     transact: Transact, read: Transact, database: Database
 ) -> None:
     erase = sa.delete(patient)
-    with pytest.raises(sa.exc.DBAPIError, match="read-?only"):
+    with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"):
         read(lambda work: work.connection.execute(erase))
     with pytest.raises(ReadOnlyWork):
         read(lambda work: work.new_id())
