@@ -16,7 +16,8 @@ SHORTEST_AUDIT_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 b
 class Settings(BaseSettings):
     """Everything an operator can set. Raises pydantic's ValidationError naming each fault."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSENT_", frozen=True)
+    # Errors must not print the input: it holds the audit key and the database password.
+    model_config = SettingsConfigDict(env_prefix="ASSENT_", frozen=True, hide_input_in_errors=True)
 
     data_dir: Path = Path("var")
     database_url: str = Field(default="", repr=False)  # may hold a password

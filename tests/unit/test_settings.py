@@ -1,0 +1,73 @@
+"""Settings are read from the environment, and a service without a safe audit key does not start."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import DEMONSTRATION_AUDIT_KEY, Settings
+
+KEY = "k" * 32
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ASSENT_{name.upper()}", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "demonstration", "why"),
+    [
+        ("", "false", "has no key"),
+        ("k" * 31, "false", "under 32 characters"),
+        ("k" * 31, "true", "under 32 characters"),
+        (DEMONSTRATION_AUDIT_KEY, "false", "which is public"),
+    ],
+)
+def test_an_unsafe_audit_key_is_refused_with_what_to_do_and_never_printed(
+    monkeypatch: pytest.MonkeyPatch, key: str, demonstration: str, why: str
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", key)
+    monkeypatch.setenv("ASSENT_DEMONSTRATION", demonstration)
+    monkeypatch.setenv("ASSENT_DATABASE_URL", "postgresql://u:pass-word@h/d")
+    with pytest.raises(ValidationError, match=why) as raised:
+        Settings()
+    assert "Set ASSENT_AUDIT_KEY" in str(raised.value)
+    assert "pass-word" not in str(raised.value)
+    assert not key or key not in str(raised.value)
+
+
+def test_the_demonstration_brings_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSENT_DEMONSTRATION", "true")
+    assert Settings().audit_key_bytes() == DEMONSTRATION_AUDIT_KEY.encode()
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    assert Settings().audit_key_bytes() == KEY.encode()
+
+
+def test_the_default_is_sqlite_in_the_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path))
+    settings = Settings()
+    assert settings.database_url == f"sqlite:///{tmp_path}/assent.db"
+    assert settings.policies_dir.name == "policies"
+    assert (settings.max_body_bytes, settings.max_upload_bytes) == (10_485_760, 67_108_864)
+    monkeypatch.setenv("ASSENT_DATABASE_URL", "postgresql://u:pass-word@h/d")
+    assert Settings().database_url == "postgresql://u:pass-word@h/d"
+    assert "pass-word" not in repr(Settings())
+    assert KEY not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "65536"), ("MAX_BODY_BYTES", "0"), ("LOG_LEVEL", "loud"), ("DEMONSTRATION", "maybe")],
+)
+def test_a_setting_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv(f"ASSENT_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
