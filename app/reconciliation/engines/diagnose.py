@@ -31,11 +31,12 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome with its reason and the coverage that it speaks of, if any."""
+    """An outcome with its reason, the coverage that it speaks of, and a remedy of its own."""
 
     outcome: LineOutcome
     reason: str
     coverage: Coverage | None = None
+    remedy: str = ""
 
 
 def need_of(prepared: Prepared, index: SnapshotIndex) -> Need:

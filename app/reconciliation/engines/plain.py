@@ -236,5 +236,5 @@ def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
         found_by=item.found_by,
         tests=item.tests,
         reason=item.verdict.reason,
-        remedy=REMEDIES[item.verdict.outcome],
+        remedy=item.verdict.remedy or REMEDIES[item.verdict.outcome],
     )

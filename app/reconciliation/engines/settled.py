@@ -63,8 +63,12 @@ def _credit(item: Prepared) -> Verdict:
 
 def _unrecognised(item: Prepared) -> Verdict:
     suggestion = item.recognition.suggestion
-    hint = f" It may be {suggestion}: check." if suggestion else ""
-    return Verdict(LineOutcome.CANNOT_BE_READ, f"The drug is not recognised.{hint}")
+    hint = f"Is it {suggestion}? " if suggestion else ""
+    return Verdict(
+        LineOutcome.CANNOT_BE_READ,
+        f"The drug is not recognised: {item.recognition.reason}.",
+        remedy=f"{hint}Correct the drug's code or name, or have the spelling added as a synonym.",
+    )
 
 
 def _sentence(text: str | None) -> str:
