@@ -38,8 +38,7 @@ class KindWords:
 
     def find(self, name: str, on: dt.date | None = None) -> frozenset[str]:
         """The markers a name holds on a day; a longer phrase silences those inside it."""
-        readings = {words_of(name), words_of(with_lost_spaces(name))}
-        return frozenset(marker for words in readings for marker in self._markers(words, on))
+        return frozenset(self._markers(words_of(with_lost_spaces(name)), on))
 
     def _markers(self, words: tuple[str, ...], on: dt.date | None) -> Iterator[str]:
         spans = [

@@ -173,8 +173,17 @@ def recognise(
         suggestion=None if drug else _suggestion(lexicon, words, named, coded),
         conflict=verdict.conflict,
         candidates=verdict.candidates,
-        reason=verdict.reason,
+        reason=verdict.reason + _about_code(code, read, coded),
     )
+
+
+def _about_code(code: str | None, read: str | None, coded: CodedDrug | None) -> str:
+    """Why a code that was given did not count, to add to the reason; empty when it did."""
+    if coded or not (code or "").strip():
+        return ""
+    if read is None:
+        return "; the code is damaged or malformed and was ignored"
+    return "; the code is well formed but not in the table"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""Recall and precision of recognition over real spellings, labelled apart from the synonyms."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.reference_data.coverage import coverage_report
+from app.reference_data.data_files import read_rows
+from app.reference_data.drugs import load_drugs
+from app.reference_data.kinds import kind_words, marker_kinds
+
+HERE = Path(__file__).parent
+DRUGS = ("natalizumab", "obeticholic-acid", "adalimumab", "immunoglobulin")
+PARTS = ("seen", "held out")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    name: str
+    drug: str
+    part: str
+
+
+def labelled() -> Iterator[Labelled]:
+    text = (HERE / "labelled_spellings.csv").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    for row in csv.DictReader(lines):
+        yield Labelled(row["name"], row["drug"], row["part"])
+
+
+def score(part: str, drug: str) -> tuple[int, int, int]:
+    """True positives, false positives, false negatives."""
+    dictionary = load_drugs()
+    true = false = missed = 0
+    for row in labelled():
+        if row.part != part:
+            continue
+        said = dictionary.recognise(None, row.name, None).drug == drug
+        meant = row.drug == drug
+        true, false, missed = (
+            true + (said and meant),
+            false + (said > meant),
+            missed + (meant > said),
+        )
+    return true, false, missed
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("drug", DRUGS)
+def test_no_drug_with_a_policy_is_recognised_where_it_is_not_named(part: str, drug: str) -> None:
+    true, false, _ = score(part, drug)
+    assert true > 0
+    assert false == 0
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("drug", DRUGS)
+def test_nearly_every_real_spelling_is_recognised(part: str, drug: str) -> None:
+    true, _, missed = score(part, drug)
+    assert true / (true + missed) >= 0.98
+
+
+def test_the_sample_is_large_and_holds_hard_negatives() -> None:
+    rows = list(labelled())
+    assert len(rows) >= 600
+    assert sum(row.drug == "" for row in rows) >= 200
+    assert {row.part for row in rows} == set(PARTS)
+    assert {row.drug for row in rows} == {"", *DRUGS}
+
+
+def test_demonstration_spellings_are_recognised_as_they_are_labelled() -> None:
+    dictionary = load_drugs()
+    kinds = marker_kinds()
+    for row in read_rows("demo_spellings.csv", ("name", "drug", "about")):
+        name, about = row.cells["name"], row.text("about")
+        found = dictionary.recognise(None, name, None).drug
+        assert (found if found in DRUGS else "") == row.text("drug"), name
+        told = {kinds[marker] for marker in kind_words(name)} - {"note"}
+        if about in ("drug", "other drug", "other"):
+            assert not told, name
+        else:
+            assert about in told, name
+
+
+def test_a_coverage_report_counts_every_name_once() -> None:
+    names = ["HUMIRA", "HUMIRA / ENBREL", "ADALIMUM", "DELIVERY CHARGE", "ROS1 test", "tysabri"]
+    report = coverage_report(names, load_drugs())
+    assert report["names"] == 6
+    assert report["by_drug"] == {"adalimumab": 1, "natalizumab": 1}
+    counts = (report["recognised"], report["ambiguous"], report["suggested"])
+    assert (*counts, report["marked"], report["unknown"]) == (2, 1, 1, 1, 1)
+    assert report["unknown_words"] == {"ros": 1, "test": 1}
