@@ -1,7 +1,8 @@
 """The shape of `cases.yaml`: strict YAML, exact numbers, every fault with its line.
 
-Numbers with a point stay exact (Decimal), days stay text as a door would receive them, and only
-`true` and `false` are booleans.
+Scalars are read as in a policy file: numbers exact, days as text, only `true` and `false` as
+booleans. Unlike there, anchors and merges are allowed, since cases share most of their answers;
+so these files are an author's own and never come in through a door.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any, NoReturn
 
 import yaml
 
+from app.policy.document import scalar
 from app.policy.errors import Fault, PolicyFileFaults
 
 
 class _ExactLoader(yaml.SafeLoader):
-    """SafeLoader without floats, timestamps, yes/no/on/off, or duplicate keys."""
+    """Reads scalars as policy files do, merges (`<<`) included, and refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -30,25 +31,13 @@ class _ExactLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _scalar(_loader: _ExactLoader, node: yaml.ScalarNode) -> object:
+    return scalar(node.value, plain=node.style is None)
+
+
 _ExactLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"true|false", "tf"),
-    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
-    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
-    ("null", r"null", "n"),
-    ("merge", r"<<", "<"),
-):
-    _ExactLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first]
-    )
-_ExactLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
-
-
-def _exact(loader: _ExactLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(str(loader.construct_scalar(node)))
-
-
-_ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact)
+_ExactLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("^<<$"), ["<"])
+_ExactLoader.add_constructor("tag:yaml.org,2002:str", _scalar)
 
 
 def items(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:
