@@ -32,11 +32,15 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(slots=True)
 class Document:
-    """A file's data, the line of every path in it, and what was wrong with the YAML."""
+    """A file's data, the line of every path in it, and what was wrong with the YAML.
+
+    `cut_short`: reading had to stop, so the data is only a beginning.
+    """
 
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    cut_short: bool = False
 
     def line(self, path: Path) -> int | None:
         """The line of a path, or of the nearest thing above it that has one."""
@@ -64,6 +68,7 @@ def read(text: str, file: str) -> Document:
     if len(text) > MAX_CHARACTERS:
         message = f"the file is over {MAX_CHARACTERS // 1024} KB"
         document.faults.append(Fault(file, None, None, "too-long", message, "Split the policy"))
+        document.cut_short = True
         return document
     reader = _Reader(document, file)
     try:
@@ -73,9 +78,10 @@ def read(text: str, file: str) -> Document:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "a character is not allowed"
         line = mark.line + 1 if mark is not None else None
+        document.cut_short = True
         reader.fault(line, "yaml", f"the YAML cannot be read: {problem}", "Mend the YAML")
     except _Stop:
-        pass
+        document.cut_short = True
     return document
 
 

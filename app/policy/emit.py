@@ -57,8 +57,9 @@ class Emitter:
     def function(self, variables: Sequence[str]) -> str:
         """The source of the function that returns these variables."""
         body = "\n".join(INDENT + line for line in self.lines)
+        returned = "".join(f"{variable}, " for variable in variables).rstrip()
         head = f"def run(values):\n{INDENT}get = values.get\n"
-        return f"{head}{body}\n{INDENT}return ({', '.join(variables)},)\n"
+        return f"{head}{body}\n{INDENT}return ({returned})\n"
 
     def build(self, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         """The function itself, with only its own constants and three built-ins in sight."""

@@ -126,12 +126,12 @@ def _node(tree: Any) -> nodes.Node:
     return _READERS[kind](tree)
 
 
-def _chain(tree: Any, kind: type) -> tuple[nodes.Node, ...]:
+def _chain(tree: Any, kind: Any) -> tuple[nodes.Node, ...]:
     """The parts of a chain of one connective, from left to right, without recursing along it."""
     parts: list[nodes.Node] = []
-    waiting: list[Any] = [tree]
+    waiting = [tree]
     while waiting:
-        node: Any = waiting.pop()
+        node = waiting.pop()
         if type(node) is kind:
             _check_allowed(node)
             waiting += [node.expression, node.this]

@@ -52,7 +52,7 @@ def from_resolved(resolved: str) -> PolicyVersion:
 
 def _load(document: Document, file: str, drug_keys: DrugKeys | None) -> PolicyVersion:
     faults = document.faults
-    if not (document.data is None and faults):
+    if not document.cut_short:
         shape = shape_faults(document, file)
         faults = [*faults, *(fault for _, fault in shape)]
         checker = Checker(document, file, [path for path, _ in shape], faults)

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against a yardstick, run with `python -m benchmarks`."""
