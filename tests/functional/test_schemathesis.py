@@ -1,0 +1,87 @@
+"""Schemathesis calls every operation as described, and not as described, with all its checks."""
+
+from collections.abc import Callable
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.config import (
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.approvals.library import load_library
+from app.auth.model import Role
+from app.auth.store import register_caller
+from app.commands.openapi import current_application
+from app.db.transaction import Database
+from app.db.work import Moment
+from app.main import create_app
+from app.settings import REPOSITORY, Settings
+from tests.functional.conftest import ADMINISTRATOR, TOKEN
+
+EXAMPLES = 20
+
+
+def bounded() -> SchemathesisConfig:
+    """As many examples for each operation as a quick test can afford, the same at every run."""
+    generation = GenerationConfig(max_examples=EXAMPLES, deterministic=True, database="none")
+    return SchemathesisConfig(
+        projects=ProjectsConfig(default=ProjectConfig(generation=generation)), seed=1
+    )
+
+
+class Served:
+    """An ASGI application that each test exchanges for one with a database of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+served = Served(current_application())
+schema = schemathesis.openapi.from_asgi("/openapi.json", served, config=bounded())
+
+
+@pytest.fixture(autouse=True)
+def _serve(
+    sqlite_database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> None:
+    """Serve with the packaged policies and one caller of the demonstration."""
+    sqlite_database.transact(
+        lambda work: register_caller(
+            work,
+            ADMINISTRATOR,
+            name="Clinician",
+            kind="system",
+            organisation="DEMO1",
+            role=Role.CLINICIAN,
+            demonstration=True,
+            token=TOKEN,
+        ),
+        moment=moment,
+        new_id=ids,
+        random_bytes=random_bytes,
+    )
+    served.app = create_app(
+        Settings(demonstration=True),
+        database=sqlite_database,
+        library=load_library(REPOSITORY / "policies"),
+        now=lambda: moment.instant,
+        new_id=ids,
+        random_bytes=random_bytes,
+    )
+
+
+@schema.parametrize()
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_operation_keeps_to_its_description(case: schemathesis.Case) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"})
