@@ -35,7 +35,7 @@ class Synonym:
     """Reviewed words that decide a drug, and its product where they name a brand.
 
     `any_order` words may stand anywhere in the text, the rest side by side. A text that holds one
-    of `unless` silences the synonym.
+    of `unless` silences the synonym; one of those ending in `*` stands for any ending.
     """
 
     words: tuple[str, ...]
@@ -47,6 +47,13 @@ class Synonym:
     to: dt.date | None
     reviewed_on: dt.date
     basis: str
+
+    def silenced_by(self, present: frozenset[str]) -> bool:
+        """Whether one of a text's words silences this synonym."""
+        if not self.unless:
+            return False
+        stems = tuple(word[:-1] for word in self.unless if word.endswith("*"))
+        return not present.isdisjoint(self.unless) or any(w.startswith(stems) for w in present)
 
 
 @dataclass(frozen=True, slots=True)

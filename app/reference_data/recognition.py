@@ -85,7 +85,7 @@ def find_hits(lexicon: Lexicon, words: tuple[str, ...], on: dt.date | None) -> t
     hits = [
         hit
         for hit in _all_hits(lexicon, words, present)
-        if in_force(hit.synonym.from_, hit.synonym.to, on) and not present & hit.synonym.unless
+        if in_force(hit.synonym.from_, hit.synonym.to, on) and not hit.synonym.silenced_by(present)
     ]
     return tuple(hit for hit in hits if not any(hit.at < other.at for other in hits))
 

@@ -46,6 +46,10 @@ def dictionary() -> DrugDictionary:
         ("Normal Immunoglobulin (*Hizentra & HyQvia)", "immunoglobulin", None),
         ("human normal immunoglobulin for anti-NMDA encephalitis", "immunoglobulin", None),
         ("SC IG 20%", "immunoglobulin", None),
+        ("IG HUMAN NORMAL", "immunoglobulin", None),
+        ("IMMUNOGLOBULIN (PRIMARY ANTIBODY DEFICIENCY)", "immunoglobulin", None),
+        ("obeti cholic acid", "obeticholic-acid", None),
+        ("OBETICHOLICACID 5MG", "obeticholic-acid", None),
         ("URSODEOXYCHOLIC ACID 250mg", "ursodeoxycholic-acid", None),
         ("Cholic acid 50mg", "cholic-acid", None),
         ("REMICADE 100mg", "infliximab", "remicade"),
@@ -81,6 +85,9 @@ def test_a_reviewed_synonym_decides(
         ("VARICELLA-ZOSTER IMMUNOGLOBULIN", "varicella-zoster-immunoglobulin"),
         ("Rabies immunoglobulin", "rabies-immunoglobulin"),
         ("CMV IMMUNOGLOBULIN (Cytotect)", "cytomegalovirus-immunoglobulin"),
+        ("HEPB IMMUNOGLOBULIN", "hepatitis-b-immunoglobulin"),
+        ("IMMUNOGLOBULIN HUMAN ANTI HEPATITIS B", "hepatitis-b-immunoglobulin"),
+        ("Human Rabies Ig", "rabies-immunoglobulin"),
         ("PENTAGLOBIN", "igm-enriched-immunoglobulin"),
     ],
 )
@@ -91,14 +98,22 @@ def test_other_immunoglobulins_are_never_human_normal_immunoglobulin(
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["Botulism immunoglobulin", "IMMUNOGLOBULIN LEVELS", "IMMUNOGLOBULIN (specific)"],
+    ("name", "suggestion"),
+    [
+        ("Botulism immunoglobulin", "immunoglobulin"),
+        ("IMMUNOGLOBULIN LEVELS", "immunoglobulin"),
+        ("IMMUNOGLOBULIN (specific)", "immunoglobulin"),
+        # Cut off at fifty characters.
+        ("HOMECARE - IMMUNOGLOBULIN (HUMAN) 500 units HEPATI", "immunoglobulin"),
+        ("HOMECARE - IMMUNOGLOBULIN (HUMAN) 250 units TETANU", "immunoglobulin"),
+        ("IMMUNOGLOBULIN HUMAN 25 mg in 5ml Inj ANTITHYMOCY", "antithymocyte-immunoglobulin"),
+    ],
 )
-def test_an_immunoglobulin_of_an_unlisted_kind_is_only_suggested(
-    dictionary: DrugDictionary, name: str
+def test_an_immunoglobulin_of_another_or_unclear_kind_is_only_suggested(
+    dictionary: DrugDictionary, name: str, suggestion: str
 ) -> None:
     found = dictionary.recognise(None, name, TODAY)
-    assert (found.drug, found.how, found.suggestion) == (None, "none", "immunoglobulin")
+    assert (found.drug, found.how, found.suggestion) == (None, "none", suggestion)
 
 
 @pytest.mark.parametrize(
