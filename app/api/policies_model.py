@@ -1,12 +1,12 @@
 """The documents that the policy endpoints answer with, and how a policy version becomes one."""
 
 import datetime as dt
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from app.api.documents import Document
+from app.api.types import ExactNumber
 from app.policy import (
     ApprovalTerms,
     Criterion,
@@ -121,8 +121,8 @@ class QuestionDocument(Document):
     label: str
     help: str | None
     unit: str | None
-    minimum: Decimal | None
-    maximum: Decimal | None
+    minimum: ExactNumber | None
+    maximum: ExactNumber | None
     decimals: int | None
     options: dict[str, str]
     fields: list["QuestionDocument"] = Field(description="The columns of a list's rows")
@@ -145,7 +145,7 @@ class CriterionDocument(Document):
 class MaxDoseDocument(Document):
     """The largest dose that an approval covers."""
 
-    amount: Decimal
+    amount: ExactNumber
     unit: str
     per: str
 

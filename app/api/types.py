@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EXACT: Final = re.compile("-?[0-9]{1,15}([.][0-9]{1,8})?")
@@ -45,10 +45,18 @@ Day = Annotated[
     dt.date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})
 ]
 
-#: An exact number: a JSON number, or a decimal in a string. Never a float on the way.
+
+def _plain(number: Decimal) -> str:
+    """The number with all its digits and no exponent; Python writes Decimal("0.00000000") 0E-8."""
+    return format(number, "f")
+
+
+#: An exact number: a JSON number, or a decimal in a string; always a string in an answer. Never a
+#: float on the way.
 ExactNumber = Annotated[
     Decimal,
     BeforeValidator(_exact),
+    PlainSerializer(_plain, return_type=str),
     WithJsonSchema(
         {
             "anyOf": [
