@@ -32,3 +32,29 @@ class LayoutFault(ReconciliationError):
     def __init__(self, file: str, what: str, mend: str) -> None:
         super().__init__(f"{file}: {what}. {mend}.")
         self.file = file
+
+
+class StoredFileDamaged(ReconciliationError):
+    """A file of the service's own store is missing or altered."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"A stored file is {how}. Restore it from the backup; nothing was changed."
+        )
+
+
+class NotYourSubmission(ReconciliationError):
+    """A provider may reconcile only lines of its own."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(
+            f"{rows} line(s) of this file name another provider. Your organisation may reconcile "
+            "its own lines only: take the others out and upload the file again."
+        )
+
+
+class RunNotFound(ReconciliationError):
+    """No such submission or run is visible to the caller's organisation."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"No such {what} is visible to your organisation. Check the id.")

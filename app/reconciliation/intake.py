@@ -180,19 +180,21 @@ def _repeats_header(cells: tuple[str, ...], names: list[str]) -> bool:
 def _is_footer(cells: tuple[str, ...], known: Header) -> bool:
     """A row that names itself a total or an end and charges nobody's drug.
 
-    A row that states a patient or a drug code is always a line, whatever its text: "Total
+    A row that states a patient or a drug is always a line, whatever else it says: "Total
     parenteral nutrition" is a drug name.
     """
-    if any(_stated(cells, known.columns.get(n, ())) for n in (*_IDENTITY, "drug_code")):
+    told = _stated(cells, known, (*_IDENTITY, "drug_code"))
+    if any(not _FOOTER_WORDS.fullmatch(text) for text in told):
         return False
-    names = {clean(cells[i]) for i in known.columns.get("drug_name", ()) if i < len(cells)} - {""}
-    if any(not _BARE_TOTAL.fullmatch(name) for name in names):
+    if any(not _BARE_TOTAL.fullmatch(text) for text in _stated(cells, known, ("drug_name",))):
         return False
     return any(_FOOTER_WORDS.fullmatch(clean(cell).rstrip(": ")) for cell in cells)
 
 
-def _stated(cells: tuple[str, ...], indexes: tuple[int, ...]) -> bool:
-    return any(i < len(cells) and not is_absent(cells[i]) for i in indexes)
+def _stated(cells: tuple[str, ...], known: Header, fields: Sequence[str]) -> list[str]:
+    """What a row states in these fields, without the cells that state nothing."""
+    indexes = [i for field in fields for i in known.columns.get(field, ()) if i < len(cells)]
+    return [clean(cells[i]).rstrip(": ") for i in indexes if not is_absent(cells[i])]
 
 
 def own_columns(header: Sequence[str]) -> frozenset[int]:

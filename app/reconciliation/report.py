@@ -56,12 +56,18 @@ def pounds(amount: Decimal) -> str:
 
 def as_json(summary: Summary, submission: Submission | None = None) -> str:
     """The summary as JSON; amounts are strings, exact. With the submission, says what was read."""
-    body: dict[str, Any] = {"total": _figures(summary.grand)}
-    for name, buckets in summary.breakdowns().items():
-        body[f"by_{name}"] = [{name: b.key, **_figures(b)} for b in buckets]
+    body = summary_figures(summary)
     if submission is not None:
         body["submission"] = _read(submission)
     return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def summary_figures(summary: Summary) -> dict[str, Any]:
+    """The summary as plain JSON values: the whole and each breakdown, amounts as exact text."""
+    body: dict[str, Any] = {"total": _figures(summary.grand)}
+    for name, buckets in summary.breakdowns().items():
+        body[f"by_{name}"] = [{name: b.key, **_figures(b)} for b in buckets]
+    return body
 
 
 def _figures(bucket: Bucket) -> dict[str, object]:

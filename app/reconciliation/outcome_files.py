@@ -1,0 +1,116 @@
+"""The outcomes of a run as one Parquet file: a row a line, amounts as exact text."""
+
+import io
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.reconciliation.model import (
+    ContractLine,
+    LineKind,
+    LineOutcome,
+    MatchedLine,
+    Test,
+    TestResult,
+)
+from app.reference_data.drugs import Recognition
+
+_TEXT = (
+    "content_hash",
+    "kind",
+    "drug",
+    "drug_product",
+    "recognised_by",
+    "outcome",
+    "accepted",
+    "queried",
+    "provider",
+    "reference",
+    "treatment_id",
+    "found_by",
+    "tests",
+    "reason",
+    "remedy",
+)
+SCHEMA = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXT)])
+
+
+def to_parquet(matched: Sequence[MatchedLine]) -> bytes:
+    """The outcomes as the bytes of a Parquet file; the same outcomes give the same bytes."""
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    for item in matched:
+        for name, value in _values(item).items():
+            columns[name].append(value)
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=SCHEMA), out, compression="zstd")
+    return out.getvalue()
+
+
+def from_parquet(data: bytes, lines: Sequence[ContractLine]) -> tuple[MatchedLine, ...]:
+    """The outcomes beside the lines of the submission that they belong to.
+
+    Raises ValueError when the two are not of one file.
+    """
+    rows = pq.read_table(io.BytesIO(data)).to_pylist()
+    if [r["content_hash"] for r in rows] != [line.content_hash for line in lines]:
+        raise ValueError("the stored outcomes are not of this submission")
+    return tuple(_matched(row, line) for row, line in zip(rows, lines, strict=True))
+
+
+def _values(item: MatchedLine) -> dict[str, Any]:
+    tests = [[test.name, test.result.value, test.detail] for test in item.tests]
+    return {
+        "row": item.line.row,
+        "content_hash": item.line.content_hash,
+        "kind": item.kind.value,
+        "drug": item.recognition.drug,
+        "drug_product": item.recognition.product,
+        "recognised_by": item.recognition.how,
+        "outcome": item.outcome.value,
+        "accepted": str(item.accepted),
+        "queried": str(item.queried),
+        "provider": item.provider,
+        "reference": item.reference,
+        "treatment_id": item.treatment_id,
+        "found_by": item.found_by,
+        "tests": json.dumps(tests, ensure_ascii=False),
+        "reason": item.reason,
+        "remedy": item.remedy,
+    }
+
+
+def _matched(row: dict[str, Any], line: ContractLine) -> MatchedLine:
+    return MatchedLine(
+        line=line,
+        kind=LineKind(row["kind"]),
+        recognition=Recognition(
+            drug=row["drug"],
+            product=row["drug_product"],
+            how=row["recognised_by"],
+            strength=None,
+            form=None,
+            pack=None,
+            words=(),
+            suggestion=None,
+            conflict=False,
+            candidates=(),
+            reason="",
+        ),
+        outcome=LineOutcome(row["outcome"]),
+        accepted=Decimal(row["accepted"]),
+        queried=Decimal(row["queried"]),
+        provider=row["provider"],
+        reference=row["reference"],
+        treatment_id=row["treatment_id"],
+        found_by=row["found_by"],
+        tests=tuple(
+            Test(name, TestResult(result), detail)
+            for name, result, detail in json.loads(row["tests"])
+        ),
+        reason=row["reason"],
+        remedy=row["remedy"],
+    )

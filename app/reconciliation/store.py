@@ -1,0 +1,179 @@
+"""The SQL of submissions and runs. Each query is within one organisation."""
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, insert, select
+
+from app.audit import Actor, Event, record
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.errors import RunNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRecord:
+    """A file as received; unique by organisation and SHA-256, never changed."""
+
+    id: str
+    organisation: str
+    sha256: str
+    file_name: str
+    size: int
+    layout: str
+    lines: int
+    skipped: int
+    total: Decimal
+    received_at: dt.datetime
+    received_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One reconciliation of a submission against one state of the approvals."""
+
+    id: str
+    submission_id: str
+    organisation: str
+    engine: str
+    rules_version: str
+    reference_version: str
+    snapshot_digest: str
+    as_at: dt.date
+    lines: int
+    total: Decimal
+    accepted: Decimal
+    queried: Decimal
+    summary: dict[str, Any]
+    outcomes_file: str
+    outcomes_sha256: str
+    created_at: dt.datetime
+    created_by: str
+
+
+def _submission(row: RowMapping) -> SubmissionRecord:
+    return SubmissionRecord(**{name: row[name] for name in SubmissionRecord.__slots__})
+
+
+def _run(row: RowMapping) -> RunRecord:
+    return RunRecord(**{name: row[name] for name in RunRecord.__slots__})
+
+
+def submission_by_hash(work: Work, organisation: str, sha256: str) -> SubmissionRecord | None:
+    """The organisation's submission of that content, if it has sent it before."""
+    column = tables.submission.c
+    row = (
+        work.connection.execute(
+            select(tables.submission).where(
+                and_(column.organisation == organisation, column.sha256 == sha256)
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else _submission(row)
+
+
+def find_submission(work: Work, organisation: str, submission_id: str) -> SubmissionRecord:
+    """The organisation's submission of that id; RunNotFound otherwise."""
+    column = tables.submission.c
+    row = (
+        work.connection.execute(
+            select(tables.submission).where(
+                and_(column.organisation == organisation, column.id == submission_id)
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise RunNotFound("submission")
+    return _submission(row)
+
+
+def submissions_of(work: Work, organisation: str, limit: int) -> tuple[SubmissionRecord, ...]:
+    """The organisation's newest submissions."""
+    column = tables.submission.c
+    rows = work.connection.execute(
+        select(tables.submission)
+        .where(column.organisation == organisation)
+        .order_by(column.received_at.desc(), column.id)
+        .limit(limit)
+    ).mappings()
+    return tuple(map(_submission, rows))
+
+
+def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> None:
+    """Store a received file's row with its audit event."""
+    work.connection.execute(insert(tables.submission).values(**asdict(submission)))
+    event = Event(
+        action="submission received",
+        object_type="submission",
+        object_id=submission.id,
+        after={"sha256": submission.sha256, "lines": submission.lines},
+    )
+    record(work, actor, event)
+
+
+def same_run(work: Work, run: RunRecord) -> RunRecord | None:
+    """A stored run of the same submission, engine, rules, reference data and approvals."""
+    column = tables.reconciliation_run.c
+    names = ("submission_id", "engine", "rules_version", "reference_version", "snapshot_digest")
+    row = (
+        work.connection.execute(
+            select(tables.reconciliation_run).where(
+                and_(*(column[name] == getattr(run, name) for name in names))
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else _run(row)
+
+
+def add_run(work: Work, run: RunRecord, actor: Actor) -> None:
+    """Store a run's totals with its audit event."""
+    work.connection.execute(insert(tables.reconciliation_run).values(**asdict(run)))
+    event = Event(
+        action="submission reconciled",
+        object_type="reconciliation run",
+        object_id=run.id,
+        after={
+            "submission": run.submission_id,
+            "lines": run.lines,
+            "total": str(run.total),
+            "accepted": str(run.accepted),
+            "queried": str(run.queried),
+        },
+    )
+    record(work, actor, event)
+
+
+def find_run(work: Work, organisation: str, run_id: str) -> RunRecord:
+    """The organisation's run of that id; RunNotFound otherwise."""
+    column = tables.reconciliation_run.c
+    row = (
+        work.connection.execute(
+            select(tables.reconciliation_run).where(
+                and_(column.organisation == organisation, column.id == run_id)
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise RunNotFound("reconciliation run")
+    return _run(row)
+
+
+def runs_of(work: Work, organisation: str, submission_id: str) -> tuple[RunRecord, ...]:
+    """The runs of a submission, newest first."""
+    column = tables.reconciliation_run.c
+    rows = work.connection.execute(
+        select(tables.reconciliation_run)
+        .where(and_(column.organisation == organisation, column.submission_id == submission_id))
+        .order_by(column.created_at.desc(), column.id)
+    ).mappings()
+    return tuple(map(_run, rows))
