@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.policy import PolicyVersion, load_policy
 from app.policy.cases import Case, read_cases
+from app.reference_data.drugs import load_drugs
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = ROOT / "policies"
@@ -21,9 +22,10 @@ def folders() -> tuple[Path, ...]:
 
 @cache
 def versions(folder: Path) -> dict[str, PolicyVersion]:
-    """The versions in one folder, by version."""
+    """The versions in one folder, by version, held against the drug dictionary."""
+    drug_keys = load_drugs().keys()
     loaded = [
-        load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)))
+        load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)), drug_keys)
         for path in sorted(folder.glob("[0-9]*.yaml"))
     ]
     return {found.version: found for found in loaded}

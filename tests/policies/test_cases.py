@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.policy import PolicyFileFaults, Result
+from app.policy import PolicyFileFaults, Result, Section
 from app.policy.cases import Case, failure_text, read_cases, results_seen, run_cases, suite_faults
 from tests.policies.library import cases, folders, versions
 
@@ -57,6 +57,21 @@ def test_a_file_lies_where_its_policy_and_date_say(folder: Path) -> None:
     for version in versions(folder).values():
         assert version.policy == folder.name
         assert (folder / f"{version.version}.yaml").is_file()
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+def test_what_is_marked_verified_has_a_source_that_was_read(folder: Path) -> None:
+    for version in versions(folder).values():
+        criteria = [each for section in Section for each in version.criteria(section)]
+        for stated in (*criteria, version.approval, version.new_starts):
+            if stated is not None and stated.evidence == "verified":
+                assert stated.source.read_on is not None, stated
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+def test_every_version_says_when_to_start_to_continue_and_to_stop(folder: Path) -> None:
+    for version in versions(folder).values():
+        assert all(version.criteria(section) for section in Section), version.version
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
