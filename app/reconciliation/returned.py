@@ -102,10 +102,18 @@ def _appended(
     """Our cells for each row number."""
     cells: dict[int, tuple[str, ...]] = {_HEADER: COLUMNS}
     for item in matched:
-        cells[item.line.row] = tuple(map(safe_cell, _cells(item)))
+        ours = (safe_cell(cell) for cell in _cells(item))
+        cells[item.line.row] = tuple(_encodable(cell, submission.encoding) for cell in ours)
     for skipped in submission.skipped:
         cells[skipped.row] = ("", SKIPPED, "", "", skipped.why, "")
     return cells
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """Our text in the characters that the file's own encoding has."""
+    if encoding != "cp1252" or text.isascii():
+        return text
+    return text.encode("cp1252", "replace").decode("cp1252")
 
 
 def _cells(item: MatchedLine) -> tuple[str, ...]:

@@ -194,6 +194,13 @@ def test_bytes_that_no_encoding_explains_come_back_as_they_were() -> None:
     assert returned_file(read, match(read)).count(b"natalizumab \x81\xa3\x9d\xff") == 3
 
 
+def test_our_words_fit_the_encoding_of_the_file() -> None:
+    read = read_submission(csv_bytes([cells(drug="TYSABRI £")]).replace(b"\xc2", b""), "lines.csv")
+    snap = snapshot(coverage(approval_reference="Ω1"))
+    matched = match_submission(read.lines, snap, load_drugs(), load_organisations())
+    assert b",?1,matched," in returned_file(read, matched)
+
+
 @pytest.mark.parametrize(
     ("text", "safe"),
     [
