@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -124,6 +125,30 @@ def read(database: Database, moment: Moment) -> Transact:
         return database.read(fn, moment=moment)
 
     return run
+
+
+@pytest.fixture
+def settle() -> Callable[[Database], None]:
+    """Wait until the change feed shows all that is committed: `settle(database)`.
+
+    The feed waits for every open transaction of PostgreSQL's whole cluster, and other tests may
+    be running in another of its databases.
+    """
+    return _settle
+
+
+def _settle(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        return
+    behind = (
+        "SELECT max(xid) >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM audit_event"
+    )
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for _ in range(3000):
+            if not connection.exec_driver_sql(behind).scalar():
+                return
+            time.sleep(0.01)
+    pytest.fail("a transaction has been open in PostgreSQL for 30 seconds: the feed waits for it")
 
 
 def _serve(request: pytest.FixtureRequest, dialect: str, *, scratch: bool) -> Iterator[Database]:

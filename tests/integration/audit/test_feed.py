@@ -17,6 +17,7 @@ from tests.integration.db.rows import add_patient
 from tests.integration.db.run import Run
 from tests.integration.db.together import SECONDS, together
 
+Settle = Callable[[Database], None]
 Page = tuple[tuple[TrailEntry, ...], str]
 
 
@@ -38,23 +39,28 @@ def follow(read: Transact, limit: int, cursor: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])
 def test_pages_of_any_size_give_every_event_once_in_order(
-    transact: Transact, read: Transact, limit: int
+    database: Database, settle: Settle, transact: Transact, read: Transact, limit: int
 ) -> None:
     for number in range(5):
         transact(lambda work, n=number: note(work, f"r-{n}"))
+    settle(database)
     assert follow(read, limit) == [f"r-{n}" for n in range(5)]
 
 
-def test_events_of_one_transaction_may_lie_on_two_pages(transact: Transact, read: Transact) -> None:
+def test_events_of_one_transaction_may_lie_on_two_pages(
+    database: Database, settle: Settle, transact: Transact, read: Transact
+) -> None:
     transact(lambda work: [note(work, f"r-{n}") for n in range(5)])
+    settle(database)
     assert follow(read, 2) == [f"r-{n}" for n in range(5)]
 
 
 def test_a_caller_sees_only_what_is_visible_and_need_not_look_at_the_rest_again(
-    transact: Transact, read: Transact
+    database: Database, settle: Settle, transact: Transact, read: Transact
 ) -> None:
     for name in ("mine-1", "other", "mine-2", "other"):
         transact(lambda work, n=name: note(work, n))
+    settle(database)
     mine = audit_event.c.object_id.like("mine%")
     first = read(lambda work: changes_after(work, None, 1, mine))
     assert names(first) == ["mine-1"]
@@ -62,6 +68,7 @@ def test_a_caller_sees_only_what_is_visible_and_need_not_look_at_the_rest_again(
     assert names(rest) == ["mine-2"]
     assert names(read(lambda work: changes_after(work, rest[1], 10))) == []
     transact(lambda work: note(work, "mine-3"))
+    settle(database)
     assert names(read(lambda work: changes_after(work, rest[1], 10, mine))) == ["mine-3"]
 
 
@@ -76,7 +83,7 @@ def test_an_event_of_the_open_transaction_itself_waits_for_its_commit(
 
 
 def test_an_event_that_commits_late_is_not_skipped(
-    postgres_database: Database, run: Run, moment: Moment
+    postgres_database: Database, settle: Settle, run: Run, moment: Moment
 ) -> None:
     early_wrote, late_committed = threading.Event(), threading.Event()
 
@@ -104,13 +111,14 @@ def test_an_event_that_commits_late_is_not_skipped(
 
     _, (between, (cursor,)) = together(2, act)
     assert between == []
+    settle(postgres_database)
     after = look(cursor)
     assert names(after) == ["began first, committed last", "began last, committed first"]
     assert names(look(after[1])) == []
 
 
 def test_an_event_whose_row_was_numbered_before_a_slower_rivals_is_not_skipped(
-    postgres_database: Database, run: Run, moment: Moment
+    postgres_database: Database, settle: Settle, run: Run, moment: Moment
 ) -> None:
     """The rival takes its xid first and its row's id last: order by id alone would skip it."""
     began, rival_committed = threading.Event(), threading.Event()
@@ -134,12 +142,13 @@ def test_an_event_whose_row_was_numbered_before_a_slower_rivals_is_not_skipped(
     _, page = together(2, act)
     assert page is not None
     assert names(page) == []
+    settle(postgres_database)
     rest = postgres_database.read(lambda w: changes_after(w, page[1], 10), moment=moment)
     assert names(rest) == ["slow", "quick"]
 
 
 def test_a_reader_beside_eight_busy_writers_misses_nothing_and_sees_nothing_twice(
-    database: Database, run: Run, read: Transact
+    database: Database, settle: Settle, run: Run, read: Transact
 ) -> None:
     running = itertools.count(8, -1)
     left = {"writers": next(running)}
@@ -160,6 +169,8 @@ def test_a_reader_beside_eight_busy_writers_misses_nothing_and_sees_nothing_twic
         ended = False
         while not ended:
             ended = left["writers"] == 0  # looked at before the last page is read
+            if ended:
+                settle(database)
             page = read(lambda work, after=cursor: changes_after(work, after, 3))
             seen += names(page)
             cursor = page[1]

@@ -150,9 +150,13 @@ def test_a_claim_skips_the_job_that_another_is_just_claiming(
     first = run.on(postgres_database, queue)
     second = later(run, 1).on(postgres_database, queue)
 
+    def claim_at_once(work: Work) -> jobs.Job | None:
+        work.connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")  # fail, rather than hang
+        return claim(work)
+
     def claim_while_another_does(work: Work) -> tuple[str, str]:
         mine = claim(work)
-        (other,) = together(1, lambda _: later(run, 2).on(postgres_database, claim))
+        (other,) = together(1, lambda _: later(run, 2).on(postgres_database, claim_at_once))
         assert mine is not None
         assert other is not None
         return mine.id, other.id
