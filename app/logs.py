@@ -6,6 +6,16 @@ import sys
 import structlog
 
 
+class StderrLines:
+    """Writes each line, whole, to whatever stderr is at that moment."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
+
+
 def configure_logs(level: str) -> None:
     """Write lines of this level (debug, info, warning, error) and above."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -21,6 +31,6 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: StderrLines(),
         cache_logger_on_first_use=True,
     )

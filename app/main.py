@@ -16,6 +16,7 @@ from app.db.engine import make_engine
 from app.db.transaction import Database
 from app.door import Door
 from app.logs import configure_logs
+from app.reference_data.drugs import load_drugs
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("assent")
@@ -45,7 +46,9 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.door = Door(database, now, new_id, random_bytes)
-    app.state.library = load_library(settings.policies_dir) if library is None else library
+    if library is None:
+        library = load_library(settings.policies_dir, load_drugs().keys())
+    app.state.library = library
     app.state.metrics = Metrics()
     app.state.settings = settings
     replies.install(app)

@@ -7,14 +7,15 @@ from fastapi import Header
 
 from app.problems import CHANGED_SINCE, IF_MATCH_NEEDED, DoorProblem
 
-UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+REQUEST_ID = "X-Request-ID"
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 RequestId = Annotated[
     str,
     Header(
-        alias="X-Request-ID",
-        pattern=UUID_PATTERN,
+        alias=REQUEST_ID,
+        pattern=f"^{UUID.pattern}$",
         description="A UUID that names this write. Send the same one again after a time-out or a "
         "fault: the write happens once, and the same answer comes back.",
         examples=["60e0b220-8136-4ca5-ae46-1d97ef59d068"],

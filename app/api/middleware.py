@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import correlation
+from app.api.headers import REQUEST_ID, UUID
 from app.api.metrics import Metrics
 from app.api.replies import problem_reply
 from app.api.routing import is_upload
@@ -24,6 +25,7 @@ from app.problems import BODY_TOO_LARGE, DoorProblem
 log = structlog.stdlib.get_logger("assent.http")
 
 UNMATCHED: Final = "(no route)"
+CLIENT_WENT_AWAY: Final = 499  # no reply was sent; the number is only for the log and the metrics
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -56,13 +58,15 @@ class Outermost:
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         started = time.perf_counter()
         status = 0
+        echoed = {correlation.HEADER: correlation_id} | _request_id(scope)
 
         async def send_safely(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers[correlation.HEADER] = correlation_id
+                for name, value in echoed.items():
+                    headers[name] = value
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -70,6 +74,8 @@ class Outermost:
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
             try:
                 await self.app(scope, receive, send_safely)
+            except ClientDisconnect:
+                status = CLIENT_WENT_AWAY
             except Exception as error:
                 log.error("fault", **place_of(error), route=route_template(scope))
                 if status:  # part of a reply has gone: it can only be broken off
@@ -124,6 +130,12 @@ def place_of(error: BaseException) -> dict[str, Any]:
         "cause": None if cause is None else type(cause).__qualname__,
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
     }
+
+
+def _request_id(scope: Scope) -> dict[str, str]:
+    """X-Request-ID to send back, as NHS services do, when it is a UUID."""
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return {REQUEST_ID: given} if UUID.fullmatch(given) else {}
 
 
 def _too_large(limit: int) -> DoorProblem:

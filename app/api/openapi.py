@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app import problems
 from app.api.correlation import HEADER as CORRELATION
+from app.api.headers import REQUEST_ID
 
 TITLE: Final = "Assent"
 VERSION: Final = "1"
@@ -56,6 +57,11 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
             },
         },
     },
+}
+
+ECHOED: Final = {
+    CORRELATION: "The call's own, or a fresh one where it had none that can be used",
+    REQUEST_ID: "The call's own",
 }
 
 CORRELATION_PARAMETER: Final[dict[str, Any]] = {
@@ -108,8 +114,11 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     for operation in _operations(found):
         operation.setdefault("parameters", []).append(CORRELATION_PARAMETER)
         _document_refusals(operation)
+        named = any(parameter["name"] == REQUEST_ID for parameter in operation["parameters"])
         for response in operation["responses"].values():
-            response.setdefault("headers", {})[CORRELATION] = {"schema": {"type": "string"}}
+            headers = response.setdefault("headers", {})
+            for name in (CORRELATION, REQUEST_ID)[: 1 + named]:
+                headers[name] = {"schema": {"type": "string"}, "description": ECHOED[name]}
     return found
 
 

@@ -50,7 +50,7 @@ KindOfRequest = Annotated[
 ]
 
 
-def library_of(request: Request) -> Library:
+async def library_of(request: Request) -> Library:
     """The application's policy library."""
     library = request.app.state.library
     assert isinstance(library, Library)

@@ -5,7 +5,6 @@ same X-Request-ID gets the very same text, also when both arrive at once.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from app.api.callers import door_of
-from app.api.headers import UUID_PATTERN, RequestId
+from app.api.headers import REQUEST_ID, UUID, RequestId
 from app.auth.model import Caller
 from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
 from app.db.work import Work
@@ -30,7 +29,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def _named(request_id: RequestId) -> None:
+async def _named(request_id: RequestId) -> None:
     """Documents X-Request-ID, and refuses the call without it."""
 
 
@@ -73,8 +72,8 @@ def _stored(answer: Answer) -> StoredAnswer:
 
 
 def _request_id(request: Request) -> str:
-    given = request.headers.get("X-Request-ID", "")
-    if re.fullmatch(UUID_PATTERN, given) is None or given.endswith("\n"):
+    given = request.headers.get(REQUEST_ID, "")
+    if UUID.fullmatch(given) is None:
         raise DoorProblem(
             HEADER_NOT_ACCEPTED,
             "The header X-Request-ID is missing or is no UUID. Draw a new UUID for each new write, "

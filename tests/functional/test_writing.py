@@ -27,9 +27,12 @@ def stored(database: Database, moment: Moment) -> int:
 
 
 def test_a_write_answers_with_what_it_saved(client: TestClient, notes) -> None:
-    reply = client.post("/probe/notes", json=NOTE, headers=named())
+    headers = named()
+
+    reply = client.post("/probe/notes", json=NOTE, headers=headers)
 
     assert reply.status_code == 201
+    assert reply.headers["X-Request-ID"] == headers["X-Request-ID"]
     assert reply.json() == {"id": reply.json()["id"], "text": "a note", "amount": "6.40"}
     assert reply.headers["Location"] == f"/probe/notes/{reply.json()['id']}"
     assert reply.headers["ETag"] == 'W/"1"'

@@ -1,0 +1,146 @@
+"""The command line: set up a database, register a caller, serve it, and stop cleanly."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.db.upgrade import head
+
+runner = CliRunner()
+KEY = "a key of the tests, of 32 characters or more"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("ASSENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def add_caller(*more: str, code: int = 0) -> str:
+    described = ("--name", "EPR", "--organisation", "DEMO1", "--role", "clinician")
+    return run("callers", "add", *described, *more, code=code)
+
+
+def test_the_database_is_made_and_upgraded_and_the_second_time_nothing_happens() -> None:
+    assert "applied" in run("db", "upgrade")
+    assert run("db", "upgrade") == f"the database is at {head()}\n"
+
+
+def test_a_caller_is_added_with_a_token_shown_once_and_can_be_revoked() -> None:
+    run("db", "upgrade")
+
+    output = add_caller()
+    caller = re.search(r"^caller ([0-9a-f-]{36})$", output, re.MULTILINE)
+    assert caller is not None
+    assert re.search(r"^token  [\w-]{43}$", output, re.MULTILINE)
+
+    assert run("callers", "revoke", caller[1]) == f"revoked {caller[1]}\n"
+    assert "No active caller" in run("callers", "revoke", caller[1], code=1)
+
+
+def test_a_caller_that_cannot_be_registered_is_refused_with_the_reason() -> None:
+    run("db", "upgrade")
+
+    assert "upper-case" in add_caller("--organisation", "demo1", code=1)
+
+
+def test_without_an_audit_key_nothing_starts_and_the_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ASSENT_AUDIT_KEY")
+
+    for command in (["db", "upgrade"], ["serve"], ["worker"]):
+        assert "ASSENT_AUDIT_KEY" in run(*command, code=2)
+
+
+def test_a_worker_until_idle_stops_when_nothing_waits_and_gives_signals_back() -> None:
+    run("db", "upgrade")
+    before = signal.getsignal(signal.SIGTERM)
+
+    run("worker", "--until-idle")
+
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sqlite_is_not_served_by_several_processes() -> None:
+    assert "one serving process" in run("serve", "--workers", "2", code=2)
+
+
+def test_the_description_can_be_written_and_checked(tmp_path: Path) -> None:
+    file = tmp_path / "openapi.json"
+
+    assert "is stale" in run("openapi", "--check", "--file", str(file), code=1)
+    run("openapi", "--write", "--file", str(file))
+    run("openapi", "--check", "--file", str(file))
+    assert run("openapi") == file.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port"]
+    process = subprocess.Popen(
+        [*command, str(port)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    yield process, f"http://127.0.0.1:{port}"
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_the_service_serves_what_the_command_line_set_up(
+    server: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, url = server
+    wait_for(f"{url}/livez")
+    assert httpx.get(f"{url}/readyz").status_code == 503
+
+    run("db", "upgrade")
+    token = re.search(r"token  (\S+)", add_caller())
+    assert token is not None
+
+    assert httpx.get(f"{url}/readyz").status_code == 200
+    secret = "/v1/policies/zephaniah"
+    reply = httpx.get(url + secret, headers={"Authorization": f"Bearer {token[1]}"})
+    assert (reply.status_code, reply.json()["code"]) == (404, "policy-not-found")
+    assert "server" not in reply.headers
+
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert "/v1/policies/{policy}" in err
+    for text in (out, err):
+        assert "zephaniah" not in text
+        assert token[1] not in text
+
+
+def wait_for(url: str) -> None:
+    for _ in range(100):
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the service did not answer in 20 seconds")
