@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from typing import TypeVar
 
 import pytest
@@ -188,6 +189,20 @@ def test_a_sqlite_that_stays_busy_is_given_up_after_five_tries(
         run.on(Database(impatient, AUDIT_KEY, sleep=pauses.append), add_patient)
     assert len(pauses) == TRIES - 1
     assert run.on(sqlite_database, lambda work: count(work, patient)) == 0
+
+
+def test_sqlites_writers_in_one_process_queue_and_never_meet_its_lock(
+    impatient: sa.Engine, run: Run
+) -> None:
+    pauses: list[float] = []
+    database = Database(impatient, AUDIT_KEY, sleep=pauses.append)
+
+    def slow(work: Work) -> None:
+        add_patient(work)
+        time.sleep(0.1)  # five times as long as a rival would wait for the lock
+
+    together(4, lambda _: run.on(database, slow))
+    assert pauses == []
 
 
 # --- writers and readers ------------------------------------------------------------------------
