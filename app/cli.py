@@ -2,8 +2,9 @@
 
 import typer
 
-from app.commands import callers, db
+from app.commands import callers, db, policies
 from app.commands.openapi import openapi
+from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
 
 app = typer.Typer(
@@ -15,6 +16,8 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(worker)
 app.command()(openapi)
+app.command(name="reconcile")(run_reconcile)
+app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")
 

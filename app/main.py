@@ -7,13 +7,15 @@ import structlog
 from fastapi import FastAPI
 
 from app import clock
-from app.api import health, policies, replies
+from app.api import health, policies, replies, submissions
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Outermost
 from app.api.openapi import describe
 from app.approvals.library import Library, load_library
+from app.approvals.office import Office
 from app.db.engine import make_engine
 from app.db.transaction import Database
+from app.desk import make_desk
 from app.door import Door
 from app.logs import configure_logs
 from app.reference_data.drugs import load_drugs
@@ -21,7 +23,7 @@ from app.settings import Settings
 
 log = structlog.stdlib.get_logger("assent")
 
-ROUTERS = (health.router, policies.router)
+ROUTERS = (health.router, policies.router, submissions.router)
 
 
 def create_app(
@@ -49,6 +51,9 @@ def create_app(
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys())
     app.state.library = library
+    office = Office(library, settings.demonstration)
+    app.state.office = office
+    app.state.desk = make_desk(settings, office)
     app.state.metrics = Metrics()
     app.state.settings = settings
     replies.install(app)

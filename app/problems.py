@@ -17,6 +17,7 @@ from app.approvals import errors as approvals
 from app.auth.errors import CallerNotAccepted, NotAllowed, NotSignedIn
 from app.db.errors import InvalidRequestId, RequestIdReused
 from app.policy.errors import AnswerFaults
+from app.reconciliation import errors as reconciliation
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:assent:problem:"
@@ -125,6 +126,13 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.TransitionNotAllowed: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.VersionMismatch: CHANGED_SINCE,
     approvals.NotWaivable: Kind(409, "not-waivable", "That criterion cannot be waived"),
+    reconciliation.UnreadableSubmission: Kind(
+        422, "submission-unreadable", "The submission cannot be read"
+    ),
+    reconciliation.NotYourSubmission: Kind(
+        409, "not-your-submission", "The submission holds another provider's lines"
+    ),
+    reconciliation.RunNotFound: Kind(404, "not-found", "Not found"),
     approvals.AlreadyLinked: Kind(409, "link-not-possible", "The records cannot be linked so"),
 }
 

@@ -1,6 +1,6 @@
 """The worker: takes jobs from the database one by one and hands each to the handler of its kind.
 
-HANDLERS names the handler of each kind of job; a room that adds long work adds its line there.
+`app.handlers` names the handler of each kind of job; a room with long work adds its line there.
 """
 
 import datetime as dt
@@ -48,9 +48,6 @@ class Held:
 #: which runs in the same transaction that marks the job done.
 Saving = Callable[[Work], dict[str, Any]]
 Handler = Callable[[Held], Saving]
-
-#: Kind of job → its handler.
-HANDLERS: dict[str, Handler] = {}
 
 
 def run_next(door: Door, handlers: Mapping[str, Handler]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import RequestDetails
 from app.policy import Kind, PolicyVersion
+from app.reference_data.drugs import load_drugs
 
 #: What each kind cannot do without.
 NEEDED: dict[Kind, tuple[str, ...]] = {
@@ -31,8 +32,8 @@ def check_details(
     for name in NEEDED[kind]:
         if getattr(details, name) is None:
             raise DetailsNotAccepted(f"details.{name}", f"A {kind} needs '{name}'. Give it.")
-    if details.product is not None and kind is not Kind.SWITCH:
-        check_product(details.product, version)
+    if details.product is not None:
+        check_product(details.product, version, listed=kind is not Kind.SWITCH)
     if details.dose is not None and details.dose.amount <= 0:
         raise DetailsNotAccepted("details.dose.amount", "The dose must be greater than zero.")
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
@@ -51,9 +52,18 @@ def check_details(
         raise DetailsNotAccepted("details.to_day", "The last day is before the first one.")
 
 
-def check_product(product: str, version: PolicyVersion) -> None:
-    """Raise DetailsNotAccepted when the policy names its products and this is not one."""
-    if version.approval.products and product not in version.approval.products:
+def check_product(product: str, version: PolicyVersion, *, listed: bool) -> None:
+    """Raise DetailsNotAccepted unless it is a product of the drug and, if `listed`, of the policy.
+
+    A switch may name a product that the policy does not list: it is referred, not refused.
+    """
+    known = load_drugs().keys().get(version.drug, frozenset())
+    if product not in known:
+        raise DetailsNotAccepted(
+            "details.product",
+            f"No product of {version.drug} has that key. Known: {', '.join(sorted(known))}.",
+        )
+    if listed and version.approval.products and product not in version.approval.products:
         raise DetailsNotAccepted(
             "details.product",
             "The policy does not fund that product. It funds: "

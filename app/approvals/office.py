@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.library import Library
+from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
 from app.policy import Outcome, PolicyDecision, PolicyVersion
@@ -139,3 +141,47 @@ def change_setting(
             recorded_by=by,
         )
     )
+
+
+def adopt(
+    work: Work,
+    version: PolicyVersion,
+    commissioner: str,
+    from_day: dt.date,
+    by: str,
+    seconded_by: str,
+) -> None:
+    """Record that a commissioner lets a version decide from a day; it takes two people."""
+    if not by.strip() or not seconded_by.strip() or by.strip() == seconded_by.strip():
+        raise DetailsNotAccepted(
+            "seconded_by", "An adoption takes two people. Name a second one, not the same."
+        )
+    if adopted(work, version, commissioner, from_day):
+        raise TransitionNotAllowed("The commissioner has adopted that version already.")
+    work.connection.execute(
+        insert(tables.adoption).values(
+            id=work.new_id(),
+            commissioner=commissioner,
+            policy=version.policy,
+            version=version.version,
+            from_day=from_day,
+            to_day=None,
+            adopted_by=by.strip(),
+            seconded_by=seconded_by.strip(),
+            recorded_at=work.moment.instant,
+        )
+    )
+    remember_version(work, version)
+    actor = Actor(by.strip()[:36], "person", commissioner, "commissioner", "command line", "adopt")
+    event = Event(
+        action="policy version adopted",
+        object_type="policy",
+        object_id=version.policy,
+        after={
+            "version": version.version,
+            "from_day": from_day.isoformat(),
+            "seconded_by": seconded_by.strip(),
+        },
+        policy_hash=version.hash,
+    )
+    record(work, actor, event)

@@ -8,7 +8,9 @@ import typer
 import uvicorn
 
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.work import HANDLERS, run_for_ever
+from app.desk import make_desk
+from app.handlers import make_handlers
+from app.work import run_for_ever
 
 
 def serve(
@@ -43,12 +45,18 @@ def worker(
 ) -> None:
     """Work jobs off until told to stop (SIGINT or SIGTERM); a job under way is finished first."""
     door = door_or_exit()
+    handlers = make_handlers(make_desk(settings_or_exit()))
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
 
     def pause(seconds: float) -> bool:
-        idle = seconds > 0
-        return stop.wait(seconds) or (until_idle and idle)
+        if until_idle and seconds > 0:
+            return True
+        return stop.wait(seconds)
 
-    run_for_ever(door, HANDLERS, pause=pause)
+    try:
+        run_for_ever(door, handlers, pause=pause)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,242 @@
+"""Uploading submissions, following their reconciliation, and reading where every pound went."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from app.api.callers import SignedIn, door_of
+from app.api.openapi import refusals
+from app.api.routing import UPLOAD, StrictRoute
+from app.api.submissions_model import (
+    JobDocument,
+    LinePage,
+    ReceivedDocument,
+    RunDocument,
+    SubmissionDetail,
+    SubmissionList,
+    job_document,
+    line_document,
+    run_document,
+    submission_document,
+)
+from app.api.writing import NAMED, Answer, write
+from app.approvals.permissions import Action, check_can
+from app.auth.model import Caller
+from app.db import jobs
+from app.db.work import Work
+from app.problems import BAD_REQUEST, WRONG_MEDIA_TYPE, DoorProblem
+from app.reconciliation import LineOutcome, as_csv, as_text, returned_file, service, store
+from app.reconciliation.errors import RunNotFound
+from app.reconciliation.service import Desk
+
+router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
+
+WHO = "For a commissioner, or a trust's pharmacist. Each sees its own organisation's only."
+NEWEST = 100
+MEDIA_TYPES = ("text/csv", "application/octet-stream")
+
+UuidPath = Annotated[
+    str,
+    Path(
+        pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        examples=["7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"],
+    ),
+]
+FileName = Annotated[
+    str,
+    Query(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._ -]{0,119}$",
+        description="The file's name, without a folder. Put no patient data in it.",
+        examples=["submission.csv"],
+    ),
+]
+
+
+def desk_of(request: Request) -> Desk:
+    """The application's desk: library, dictionary, organisations and files."""
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk
+
+
+ThisDesk = Annotated[Desk, Depends(desk_of)]
+
+
+def may_reconcile(caller: SignedIn) -> Caller:
+    """The caller, if its role may reconcile; NotAllowed otherwise."""
+    check_can(caller, Action.RECONCILE)
+    return caller
+
+
+Reconciler = Annotated[Caller, Depends(may_reconcile)]
+
+
+async def uploaded(request: Request, _caller: Reconciler) -> bytes:
+    """The file as the body's bytes, read after the caller is known."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise DoorProblem(
+            WRONG_MEDIA_TYPE,
+            "Send the file itself as the body, with 'Content-Type: text/csv'.",
+            headers={"Accept": ", ".join(MEDIA_TYPES)},
+        )
+    body = await request.body()
+    if not body:
+        raise DoorProblem(BAD_REQUEST, "The body is empty. Send the file itself as the body.")
+    return body
+
+
+Uploaded = Annotated[bytes, Depends(uploaded)]
+
+
+@router.post(
+    "/submissions",
+    status_code=202,
+    summary="Upload a submission",
+    description="Stores the file, unless the same file was stored before, and queues its "
+    f"reconciliation. {WHO}",
+    response_model=ReceivedDocument,
+    responses=refusals(400, 403, 409, 413, 415, 422),
+    dependencies=[NAMED],
+    openapi_extra={
+        **UPLOAD,
+        "requestBody": {
+            "required": True,
+            "content": {
+                name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES
+            },
+        },
+    },
+)
+def upload(
+    request: Request, caller: Reconciler, desk: ThisDesk, file_name: FileName, data: Uploaded
+) -> Response:
+    def receive(work: Work) -> Answer:
+        record, _ = service.receive(work, desk, caller, data, file_name)
+        job = service.queue(work, caller, record.id)
+        body = ReceivedDocument(submission=submission_document(record), job=job)
+        return Answer(202, body, {"Location": f"/v1/jobs/{job}"})
+
+    return write(request, caller, receive, content_hash=hashlib.sha256(data).hexdigest())
+
+
+@router.get("/submissions", summary="List submissions", responses=refusals(403), description=WHO)
+def list_submissions(request: Request, caller: Reconciler) -> SubmissionList:
+    found = door_of(request).read(
+        lambda work: store.submissions_of(work, caller.organisation, NEWEST)
+    )
+    return SubmissionList(submissions=[submission_document(record) for record in found])
+
+
+@router.get(
+    "/submissions/{submission}",
+    summary="Show a submission and its runs",
+    responses=refusals(403),
+    description=WHO,
+)
+def show_submission(request: Request, caller: Reconciler, submission: UuidPath) -> SubmissionDetail:
+    def read(work: Work) -> SubmissionDetail:
+        record = store.find_submission(work, caller.organisation, submission)
+        runs = store.runs_of(work, caller.organisation, submission)
+        return SubmissionDetail(
+            submission=submission_document(record), runs=[run_document(run) for run in runs]
+        )
+
+    return door_of(request).read(read)
+
+
+@router.get("/jobs/{job}", summary="Follow a job", responses=refusals(403), description=WHO)
+def show_job(request: Request, caller: Reconciler, job: UuidPath) -> JobDocument:
+    found = door_of(request).read(lambda work: jobs.find(work, job, caller.organisation))
+    if found is None:
+        raise RunNotFound("job")
+    return job_document(found)
+
+
+@router.get("/runs/{run}", summary="Show a run's totals", responses=refusals(403), description=WHO)
+def show_run(request: Request, caller: Reconciler, run: UuidPath) -> RunDocument:
+    found = door_of(request).read(lambda work: store.find_run(work, caller.organisation, run))
+    return run_document(found)
+
+
+@router.get(
+    "/runs/{run}/lines",
+    summary="Read a run's lines",
+    responses=refusals(403),
+    description=f"In the order of the file, with the evidence of each outcome. {WHO}",
+)
+def list_lines(
+    request: Request,
+    caller: Reconciler,
+    desk: ThisDesk,
+    run: UuidPath,
+    outcome: Annotated[LineOutcome | None, Query(description="Only lines of this outcome")] = None,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000, description="A row number")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> LinePage:
+    loaded = _load(request, caller, desk, run)
+    wanted = [
+        item
+        for item in loaded.matched
+        if item.line.row > after and (outcome is None or item.outcome is outcome)
+    ]
+    page = wanted[:limit]
+    more = page[-1].line.row if len(wanted) > limit else None
+    return LinePage(lines=[line_document(item) for item in page], next=more)
+
+
+def _text(media_type: str) -> dict[int | str, dict[str, object]]:
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}, **refusals(403)}
+
+
+@router.get(
+    "/runs/{run}/summary.txt",
+    summary="Read a run's summary as a table of text",
+    response_class=Response,
+    responses=_text("text/plain"),
+    description=WHO,
+)
+def summary_text(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
+    text = as_text(_load(request, caller, desk, run).summary)
+    return Response(text, media_type="text/plain")
+
+
+@router.get(
+    "/runs/{run}/summary.csv",
+    summary="Read a run's summary as CSV",
+    response_class=Response,
+    responses=_text("text/csv"),
+    description=WHO,
+)
+def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
+    return Response(as_csv(_load(request, caller, desk, run).summary), media_type="text/csv")
+
+
+@router.get(
+    "/runs/{run}/file",
+    summary="Get the file back with each line's outcome",
+    response_class=Response,
+    responses=_text("text/csv"),
+    description="The submission as it came, with reference, outcome, amounts, reason and remedy "
+    f"appended to each line. It holds the patients' identifiers that it came with. {WHO}",
+)
+def outcome_file(
+    request: Request,
+    caller: Reconciler,
+    desk: ThisDesk,
+    run: UuidPath,
+    safe: Annotated[bool, Query(description="Disarm cells that a spreadsheet would run")] = False,
+) -> Response:
+    loaded = _load(request, caller, desk, run)
+    return Response(
+        returned_file(loaded.submission, loaded.matched, safe=safe),
+        headers={
+            "Content-Type": f"text/csv; charset={loaded.submission.encoding}",
+            "Content-Disposition": 'attachment; filename="outcomes.csv"',
+        },
+    )
+
+
+def _load(request: Request, caller: Caller, desk: Desk, run: str) -> service.Reconciled:
+    return door_of(request).read(lambda work: service.load_run(work, desk, caller, run))

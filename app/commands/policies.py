@@ -1,0 +1,207 @@
+"""`assent policies`: check, test, show, lock and adopt policy versions."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.approvals.errors import ApprovalsError
+from app.approvals.library import Library, load_library, policy_files
+from app.approvals.office import adopt
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.policy import PolicyFileFaults, load_policy, readable
+from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
+from app.policy.lock import check_lock, lock_text
+from app.reference_data.drugs import load_drugs
+
+app = typer.Typer(help="Check, test, show, lock and adopt policies.", no_args_is_help=True)
+LOCK = "versions.lock"
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Policy files; without any, the whole library.")
+    ] = None,
+) -> None:
+    """Find every fault of policy files at once. Exit code 1 when there is any."""
+    if files:
+        _check_files(files)
+        return
+    folder = settings_or_exit().policies_dir
+    library = _library(folder)
+    lock = folder / LOCK
+    faults = check_lock(
+        library.all_versions(), lock.read_text(encoding="utf-8") if lock.exists() else ""
+    )
+    for fault in faults:
+        typer.echo(str(fault), err=True)
+    if faults:
+        raise typer.Exit(1)
+    count = len(library.all_versions())
+    typer.echo(f"{count} versions of {len(library.policies())} policies: no fault.")
+
+
+@app.command(name="test")
+def run_worked_cases(
+    policy: Annotated[str | None, typer.Argument(help="A policy's key; without it, all.")] = None,
+) -> None:
+    """Run the worked cases. Exit code 1 when one fails or a policy has none."""
+    folder = settings_or_exit().policies_dir
+    library = _library(folder)
+    wanted = (policy,) if policy else library.policies()
+    failed = 0
+    for key in wanted:
+        failed += _test_policy(folder, library, key)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    policy: Annotated[
+        str | None, typer.Argument(help="A policy's key; without it, list them all.")
+    ] = None,
+    version: Annotated[str | None, typer.Argument(help="A version; else the newest.")] = None,
+) -> None:
+    """Show a policy version as readable text, or list the library."""
+    library = _library(settings_or_exit().policies_dir)
+    if policy is None:
+        _list(library)
+        return
+    try:
+        found = library.get(policy, version) if version else library.versions(policy)[-1]
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(readable(found))
+
+
+@app.command()
+def lock() -> None:
+    """Add new versions to versions.lock. A version in force is never changed."""
+    folder = settings_or_exit().policies_dir
+    library = _library(folder)
+    path = folder / LOCK
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = [f for f in check_lock(library.all_versions(), known) if f.code != "lock-missing"]
+    if changed:
+        for fault in changed:
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(1)
+    path.write_text(lock_text(library.all_versions()), encoding="utf-8")
+    typer.echo(f"{path}: {len(library.all_versions())} versions.")
+
+
+@app.command(name="adopt")
+def adopt_version(
+    policy: str,
+    version: str,
+    commissioner: Annotated[str, typer.Option(help="The commissioner's ODS code.")],
+    by: Annotated[str, typer.Option(help="Who adopts.")],
+    seconded_by: Annotated[str, typer.Option(help="A second person, who agrees.")],
+    from_day: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day it decides.")
+    ],
+) -> None:
+    """Let a policy version decide for a commissioner: a dated act of two people."""
+    library = _library(settings_or_exit().policies_dir)
+    door = door_or_exit()
+    try:
+        found = library.get(policy, version)
+        door.transact(
+            lambda work: adopt(work, found, commissioner, from_day.date(), by, seconded_by)
+        )
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    limited = " It holds unverified criteria, so it can only refer." if found.unverified else ""
+    typer.echo(f"{commissioner} adopts {policy} {version} from {from_day:%Y-%m-%d}.{limited}")
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _library(folder: Path) -> Library:
+    try:
+        return load_library(folder, load_drugs().keys())
+    except PolicyFileFaults as error:
+        for fault in error.faults:
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(1) from None
+
+
+def _check_files(files: list[Path]) -> None:
+    failed = False
+    keys = load_drugs().keys()
+    for path in files:
+        try:
+            version = load_policy(path.read_text(encoding="utf-8"), str(path), keys)
+        except PolicyFileFaults as error:
+            failed = True
+            for fault in error.faults:
+                typer.echo(str(fault), err=True)
+        except (OSError, UnicodeDecodeError):
+            failed = True
+            typer.echo(f"{path}: cannot be read as a text file in UTF-8. Check the path.", err=True)
+        else:
+            typer.echo(f"{path}: {version.policy} {version.version}: no fault.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _test_policy(folder: Path, library: Library, policy: str) -> int:
+    """Run one policy's cases; returns how many failed (an absent suite is one failure)."""
+    try:
+        versions = {v.version: v for v in library.versions(policy)}
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    path = _cases_of(folder, policy)
+    if path is None:
+        typer.echo(f"{policy}: no cases.yaml beside its versions. Write worked cases.", err=True)
+        return 1
+    try:
+        cases = read_cases(path.read_text(encoding="utf-8"), str(path))
+    except PolicyFileFaults as error:
+        for fault in error.faults:
+            typer.echo(str(fault), err=True)
+        return 1
+    few = suite_faults(cases, str(path))
+    for fault in few:
+        typer.echo(str(fault), err=True)
+    results = run_cases(versions, cases)
+    failures = [result for result in results if not result.passed]
+    for result in failures:
+        typer.echo(failure_text(result), err=True)
+    typer.echo(f"{policy}: {len(results) - len(failures)} passed, {len(failures)} failed")
+    return len(failures) + len(few)
+
+
+def _cases_of(folder: Path, policy: str) -> Path | None:
+    for path in policy_files(folder):
+        if path.parent.name == policy or f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
+            cases = path.parent / "cases.yaml"
+            return cases if cases.exists() else None
+    return None
+
+
+def _list(library: Library) -> None:
+    table = Table(title="Policies", title_justify="left")
+    for name in ("Policy", "Version", "Drug", "Mechanism", "Criteria", "Verified"):
+        table.add_column(name, justify="right" if name in ("Criteria", "Verified") else "left")
+    for version in library.all_versions():
+        criteria = (*version.start, *version.continue_, *version.stop)
+        verified = sum(c.evidence == "verified" for c in criteria)
+        table.add_row(
+            version.policy,
+            version.version,
+            version.drug,
+            version.mechanism,
+            str(len(criteria)),
+            str(verified),
+        )
+    Console(width=110).print(table)

@@ -1,0 +1,122 @@
+"""`assent reconcile FILE`: match a submission against the approvals and account for every pound."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from app.auth.model import Caller, Role
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.desk import make_desk
+from app.reconciliation import (
+    TotalsDoNotTie,
+    UnreadableSubmission,
+    as_csv,
+    as_json,
+    as_text,
+    returned_file,
+)
+from app.reconciliation.service import ALL_ORGANISATIONS, Reconciled, reconcile
+
+UNREADABLE, DOES_NOT_TIE = 3, 4
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+def run_reconcile(
+    file: Annotated[Path, typer.Argument(help="The submission, as CSV.", dir_okay=False)],
+    organisation: Annotated[
+        str | None,
+        typer.Option(
+            help="Match against what this commissioner pays for (its ODS code); without it, "
+            "against every approval in the database."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the file back here, with the outcomes appended."
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print the summary.")] = Format.TEXT,
+    safe: Annotated[
+        bool,
+        typer.Option("--safe", help="Disarm original cells that a spreadsheet would run."),
+    ] = False,
+) -> None:
+    """Reconcile a submission and print where every pound went.
+
+    Exit code 0: reconciled (whatever was queried); 2: the call is wrong; 3: the file as a whole
+    cannot be read; 4: the totals do not tie, and nothing was saved.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        typer.echo(f"{file} cannot be opened ({error.strerror}). Check the path.", err=True)
+        raise typer.Exit(2) from None
+    try:
+        result = _reconcile(data, file.name, organisation)
+    except UnreadableSubmission as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREADABLE) from None
+    except TotalsDoNotTie as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(DOES_NOT_TIE) from None
+    typer.echo(_shown(result, format), nl=format is not Format.CSV)
+    _tell_run(result)
+    if output is not None:
+        output.write_bytes(returned_file(result.submission, result.matched, safe=safe))
+        typer.echo(f"The file, with the outcome of each line: {output}", err=True)
+
+
+def operator(organisation: str | None) -> Caller:
+    """The person at the command line, who acts for one commissioner or for all."""
+    return Caller(
+        id="command-line",
+        name="Operator at the command line",
+        kind="person",
+        organisation=organisation or ALL_ORGANISATIONS,
+        role=Role.COMMISSIONER,
+        client="assent command line",
+        correlation_id="command-line",
+    )
+
+
+def _reconcile(data: bytes, name: str, organisation: str | None) -> Reconciled:
+    settings = settings_or_exit()
+    door = door_or_exit()
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(f"Reconciling {name}", total=None)
+        desk = make_desk(settings)
+        return reconcile(door.transact, desk, operator(organisation), data, name)
+
+
+def _shown(result: Reconciled, format: Format) -> str:
+    if format is Format.JSON:
+        return as_json(result.summary, result.submission)
+    if format is Format.CSV:
+        return as_csv(result.summary)
+    return as_text(result.summary)
+
+
+def _tell_run(result: Reconciled) -> None:
+    submission = result.submission
+    typer.echo(
+        f"{submission.rows} rows: {len(submission.lines)} lines, {len(submission.skipped)} skipped "
+        f"(layout {submission.layout}, {submission.encoding}).",
+        err=True,
+    )
+    if not result.is_new:
+        typer.echo(
+            "The same file was reconciled before against the same approvals: nothing changed.",
+            err=True,
+        )

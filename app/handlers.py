@@ -1,0 +1,37 @@
+"""The handlers of each kind of job, wired to what they need."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.db.work import Work
+from app.reconciliation import service, store
+from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.service import Desk
+from app.work import Handler, Held, JobRefused, Saving
+
+
+def make_handlers(desk: Desk) -> Mapping[str, Handler]:
+    """Kind of job → its handler."""
+
+    def reconcile(held: Held) -> Saving:
+        caller = service.caller_of(held.job.payload)
+        submission_id = held.job.payload["submission"]
+        try:
+            record = held.door.read(
+                lambda work: store.find_submission(work, caller.organisation, submission_id)
+            )
+            submission = service.load_submission(desk, record)
+            held.progress(0, len(submission.lines))
+            snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
+            matched, summary = service.match(desk, submission, snapshot)
+            held.progress(len(matched), len(matched))
+        except ReconciliationError as error:
+            raise JobRefused(str(error)) from error
+
+        def save(work: Work) -> dict[str, Any]:
+            run, is_new = service.save_run(work, desk, caller, record, snapshot, matched, summary)
+            return {"run": run.id, "new": is_new}
+
+        return save
+
+    return {service.JOB: reconcile}
