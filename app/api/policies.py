@@ -5,11 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.api.callers import signed_in
-from app.api.policies_model import (
-    FormDocument,
-    PolicyDocument,
-    PolicyList,
-    VersionDocument,
+from app.api.policies_model import FormDocument, PolicyDocument, PolicyList, VersionDocument
+from app.api.policies_view import (
     form_document,
     policy_document,
     policy_summary,
