@@ -148,7 +148,8 @@ def _check_record(cells: list[str], row: int, lines: int) -> None:
             f"a row holds at most {MAX_COLUMNS}; the line breaks may be missing",
             _SAVE_AS_CSV,
         )
-    if lines > MAX_LINES_PER_ROW or any(len(cell) > MAX_CELL for cell in cells):
+    too_long = sum(map(len, cells)) > MAX_CELL and max(map(len, cells)) > MAX_CELL
+    if lines > MAX_LINES_PER_ROW or too_long:
         raise _unclosed(row)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.reconciliation.decode import DELIMITERS, decode, rows_of, sample_rows
@@ -11,7 +11,13 @@ from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, normal, recog
 from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
 from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of
-from app.reconciliation.read_line import WHY_SHIFTED, LineReader, parsers, read_line, shifted_line
+from app.reconciliation.read_line import (
+    WHY_SHIFTED,
+    LineReader,
+    line_reader,
+    read_line,
+    shifted_line,
+)
 
 _HEADER_WITHIN = 20  # rows of title that may stand above the header
 _IDENTITY = ("nhs_number", "local_patient_id", "withheld_reason")
@@ -149,7 +155,7 @@ def _line_reader(
     beyond = [i for i, cell in enumerate(header) if i in own or clean(cell) == BEYOND]
     widest = min(beyond, default=len(header))
     narrowest = max((i + 1 for i, cell in enumerate(header[:widest]) if clean(cell)), default=0)
-    return LineReader(parsers(supply, birth), known.columns, narrowest, widest), notes
+    return line_reader(known.columns, narrowest, widest, supply, birth), notes
 
 
 def _convention(
@@ -172,7 +178,10 @@ def _why_skipped(cells: tuple[str, ...], names: list[str], known: Header) -> str
 
 
 def _repeats_header(cells: tuple[str, ...], names: list[str]) -> bool:
-    filled = [(i, normal(cell)) for i, cell in enumerate(cells) if clean(cell)]
+    filled = [(i, cell) for i, cell in enumerate(cells) if clean(cell)]
+    if not any(i < len(names) and normal(cell) == names[i] for i, cell in filled[:3]):
+        return False
+    filled = [(i, normal(cell)) for i, cell in filled]
     same = sum(1 for i, name in filled if i < len(names) and name and name == names[i])
     return same >= 2 and same * 5 >= len(filled) * 4
 
@@ -191,10 +200,12 @@ def _is_footer(cells: tuple[str, ...], known: Header) -> bool:
     return any(_FOOTER_WORDS.fullmatch(clean(cell).rstrip(": ")) for cell in cells)
 
 
-def _stated(cells: tuple[str, ...], known: Header, fields: Sequence[str]) -> list[str]:
+def _stated(cells: tuple[str, ...], known: Header, fields: Sequence[str]) -> Iterator[str]:
     """What a row states in these fields, without the cells that state nothing."""
-    indexes = [i for field in fields for i in known.columns.get(field, ()) if i < len(cells)]
-    return [clean(cells[i]).rstrip(": ") for i in indexes if not is_absent(cells[i])]
+    for field in fields:
+        for i in known.columns.get(field, ()):
+            if i < len(cells) and not is_absent(cells[i]):
+                yield clean(cells[i]).rstrip(": ")
 
 
 def own_columns(header: Sequence[str]) -> frozenset[int]:

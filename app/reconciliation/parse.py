@@ -22,7 +22,7 @@ _ABSENT = frozenset({"", "null", "(null)", "none", "n/a", "na", "#n/a", "nan"})
 _MOJIBAKE_POUND = re.compile(
     "(?:\u00c3\u201a|\u00c3\u0082)?\u00c2?\u00a3|\u00ef\u00bf\u00bd|\ufffd"
 )
-_SPACES = re.compile("[\\s\u00a0\u2007\u2009\u202f\u200b\ufeff]+")
+_INVISIBLE = re.compile("[\u200b\ufeff]")
 _MOJIBAKE_SPACE = re.compile("\u00c2[\u00a0 ]")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2012": "-"})
 _PLAIN = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
@@ -37,7 +37,9 @@ WHY_SCIENTIFIC = "it is in a spreadsheet's scientific notation, which has lost d
 
 def clean(text: str) -> str:
     """The cell trimmed of every kind of space, byte-order marks and a text-marking apostrophe."""
-    return _SPACES.sub(" ", text).strip().removeprefix("'").strip()
+    if not text.isascii():
+        text = _INVISIBLE.sub(" ", text)
+    return " ".join(text.split()).removeprefix("'").strip()
 
 
 def is_absent(text: str) -> bool:

@@ -8,6 +8,7 @@ against the convention (see `convention_of`), a date that both readings allow st
 import calendar
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -142,16 +143,16 @@ def convention_of(texts: Iterable[str], rule: DateRule) -> DateRule:
     ways, and its two-way dates cannot be told. A lone slip among many is that cell's fault only.
     """
     kept, broken = [0, 0], [0, 0]
-    for text in texts:
+    for text, count in Counter(texts).items():
         match = _YEAR_LAST.fullmatch(clean(text))
         if match is None:
             continue
         marked = bool(match["time"] and _MARKER.search(match["time"]))
         month, day = (match["a"], match["b"]) if marked else (match["b"], match["a"])
         if int(month) <= 12 < int(day) <= 31:
-            kept[marked] += 1
+            kept[marked] += count
         elif int(day) <= 12 < int(month) <= 31:
-            broken[marked] += 1
+            broken[marked] += count
     doubtful = [b > 0 and b * 10 >= k for b, k in zip(broken, kept, strict=True)]
     return DateRule(
         rule.earliest, rule.latest, rule.serials, rule.two_digit_years, doubtful[0], doubtful[1]

@@ -56,20 +56,74 @@ Parser = Callable[[str], Reading[Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    """A cell as read: the values it sets, why it was not read, and what it says, for hashing."""
+
+    values: tuple[tuple[str, Any], ...] = ()
+    why: str | None = None
+    said: str = ""
+
+
+ABSENT = Parsed()
+
+
+@dataclass(frozen=True, slots=True)
 class LineReader:
     """How to read each field of a row: its parser and its columns, best first.
 
     A row must reach the last named column (`narrowest`), and hold nothing from `widest` on.
     """
 
-    parsers: Mapping[str, Parser]
+    parsers: Mapping[str, Callable[[str], Parsed]]
     columns: Mapping[str, tuple[int, ...]]
     narrowest: int
     widest: int
 
 
+_CONTRADICTED = Parsed(why=WHY_STATED_TWICE, said=WHY_STATED_TWICE)
+
+
+def line_reader(
+    columns: Mapping[str, tuple[int, ...]],
+    narrowest: int,
+    widest: int,
+    supply: DateRule = SUPPLY,
+    birth: DateRule = BIRTH,
+) -> LineReader:
+    """A reader for one file. It remembers what it has parsed: drop it with the file."""
+    by_field = {name: _remembering(name, p) for name, p in parsers(supply, birth).items()}
+    return LineReader(by_field, columns, narrowest, widest)
+
+
+def _remembering(name: str, parser: Parser) -> Callable[[str], Parsed]:
+    """The parser of a field, run once for each text: most cells of a file repeat."""
+    seen: dict[str, Parsed] = {}
+
+    def parse(raw: str) -> Parsed:
+        parsed = seen.get(raw)
+        if parsed is None:
+            parsed = seen[raw] = _parse(name, parser, raw)
+        return parsed
+
+    return parse
+
+
+def _parse(name: str, parser: Parser, raw: str) -> Parsed:
+    value, why = parser(raw)
+    if name == "indication" and why is not None:
+        # Free text is common here, and not a fault.
+        name, value, why = "indication_text", clean(raw), None
+    elif name == "indication":
+        name = "indication_code"
+    if why is not None:
+        return Parsed(why=why, said=f"{name}?{clean(raw)}")
+    return (
+        ABSENT if value is None else Parsed(((name, value),), None, f"{name}={_canonical(value)}")
+    )
+
+
 def parsers(supply: DateRule = SUPPLY, birth: DateRule = BIRTH) -> dict[str, Parser]:
-    """The parser of every field but the indication, which is a code or free text."""
+    """The parser of every field."""
     money = dict.fromkeys(
         ("unit_price_supplier", "unit_price", "home_delivery_charge", "total_cost"), parse_money
     )
@@ -90,6 +144,7 @@ def parsers(supply: DateRule = SUPPLY, birth: DateRule = BIRTH) -> dict[str, Par
         "local_patient_id": parse_identifier,
         "birth_date": lambda cell: parse_date(cell, birth),
         "supply_date": lambda cell: parse_date(cell, supply),
+        "indication": parse_clinical_code,
         "drug_code": parse_clinical_code,
         "quantity": parse_quantity,
         "reference": parse_reference,
@@ -103,20 +158,21 @@ def read_line(row: int, cells: tuple[str, ...], reader: LineReader) -> ContractL
         return shifted_line(row, cells, f"{WHY_SHIFTED}: its number of cells is not the header's")
     values: dict[str, Any] = {}
     faults: list[FieldFault] = []
+    said: list[str] = []
     witnesses = 0
     for name, indexes in reader.columns.items():
-        raw, why = _cell(name, cells, indexes)
-        if why is None and raw:
-            if name == "indication":
-                _read_indication(raw, values)
-                continue
-            witnesses += name in TYPED
-            values[name], why = reader.parsers[name](raw)
-        if why is not None:
-            faults.append(FieldFault(name, raw, why))
+        raw = cells[indexes[0]] if len(indexes) == 1 else _coalesced(name, cells, indexes)
+        parsed = _CONTRADICTED if raw is None else reader.parsers[name](raw)
+        if parsed is ABSENT:
+            continue
+        said.append(parsed.said)
+        values.update(parsed.values)
+        witnesses += name in TYPED
+        if parsed.why is not None:
+            faults.append(FieldFault(name, _raw(cells, indexes), parsed.why))
     if _misplaced(faults, witnesses):
         return shifted_line(row, cells, f"{WHY_SHIFTED}: most cells do not fit their columns")
-    return ContractLine(row, content_hash(values, faults), cells, faults=tuple(faults), **values)
+    return ContractLine(row, _content_hash(said, values), cells, faults=tuple(faults), **values)
 
 
 def shifted_line(row: int, cells: tuple[str, ...], why: str) -> ContractLine:
@@ -130,25 +186,16 @@ def _width_fits(cells: Sequence[str], reader: LineReader) -> bool:
     return whole and not any(map(clean, cells[reader.widest :]))
 
 
-def _cell(name: str, cells: tuple[str, ...], indexes: tuple[int, ...]) -> tuple[str, str | None]:
-    """The raw text of a field, and why it is not used where its columns contradict each other."""
-    if len(indexes) == 1:
-        raw = cells[indexes[0]]
-        return ("" if is_absent(raw) else raw), None
+def _coalesced(name: str, cells: tuple[str, ...], indexes: tuple[int, ...]) -> str | None:
+    """The first filled cell of a field with several columns; None where they contradict."""
     stated = [cells[i] for i in indexes if not is_absent(cells[i])]
-    if not stated:
-        return "", None
     if name not in COALESCED and len({clean(raw) for raw in stated}) > 1:
-        return " | ".join(stated), WHY_STATED_TWICE
-    return stated[0], None
+        return None
+    return stated[0] if stated else ""
 
 
-def _read_indication(raw: str, values: dict[str, Any]) -> None:
-    """A code where the cell is one; otherwise its text is kept, since free text is common here."""
-    code, _ = parse_clinical_code(raw)
-    values["indication_code"] = code
-    if code is None:
-        values["indication_text"] = clean(raw)
+def _raw(cells: tuple[str, ...], indexes: tuple[int, ...]) -> str:
+    return " | ".join(cells[i] for i in indexes if not is_absent(cells[i]))
 
 
 def _misplaced(faults: Sequence[FieldFault], witnesses: int) -> bool:
@@ -156,20 +203,15 @@ def _misplaced(faults: Sequence[FieldFault], witnesses: int) -> bool:
     return wrong >= _FEWEST_WITNESSES and wrong * 2 > witnesses
 
 
-def content_hash(values: Mapping[str, Any], faults: Sequence[FieldFault]) -> str:
-    """SHA-256 over what the line states, in a canonical form.
+def _content_hash(said: Sequence[str], values: Mapping[str, Any]) -> str:
+    """SHA-256 over what the line says, in a canonical form and order.
 
     The stated month counts only where there is no supply date: the same supply billed in two
     months is the same content.
     """
-    left_out = {"financial_year", "financial_month"} if values.get("supply_date") else set()
-    stated = [
-        f"{name}={_canonical(value)}"
-        for name, value in sorted(values.items())
-        if value is not None and name not in left_out
-    ]
-    unread = sorted(f"{f.field}?{clean(f.raw)}" for f in faults if f.field not in left_out)
-    return _digest((*stated, *unread))
+    if "supply_date" in values:
+        said = [text for text in said if not text.startswith("financial_")]
+    return _digest(sorted(said))
 
 
 def _canonical(value: object) -> str:
