@@ -55,8 +55,17 @@ async def on_http(request: Request, error: Exception) -> ProblemReply:
         title = http.HTTPStatus(status).phrase
         kind = problems.Kind(status, f"http-{status}", title)
     detail = HTTP_DETAILS.get(status, f"{kind.title}.")
-    found = problems.DoorProblem(kind, detail, headers=error.headers)
+    headers = {"Allow": allowed(request, error)} if status == 405 else error.headers
+    found = problems.DoorProblem(kind, detail, headers=headers)
     return problem_reply(request, found)
+
+
+def allowed(request: Request, error: HTTPException) -> str:
+    """The methods that an address takes. The framework names only those of one of its routes."""
+    template = getattr(request.scope.get("route"), "path", "")
+    described = request.app.openapi()["paths"].get(template, {})
+    named = (error.headers or {}).get("Allow", "").split(", ")
+    return ", ".join(sorted({method.upper() for method in (*described, *named)} - {""}))
 
 
 async def on_validation(request: Request, error: Exception) -> ProblemReply:

@@ -75,6 +75,10 @@ def probe() -> APIRouter:
 
         return write(request, caller, closing)
 
+    @router.get("/notes")
+    def list_notes(caller: SignedIn) -> list[Noted]:
+        return []
+
     @router.get("/fault")
     def fault(caller: SignedIn) -> None:
         raise RuntimeError("patient 999 000 0000 has a secret")

@@ -149,7 +149,7 @@ def test_a_method_that_an_address_does_not_take_is_405_and_says_which_it_takes(
     reply = client.delete("/probe/notes")
 
     check_problem(reply, 405, "method-not-allowed")
-    assert reply.headers["Allow"] == "POST"
+    assert reply.headers["Allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize(
