@@ -27,6 +27,9 @@ _FOREIGN = (
     (b"\xff\xd8\xff", "an image"),
     (b"PAR1", "a Parquet file"),
     (b"{\\rtf", "a text document (RTF)"),
+    (b"<html", "a web page"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<?xml", "XML"),
 )
 _SAVE_AS_CSV = "Open it where it was made, save it as CSV (UTF-8) and send that"
 

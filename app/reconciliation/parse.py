@@ -172,6 +172,21 @@ def parse_clinical_code(text: str) -> Reading[str]:
     return (code, None) if code else (None, "it is not a SNOMED CT code, or has lost digits")
 
 
+_WITHHELD = frozenset({"01", "02", "03", "97"})
+
+
+def parse_withheld_reason(text: str) -> Reading[str]:
+    """WITHHELD IDENTITY REASON: 01 legal, 02 Caldicott Guardian, 03 patient's request, 97 other.
+
+    A spreadsheet's 1 is 01. Any other text gives no reason: an identity is withheld only where
+    the line says so in the data dictionary's own codes.
+    """
+    if is_absent(text):
+        return None, None
+    code = clean(text).zfill(2)
+    return (code, None) if code in _WITHHELD else (None, "it is not one of 01, 02, 03 and 97")
+
+
 def parse_reference(text: str) -> Reading[str]:
     """An approval reference: upper case, letters and digits only. None where nothing is left."""
     if is_absent(text):

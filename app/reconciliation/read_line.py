@@ -20,6 +20,7 @@ from app.reconciliation.parse import (
     parse_quantity,
     parse_reference,
     parse_text,
+    parse_withheld_reason,
 )
 from app.reconciliation.parse_dates import (
     BIRTH,
@@ -131,7 +132,7 @@ def parsers(supply: DateRule = SUPPLY, birth: DateRule = BIRTH) -> dict[str, Par
         ("provider", "site", "commissioner", "gp_practice"), parse_organisation
     )
     text = dict.fromkeys(
-        ("withheld_reason", "drug_name", "route", "strength", "volume", "pack_size", "unit",
+        ("drug_name", "route", "strength", "volume", "pack_size", "unit",
          "dispensing_route", "point_of_delivery"), parse_text
     )  # fmt: skip
     return {
@@ -142,6 +143,7 @@ def parsers(supply: DateRule = SUPPLY, birth: DateRule = BIRTH) -> dict[str, Par
         "financial_year": parse_financial_year,
         "nhs_number": parse_nhs,
         "local_patient_id": parse_identifier,
+        "withheld_reason": parse_withheld_reason,
         "birth_date": lambda cell: parse_date(cell, birth),
         "supply_date": lambda cell: parse_date(cell, supply),
         "indication": parse_clinical_code,

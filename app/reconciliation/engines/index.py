@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from app.reconciliation.model import Coverage, PendingRequest, PolicyHeld, Snapshot
@@ -76,22 +76,16 @@ def _references(coverage: Coverage) -> frozenset[str]:
 
 
 def coverage_order(coverage: Coverage) -> tuple[object, ...]:
-    """A total order over coverages by what they say, for breaking the last ties."""
-    return (
-        coverage.treatment_id,
-        coverage.approval_reference or "",
-        coverage.from_,
-        coverage.to or dt.date.max,
-        coverage.provider,
-        coverage.product or "",
-        coverage.funding_origin,
-        coverage.status,
-        coverage.legacy_references,
-        sorted(coverage.products),
-        sorted(coverage.supplying_providers),
-        sorted(coverage.local_ids),
-        coverage.nhs_number or "",
-        str(coverage.unit_price_cap),
-        str(coverage.quantity_cap),
-        str(coverage.paused),
-    )
+    """A total order over coverages, for breaking the last ties: ids first, then all else they say.
+
+    Two coverages that are equal in this order are equal in everything that matching looks at.
+    """
+    ids = (coverage.treatment_id, coverage.approval_reference or "", coverage.from_)
+    return *ids, *(_text(getattr(coverage, name)) for name in _COVERAGE_FIELDS)
+
+
+_COVERAGE_FIELDS = tuple(field.name for field in fields(Coverage))
+
+
+def _text(value: object) -> str:
+    return str(sorted(value)) if isinstance(value, frozenset) else str(value)

@@ -252,6 +252,8 @@ def test_the_content_hash_differs_where_the_content_does(field: str) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "spreadsheet"),
         (b"%PDF-1.7", "PDF"),
         (b"\x1f\x8b\x08", "compressed"),
+        (b"<html><table>", "web page"),
+        (b"NHS Number,Drug Name,Total Cost," * 300_000 + b"\n1,2,3\n", "cells"),
         (b"hello, world\n1,2\n", "No header"),
         (b"NHS Number,Drug Name,Supply Date\n1,2,3\n", "TOTAL COST"),
         (b"NHS Number,Total Cost,Supply Date\n1,2,3\n", "DRUG NAME"),

@@ -16,6 +16,7 @@ from app.reconciliation.parse import (
     parse_organisation,
     parse_quantity,
     parse_reference,
+    parse_withheld_reason,
 )
 from app.reference_data.nhs_number import test_number as nhs_number
 
@@ -178,6 +179,16 @@ def test_a_number_in_scientific_notation_says_that_digits_are_lost() -> None:
 )
 def test_a_code_that_lost_digits_is_not_read(text: str, code: str | None) -> None:
     assert parse_clinical_code(text)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("02", "02"), ("1", "01"), ("97", "97"), ("00", None), ("not withheld", None), ("", None)],
+)
+def test_an_identity_is_withheld_only_by_a_code_that_says_so(
+    text: str, expected: str | None
+) -> None:
+    assert parse_withheld_reason(text)[0] == expected
 
 
 @pytest.mark.parametrize(
