@@ -45,12 +45,13 @@ def visible_treatments(caller: Caller) -> ColumnElement[bool]:
 
 
 def _covered(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(
-        select(segment.c.id).where(and_(segment.c.treatment_id == treatment.c.id, condition))
-    )
+    """Some segment of the treatment fits. Correlated to the treatment alone, so that the
+    condition means the same in a query that reads segments itself."""
+    inner = select(segment.c.id).where(and_(segment.c.treatment_id == treatment.c.id, condition))
+    return exists(inner.correlate(treatment))
 
 
 def _asked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(
-        select(request.c.id).where(and_(request.c.treatment_id == treatment.c.id, condition))
-    )
+    """Some request on the treatment fits."""
+    inner = select(request.c.id).where(and_(request.c.treatment_id == treatment.c.id, condition))
+    return exists(inner.correlate(treatment))

@@ -1,0 +1,237 @@
+"""Uploading a submission over HTTP, working it off, and reading where every pound went."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.approvals import submitting
+from app.approvals.library import Library, load_library
+from app.approvals.office import Office
+from app.auth.model import Role
+from app.auth.store import register_caller
+from app.db.transaction import Database
+from app.db.work import Moment
+from app.handlers import make_handlers
+from app.main import create_app
+from app.reference_data.drugs import load_drugs
+from app.settings import Settings
+from app.work import run_next
+from tests.functional.conftest import ADMINISTRATOR
+from tests.world import CLINICIAN, POLICIES, World, initiation
+
+HEADER = (
+    "FINANCIAL MONTH,FINANCIAL YEAR,ORGANISATION IDENTIFIER (CODE OF PROVIDER),"
+    "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER),NHS NUMBER,PERSON BIRTH DATE,"
+    "CLINICAL INTERVENTION DATE (DRUG DISPENSED),DRUG NAME,TOTAL COST"
+)
+TOKENS = {
+    "commissioner": ("DEMQ1", Role.COMMISSIONER),
+    "other-commissioner": ("DEMQ2", Role.COMMISSIONER),
+    "pharmacist": ("DEMO1", Role.PHARMACIST),
+    "clinician": ("DEMO1", Role.CLINICIAN),
+}
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return load_library(POLICIES, load_drugs().keys())
+
+
+@pytest.fixture
+def world(
+    database: Database,
+    library: Library,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> World:
+    return World(database, Office(library, demonstration=True), moment, ids, random_bytes)
+
+
+@pytest.fixture
+def app(world: World, library: Library, tmp_path: Path) -> FastAPI:
+    for name, (organisation, role) in TOKENS.items():
+        world.do(
+            lambda work, n=name, o=organisation, r=role: register_caller(
+                work,
+                ADMINISTRATOR,
+                name=n,
+                kind="system",
+                organisation=o,
+                role=r,
+                demonstration=True,
+                token=f"demo-{n}-token",
+            )
+        )
+    return create_app(
+        Settings(demonstration=True, data_dir=tmp_path),
+        database=world.database,
+        library=library,
+        now=lambda: world.moment.instant,
+        new_id=world.new_id,
+        random_bytes=world.random_bytes,
+    )
+
+
+@pytest.fixture
+def call(app: FastAPI) -> Iterator[Callable[..., Any]]:
+    """`call(who, method, path, **more)`, with a fresh X-Request-ID on writes."""
+    count = iter(range(1, 1000))
+    with TestClient(app) as client:
+
+        def send(who: str, method: str, path: str, **more: Any) -> Any:
+            headers = {"Authorization": f"Bearer demo-{who}-token", **more.pop("headers", {})}
+            if method == "POST":
+                headers.setdefault("X-Request-ID", f"{next(count):08d}-0000-4000-8000-000000000000")
+            return client.request(method, path, headers=headers, **more)
+
+        yield send
+
+
+def upload(call: Callable[..., Any], who: str, content: bytes | str) -> Any:
+    return call(
+        who,
+        "POST",
+        "/v1/submissions?file_name=lines.csv",
+        content=content,
+        headers={"Content-Type": "text/csv"},
+    )
+
+
+def work_off(app: FastAPI) -> None:
+    handlers = make_handlers(app.state.desk)
+    while run_next(app.state.door, handlers):
+        pass
+
+
+def a_submission(nhs_number: str) -> str:
+    lines = [
+        f"3,202627,DEMO1,DEMQ1,{nhs_number},1970-01-01,2026-06-20,HUMIRA 40mg pen,352.14",
+        f"3,202627,DEMO1,DEMQ1,{nhs_number},1970-01-01,2026-05-20,ADALIMUMAB 40MG,352.14",
+        ",".join(
+            [
+                "3",
+                "202627",
+                "DEMO1",
+                "DEMQ1",
+                "",
+                "",
+                "2026-06-20",
+                "Homecare delivery fee",
+                "45.00",
+            ]
+        ),
+        f"3,202627,DEMO1,DEMQ1,{nhs_number},1970-01-01,2026-06-20,SOMETHING ODD,TBC",
+    ]
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+def test_a_submission_is_reconciled_to_the_penny(
+    world: World, app: FastAPI, call: Callable[..., Any]
+) -> None:
+    view = world.do(
+        lambda work: submitting.submit_initiation(work, world.office, CLINICIAN, initiation())
+    )
+    assert view.approval is not None
+    number = initiation().patient.nhs_number
+    world.on(dt.date(2026, 7, 1))
+    received = upload(call, "commissioner", a_submission(str(number)))
+    assert received.status_code == 202, received.text
+    work_off(app)
+    job = call("commissioner", "GET", f"/v1/jobs/{received.json()['job']}").json()
+    assert job["state"] == "done", job
+    run = call("commissioner", "GET", f"/v1/runs/{job['run']}").json()
+    assert run["total"] == "749.28"
+    assert Decimal(run["accepted"]) + Decimal(run["queried"]) == Decimal("749.28")
+    lines = call("commissioner", "GET", f"/v1/runs/{job['run']}/lines").json()["lines"]
+    assert [line["outcome"] for line in lines] == [
+        "matched",
+        "outside approval period",
+        "not a drug line",
+        "cannot be read",
+    ]
+    assert lines[0]["reference"] == view.approval.reference
+    text = call("commissioner", "GET", f"/v1/runs/{job['run']}/summary.txt").text
+    assert "749.28" in text
+    back = call("commissioner", "GET", f"/v1/runs/{job['run']}/file").text
+    assert f",{view.approval.reference},matched,352.14,0.00," in back.splitlines()[1]
+
+
+def test_the_same_file_twice_changes_nothing(app: FastAPI, call: Callable[..., Any]) -> None:
+    first = upload(call, "commissioner", a_submission("9990000018")).json()
+    work_off(app)
+    again = upload(call, "commissioner", a_submission("9990000018")).json()
+    work_off(app)
+    assert again["submission"] == first["submission"]
+    detail = call("commissioner", "GET", f"/v1/submissions/{first['submission']['id']}").json()
+    assert len(detail["runs"]) == 1
+    assert len(call("commissioner", "GET", "/v1/submissions").json()["submissions"]) == 1
+
+
+@pytest.mark.parametrize("who", ["other-commissioner", "pharmacist"])
+def test_another_organisation_finds_no_submission_job_or_run(
+    app: FastAPI, call: Callable[..., Any], who: str
+) -> None:
+    received = upload(call, "commissioner", a_submission("9990000018")).json()
+    work_off(app)
+    run = call("commissioner", "GET", f"/v1/jobs/{received['job']}").json()["run"]
+    for path in (
+        f"/v1/submissions/{received['submission']['id']}",
+        f"/v1/jobs/{received['job']}",
+        f"/v1/runs/{run}",
+        f"/v1/runs/{run}/lines",
+        f"/v1/runs/{run}/summary.txt",
+        f"/v1/runs/{run}/summary.csv",
+        f"/v1/runs/{run}/file",
+    ):
+        assert call(who, "GET", path).status_code == 404, path
+    assert call(who, "GET", "/v1/submissions").json() == {"submissions": []}
+
+
+def test_a_clinician_may_not_reconcile(call: Callable[..., Any]) -> None:
+    refused = upload(call, "clinician", a_submission("9990000018"))
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "not-allowed"
+
+
+def test_a_pharmacist_may_not_reconcile_another_provider(call: Callable[..., Any]) -> None:
+    content = a_submission("9990000018").replace("DEMO1", "DEMO2")
+    refused = upload(call, "pharmacist", content)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-your-submission")
+    assert call("pharmacist", "GET", "/v1/submissions").json() == {"submissions": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 400),
+        (b"PK\x03\x04" + b"\x00" * 200, 422),
+        (b"%PDF-1.7 not a table", 422),
+        (b"just one line of words", 422),
+        (HEADER.encode(), 422),
+        (b"\xff\xfe\x00", 422),
+    ],
+)
+def test_an_unreadable_file_is_a_clear_problem_and_leaves_nothing(
+    call: Callable[..., Any], content: bytes, status: int
+) -> None:
+    refused = upload(call, "commissioner", content)
+    assert refused.status_code == status, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert call("commissioner", "GET", "/v1/submissions").json() == {"submissions": []}
+
+
+def test_a_wrong_media_type_is_refused(call: Callable[..., Any]) -> None:
+    refused = call(
+        "commissioner",
+        "POST",
+        "/v1/submissions?file_name=lines.csv",
+        json={"file": "x"},
+    )
+    assert refused.status_code == 415
