@@ -5,6 +5,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, select
@@ -290,12 +291,21 @@ def _status(approval: RowMapping) -> str:
 
 
 def _caps(segment: RowMapping, terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Price and quantity caps: the segment's own, else those of the approval's free terms."""
+    if segment["unit_price_cap"] is not None or segment["quantity_cap"] is not None:
+        source: Mapping[str, Any] = segment
+    else:
+        source = terms
     return {
-        "unit_price_cap": segment["unit_price_cap"],
-        "price_unit": segment["price_unit"] or terms.get("price_unit"),
-        "quantity_cap": segment["quantity_cap"],
-        "quantity_unit": segment["quantity_unit"] or terms.get("quantity_unit"),
+        "unit_price_cap": _amount(source.get("unit_price_cap")),
+        "price_unit": source.get("price_unit"),
+        "quantity_cap": _amount(source.get("quantity_cap")),
+        "quantity_unit": source.get("quantity_unit"),
     }
+
+
+def _amount(value: Decimal | str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 def _snomed(office: Office, policy: str) -> str | None:
