@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from app.policy.errors import Fault
+from app.policy.suggestions import printable
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 12
@@ -146,8 +147,9 @@ class _Reader:
             self.stop(line, "yaml", "a key is not a plain word", "Write a word before the colon")
         key = event.value
         if key in top.into:
-            shown = "".join(character for character in key[:60] if character.isprintable())
-            self.fault(line, "duplicate-key", f"the key {shown} stands twice", "Take one out")
+            self.fault(
+                line, "duplicate-key", f"the key {printable(key)} stands twice", "Take one out"
+            )
         top.key = key
         self.document.lines.setdefault((*top.path, key), line)
 

@@ -7,6 +7,7 @@ question may be called `on` or `end` without being read as SQL.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NoReturn
 
 from app.policy.errors import ExpressionRefused
@@ -78,6 +79,9 @@ REFUSED_WORDS: dict[str, tuple[str, str, str]] = {
     },
 }
 
+_BEFORE_BRACKETS = KEYWORDS - {"TRUE", "FALSE", "DATE"}
+_DATE_PARTS = frozenset({"YEAR", "MONTH", "DATEDIFF", "DATE_DIFF", "MONTHS_BETWEEN", "AGE"})
+
 RESERVED = frozenset(word.lower() for word in (*KEYWORDS, *FUNCTIONS, *REFUSED_WORDS))
 
 _TOKEN = re.compile(
@@ -132,9 +136,10 @@ def scan(text: str) -> str:
             f"the expression has over {MAX_TOKENS} words and signs",
             "split it into several criteria or derived values",
         )
+    checked = " ".join(_checked(kind, token) for kind, token in tokens)
     _check_depth(tokens)
     _check_neighbours(tokens)
-    return " ".join(_checked(kind, token) for kind, token in tokens)
+    return checked
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -210,30 +215,28 @@ def _check_depth(tokens: list[tuple[str, str]]) -> None:
 
 
 def _check_neighbours(tokens: list[tuple[str, str]]) -> None:
-    """Refuse calls of anything but the language's functions, and numbers with a tail (1e9)."""
-    for (kind, token), (next_kind, following) in zip(tokens, [*tokens[1:], ("", "")], strict=True):
-        upper = token.upper()
-        if (
-            kind == "number"
-            and next_kind in ("word", "number")
-            and following.upper()
-            not in (
-                "AND",
-                "OR",
-                "NOT",
-                "IN",
-                "BETWEEN",
-            )
-        ):
-            refuse("number", "a number runs into a word", "write it in plain digits, like 0.5")
-        if kind == "word" and following == "(" and upper not in FUNCTIONS | REFUSED_WORDS.keys():
-            if upper in ("YEAR", "MONTH", "DATEDIFF", "DATE_DIFF", "MONTHS_BETWEEN", "AGE"):
-                refuse(
-                    "date-parts",
-                    "differences in months or years are not in the language",
-                    "compare with ADD_MONTHS(day, months), which says where the boundary lies",
-                )
-            if upper not in KEYWORDS - {"TRUE", "FALSE", "DATE"}:
-                refuse("function", f"there is no function {token[:60]}", _PLAIN)
-        if upper in FUNCTIONS and following != "(":
-            refuse("function", f"{upper} needs its arguments in brackets", f"write {upper}(…)")
+    """Refuse what two tokens side by side give away: odd calls, and values with nothing between."""
+    for (kind, token), (next_kind, following) in pairwise([*tokens, ("", "")]):
+        if kind == "word" and following == "(":
+            _check_call(token.upper())
+        elif token.upper() in FUNCTIONS:
+            refuse("function", f"{token} needs its arguments in brackets", f"write {token}(…)")
+        if _is_value(kind, token) and _is_value(next_kind, following):
+            if kind == "number":
+                refuse("number", "a number runs into a word", "write it in plain digits, like 0.5")
+            refuse("unreadable", "two names or values stand side by side", "put AND or OR between")
+
+
+def _is_value(kind: str, token: str) -> bool:
+    return kind in ("number", "string") or (kind == "word" and token.upper() not in KEYWORDS)
+
+
+def _check_call(word: str) -> None:
+    if word in _DATE_PARTS:
+        refuse(
+            "date-parts",
+            "differences in months or years are not in the language",
+            "compare with ADD_MONTHS(day, months), which says where the boundary lies",
+        )
+    if word not in FUNCTIONS and word not in _BEFORE_BRACKETS:
+        refuse("function", f"there is no function {word[:60]}", _PLAIN)

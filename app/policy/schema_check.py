@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError, val
 
 from app.policy.document import Document, Path
 from app.policy.errors import Fault
-from app.policy.suggestions import did_you_mean
+from app.policy.suggestions import did_you_mean, printable
 
 _TYPES = {
     "object": "a mapping (key: value)",
@@ -79,6 +79,10 @@ def _described(error: Any) -> Iterator[tuple[Path, str, str, str]]:
     path: Path = tuple(error.absolute_path)
     where = _where(path)
     schema = error.schema if isinstance(error.schema, dict) else {}
+    if "propertyNames" in error.absolute_schema_path:
+        key = str(error.instance)
+        yield (*path, key), "key", f"{where} has a key in the wrong form", _mend(schema)
+        return
     match error.validator:
         case "required":
             for name in error.validator_value:
@@ -91,7 +95,7 @@ def _described(error: Any) -> Iterator[tuple[Path, str, str, str]]:
                     yield (
                         (*path, name),
                         "unknown-key",
-                        f"{where} has an unknown key {_short(name)}",
+                        f"{where} has an unknown key {printable(name)}",
                         did_you_mean(name, known),
                     )
         case "enum" | "const":
@@ -102,8 +106,6 @@ def _described(error: Any) -> Iterator[tuple[Path, str, str, str]]:
             yield path, "value", f"{where} is not one of the values allowed", mend
         case "type":
             yield path, "type", *_wrong_type(where, error)
-        case "propertyNames":
-            yield path, "key", f"{where} has a key in the wrong form", _mend(schema)
         case None:
             yield path, "does-not-apply", f"{where} does not apply here", "Take it out"
         case _:
@@ -152,9 +154,5 @@ def _mend(schema: dict[str, Any]) -> str:
 def _where(path: Path) -> str:
     if not path:
         return "the file"
-    steps = [f"[{step + 1}]" if isinstance(step, int) else f".{_short(step)}" for step in path]
+    steps = [f"[{step + 1}]" if isinstance(step, int) else f".{printable(step)}" for step in path]
     return "".join(steps).removeprefix(".")
-
-
-def _short(name: object) -> str:
-    return "".join(character for character in str(name)[:60] if character.isprintable())

@@ -16,3 +16,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return "None is known here."
     more = ", …" if len(choices) > 8 else ""
     return f"Known here: {', '.join(choices[:8])}{more}"
+
+
+def printable(name: object, most: int = 60) -> str:
+    """A name as it may be shown in a message: short, and free of control characters."""
+    if not isinstance(name, str):
+        return "a name that is not text"
+    return "".join(character for character in name[:most] if character.isprintable())
