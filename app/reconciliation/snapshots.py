@@ -293,7 +293,7 @@ def _status(approval: RowMapping) -> str:
 def _caps(segment: RowMapping, terms: Mapping[str, Any]) -> dict[str, Any]:
     """Price and quantity caps: the segment's own, else those of the approval's free terms."""
     if segment["unit_price_cap"] is not None or segment["quantity_cap"] is not None:
-        source: Mapping[str, Any] = segment
+        source: Mapping[str, Any] = dict(segment)
     else:
         source = terms
     return {
