@@ -7,7 +7,7 @@ import structlog
 from fastapi import FastAPI
 
 from app import clock
-from app.api import health, policies, replies, submissions
+from app.api import approvals_api, health, policies, replies, submissions
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Outermost
 from app.api.openapi import describe
@@ -23,7 +23,7 @@ from app.settings import Settings
 
 log = structlog.stdlib.get_logger("assent")
 
-ROUTERS = (health.router, policies.router, submissions.router)
+ROUTERS = (health.router, policies.router, *approvals_api.ROUTERS, submissions.router)
 
 
 def create_app(

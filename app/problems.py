@@ -14,10 +14,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.approvals import errors as approvals
+from app.audit.errors import InvalidCursor
 from app.auth.errors import CallerNotAccepted, NotAllowed, NotSignedIn
 from app.db.errors import InvalidRequestId, RequestIdReused
 from app.policy.errors import AnswerFaults
 from app.reconciliation import errors as reconciliation
+from app.reference_data.errors import InvalidNhsNumber
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:assent:problem:"
@@ -117,7 +119,7 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.DetailsNotAccepted: Kind(422, "details-not-accepted", "A detail cannot be accepted"),
     approvals.NotFound: Kind(404, "not-found", "Not found"),
     approvals.UnknownPolicy: Kind(404, "policy-not-found", "No such policy or version"),
-    approvals.NoPolicyInForce: Kind(409, "no-policy-in-force", "No policy version decides this"),
+    approvals.NoPolicyInForce: Kind(422, "no-policy-in-force", "No policy version decides this"),
     approvals.PatientContradiction: Kind(
         409, "patient-contradiction", "The patient's identity contradicts the record"
     ),
@@ -126,6 +128,8 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.TransitionNotAllowed: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.VersionMismatch: CHANGED_SINCE,
     approvals.NotWaivable: Kind(409, "not-waivable", "That criterion cannot be waived"),
+    InvalidCursor: Kind(422, "cursor-not-accepted", "The cursor is not one of the feed's"),
+    InvalidNhsNumber: Kind(422, "nhs-number-not-accepted", "The NHS number cannot be used"),
     reconciliation.UnreadableSubmission: Kind(
         422, "submission-unreadable", "The submission cannot be read"
     ),

@@ -1,7 +1,8 @@
 """The API's own description: FastAPI's, with every refusal documented as problem+json.
 
 Which refusals an operation can give follows from its shape (a token, a body, X-Request-ID,
-If-Match, values in its path), so no route can forget one; only 403 and 409 are named by the route.
+If-Match, the roles that may call it, values in its path), so no route can forget one; only a 409
+that another thing than X-Request-ID brings is named by the route.
 """
 
 import json
@@ -14,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from app import problems
 from app.api.correlation import HEADER as CORRELATION
 from app.api.headers import REQUEST_ID
+from app.api.roles import ROLES_KEY
 
 TITLE: Final = "Assent"
 VERSION: Final = "1"
@@ -113,6 +115,7 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM_SCHEMA
     for operation in _operations(found):
         operation.setdefault("parameters", []).append(CORRELATION_PARAMETER)
+        _document_roles(operation)
         _document_refusals(operation)
         named = any(parameter["name"] == REQUEST_ID for parameter in operation["parameters"])
         for response in operation["responses"].values():
@@ -129,6 +132,15 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield operation
 
 
+def _document_roles(operation: dict[str, Any]) -> None:
+    """Say who may call an operation that needs a token."""
+    if not operation.get("security"):
+        return
+    roles = operation.get(ROLES_KEY)
+    who = f"For these roles: {', '.join(roles)}." if roles else "For every role."
+    operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{who}"
+
+
 def _document_refusals(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     named = {int(status) for status in responses if int(status) >= 400}
@@ -142,6 +154,8 @@ def _from_shape(operation: dict[str, Any]) -> set[int]:
     statuses = {500}
     if operation.get("security"):
         statuses |= {401, 503}
+    if ROLES_KEY in operation:
+        statuses |= {403}
     if "requestBody" in operation:
         statuses |= {400, 413, 415, 422}
     if ("header", "x-request-id") in places:

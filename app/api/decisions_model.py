@@ -1,0 +1,144 @@
+"""Decisions and their findings as documents."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from app.api.documents import Document
+from app.api.policies_model import DRAFT, Draft
+from app.api.types import Day
+from app.approvals.model import DecisionRecord
+from app.policy import PolicyDecision, PolicyVersion, decision_to_json
+from app.policy.model import Evidence, OnFailure
+
+ResultWord = Literal["met", "not met", "not answered"]
+
+
+class DecidingPolicy(Document):
+    """The policy version that decided, by its hash."""
+
+    policy: str
+    version: str
+    title: str
+    hash: str
+    draft: Draft
+
+
+class FindingSource(Document):
+    """Where a criterion comes from, and the day on which it was read."""
+
+    id: str
+    title: str
+    url: str | None
+    read_on: Day | None
+
+
+class LookedAt(Document):
+    """One value that a part looked at. A count is what is certain and what is possible."""
+
+    name: str
+    type: Literal["not answered", "boolean", "integer", "number", "date", "count", "choice"]
+    value: Annotated[Any, Field(description="A number is a decimal in a string")]
+
+
+class PartDocument(Document):
+    """One part of a criterion: its text, its result, its own parts, the values looked at."""
+
+    text: str
+    result: ResultWord
+    parts: list["PartDocument"]
+    looked_at: list[LookedAt]
+
+
+class FindingDocument(Document):
+    """A criterion's result, as a tree, with its source and whether that was verified."""
+
+    criterion: str
+    section: Literal["start", "continue", "stop"]
+    result: ResultWord
+    text: str
+    source: FindingSource
+    evidence: Evidence
+    on_failure: OnFailure
+    waivable: bool
+    part: PartDocument
+
+
+class MissingQuestion(Document):
+    """A question whose answer would let an undecided criterion be decided."""
+
+    name: str
+    label: str | None
+    unit: str | None
+
+
+class DecisionDocument(Document):
+    """One decision on a request: the policy's, or a person's."""
+
+    number: int
+    revision: int = Field(description="The set of answers that it was made on")
+    made_by: str
+    outcome: str
+    findings: list[FindingDocument]
+    missing: list[MissingQuestion]
+    reasons: list[str]
+    waived: list[str]
+    decided_at: AwareDatetime
+    decided_by: str | None = Field(description="The caller who decided; null for the policy")
+    reason: str | None
+
+
+def deciding_policy(version: PolicyVersion) -> DecidingPolicy:
+    """The version that decides, in short, marked as a draft where anything is unverified."""
+    return DecidingPolicy(
+        policy=version.policy,
+        version=version.version,
+        title=version.title,
+        hash=version.hash,
+        draft=DRAFT if version.unverified else None,
+    )
+
+
+def decision_document(stored: DecisionRecord, version: PolicyVersion) -> DecisionDocument:
+    """A stored decision."""
+    return DecisionDocument(
+        number=stored.number,
+        revision=stored.revision,
+        made_by=stored.made_by,
+        outcome=stored.outcome,
+        findings=[finding_document(finding) for finding in stored.findings],
+        missing=missing_questions(stored.missing, version),
+        reasons=stored.reasons,
+        waived=stored.waived,
+        decided_at=stored.decided_at,
+        decided_by=stored.decided_by,
+        reason=stored.reason,
+    )
+
+
+def findings_of(decision: PolicyDecision) -> list[FindingDocument]:
+    """The findings of a decision that was not stored."""
+    return [finding_document(finding) for finding in decision_to_json(decision)["findings"]]
+
+
+def finding_document(stored: Mapping[str, Any]) -> FindingDocument:
+    """A finding from its stored JSON."""
+    return FindingDocument.model_validate(stored)
+
+
+def missing_questions(
+    names: list[str] | tuple[str, ...], version: PolicyVersion
+) -> list[MissingQuestion]:
+    """The missing questions with their labels; a built-in name, such as sex, has none."""
+    found = []
+    for name in names:
+        question = version.questions.get(name)
+        found.append(
+            MissingQuestion(
+                name=name,
+                label=None if question is None else question.label,
+                unit=None if question is None else question.unit,
+            )
+        )
+    return found

@@ -1,0 +1,103 @@
+"""What to do next, in words, for each state of a request and an approval.
+
+An approval is about who pays. No sentence here may read as advice to end a patient's treatment, and
+a test holds them to that.
+"""
+
+import datetime as dt
+from typing import Final
+
+from app.approvals.lifecycle import ApprovalState, RequestState
+from app.approvals.model import ApprovalRecord
+from app.policy import Kind
+
+CARE: Final = (
+    "This is about funding only: what is right for the patient stays the decision of the clinician "
+    "and the patient."
+)
+
+REQUEST_STEPS: Final[dict[RequestState, str]] = {
+    RequestState.NEW: "The request has not been decided yet.",
+    RequestState.MORE_INFORMATION_NEEDED: (
+        "Answer the questions named under 'missing' by amending this request. It keeps its place "
+        "and the policy version of its first submission."
+    ),
+    RequestState.CRITERIA_NOT_MET: (
+        "Look at the findings that are 'not met'. Correct the request if an answer is wrong, "
+        "escalate it to the panel where every such criterion can be waived, or ask the "
+        f"commissioner for an individual funding decision. {CARE}"
+    ),
+    RequestState.REFERRED: "The panel or the commissioner named here decides. You can withdraw it.",
+    RequestState.RETURNED: "Read the last decision's reason, then amend or withdraw the request.",
+    RequestState.AWAITING_AUTHORISATION: "A pharmacist of the provider authorises or returns it.",
+    RequestState.AWAITING_CONSENT: (
+        "The receiving provider consents or refuses. Until then the treatment stays where it is."
+    ),
+    RequestState.APPROVED: "Quote the approval reference on each invoice line.",
+    RequestState.DECLINED: (
+        "Read the last decision's reason. The commissioner can still fund it individually, or send "
+        f"a new request when the findings change. {CARE}"
+    ),
+    RequestState.RECORDED: "Nothing: it is on record.",
+    RequestState.WITHDRAWN: "Nothing: it stays on record. Send a new request if it is needed.",
+    RequestState.ENTERED_IN_ERROR: "Nothing: it stays on record. Send a right one if it is needed.",
+}
+#: A change of a running treatment is approved without a new reference.
+CHANGED: Final = "The change is in force from its day. The approval's reference stays the same."
+
+_OVER: Final[dict[ApprovalState, str]] = {
+    ApprovalState.UNDER_QUERY: (
+        "The commissioner is looking into this approval. It covers supplies as before until that "
+        f"is resolved. Answer the commissioner's question soon. {CARE}"
+    ),
+    ApprovalState.ENDED: (
+        "The provider recorded that this treatment ended. Supplies on the covered days up to then "
+        "stay funded. Send a new initiation if it begins again."
+    ),
+    ApprovalState.NEVER_STARTED: (
+        "The provider recorded that this treatment never began, so nothing is funded under this "
+        "approval. Send a new initiation when it begins."
+    ),
+    ApprovalState.WITHDRAWN: (
+        "The commissioner withdrew this approval, so it funds nothing. Ask the commissioner why, "
+        f"and send a new request if the criteria are met. {CARE}"
+    ),
+    ApprovalState.ENTERED_IN_ERROR: (
+        "This approval came of an error, so it funds nothing. Send a new request if the patient "
+        f"needs one. {CARE}"
+    ),
+}
+
+
+def after_request(state: RequestState, kind: Kind) -> str:
+    """What to do next about a request in this state."""
+    has_reference = kind in (Kind.INITIATION, Kind.CONTINUATION)
+    if state is RequestState.APPROVED and not has_reference:
+        return CHANGED
+    return REQUEST_STEPS[state]
+
+
+def after_approval(approval: ApprovalRecord, first_dose: dt.date | None, today: dt.date) -> str:
+    """What to do next about an approval, as of a day; `first_dose` is the treatment's, if known."""
+    if approval.state is not ApprovalState.LIVE:
+        return _OVER[approval.state]
+    from_day, to_day = _words(approval.covers_from), approval.covers_to
+    if to_day is None:
+        return f"It covers supplies from {from_day} on. Quote the reference on each invoice line."
+    if to_day < today:
+        return (
+            f"The covered days ended on {_words(to_day)}. If the treatment goes on, send a "
+            f"continuation now, so that later supplies are funded too. {CARE}"
+        )
+    steps = [
+        f"It covers supplies from {from_day} to {_words(to_day)}. Quote the reference on each "
+        "invoice line."
+    ]
+    if approval.start_by is not None and first_dose is None:
+        steps.append(f"Record the first dose; it must be given by {_words(approval.start_by)}.")
+    steps.append("Send a continuation before the last covered day, so that funding goes on.")
+    return " ".join(steps)
+
+
+def _words(day: dt.date) -> str:
+    return f"{day:%-d %B %Y}"

@@ -1,0 +1,298 @@
+"""What callers send about requests, and how it becomes a command of the approvals room."""
+
+import datetime as dt
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.api.documents import Document
+from app.api.fields import (
+    Amount,
+    Answers,
+    CriterionId,
+    Key,
+    LocalId,
+    NhsNumber,
+    PlausibleDay,
+    PolicyField,
+    Practice,
+    QuestionName,
+    Reason,
+    ShortText,
+    Unit,
+)
+from app.api.organisations import commissioner_code, provider_code
+from app.api.types import OrganisationCode
+from app.approvals.model import (
+    Basis,
+    Dose,
+    FollowUpCommand,
+    FundingOrigin,
+    InitiationCommand,
+    NoNumberReason,
+    PatientDetails,
+    RequestDetails,
+    Route,
+    StopReason,
+)
+from app.approvals.reviewing import FundingDecision
+from app.policy import Kind
+from app.reference_data.nhs_number import format_nhs_number, test_number
+
+Sex = Literal["male", "female", "indeterminate", "not known"]
+FollowUpKind = Literal[
+    "continuation", "switch", "dose change", "transfer", "pause", "resume", "stop"
+]
+FundingBasis = Literal["individual funding", "group approval"]
+
+#: An invented patient's form that meets every criterion of the demonstration's policy.
+EXAMPLE_ANSWERS: Final[dict[str, Any]] = {
+    "ra_diagnosis": True,
+    "das28_at_start": {"value": "6.0", "measured_on": "2026-05-20"},
+    "csdmards": [
+        {"drug": "methotrexate", "in_combination": True, "responded": False},
+        {"drug": "other", "in_combination": True, "responded": False},
+    ],
+    "with_methotrexate": True,
+    "least_expensive": True,
+    "screened": True,
+    "active_infection": False,
+    "dose_mg": {"value": "40", "unit": "mg"},
+    "dose_interval_days": {"value": 14, "unit": "days"},
+}
+EXAMPLE_PATIENT: Final[dict[str, Any]] = {
+    "birth_date": "1970-01-01",
+    "sex": "female",
+    "nhs_number": format_nhs_number(test_number(1)),
+    "local_id": "H000001",
+}
+EXAMPLE_INITIATION: Final[dict[str, Any]] = {
+    "policy": "adalimumab-ra-severe",
+    "commissioner": "DEMQ1",
+    "patient": EXAMPLE_PATIENT,
+    "decision_to_treat": "2026-06-10",
+    "answers": EXAMPLE_ANSWERS,
+    "details": {"product": "imraldi", "dose": {"amount": "40", "unit": "mg", "every_days": 14}},
+}
+EXAMPLE_CONTINUATION: Final[dict[str, Any]] = {
+    "kind": "continuation",
+    "decision_to_treat": "2026-06-10",
+    "answers": {
+        "das28_now": "4.0",
+        "with_methotrexate": True,
+        "dose_mg": {"value": "40", "unit": "mg"},
+        "dose_interval_days": {"value": 14, "unit": "days"},
+        "active_infection": False,
+        "intolerable_effects": False,
+    },
+}
+
+
+def _example(value: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"example": value})
+
+
+class PatientBody(Document):
+    """The patient, as the form names them: an NHS number, or the reason for having none."""
+
+    model_config = _example(EXAMPLE_PATIENT)
+
+    birth_date: PlausibleDay
+    sex: Sex
+    nhs_number: NhsNumber | None = None
+    no_nhs_number_reason: Annotated[NoNumberReason, Field(strict=False)] | None = None
+    local_id: LocalId | None = None
+    gp_practice: Practice | None = None
+
+    def to_details(self) -> PatientDetails:
+        """The patient's details as the approvals room takes them."""
+        return PatientDetails(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class DoseBody(Document):
+    """A prescribed dose: an amount of a unit, every so many days."""
+
+    amount: Amount
+    unit: Unit
+    every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+
+
+class DetailsBody(Document):
+    """What a request says beside its answers; each kind uses some of it."""
+
+    product: Key | None = Field(default=None, examples=["imraldi"])
+    route_of_administration: ShortText | None = None
+    dose: DoseBody | None = None
+    supplying_providers: Annotated[list[OrganisationCode], Field(max_length=10)] = Field(
+        default_factory=list
+    )
+    funding_origin: Annotated[FundingOrigin, Field(strict=False)] = FundingOrigin.NHS
+    from_day: PlausibleDay | None = Field(
+        default=None,
+        description="The first day of a switch, dose change, transfer, pause or resumption; the "
+        "last treated day of a stop",
+    )
+    to_day: PlausibleDay | None = Field(default=None, description="The expected end of a pause")
+    to_provider: OrganisationCode | None = Field(
+        default=None, description="The provider that a transfer asks for its consent"
+    )
+    stop_reason: Annotated[StopReason, Field(strict=False)] | None = None
+    note: Reason | None = None
+
+    def to_details(self, today: dt.date) -> RequestDetails:
+        """The details, with organisations checked; DetailsNotAccepted names the field."""
+        dose = self.dose
+        to = self.to_provider
+        return RequestDetails(
+            product=self.product,
+            route_of_administration=self.route_of_administration,
+            dose=None if dose is None else Dose(dose.amount, dose.unit, dose.every_days),
+            supplying_providers=tuple(
+                provider_code(code, f"details.supplying_providers.{place}", today)
+                for place, code in enumerate(self.supplying_providers)
+            ),
+            funding_origin=self.funding_origin,
+            from_day=self.from_day,
+            to_day=self.to_day,
+            to_provider=None if to is None else provider_code(to, "details.to_provider", today),
+            stop_reason=self.stop_reason,
+            note=self.note,
+        )
+
+
+class InitiationBody(Document):
+    """A first request: this patient, this policy, this commissioner."""
+
+    model_config = _example(EXAMPLE_INITIATION)
+
+    policy: PolicyField
+    commissioner: OrganisationCode
+    patient: PatientBody
+    decision_to_treat: PlausibleDay
+    answers: Answers
+    first_dose: PlausibleDay | None = None
+    details: DetailsBody = DetailsBody()
+    retrospective_reason: Key | None = Field(
+        default=None,
+        description="Why the form comes after the first dose: a key of the policy's own reasons",
+    )
+    route: Annotated[Route, Field(strict=False)] = Route.POLICY
+
+    def to_command(self, today: dt.date) -> InitiationCommand:
+        """The command, with organisations checked; DetailsNotAccepted names the field."""
+        return InitiationCommand(
+            policy=self.policy,
+            commissioner=commissioner_code(self.commissioner, "commissioner", today),
+            patient=self.patient.to_details(),
+            decision_to_treat=self.decision_to_treat,
+            answers=self.answers,
+            first_dose=self.first_dose,
+            details=self.details.to_details(today),
+            retrospective_reason=self.retrospective_reason,
+            route=self.route,
+        )
+
+
+class FollowUpBody(Document):
+    """A later request on a treatment."""
+
+    model_config = _example(EXAMPLE_CONTINUATION)
+
+    kind: FollowUpKind
+    decision_to_treat: PlausibleDay
+    answers: Answers = Field(default_factory=dict)
+    details: DetailsBody = DetailsBody()
+    retrospective_reason: Key | None = None
+    birth_date: PlausibleDay | None = Field(
+        default=None, description="Checked against the patient's record when given"
+    )
+
+    def to_command(self, treatment_id: str, today: dt.date) -> FollowUpCommand:
+        """The command, with organisations checked; DetailsNotAccepted names the field."""
+        return FollowUpCommand(
+            treatment_id=treatment_id,
+            kind=Kind(self.kind),
+            decision_to_treat=self.decision_to_treat,
+            answers=self.answers,
+            details=self.details.to_details(today),
+            retrospective_reason=self.retrospective_reason,
+            birth_date=self.birth_date,
+        )
+
+
+class AmendBody(Document):
+    """Answers to what was missing or asked; earlier answers stand, null takes one back."""
+
+    model_config = _example({"answers": {"das28_at_start": "5.8"}})
+
+    answers: Answers
+
+
+class ReasonBody(Document):
+    """Why this step is taken. It is kept in the audit trail; put no patient's name in it."""
+
+    model_config = _example({"reason": "Sent twice by mistake."})
+
+    reason: Reason
+
+
+class QuestionBody(Document):
+    """What the panel asks of the clinician."""
+
+    model_config = _example({"question": "Which treatments were tried before, and for how long?"})
+
+    question: Reason
+
+
+class PanelApprovalBody(Document):
+    """The panel's reason, and the criteria that it waives where the policy lets it."""
+
+    model_config = _example({"reason": "Agreed at the panel's meeting.", "waived": []})
+
+    reason: Reason
+    waived: Annotated[list[CriterionId], Field(max_length=50)] = Field(default_factory=list)
+
+
+class FundingBody(Document):
+    """A commissioner's own approval outside the policy, with its terms."""
+
+    model_config = _example(
+        {
+            "basis": "individual funding",
+            "case_reference": "IFR-2026-0001",
+            "from_day": "2026-06-15",
+            "to_day": "2027-06-14",
+            "terms": "One year, then a review by the individual funding panel.",
+            "reason": "Exceptional clinical circumstances were shown.",
+        }
+    )
+
+    basis: FundingBasis
+    case_reference: ShortText
+    from_day: PlausibleDay
+    to_day: PlausibleDay | None = None
+    terms: Reason
+    reason: Reason
+    unit_price_cap: Amount | None = None
+    price_unit: ShortText | None = None
+    quantity_cap: Amount | None = None
+    quantity_unit: ShortText | None = None
+
+    def to_decision(self) -> FundingDecision:
+        """The funding decision as the approvals room takes it."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return FundingDecision(**{**given, "basis": Basis(self.basis)})
+
+
+class CorrectionBody(Document):
+    """Corrected answers, and the names of answers that should never have been given."""
+
+    model_config = _example(
+        {"answers": {"das28_at_start": "5.6"}, "reason": "The score was copied from another visit."}
+    )
+
+    answers: Answers = Field(default_factory=dict)
+    entered_in_error: Annotated[list[QuestionName], Field(max_length=200)] = Field(
+        default_factory=list
+    )
+    reason: Reason

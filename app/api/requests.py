@@ -1,0 +1,432 @@
+"""Requests: submit, read, and every step that a person takes on one."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.callers import SignedIn, door_of
+from app.api.fields import IdPath
+from app.api.headers import IfMatch
+from app.api.request_bodies import (
+    AmendBody,
+    CorrectionBody,
+    FundingBody,
+    InitiationBody,
+    PanelApprovalBody,
+    QuestionBody,
+    ReasonBody,
+)
+from app.api.requests_model import RequestDocument, request_document
+from app.api.roles import for_roles
+from app.api.routing import StrictRoute
+from app.api.steps import CREATED, VERSIONED, ThisOffice, created, shown, step
+from app.api.writing import NAMED, Answer, write
+from app.approvals import correcting, reviewing, submitting
+from app.approvals.permissions import Action
+from app.approvals.views import request_view
+from app.db.work import Work
+
+router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=StrictRoute)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Submit a first request",
+    response_model=RequestDocument,
+    responses=CREATED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.SUBMIT),
+)
+def submit(
+    request: Request, caller: SignedIn, office: ThisOffice, body: InitiationBody
+) -> Response:
+    """Decides a form at once, criterion by criterion, and keeps it.
+
+    201 whatever the decision: *approved* comes with a reference, *more information needed* names
+    the questions to answer, *criteria not met* and *referred* say why.
+    """
+
+    def run(work: Work) -> Answer:
+        command = body.to_command(work.moment.day)
+        view = submitting.submit_initiation(work, office, caller, command)
+        return created(work, office, caller, view)
+
+    return write(request, caller, run)
+
+
+@router.get(
+    "/{id}",
+    summary="Show a request",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    openapi_extra=for_roles(Action.READ),
+)
+def show(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> Response:
+    """A request with its answers, every decision and its findings, and its approval."""
+
+    def read(work: Work) -> Response:
+        view = request_view(work, caller, id)
+        return shown(request_document(work, office, caller, view), view.request.version)
+
+    return door_of(request).read(read)
+
+
+@router.post(
+    "/{id}/amend",
+    summary="Answer what was missing or asked",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.AMEND),
+)
+def amend(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: AmendBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Adds answers to a request that waits for them and decides it again.
+
+    Earlier answers stand unless they are given again; null takes one back. The policy version is
+    the one of the first submission.
+    """
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: submitting.amend(work, office, caller, id, body.answers, version),
+    )
+
+
+@router.post(
+    "/{id}/withdraw",
+    summary="Withdraw a request",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.WITHDRAW),
+)
+def withdraw(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Takes back a request that still waits. It stays on record."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: submitting.withdraw(work, caller, id, body.reason, version),
+    )
+
+
+@router.post(
+    "/{id}/escalate",
+    summary="Send a request to the panel",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.ESCALATE),
+)
+def escalate(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Sends a request whose criteria are not met to the panel, if it may waive each failed one."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: submitting.escalate(work, caller, id, body.reason, version),
+    )
+
+
+@router.post(
+    "/{id}/authorise",
+    summary="Authorise a request as the trust's pharmacist",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.AUTHORISE),
+)
+def authorise(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    if_match: IfMatch = None,
+) -> Response:
+    """Issues the approval that the decision gave. For the request's own provider."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.authorise(work, office, caller, id, version),
+    )
+
+
+@router.post(
+    "/{id}/refuse-authorisation",
+    summary="Return a request to the clinician as the trust's pharmacist",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.AUTHORISE),
+)
+def refuse_authorisation(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Sends the request back with a reason; the clinician amends or withdraws it."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.refuse_authorisation(
+            work, caller, id, body.reason, version
+        ),
+    )
+
+
+@router.post(
+    "/{id}/panel-approve",
+    summary="Approve a referred request as the panel",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
+)
+def panel_approve(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: PanelApprovalBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Approves, waiving named criteria where the policy lets the panel.
+
+    The panel that the request names decides; where it names none, its commissioner does.
+    """
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.panel_approve(
+            work, office, caller, id, body.reason, frozenset(body.waived), version
+        ),
+    )
+
+
+@router.post(
+    "/{id}/panel-decline",
+    summary="Decline a referred request as the panel",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
+)
+def panel_decline(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Declines with a reason. It changes nothing about approvals that run already."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.panel_decline(work, caller, id, body.reason, version),
+    )
+
+
+@router.post(
+    "/{id}/panel-return",
+    summary="Return a referred request with a question",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
+)
+def panel_return(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: QuestionBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Asks the clinician a question; the request waits until it is amended."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.panel_return(work, caller, id, body.question, version),
+    )
+
+
+@router.post(
+    "/{id}/fund",
+    summary="Record an individual funding or group approval",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.FUND),
+)
+def fund(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: FundingBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """The commissioner approves outside the policy, with its own dates, terms and price caps."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.record_funding(
+            work, caller, id, body.to_decision(), version
+        ),
+    )
+
+
+@router.post(
+    "/{id}/consent",
+    summary="Consent to a transfer as the receiving provider",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.CONSENT),
+)
+def consent(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    if_match: IfMatch = None,
+) -> Response:
+    """The treatment becomes the receiving provider's, from the day of the transfer."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.consent(work, office, caller, id, version),
+    )
+
+
+@router.post(
+    "/{id}/refuse-consent",
+    summary="Refuse a transfer as the receiving provider",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.CONSENT),
+)
+def refuse_consent(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """The treatment, and its approval, stay with the provider that has it."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.refuse_consent(work, caller, id, body.reason, version),
+    )
+
+
+@router.post(
+    "/{id}/correct",
+    summary="Correct answers of a decided request",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.CORRECT),
+)
+def correct(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: CorrectionBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Decides again on corrected answers, under the version of the first submission.
+
+    Where an approved request would no longer be approved, its approval goes under query and covers
+    supplies as before until the commissioner has resolved that.
+    """
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: correcting.correct(
+            work,
+            office,
+            caller,
+            id,
+            body.answers,
+            frozenset(body.entered_in_error),
+            body.reason,
+            version,
+        ),
+    )
+
+
+@router.post(
+    "/{id}/enter-in-error",
+    summary="Mark a request as entered in error",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.CORRECT),
+)
+def enter_in_error(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: ReasonBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Takes a whole request back, on record; its approval goes under query until resolved."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: correcting.enter_in_error(work, caller, id, body.reason, version),
+    )

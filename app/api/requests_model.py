@@ -1,0 +1,138 @@
+"""Requests as documents."""
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from app.api.approvals_model import ApprovalDocument, approval_document
+from app.api.decisions_model import (
+    DecidingPolicy,
+    DecisionDocument,
+    MissingQuestion,
+    deciding_policy,
+    decision_document,
+    missing_questions,
+)
+from app.api.documents import Document
+from app.api.next_steps import after_request
+from app.api.types import Day
+from app.approvals import store
+from app.approvals.lifecycle import RequestState
+from app.approvals.model import RequestRecord, RequestView, Route
+from app.approvals.office import Office
+from app.approvals.replaying import version_of
+from app.auth.model import Caller
+from app.db.work import Work
+from app.policy import Kind, PolicyVersion
+
+
+class AnswerDocument(Document):
+    """An answer as it was decided on; numbers are decimals in strings."""
+
+    value: Any
+    unit: str | None
+    measured_on: Day | None
+    origin: str
+
+
+class RequestSummary(Document):
+    """A request in short."""
+
+    id: str
+    kind: Kind
+    state: RequestState
+    provider: str
+    commissioner: str
+    decision_to_treat: Day
+    submitted_at: AwareDatetime
+    version: int
+
+
+class RequestDocument(Document):
+    """A request: its answers, every decision on it, and the approval that came of it."""
+
+    id: str
+    treatment_id: str
+    kind: Kind
+    state: RequestState
+    next: str = Field(description="What to do next")
+    provider: str
+    commissioner: str
+    panel: str | None = Field(description="The panel that decides; null: the commissioner does")
+    counterparty: str | None = Field(description="The receiving provider of a transfer")
+    route: Route
+    policy: DecidingPolicy
+    decision_to_treat: Day
+    first_dose: Day | None
+    retrospective_reason: str | None
+    details: dict[str, Any]
+    answers: dict[str, AnswerDocument]
+    missing: list[MissingQuestion] = Field(description="Questions to answer next, if any")
+    submitted_at: AwareDatetime
+    submitted_by: str
+    revision: int
+    version: int = Field(description="The number in the ETag")
+    decisions: list[DecisionDocument] = Field(description="Oldest first")
+    approval: ApprovalDocument | None
+
+
+def request_summary(request: RequestRecord) -> RequestSummary:
+    """A request in short."""
+    return RequestSummary(
+        **{name: getattr(request, name) for name in RequestSummary.model_fields},
+    )
+
+
+def request_document(
+    work: Work, office: Office, caller: Caller, view: RequestView
+) -> RequestDocument:
+    """A request in full, with what to do next as of today."""
+    request = view.request
+    version = version_of(work, office.library, request.policy_hash)
+    same = (
+        "id",
+        "treatment_id",
+        "kind",
+        "state",
+        "provider",
+        "commissioner",
+        "panel",
+        "counterparty",
+        "route",
+        "decision_to_treat",
+        "first_dose",
+        "retrospective_reason",
+        "details",
+        "submitted_at",
+        "submitted_by",
+        "revision",
+        "version",
+    )
+    return RequestDocument(
+        **{name: getattr(request, name) for name in same},
+        next=after_request(request.state, request.kind),
+        policy=deciding_policy(version),
+        answers={
+            name: AnswerDocument.model_validate(answer)
+            for name, answer in view.revision.answers.items()
+        },
+        missing=_still_missing(view, version),
+        decisions=[decision_document(decision, version) for decision in view.decisions],
+        approval=_approval(work, office, caller, view),
+    )
+
+
+def _still_missing(view: RequestView, version: PolicyVersion) -> list[MissingQuestion]:
+    """What to answer next: only while the request waits for it."""
+    if view.decision is None or view.request.state is not RequestState.MORE_INFORMATION_NEEDED:
+        return []
+    return missing_questions(view.decision.missing, version)
+
+
+def _approval(
+    work: Work, office: Office, caller: Caller, view: RequestView
+) -> ApprovalDocument | None:
+    if view.approval is None:
+        return None
+    treatment = store.find_treatment(work, caller, view.request.treatment_id)
+    return approval_document(work, office, view.approval, treatment)
