@@ -31,12 +31,15 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome with its reason, the coverage that it speaks of, and a remedy of its own."""
+    """An outcome with its reason and the coverage that it speaks of.
+
+    `remedy` is one of its own, empty where there is nothing to mend; None takes the outcome's.
+    """
 
     outcome: LineOutcome
     reason: str
     coverage: Coverage | None = None
-    remedy: str = ""
+    remedy: str | None = None
 
 
 def need_of(prepared: Prepared, index: SnapshotIndex) -> Need:

@@ -222,7 +222,7 @@ def _accepted(item: _Decided) -> Decimal:
 
 def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
     total = item.prepared.line.total_cost
-    coverage = item.verdict.coverage
+    coverage, remedy = item.verdict.coverage, item.verdict.remedy
     return MatchedLine(
         line=item.prepared.line,
         kind=item.prepared.kind,
@@ -236,5 +236,5 @@ def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
         found_by=item.found_by,
         tests=item.tests,
         reason=item.verdict.reason,
-        remedy=item.verdict.remedy or REMEDIES[item.verdict.outcome],
+        remedy=REMEDIES[item.verdict.outcome] if remedy is None else remedy,
     )

@@ -40,6 +40,7 @@ def reversal(row: int) -> Verdict:
     return Verdict(
         LineOutcome.NOT_A_DRUG_LINE,
         f"The line is a credit that reverses row {row}, and is counted as that row is.",
+        remedy="",
     )
 
 
@@ -49,13 +50,16 @@ def _free_of_charge(item: Prepared) -> Verdict:
     return Verdict(
         LineOutcome.NOT_RECOVERABLE,
         f"The line is named as free of charge, trial, compassionate or private {why}.",
+        remedy=None if charged else "",
     )
 
 
 def _credit(item: Prepared) -> Verdict:
     total = item.line.total_cost
     if total is not None and total < 0:
-        return Verdict(LineOutcome.NOT_A_DRUG_LINE, "The line gives money back: a credit.")
+        return Verdict(
+            LineOutcome.NOT_A_DRUG_LINE, "The line gives money back: a credit.", remedy=""
+        )
     return Verdict(
         LineOutcome.NOT_A_DRUG_LINE, "The line is named as a credit, but its cost is not negative."
     )
