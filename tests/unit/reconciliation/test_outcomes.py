@@ -180,6 +180,24 @@ CASES: list[tuple[str, str, Snapshot, dict[str, str]]] = [
         snapshot(coverage(continuation_due=day("2025-06-10"))),
         {},
     ),
+    (
+        "due before, within the grace",
+        "matched",
+        snapshot(coverage(continuation_due=day("2025-05-31"), grace_to=day("2026-04-10"))),
+        {},
+    ),
+    (
+        "due before, after the grace",
+        "continuation overdue",
+        snapshot(coverage(continuation_due=day("2025-05-31"), grace_to=day("2026-04-09"))),
+        {},
+    ),
+    (
+        "an earlier approval ended, the one of the day withdrawn",
+        "no approval",
+        snapshot(coverage(**ENDS), coverage(status="withdrawn", treatment_id="T2")),
+        {},
+    ),
     ("elsewhere", "not the approved provider", COVERED, {"provider": "DEMO2"}),
     (
         "a transfer to another provider pending",

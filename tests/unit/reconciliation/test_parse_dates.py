@@ -93,6 +93,11 @@ def test_a_column_that_mixes_both_ways_leaves_two_way_dates_unread() -> None:
     assert parse_date("04/25/2024", rule) == (None, WHY_IMPOSSIBLE)
 
 
+def test_a_tenth_written_the_other_way_makes_two_way_dates_doubtful() -> None:
+    rule = convention_of(["25/04/2024"] * 10 + ["04/25/2024"], SUPPLY)
+    assert parse_date("03/04/2024", rule) == (None, WHY_AMBIGUOUS)
+
+
 def test_one_slip_among_many_day_first_dates_leaves_the_others_read() -> None:
     rule = convention_of(["25/04/2024"] * 11 + ["04/25/2024"], SUPPLY)
     assert parse_date("03/04/2024", rule) == (dt.date(2024, 4, 3), None)
