@@ -239,10 +239,11 @@ def _postgres_url(_postgres_admin: sa.Engine) -> Iterator[str]:
         yield url
 
 
-#: The audit tables refuse to be emptied; only the tables' owner can lift that.
+#: These tables refuse to be emptied; only the tables' owner can lift that.
 GUARDED = {
     "audit_event": ("audit_event_no_change", "audit_event_no_truncate"),
     "audit_payload": ("audit_payload_only_erasure", "audit_payload_no_truncate"),
+    "policy_version": ("policy_version_no_change", "policy_version_no_truncate"),
 }
 
 

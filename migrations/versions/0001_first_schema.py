@@ -1,4 +1,4 @@
-"""The first schema: every table, and the triggers that make the audit log append-only."""
+"""The first schema: every table, and the triggers that keep what must not change."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -526,7 +526,7 @@ def create_tables() -> None:
 
 
 def create_triggers() -> None:
-    """Refuse every change to an audit row; of a payload, allow its erasure and nothing else."""
+    """Refuse every change to an audit row or a policy version; of a payload, allow its erasure."""
     statements = (
         POSTGRES_TRIGGERS if op.get_bind().dialect.name == "postgresql" else SQLITE_TRIGGERS
     )
@@ -557,6 +557,15 @@ SQLITE_TRIGGERS = (
     """CREATE TRIGGER audit_payload_no_replace BEFORE INSERT ON audit_payload
     WHEN EXISTS (SELECT 1 FROM audit_payload WHERE id = NEW.id)
     BEGIN SELECT RAISE(ABORT, 'an audit payload can only be erased: no REPLACE'); END""",
+    """CREATE TRIGGER policy_version_no_update BEFORE UPDATE ON policy_version
+    BEGIN SELECT RAISE(ABORT, 'a policy version is never changed: no UPDATE'); END""",
+    """CREATE TRIGGER policy_version_no_delete BEFORE DELETE ON policy_version
+    BEGIN SELECT RAISE(ABORT, 'a policy version is never changed: no DELETE'); END""",
+    """CREATE TRIGGER policy_version_no_replace BEFORE INSERT ON policy_version
+    WHEN EXISTS (SELECT 1 FROM policy_version WHERE hash = NEW.hash AND resolved <> NEW.resolved)
+      OR EXISTS (SELECT 1 FROM policy_version WHERE policy = NEW.policy
+                 AND version = NEW.version AND hash <> NEW.hash)
+    BEGIN SELECT RAISE(ABORT, 'a policy version is never changed: no REPLACE'); END""",
 )
 
 # ENABLE ALWAYS: otherwise session_replication_role = replica would pass them by.
@@ -584,6 +593,15 @@ POSTGRES_TRIGGERS = (
     FOR EACH ROW EXECUTE FUNCTION audit_payload_refuse()""",
     """CREATE TRIGGER audit_payload_no_truncate BEFORE TRUNCATE ON audit_payload
     FOR EACH STATEMENT EXECUTE FUNCTION audit_payload_refuse()""",
+    """CREATE FUNCTION policy_version_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'a policy version is never changed: no %%', TG_OP
+        USING ERRCODE = 'insufficient_privilege'; END $$""",
+    """CREATE TRIGGER policy_version_no_change BEFORE UPDATE OR DELETE ON policy_version
+    FOR EACH ROW EXECUTE FUNCTION policy_version_refuse()""",
+    """CREATE TRIGGER policy_version_no_truncate BEFORE TRUNCATE ON policy_version
+    FOR EACH STATEMENT EXECUTE FUNCTION policy_version_refuse()""",
+    "ALTER TABLE policy_version ENABLE ALWAYS TRIGGER policy_version_no_change",
+    "ALTER TABLE policy_version ENABLE ALWAYS TRIGGER policy_version_no_truncate",
     "ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_change",
     "ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_truncate",
     "ALTER TABLE audit_payload ENABLE ALWAYS TRIGGER audit_payload_only_erasure",

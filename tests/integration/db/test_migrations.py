@@ -45,11 +45,17 @@ TRIGGERS = {
             "audit_payload_no_delete",
             "audit_payload_no_replace",
         },
+        "policy_version": {
+            "policy_version_no_update",
+            "policy_version_no_delete",
+            "policy_version_no_replace",
+        },
     },
     "postgresql": {
         # "A" = ENABLE ALWAYS: not even a replica's session passes them by.
         "audit_event": {"audit_event_no_change A", "audit_event_no_truncate A"},
         "audit_payload": {"audit_payload_only_erasure A", "audit_payload_no_truncate A"},
+        "policy_version": {"policy_version_no_change A", "policy_version_no_truncate A"},
     },
 }
 LISTING = {
@@ -59,7 +65,7 @@ LISTING = {
 }
 
 
-def test_the_audit_log_has_all_its_triggers_after_an_upgrade(empty_engine: sa.Engine) -> None:
+def test_every_guarded_table_has_all_its_triggers_after_an_upgrade(empty_engine: sa.Engine) -> None:
     upgrade(empty_engine)
     found: dict[str, set[str]] = {}
     with empty_engine.connect() as connection:

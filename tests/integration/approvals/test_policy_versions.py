@@ -1,0 +1,45 @@
+"""A stored policy version is never changed, whoever asks."""
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+
+from app.approvals.office import remember_version, stored_version
+from app.db.tables import policy_version
+from tests.world import World
+
+CHANGES = (
+    "UPDATE policy_version SET resolved = 'other'",
+    "DELETE FROM policy_version",
+)
+
+
+@pytest.fixture
+def remembered(world: World) -> World:
+    version = world.office.library.versions("adalimumab-ra-severe")[-1]
+    world.do(lambda work: remember_version(work, version))
+    world.do(lambda work: remember_version(work, version))  # once is enough
+    return world
+
+
+@pytest.mark.parametrize("statement", CHANGES)
+def test_a_stored_version_is_neither_changed_nor_removed(remembered: World, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="never changed"):
+        remembered.do(lambda work: work.connection.execute(text(statement)))
+    version = remembered.office.library.versions("adalimumab-ra-severe")[-1]
+    assert remembered.do(lambda work: stored_version(work, version.hash)) == version.resolved
+
+
+def test_another_text_cannot_take_a_versions_number(remembered: World) -> None:
+    version = remembered.office.library.versions("adalimumab-ra-severe")[-1]
+    row = {
+        "hash": "0" * 64,
+        "policy": version.policy,
+        "version": version.version,
+        "language": 1,
+        "resolved": "{}",
+        "origin": "published",
+        "recorded_at": remembered.moment.instant,
+    }
+    with pytest.raises(DBAPIError):
+        remembered.do(lambda work: work.connection.execute(insert(policy_version).values(**row)))
