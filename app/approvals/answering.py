@@ -18,6 +18,7 @@ from app.policy import (
 )
 
 CARRIED = "carried forward"
+TYPED = "typed"
 CONTEXT_SEXES = ("male", "female")
 
 
@@ -45,17 +46,44 @@ def carry_forward(
     """The raw answers with the carried questions filled from earlier requests, newest first.
 
     A baseline measured at the initiation is never typed again; one that the caller sends stands.
+    What was typed or measured goes before copies of it: after a correction they are out of date.
     """
-    answers = dict(raw)
+    answers = as_typed(raw)
     for question in questions_for(version, kind):
-        if not question.carried or answers.get(question.name) is not None:
+        if not question.carried:
             continue
-        for revision in reversed(earlier):
-            stored = revision.answers.get(question.name)
-            if stored is not None:
-                answers[question.name] = {**stored, "origin": CARRIED}
-                break
+        given = raw.get(question.name)
+        stored = _baseline(question.name, earlier)
+        if stored is None or not (given is None or _is_copy(given, stored)):
+            continue
+        answers[question.name] = {**stored, "origin": CARRIED}
     return answers
+
+
+def as_typed(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's answers; that one was carried forward is for the service to say."""
+    return {
+        name: {**answer, "origin": TYPED}
+        if isinstance(answer, Mapping) and answer.get("origin") == CARRIED
+        else answer
+        for name, answer in raw.items()
+    }
+
+
+def _baseline(name: str, earlier: tuple[RevisionRecord, ...]) -> Mapping[str, Any] | None:
+    found = [r.answers[name] for r in reversed(earlier) if r.answers.get(name) is not None]
+    original = [answer for answer in found if answer["origin"] != CARRIED]
+    return next(iter(original or found), None)
+
+
+def _is_copy(given: Any, stored: Mapping[str, Any]) -> bool:
+    """Whether the caller sends back the carried answer that it was shown."""
+    return (
+        isinstance(given, Mapping)
+        and given.get("origin") == CARRIED
+        and str(given.get("value")) == str(stored["value"])
+        and given.get("unit") == stored["unit"]
+    )
 
 
 def context_of(

@@ -4,10 +4,11 @@ Nothing is stored but an audit event that a check was made.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.approvals import issuing, patients, store
-from app.approvals.answering import carry_forward, context_of, read_answers
+from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
+from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
@@ -77,18 +78,22 @@ def check_initiation(
     check_days(command.decision_to_treat, command.first_dose, today)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    if command.route is Route.POLICY:
+        check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
         version,
         Kind.INITIATION,
-        command.answers,
+        as_typed(command.answers),
         decision_to_treat=command.decision_to_treat,
         today=today,
     )
     details = patients.check_details(command.patient, today)
     found = patients.find_existing(work, caller, details)
     person = found or _unknown_person(caller, details)
-    context = context_of(person, command.decision_to_treat, command.first_dose)
-    case = Case(version, Kind.INITIATION, answers, context, command.route)
+    context = context_of(
+        replace(person, sex=details.sex), command.decision_to_treat, command.first_dose
+    )
+    case = Case(version, Kind.INITIATION, answers, context, command.route, command.details)
     decision = decide_case(work, office, case, command.commissioner)
     already = _already(work, caller, found, version) if found else None
     _log(work, caller, version, found)
@@ -114,7 +119,7 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     )
     person = patients.patient(work, treatment.patient_id)
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
-    case = Case(version, command.kind, answers, context, Route.POLICY)
+    case = Case(version, command.kind, answers, context, Route.POLICY, command.details)
     decision = decide_case(work, office, case, treatment.commissioner)
     _log(work, caller, version, person)
     return DryRun(version, command.kind, decision, None)

@@ -10,19 +10,28 @@ from app.approvals.deciding import (
     add_revision,
     conclude,
     decide_case,
+    hold,
     move,
-    person_of,
 )
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import (
+    APPROVAL_TRANSITIONS,
     ApprovalEvent,
     RequestEvent,
     RequestState,
     next_approval_state,
 )
-from app.approvals.model import RequestRecord, RequestView, TreatmentRecord
+from app.approvals.model import (
+    ApprovalRecord,
+    Basis,
+    DecisionRecord,
+    RequestRecord,
+    RequestView,
+    TreatmentRecord,
+)
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for
+from app.approvals.recording import undo_pause, undo_resume, undo_stop
 from app.approvals.submitting import revised_case
 from app.approvals.views import request_view
 from app.audit import Event
@@ -54,10 +63,10 @@ def correct(
         raise DetailsNotAccepted(
             "answers", f"A {request.kind} has no answers to correct. Mark it entered in error."
         )
-    treatment = store.find_treatment(work, caller, request.treatment_id)
-    person_of(work, treatment)
+    treatment = hold(work, caller, request.treatment_id)
     changed = {**answers, **dict.fromkeys(entered_in_error)}
     case = revised_case(work, office, treatment, request, changed)
+    before = [d for d in store.decisions_of(work, request_id) if d.made_by == "policy"][-1]
     corrected = replace(request, revision=request.revision + 1)
     add_revision(work, caller, corrected, "corrected", case, reason)
     decision = decide_case(work, office, case, request.commissioner)
@@ -66,7 +75,8 @@ def correct(
     event = RequestEvent.CORRECT
     if request.state is RequestState.APPROVED:
         move(work, caller, treatment, request, event, RequestState.APPROVED, revision, reason)
-        if decision.outcome is not Outcome.APPROVED:
+        approval = store.approval_of_request(work, request_id)
+        if approval is not None and _answer_changed(approval, before, stored):
             _query(work, caller, treatment, request, f"correction: {decision.outcome}")
     elif request.state is RequestState.DECLINED:
         # A panel has spoken: only a panel can say otherwise.
@@ -84,12 +94,15 @@ def correct(
 def enter_in_error(
     work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
 ) -> RequestView:
-    """Mark a whole request as entered in error; its approval goes under query until resolved."""
+    """Mark a whole request as entered in error.
+
+    Approvals that rest on it go under query until the commissioner resolves that. A stop, a pause
+    or a resumption is undone, since nobody decided on it. Nothing is erased.
+    """
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.CORRECT, request.provider)
     store.check_version(request.version, expected_version)
-    treatment = store.find_treatment(work, caller, request.treatment_id)
-    person_of(work, treatment)
+    treatment = hold(work, caller, request.treatment_id)
     move(
         work,
         caller,
@@ -99,8 +112,39 @@ def enter_in_error(
         RequestState.ENTERED_IN_ERROR,
         reason=reason,
     )
-    _query(work, caller, treatment, request, "entered in error")
+    _take_back(work, caller, treatment, request)
     return request_view(work, caller, request_id)
+
+
+def _take_back(
+    work: Work, caller: Caller, treatment: TreatmentRecord, request: RequestRecord
+) -> None:
+    """Undo what was only recorded; put under query what an approval or a change rests on."""
+    if request.kind is Kind.STOP:
+        undo_stop(work, caller, treatment, request)
+    elif request.kind is Kind.PAUSE:
+        undo_pause(work, treatment, request)
+    elif request.kind is Kind.RESUME:
+        undo_resume(work, treatment, request)
+    else:
+        _query(work, caller, treatment, request, "entered in error")
+
+
+def _answer_changed(
+    approval: ApprovalRecord, before: DecisionRecord, after: DecisionRecord
+) -> bool:
+    """Whether a correction changes what the approval rests on.
+
+    An approval by the policy rests on its outcome; one that people gave rests on the findings
+    that they saw.
+    """
+    if approval.basis is Basis.POLICY:
+        return after.outcome != Outcome.APPROVED
+    return after.outcome != before.outcome or _results(after) != _results(before)
+
+
+def _results(decision: DecisionRecord) -> dict[str, str]:
+    return {finding["criterion"]: finding["result"] for finding in decision.findings}
 
 
 def _query(
@@ -110,20 +154,28 @@ def _query(
     request: RequestRecord,
     why: str,
 ) -> None:
-    """Put the approval that rests on the request under query, if there is one."""
-    approval = store.approval_of_request(work, request.id)
-    if approval is None:
-        return
-    to = next_approval_state(approval.state, ApprovalEvent.QUERY)
-    event = Event(
-        action="approval under query",
-        object_type="approval",
-        object_id=approval.id,
-        treatment_id=treatment.id,
-        request_id=request.id,
-        patient_id=treatment.patient_id,
-        before={"state": approval.state},
-        after={"state": to, "why": why},
-        policy_hash=approval.policy_hash,
-    )
-    store.change_approval(work, approval, {"state": to}, caller.actor(), event)
+    """Put under query the approvals that rest on the request; closed ones stay closed.
+
+    A switch, a dose change or a transfer has no approval of its own: its segments name the one
+    that they changed.
+    """
+    changed = {
+        s.approval_id for s in store.segments_of(work, treatment.id) if s.request_id == request.id
+    }
+    for approval in store.approvals_of(work, treatment.id):
+        rests = approval.request_id == request.id or approval.id in changed
+        if not rests or (approval.state, ApprovalEvent.QUERY) not in APPROVAL_TRANSITIONS:
+            continue
+        to = next_approval_state(approval.state, ApprovalEvent.QUERY)
+        event = Event(
+            action="approval under query",
+            object_type="approval",
+            object_id=approval.id,
+            treatment_id=treatment.id,
+            request_id=request.id,
+            patient_id=treatment.patient_id,
+            before={"state": approval.state},
+            after={"state": to, "why": why},
+            policy_hash=approval.policy_hash,
+        )
+        store.change_approval(work, approval, {"state": to}, caller.actor(), event)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from app.approvals.errors import DetailsNotAccepted
 from app.policy import ApprovalTerms
 
+#: Days ahead for which a first dose may be planned where the policy names no limit.
+LONGEST_WAIT = 366
+
 
 @dataclass(frozen=True, slots=True)
 class Cover:
@@ -44,29 +47,64 @@ def initiation_cover(
     submitted_on: dt.date,
     first_dose: dt.date | None,
     retrospective_reason: str | None,
+    decided_on: dt.date | None = None,
 ) -> Cover:
     """Coverage of a first approval.
 
     A first dose before the form is covered only for a reason that the policy permits and within
-    its days; it is then marked late. Anything else is covered from the day of the form.
+    its days, counted from the form; it is then marked late. Anything else is covered from the day
+    on which the answers that were approved came in, or the panel decided: `decided_on`, by default
+    the day of the form.
     """
+    if retrospective_reason is not None and first_dose is not None and first_dose < submitted_on:
+        check_retrospective(terms, submitted_on, first_dose, retrospective_reason)
+        return Cover(first_dose, last_day(first_dose, terms), None, late=True)
+    from_day = decided_on or submitted_on
     start_by = (
-        submitted_on + dt.timedelta(days=terms.start_within_days)
+        from_day + dt.timedelta(days=terms.start_within_days)
         if terms.start_within_days is not None
         else None
     )
+    starts = from_day if first_dose is None else max(from_day, first_dose)
+    return Cover(from_day, last_day(starts, terms), start_by, late=False)
+
+
+def check_first_dose(
+    terms: ApprovalTerms,
+    submitted_on: dt.date,
+    first_dose: dt.date | None,
+    retrospective_reason: str | None,
+) -> None:
+    """Raise DetailsNotAccepted when the first dose is too far ahead, or back without permission.
+
+    Checked when the form comes in: a reason that is not permitted would otherwise only surface
+    when somebody approves, when nobody can mend it.
+    """
     if first_dose is None:
-        return Cover(submitted_on, last_day(submitted_on, terms), start_by, late=False)
-    if first_dose >= submitted_on:
-        return Cover(submitted_on, last_day(first_dose, terms), start_by, late=False)
-    if retrospective_reason is None:
-        return Cover(submitted_on, last_day(submitted_on, terms), start_by, late=False)
-    check_retrospective(terms, submitted_on, first_dose, retrospective_reason)
-    return Cover(first_dose, last_day(first_dose, terms), None, late=True)
+        if retrospective_reason is not None:
+            raise DetailsNotAccepted(
+                "retrospective_reason",
+                "A reason for a form after the first dose needs the day of that dose. Give "
+                "'first_dose', or leave the reason out.",
+            )
+        return
+    if retrospective_reason is not None and first_dose < submitted_on:
+        check_retrospective(terms, submitted_on, first_dose, retrospective_reason)
+    days_ahead = LONGEST_WAIT if terms.start_within_days is None else terms.start_within_days
+    if (first_dose - submitted_on).days > days_ahead:
+        raise DetailsNotAccepted(
+            "first_dose",
+            f"The first dose is planned more than {days_ahead} days ahead. Submit nearer to it, "
+            "so that the criteria are judged on findings of that time.",
+        )
 
 
 def check_retrospective(
-    terms: ApprovalTerms, submitted_on: dt.date, first_dose: dt.date, reason: str
+    terms: ApprovalTerms,
+    submitted_on: dt.date,
+    first_dose: dt.date,
+    reason: str,
+    field: str = "first_dose",
 ) -> None:
     """Raise DetailsNotAccepted when the policy does not permit this reason or so many days."""
     if reason not in terms.retrospective_reasons:
@@ -79,7 +117,7 @@ def check_retrospective(
     days = (submitted_on - first_dose).days
     if days > terms.retrospective_days:
         raise DetailsNotAccepted(
-            "first_dose",
+            field,
             f"The first dose was {days} days before the form; the policy covers at most "
             f"{terms.retrospective_days}. Leave the reason out to be covered from the day of the "
             "form, or ask the commissioner for an individual funding request.",
@@ -87,19 +125,25 @@ def check_retrospective(
 
 
 def continuation_cover(
-    terms: ApprovalTerms, submitted_on: dt.date, covered_to: dt.date | None
+    terms: ApprovalTerms,
+    submitted_on: dt.date,
+    covered_to: dt.date | None,
+    decided_on: dt.date | None = None,
 ) -> Cover:
     """Coverage of a continuation: it joins the running one, or starts anew after a gap.
 
-    A form within the policy's days of grace after the last covered day joins without a gap.
+    A form that comes by the day after the last covered day, or within the policy's days of grace
+    after it, joins without a gap, however long its decision takes. A later one is covered from
+    `decided_on`, by default the day of the form.
     """
+    starts_anew = decided_on or submitted_on
     if covered_to is None:
-        return Cover(submitted_on, last_day(submitted_on, terms), None, late=False)
+        return Cover(starts_anew, last_day(starts_anew, terms), None, late=False)
     joins = covered_to + dt.timedelta(days=1)
     late_by = (submitted_on - covered_to).days
-    if late_by <= terms.grace_days + 1:
+    if late_by <= max(terms.grace_days, 1):
         return Cover(joins, last_day(joins, terms), None, late=late_by > 1)
-    return Cover(submitted_on, last_day(submitted_on, terms), None, late=False)
+    return Cover(starts_anew, last_day(starts_anew, terms), None, late=False)
 
 
 def restarted_cover(terms: ApprovalTerms, cover_from: dt.date, first_dose: dt.date) -> Cover:

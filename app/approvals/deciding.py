@@ -1,7 +1,7 @@
 """A request's decision and the state it comes to; storing both with the answers decided on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.approvals import patients, store
@@ -12,6 +12,7 @@ from app.approvals.model import (
     Basis,
     DecisionRecord,
     PatientRecord,
+    RequestDetails,
     RequestRecord,
     RevisionRecord,
     Route,
@@ -25,8 +26,10 @@ from app.approvals.office import (
     remember_version,
     wants_pharmacist,
 )
+from app.approvals.terms import dose_to_refer
 from app.audit import Event
 from app.auth.model import Caller
+from app.clock import london_day
 from app.db import tables
 from app.db.work import Work
 from app.policy import (
@@ -58,6 +61,7 @@ class Case:
     answers: Mapping[str, Answer]
     context: Context
     route: Route
+    details: RequestDetails = field(default_factory=RequestDetails)
 
 
 def decide_case(
@@ -72,6 +76,9 @@ def decide_case(
     if case.route is not Route.POLICY:
         why = f"The request asks for {case.route}: the commissioner decides, not the policy."
         return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
+    dose = dose_to_refer(case.version, case.details)
+    if decision.outcome is Outcome.APPROVED and dose is not None:
+        return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, dose))
     if office.demonstration:
         return decision
     day = case.context.decision_to_treat
@@ -194,7 +201,8 @@ def conclude(
         panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
     moved = move(work, caller, treatment, request, event, to, {**(changes or {}), "panel": panel})
     if to is RequestState.APPROVED:
-        take_effect(work, caller, treatment, moved, version, decision.id, Basis.POLICY)
+        decided_on = london_day(decision.decided_at)
+        take_effect(work, caller, treatment, moved, version, decision.id, Basis.POLICY, decided_on)
     return moved
 
 
@@ -228,6 +236,48 @@ def move(
 
 def person_of(work: Work, treatment: TreatmentRecord) -> PatientRecord:
     """The patient of a treatment, locked until the transaction ends."""
-    person = patients.patient(work, treatment.patient_id)
-    patients.lock_person(work, person)
-    return person
+    return patients.lock_person(work, patients.patient(work, treatment.patient_id))
+
+
+def hold(work: Work, caller: Caller, treatment_id: str) -> TreatmentRecord:
+    """The treatment, with its patient locked: read after the wait, so that it is not stale.
+
+    Every use case locks in the same order (request, person, treatment, approval), so that two of
+    them wait for each other instead of failing.
+    """
+    person_of(work, store.find_treatment(work, caller, treatment_id))
+    return store.find_treatment(work, caller, treatment_id, lock=True)
+
+
+def open_request(
+    work: Work, caller: Caller, request_id: str, expected_version: int
+) -> tuple[RequestRecord, TreatmentRecord]:
+    """A request that the caller read in this version, with its treatment, both held."""
+    request = store.find_request(work, caller, request_id, lock=True)
+    store.check_version(request.version, expected_version)
+    return request, hold(work, caller, request.treatment_id)
+
+
+def add_opinion(
+    work: Work,
+    caller: Caller,
+    request: RequestRecord,
+    treatment: TreatmentRecord,
+    made_by: str,
+    outcome: str,
+    reason: str | None,
+) -> DecisionRecord:
+    """Store what somebody decided on a request without going through its criteria."""
+    return add_decision(
+        work,
+        caller,
+        request,
+        treatment.patient_id,
+        made_by=made_by,
+        outcome=outcome,
+        findings=[],
+        missing=[],
+        reasons=[reason] if reason else [],
+        waived=[],
+        reason=reason,
+    )

@@ -1,11 +1,13 @@
 """What a request says beside its answers: checked against the policy's terms, kept as JSON."""
 
 import datetime as dt
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import RequestDetails
+from app.approvals.model import Dose, FundingOrigin, RequestDetails, StopReason
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 
@@ -23,6 +25,11 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 
 #: A change may be recorded this long before it takes effect.
 DAYS_AHEAD = 366
+ORGANISATION_CODE = re.compile(r"[A-Z0-9]{3,9}")
+LONGEST_UNIT = 20
+LONGEST_ROUTE = 40
+LARGEST_AMOUNT = Decimal(10_000_000)
+DECIMALS = 8
 
 
 def check_details(
@@ -34,8 +41,9 @@ def check_details(
             raise DetailsNotAccepted(f"details.{name}", f"A {kind} needs '{name}'. Give it.")
     if details.product is not None:
         check_product(details.product, version, listed=kind is not Kind.SWITCH)
-    if details.dose is not None and details.dose.amount <= 0:
-        raise DetailsNotAccepted("details.dose.amount", "The dose must be greater than zero.")
+    if details.dose is not None:
+        _check_dose(details.dose)
+    _check_codes(details)
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
         raise DetailsNotAccepted(
             "details.from_day", "That day is more than a year ahead: check it."
@@ -50,6 +58,48 @@ def check_details(
         and (details.to_day < details.from_day)
     ):
         raise DetailsNotAccepted("details.to_day", "The last day is before the first one.")
+
+
+def _check_dose(dose: Dose) -> None:
+    check_amount("details.dose.amount", dose.amount)
+    if not 1 <= len(dose.unit) <= LONGEST_UNIT:
+        raise DetailsNotAccepted("details.dose.unit", "Give the dose's unit, e.g. mg.")
+    if dose.every_days is not None and not 1 <= dose.every_days <= DAYS_AHEAD:
+        raise DetailsNotAccepted(
+            "details.dose.every_days", f"Give the interval as 1 to {DAYS_AHEAD} days."
+        )
+
+
+def check_amount(field: str, amount: Decimal) -> None:
+    """Raise DetailsNotAccepted unless the amount is above zero and fits the store exactly."""
+    if not amount.is_finite() or amount <= 0:
+        raise DetailsNotAccepted(field, "Give an amount greater than zero.")
+    if amount >= LARGEST_AMOUNT or amount != round(amount, DECIMALS):
+        raise DetailsNotAccepted(
+            field, f"Give an amount under {LARGEST_AMOUNT:,} with at most {DECIMALS} decimals."
+        )
+
+
+def check_commissioner(code: str) -> None:
+    """Raise DetailsNotAccepted unless it has the shape of an organisation's code."""
+    if not ORGANISATION_CODE.fullmatch(code):
+        raise DetailsNotAccepted(
+            "commissioner", "Give the organisation's code: 3 to 9 capital letters and digits."
+        )
+
+
+def _check_codes(details: RequestDetails) -> None:
+    for provider in (details.to_provider, *details.supplying_providers):
+        if provider is not None and not ORGANISATION_CODE.fullmatch(provider):
+            name = "to_provider" if provider == details.to_provider else "supplying_providers"
+            raise DetailsNotAccepted(
+                f"details.{name}",
+                "Give the organisation's code: 3 to 9 capital letters and digits.",
+            )
+    if details.route_of_administration and len(details.route_of_administration) > LONGEST_ROUTE:
+        raise DetailsNotAccepted(
+            "details.route_of_administration", f"Give at most {LONGEST_ROUTE} characters."
+        )
 
 
 def check_product(product: str, version: PolicyVersion, *, listed: bool) -> None:
@@ -91,6 +141,28 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
             "every_days": details.dose.every_days,
         }
     return {name: value for name, value in plain.items() if value is not None}
+
+
+def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
+    """The details again from what is stored of a request."""
+    dose = stored.get("dose")
+    stop_reason = stored.get("stop_reason")
+    return RequestDetails(
+        product=stored.get("product"),
+        route_of_administration=stored.get("route_of_administration"),
+        dose=Dose(Decimal(dose["amount"]), dose["unit"], dose.get("every_days")) if dose else None,
+        supplying_providers=tuple(stored.get("supplying_providers") or ()),
+        funding_origin=FundingOrigin(stored.get("funding_origin") or FundingOrigin.NHS),
+        from_day=_read_day(stored.get("from_day")),
+        to_day=_read_day(stored.get("to_day")),
+        to_provider=stored.get("to_provider"),
+        stop_reason=StopReason(stop_reason) if stop_reason else None,
+        note=stored.get("note"),
+    )
+
+
+def _read_day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
 
 
 def _day(day: dt.date | None) -> str | None:

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.approvals import issuing, store
+from app.approvals.errors import TransitionNotAllowed
 from app.approvals.model import Basis, RequestRecord, SegmentRecord, TreatmentRecord
 from app.audit import Event
 from app.auth.model import Caller
@@ -24,16 +25,36 @@ def take_effect(
     basis: Basis,
     from_day: dt.date | None = None,
 ) -> None:
-    """Carry out an approved request. `from_day` is a panel's own day; else the submission's."""
+    """Carry out an approved request. `from_day` is the day on which it was decided.
+
+    Raises TransitionNotAllowed when the treatment has moved on since the request was sent.
+    """
+    issuing.check_may_take_effect(work, treatment, request)
     if request.kind in (Kind.INITIATION, Kind.CONTINUATION):
         grant(work, caller, treatment, request, version, decision_id, basis, from_day)
-    elif request.kind is Kind.SWITCH:
+        return
+    if not issuing.is_live(work, treatment, work.moment.day):
+        raise TransitionNotAllowed(
+            f"The treatment's approval has run out, so a {request.kind} has nothing to change. "
+            "Withdraw the request and send a continuation."
+        )
+    # What the terms did not allow is covered from the panel's day on, never before it.
+    not_before = from_day if basis is Basis.PANEL else None
+    if request.kind is Kind.SWITCH:
         product = request.details["product"]
-        change_from(work, treatment, request, lambda s: replace(s, product=product))
+        change_from(work, treatment, request, lambda s: replace(s, product=product), not_before)
     elif request.kind is Kind.DOSE_CHANGE:
-        change_from(work, treatment, request, _with_dose(request.details["dose"]))
+        change_from(work, treatment, request, _with_dose(request.details["dose"]), not_before)
     elif request.kind is Kind.TRANSFER:
         hand_over(work, caller, treatment, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Recut:
+    """The segments that a change took out of force, and those that it put in their place."""
+
+    superseded: tuple[str, ...]
+    added: tuple[str, ...]
 
 
 def change_from(
@@ -41,22 +62,33 @@ def change_from(
     treatment: TreatmentRecord,
     request: RequestRecord,
     change: Callable[[SegmentRecord], SegmentRecord] | None,
-) -> None:
+    not_before: dt.date | None = None,
+) -> Recut:
     """Change, or with None end, the coverage from the request's day on; earlier days stand.
 
     Segments are never edited: one that is cut is superseded by its parts.
     """
     day = dt.date.fromisoformat(request.details["from_day"])
+    if not_before is not None:
+        day = max(day, not_before)
+    superseded: list[str] = []
+    added: list[str] = []
     for segment in store.segments_of(work, treatment.id):
         if segment.kind != "coverage" or (segment.to_day is not None and segment.to_day < day):
             continue
         store.supersede_segment(work, segment.id, work.moment.instant)
+        superseded.append(segment.id)
+        parts = []
         if segment.from_day < day:
-            before = replace(segment, to_day=day - dt.timedelta(days=1))
-            store.add_segment(work, _fresh(work, before))
+            parts.append(replace(segment, to_day=day - dt.timedelta(days=1)))
         if change is not None:
             after = replace(segment, from_day=max(day, segment.from_day), request_id=request.id)
-            store.add_segment(work, _fresh(work, change(after)))
+            parts.append(change(after))
+        for part in parts:
+            new = fresh(work, part)
+            store.add_segment(work, new)
+            added.append(new.id)
+    return Recut(tuple(superseded), tuple(added))
 
 
 def hand_over(
@@ -87,7 +119,8 @@ def _with_dose(dose: dict[str, Any]) -> Callable[[SegmentRecord], SegmentRecord]
     )
 
 
-def _fresh(work: Work, segment: SegmentRecord) -> SegmentRecord:
+def fresh(work: Work, segment: SegmentRecord) -> SegmentRecord:
+    """A copy of a segment, recorded now and in force."""
     return replace(segment, id=work.new_id(), recorded_at=work.moment.instant, superseded_at=None)
 
 
@@ -103,10 +136,11 @@ def grant(
 ) -> None:
     """Issue the approval of an approved request, by the policy's terms.
 
-    Coverage counts from the day of the first submission, or from the day given (a panel's).
+    `from_day` is the day on which the answers that were approved came in, or the panel decided; by
+    default the day of the form. See `coverage` for what each day means.
     """
-    start = from_day or london_day(request.submitted_at)
-    cover = issuing.cover_of(work, request, version, start)
+    submitted_on = london_day(request.submitted_at)
+    cover = issuing.cover_of(work, request, version, submitted_on, from_day)
     issuing.issue(
         work,
         caller.actor(),

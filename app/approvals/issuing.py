@@ -2,15 +2,18 @@
 
 Two requests can never make two live approvals for one patient, drug and indication: the person is
 locked, the live treatment is looked up, and the key of `live_treatment` refuses what slips by.
+This holds for every approval, a continuation's too: its treatment may have lapsed meanwhile and
+another provider's may have become the live one.
 """
 
 import datetime as dt
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from app.approvals import patients, reference, store
 from app.approvals.coverage import Cover, continuation_cover, initiation_cover
-from app.approvals.errors import AlreadyApproved
+from app.approvals.errors import AlreadyApproved, DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import (
     ApprovalRecord,
@@ -21,48 +24,48 @@ from app.approvals.model import (
     SegmentRecord,
     TreatmentRecord,
 )
+from app.approvals.standing import covered_to as covered_to
+from app.approvals.standing import has_standing
+from app.approvals.standing import is_live as is_live
 from app.audit import Actor, Event
 from app.db import tables
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 
-_STANDING = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
 
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a commissioner pays at most, where its free terms say so."""
 
-def covered_to(work: Work, treatment_id: str) -> tuple[bool, dt.date | None]:
-    """Whether the treatment has standing coverage at all, and its last covered day (None: open)."""
-    standing = {a.id for a in store.approvals_of(work, treatment_id) if a.state in _STANDING}
-    days = [
-        s.to_day
-        for s in store.segments_of(work, treatment_id)
-        if s.kind == "coverage" and s.approval_id in standing
-    ]
-    if not days:
-        return False, None
-    return True, None if None in days else max(d for d in days if d is not None)
-
-
-def is_live(work: Work, treatment: TreatmentRecord, on: dt.date) -> bool:
-    """Whether an approval of the treatment still covers a day or one after it."""
-    found, to_day = covered_to(work, treatment.id)
-    return found and treatment.stopped_on is None and (to_day is None or to_day >= on)
+    unit_price: Decimal | None = None
+    price_unit: str | None = None
+    quantity: Decimal | None = None
+    quantity_unit: str | None = None
 
 
 def check_none_live(
-    work: Work, person: PatientRecord, drug: str, indication: str, provider: str, on: dt.date
+    work: Work,
+    person: PatientRecord,
+    drug: str,
+    indication: str,
+    provider: str,
+    on: dt.date,
+    but: str | None = None,
 ) -> None:
     """Raise AlreadyApproved when a live approval for the person, drug and indication exists.
 
-    Of another provider's treatment nothing more is said than that it exists.
+    `but` is a treatment that does not count. Of another provider's treatment nothing more is said
+    than that it exists.
     """
     same = patients.same_person(work, person.canonical_id)
     for treatment in store.treatments_for(work, same, drug, indication):
-        if not is_live(work, treatment, on):
+        if treatment.id == but or not is_live(work, treatment, on):
             continue
         if treatment.provider == provider:
             raise AlreadyApproved(
                 "This patient already has a live approval for this drug and indication at your "
-                "organisation. Send a continuation, a switch or a dose change on that treatment."
+                "organisation. Send a continuation, a switch or a dose change on that treatment; "
+                "if it never began, record that it was not started and send this again."
             )
         raise AlreadyApproved(
             "An approval for this patient, drug and indication exists at another provider. Ask "
@@ -70,18 +73,49 @@ def check_none_live(
         )
 
 
+def check_may_take_effect(work: Work, treatment: TreatmentRecord, request: RequestRecord) -> None:
+    """Raise TransitionNotAllowed when the treatment has moved on since the request was sent.
+
+    A request may wait for weeks; meanwhile its treatment may have stopped or changed hands, or
+    the approval that a continuation continues may have been withdrawn.
+    """
+    if treatment.stopped_on is not None or treatment.not_started_on is not None:
+        raise TransitionNotAllowed(
+            "The treatment was recorded as stopped or not started since this request was sent. "
+            "Withdraw the request; to start again, send a new initiation."
+        )
+    if request.provider != treatment.provider:
+        raise TransitionNotAllowed(
+            "The treatment has moved to another provider since this request was sent. Withdraw "
+            "the request; that provider can send its own."
+        )
+    if request.kind is not Kind.INITIATION and not has_standing(work, treatment.id):
+        raise TransitionNotAllowed(
+            "The treatment has no standing approval to build on: it was withdrawn or taken back. "
+            "Withdraw the request and send a new initiation."
+        )
+
+
 def cover_of(
-    work: Work, request: RequestRecord, version: PolicyVersion, submitted_on: dt.date
+    work: Work,
+    request: RequestRecord,
+    version: PolicyVersion,
+    submitted_on: dt.date,
+    decided_on: dt.date | None = None,
 ) -> Cover:
     """The days that approving this request covers, by the policy's terms."""
     if request.kind is Kind.INITIATION:
         return initiation_cover(
-            version.approval, submitted_on, request.first_dose, request.retrospective_reason
+            version.approval,
+            submitted_on,
+            request.first_dose,
+            request.retrospective_reason,
+            decided_on,
         )
     found, to_day = covered_to(work, request.treatment_id)
     if found and to_day is None:
-        return Cover(submitted_on, None, None, late=False)
-    return continuation_cover(version.approval, submitted_on, to_day)
+        return Cover(decided_on or submitted_on, None, None, late=False)
+    return continuation_cover(version.approval, submitted_on, to_day, decided_on)
 
 
 def issue(
@@ -93,12 +127,17 @@ def issue(
     basis: Basis,
     decision_id: str,
     terms: dict[str, Any],
+    caps: Caps | None = None,
 ) -> ApprovalRecord:
-    """Mint the reference, store the approval and its segment, and mark the treatment live."""
-    person = patients.patient(work, treatment.patient_id)
-    patients.lock_person(work, person)
-    if request.kind is Kind.INITIATION:
-        _claim(work, person, treatment, work.moment.day)
+    """Mint the reference, store the approval and its segment, and mark the treatment live.
+
+    Raises AlreadyApproved when another approval for the patient, drug and indication is live, and
+    TransitionNotAllowed when the treatment has moved on.
+    """
+    person = patients.lock_person(work, patients.patient(work, treatment.patient_id))
+    check_may_take_effect(work, treatment, request)
+    claim(work, person, treatment, request.kind is Kind.INITIATION)
+    cover = _apart(work, person, treatment, cover, basis)
     approval = ApprovalRecord(
         id=work.new_id(),
         reference=reference.mint(work.random_bytes),
@@ -122,17 +161,98 @@ def issue(
         version=1,
     )
     store.add(work, tables.approval, approval, actor, _issued(treatment, approval))
-    store.add_segment(work, _segment(work, treatment, request, approval, cover))
+    store.add_segment(work, _segment(work, treatment, request, approval, cover, caps))
+    _note_first_dose(work, actor, treatment, request)
     return approval
 
 
-def _claim(work: Work, person: PatientRecord, treatment: TreatmentRecord, on: dt.date) -> None:
-    check_none_live(work, person, treatment.drug, treatment.indication, treatment.provider, on)
-    key = (person.canonical_id, treatment.drug, treatment.indication)
-    held = store.live_treatment_of(work, *key)
+def claim(
+    work: Work, person: PatientRecord, treatment: TreatmentRecord, is_first: bool = False
+) -> None:
+    """Mark the treatment as the live one; AlreadyApproved when another is.
+
+    A first approval also needs its own treatment not to be live already.
+    """
+    but = None if is_first else treatment.id
+    day = work.moment.day
+    drug, indication = treatment.drug, treatment.indication
+    check_none_live(work, person, drug, indication, treatment.provider, day, but)
+    held = store.live_treatment_of(work, person.canonical_id, drug, indication)
+    if held == treatment.id:
+        return
     if held is not None:
         store.clear_live(work, held)  # its coverage has lapsed: check_none_live has just looked
-    store.set_live(work, *key, treatment.id)
+    store.set_live(work, person.canonical_id, drug, indication, treatment.id)
+
+
+def _apart(
+    work: Work,
+    person: PatientRecord,
+    treatment: TreatmentRecord,
+    cover: Cover,
+    basis: Basis,
+) -> Cover:
+    """The cover without the days that the provider's coverage of this patient has already.
+
+    No day of one treatment is covered twice, or a supply could be counted under either approval.
+    Coverage without an end gives way to its continuation; any other coverage stands, and the new
+    one begins after it. A commissioner's own days are not shifted: they are refused.
+    """
+    taken = _taken(work, person, treatment, cover)
+    if not taken:
+        return cover
+    if basis in (Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL):
+        raise DetailsNotAccepted(
+            "from_day",
+            "Some of those days are covered by an approval of this treatment already. Let the new "
+            "one begin after the last covered day.",
+        )
+    before = cover.from_day - dt.timedelta(days=1)
+    for segment in taken:
+        if segment.to_day is None and segment.from_day <= before:
+            store.supersede_segment(work, segment.id, work.moment.instant)
+            ended = replace(segment, id=work.new_id(), to_day=before)
+            store.add_segment(work, replace(ended, recorded_at=work.moment.instant))
+    last = max((s.to_day for s in taken if s.to_day is not None), default=before)
+    from_day = last + dt.timedelta(days=1)
+    if cover.to_day is not None and from_day > cover.to_day:
+        raise AlreadyApproved("Every day that this approval would cover is covered already.")
+    return replace(cover, from_day=from_day)
+
+
+def _taken(
+    work: Work, person: PatientRecord, treatment: TreatmentRecord, cover: Cover
+) -> list[SegmentRecord]:
+    same = patients.same_person(work, person.canonical_id)
+    return [
+        segment
+        for known in store.treatments_for(work, same, treatment.drug, treatment.indication)
+        for segment in store.segments_of(work, known.id)
+        if segment.kind == "coverage"
+        and (known.id == treatment.id or segment.provider == treatment.provider)
+        and (segment.to_day is None or segment.to_day >= cover.from_day)
+        and (cover.to_day is None or segment.from_day <= cover.to_day)
+    ]
+
+
+def _note_first_dose(
+    work: Work, actor: Actor, treatment: TreatmentRecord, request: RequestRecord
+) -> None:
+    """A first dose that the form says has been given is a fact of the treatment from now on."""
+    given = request.first_dose
+    if request.kind is not Kind.INITIATION or given is None or given > work.moment.day:
+        return
+    event = Event(
+        action="first dose recorded",
+        object_type="treatment",
+        object_id=treatment.id,
+        treatment_id=treatment.id,
+        request_id=request.id,
+        patient_id=treatment.patient_id,
+        before={"first_dose": None},
+        after={"first_dose": given.isoformat()},
+    )
+    store.change_treatment(work, treatment, {"first_dose": given}, actor, event)
 
 
 def _segment(
@@ -141,12 +261,15 @@ def _segment(
     request: RequestRecord,
     approval: ApprovalRecord,
     cover: Cover,
+    caps: Caps | None,
 ) -> SegmentRecord:
     """The coverage segment: what the request asked for, else what the last segment had."""
     earlier = [s for s in store.segments_of(work, treatment.id) if s.kind == "coverage"]
     last = earlier[-1] if earlier and request.kind is not Kind.INITIATION else None
     asked = request.details
-    dose = asked.get("dose") or {}
+    amount, unit, every_days = _dose_of(asked.get("dose"), last)
+    if caps is None:
+        caps = _caps_of(last)
     return SegmentRecord(
         id=work.new_id(),
         treatment_id=treatment.id,
@@ -161,17 +284,34 @@ def _segment(
         commissioner=request.commissioner,
         product=asked.get("product") or (last.product if last else None),
         route=asked.get("route_of_administration") or (last.route if last else None),
-        dose_amount=store.decimal(dose.get("amount")) or (last.dose_amount if last else None),
-        dose_unit=dose.get("unit") or (last.dose_unit if last else None),
-        dose_every_days=dose.get("every_days") or (last.dose_every_days if last else None),
-        unit_price_cap=last.unit_price_cap if last else None,
-        price_unit=last.price_unit if last else None,
-        quantity_cap=last.quantity_cap if last else None,
-        quantity_unit=last.quantity_unit if last else None,
+        dose_amount=amount,
+        dose_unit=unit,
+        dose_every_days=every_days,
+        unit_price_cap=caps.unit_price,
+        price_unit=caps.price_unit,
+        quantity_cap=caps.quantity,
+        quantity_unit=caps.quantity_unit,
         funding_origin=FundingOrigin(asked.get("funding_origin") or FundingOrigin.NHS),
         recorded_at=work.moment.instant,
         superseded_at=None,
     )
+
+
+def _dose_of(
+    asked: dict[str, Any] | None, last: SegmentRecord | None
+) -> tuple[Decimal | None, str | None, int | None]:
+    """The whole dose that was asked for, else the whole of the last one: never parts of both."""
+    if asked is not None:
+        return store.decimal(asked["amount"]), asked["unit"], asked.get("every_days")
+    if last is not None:
+        return last.dose_amount, last.dose_unit, last.dose_every_days
+    return None, None, None
+
+
+def _caps_of(last: SegmentRecord | None) -> Caps:
+    if last is None:
+        return Caps()
+    return Caps(last.unit_price_cap, last.price_unit, last.quantity_cap, last.quantity_unit)
 
 
 def _issued(treatment: TreatmentRecord, approval: ApprovalRecord) -> Event:

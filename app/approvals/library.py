@@ -11,6 +11,8 @@ from pathlib import Path
 from app.approvals.errors import NoPolicyInForce, UnknownPolicy
 from app.policy import Fault, Kind, PolicyFileFaults, PolicyVersion, load_policy
 
+_ALWAYS_TAKEN = frozenset({Kind.TRANSFER, Kind.PAUSE, Kind.RESUME, Kind.STOP})
+
 
 class Library:
     """Policy versions by policy key, oldest first."""
@@ -55,20 +57,21 @@ class Library:
         """The version that decides a request: the newest in force on the decision to treat.
 
         Raises NoPolicyInForce before the first version, or after the last new start (for an
-        initiation) or the last continuation (for everything else) that the version allows.
+        initiation) or the last continuation (for a continuation, a switch and a dose change) that
+        the version allows. A transfer, a pause, a resumption and a stop ask for no new funding,
+        so they are taken on any day: what the policy last said reads them.
         """
-        in_force = [v for v in self.versions(policy) if v.in_force.from_ <= decision_to_treat]
+        held = self.versions(policy)
+        in_force = [v for v in held if v.in_force.from_ <= decision_to_treat]
         if not in_force:
+            if kind in _ALWAYS_TAKEN:
+                return held[0]
             raise NoPolicyInForce(
                 "No version of this policy was in force on the day of the decision to treat. "
                 "Check that day, or ask the commissioner for an individual funding request."
             )
         newest = in_force[-1]
-        last = (
-            newest.in_force.last_new_start
-            if kind is Kind.INITIATION
-            else newest.in_force.last_continuation
-        )
+        last = _last_day(newest, kind)
         if last is not None and decision_to_treat > last:
             raise NoPolicyInForce(
                 f"This policy takes no {kind} after {last:%-d %B %Y}. Running approvals are not "
@@ -84,6 +87,15 @@ class Library:
             if in_force:
                 found.append(in_force[-1])
         return tuple(found)
+
+
+def _last_day(version: PolicyVersion, kind: Kind) -> dt.date | None:
+    """The last decision to treat for which the version takes a kind of request; None: no last."""
+    if kind in _ALWAYS_TAKEN:
+        return None
+    if kind is Kind.INITIATION:
+        return version.in_force.last_new_start
+    return version.in_force.last_continuation
 
 
 def policy_files(folder: Path) -> tuple[Path, ...]:

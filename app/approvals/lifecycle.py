@@ -57,6 +57,7 @@ class ApprovalEvent(StrEnum):
     WITHDRAW = "withdraw"
     END = "end"
     NOT_STARTED = "not started"
+    REINSTATE = "reinstate"  # the stop that ended it was entered in error
     ENTER_IN_ERROR = "confirm entered in error"
 
 
@@ -120,8 +121,13 @@ APPROVAL_TRANSITIONS: dict[tuple[ApprovalState, ApprovalEvent], ApprovalState] =
     (_A.UNDER_QUERY, _V.ENTER_IN_ERROR): _A.ENTERED_IN_ERROR,
     (_A.LIVE, _V.END): _A.ENDED,
     (_A.UNDER_QUERY, _V.END): _A.UNDER_QUERY,
+    (_A.ENDED, _V.REINSTATE): _A.LIVE,
+    (_A.UNDER_QUERY, _V.REINSTATE): _A.UNDER_QUERY,
     (_A.LIVE, _V.NOT_STARTED): _A.NEVER_STARTED,
 }
+
+#: What a commissioner may do with an approval under query.
+RESOLUTIONS = frozenset({_V.UPHOLD, _V.WITHDRAW, _V.ENTER_IN_ERROR})
 
 #: Requests that still wait for somebody.
 OPEN_STATES = frozenset(

@@ -85,13 +85,19 @@ def limit_authority(decision: PolicyDecision, is_adopted: bool, unverified: bool
     """
     if decision.outcome not in (Outcome.APPROVED, Outcome.CRITERIA_NOT_MET):
         return decision
-    if not is_adopted:
-        why = "The commissioner has not adopted this policy version, so people decide."
-    elif unverified:
-        why = "This policy version has criteria not yet checked at their source, so people decide."
-    else:
+    why = no_authority(is_adopted, unverified)
+    if why is None:
         return decision
     return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
+
+
+def no_authority(is_adopted: bool, unverified: bool) -> str | None:
+    """Why a policy version may not decide by itself; None if it may."""
+    if not is_adopted:
+        return "The commissioner has not adopted this policy version, so people decide."
+    if unverified:
+        return "This policy version has criteria not yet checked at their source, so people decide."
+    return None
 
 
 def remember_version(work: Work, version: PolicyVersion) -> None:

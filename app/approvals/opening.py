@@ -18,7 +18,11 @@ from app.policy import Kind, PolicyVersion
 def treatment_for(
     work: Work, caller: Caller, patient: PatientRecord, version: PolicyVersion, commissioner: str
 ) -> TreatmentRecord:
-    """The provider's own treatment that an earlier request opened, or a new one."""
+    """The provider's own treatment that an earlier request opened, or a new one.
+
+    A treatment that was approved once is not begun again: its dates and its first dose are those
+    of another course.
+    """
     same = patients.same_person(work, patient.canonical_id)
     for known in store.treatments_for(work, same, version.drug, version.indication.key):
         mine = known.provider == caller.organisation and known.policy == version.policy
@@ -29,7 +33,7 @@ def treatment_for(
                 "A first request for this patient, drug and indication is still waiting. Amend "
                 "or withdraw that one instead of sending another."
             )
-        if known.commissioner == commissioner:
+        if known.commissioner == commissioner and not store.approvals_of(work, known.id):
             return known
     treatment = TreatmentRecord(
         id=work.new_id(),

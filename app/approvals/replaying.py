@@ -1,11 +1,15 @@
 """Deciding a stored request again: same answers, same version, same decision."""
 
+from typing import Any
+
 from app.approvals import store
 from app.approvals.answering import context_from_json, read_answers
+from app.approvals.details import details_from_json
 from app.approvals.errors import StoredDecisionDiffers, UnknownPolicy
 from app.approvals.library import Library
-from app.approvals.model import RequestRecord
+from app.approvals.model import DecisionRecord, RequestRecord, Route
 from app.approvals.office import stored_version
+from app.approvals.terms import decide_change
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import (
@@ -36,7 +40,11 @@ def version_of(work: Work, library: Library, digest: str) -> PolicyVersion:
 
 
 def replay(
-    work: Work, library: Library, request: RequestRecord, revision_number: int
+    work: Work,
+    library: Library,
+    request: RequestRecord,
+    revision_number: int,
+    waived: frozenset[str] = frozenset(),
 ) -> PolicyDecision:
     """The decision that the criteria give on one stored set of answers of a request."""
     version = version_of(work, library, request.policy_hash)
@@ -49,20 +57,25 @@ def replay(
         decision_to_treat=context.decision_to_treat,
         today=read_on,
     )
-    return decide(version, request.kind, answers, context)
+    return decide(version, request.kind, answers, context, waived)
 
 
 def check_replays(work: Work, library: Library, caller: Caller, request_id: str) -> int:
-    """Replay every stored policy decision of a request; StoredDecisionDiffers on the first that
-    differs in any finding. Returns how many were replayed."""
+    """Replay every decision of a request that the policy gave, and the panel's findings.
+
+    Raises StoredDecisionDiffers on the first that differs in any finding, reason or outcome.
+    Returns how many were replayed.
+    """
     request = store.find_request(work, caller, request_id)
     replayed = 0
     for stored in store.decisions_of(work, request_id):
-        if stored.made_by != "policy" or request.kind not in DECIDED_BY_CRITERIA:
+        if stored.made_by == "policy":
+            same = _replays(work, library, request, stored)
+        elif stored.made_by == "panel" and stored.findings:
+            same = _findings(work, library, request, stored)["findings"] == stored.findings
+        else:
             continue
-        again = decision_to_json(replay(work, library, request, stored.revision))
-        same = again["findings"] == stored.findings and again["missing"] == stored.missing
-        if not same or not _same_outcome(again["outcome"], stored.outcome):
+        if not same:
             raise StoredDecisionDiffers(
                 f"Decision {stored.number} of request {request_id} does not replay: its findings "
                 "differ. Check the audit log of the request and the version of the engine."
@@ -71,7 +84,44 @@ def check_replays(work: Work, library: Library, caller: Caller, request_id: str)
     return replayed
 
 
-def _same_outcome(again: str, stored: str) -> bool:
-    """Equal, or referred because the version had no authority to decide, or no route but people."""
-    limited = stored == Outcome.REFERRED
-    return again == stored or limited
+def _replays(work: Work, library: Library, request: RequestRecord, stored: DecisionRecord) -> bool:
+    if request.kind in DECIDED_BY_CRITERIA:
+        again = _findings(work, library, request, stored)
+    else:
+        version = version_of(work, library, request.policy_hash)
+        details = details_from_json(request.details)
+        outcome, why = decide_change(version, request.kind, details)
+        again = {"findings": [], "missing": [], "outcome": outcome.value, "reasons": [why]}
+    told = again["reasons"]
+    return (
+        again["findings"] == stored.findings
+        and again["missing"] == stored.missing
+        and stored.reasons[: len(told)] == told
+        and _same_outcome(again["outcome"], len(told), request, stored)
+    )
+
+
+def _findings(
+    work: Work, library: Library, request: RequestRecord, stored: DecisionRecord
+) -> dict[str, Any]:
+    waived = frozenset(stored.waived)
+    return decision_to_json(replay(work, library, request, stored.revision, waived))
+
+
+def _same_outcome(
+    again: str, reasons_told: int, request: RequestRecord, stored: DecisionRecord
+) -> bool:
+    """Equal; or referred, for a further reason, because the policy did not decide by itself.
+
+    It does not decide a request that asks the commissioner, nor one that it would have approved
+    or refused where it has no authority (`office.limit_authority`) or where the dose is above its
+    own (`terms.dose_to_refer`).
+    """
+    if again == stored.outcome:
+        return True
+    if stored.outcome != Outcome.REFERRED or len(stored.reasons) == reasons_told:
+        return False
+    return request.route is not Route.POLICY or again in (
+        Outcome.APPROVED,
+        Outcome.CRITERIA_NOT_MET,
+    )

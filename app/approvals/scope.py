@@ -1,12 +1,15 @@
 """What a caller's organisation may see, as SQL conditions. Every query of the stores uses one.
 
-A provider sees its own treatments (it prescribes or supplies) and the requests it made or is asked
-to consent to; a commissioner those it pays for; a panel those referred to it. Everything else is
-not found. A policy author sees no patient's record at all.
+A provider sees the treatments that it prescribes or once prescribed (then only its own part, see
+`views`), and the requests it made or is asked to consent to, the treatment of these only for as
+long as it is asked; a commissioner those it pays for; a panel those referred to it. Everything
+else is not found. A policy author sees no patient's record at all.
 """
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
+from app.approvals.lifecycle import RequestState
+from app.approvals.model import TreatmentRecord
 from app.auth.model import Caller, Role
 from app.db.tables import request, segment, treatment
 
@@ -37,11 +40,27 @@ def visible_treatments(caller: Caller) -> ColumnElement[bool]:
     provided = or_(
         treatment.c.provider == own,
         _covered(segment.c.provider == own),
-        _asked(request.c.counterparty == own),
+        _asked(
+            and_(
+                request.c.counterparty == own,
+                request.c.state == RequestState.AWAITING_CONSENT,
+            )
+        ),
     )
     if caller.role is Role.AUDITOR:
         return or_(provided, treatment.c.commissioner == own)
     return provided
+
+
+def is_former(caller: Caller, treatment: TreatmentRecord, providers: set[str]) -> bool:
+    """Whether the caller's hospital handed the treatment over: it sees only its own part then.
+
+    `providers` are those of the treatment's segments, superseded ones included.
+    """
+    if caller.role in (Role.PANEL_MEMBER, Role.COMMISSIONER):
+        return False
+    own = caller.organisation
+    return own not in (treatment.provider, treatment.commissioner) and own in providers
 
 
 def _covered(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
+from app.approvals.views import handed_over, treatment_view
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
@@ -66,7 +67,9 @@ def search(work: Work, caller: Caller, query: SearchQuery) -> SearchPage:
         .mappings()
         .all()
     )
-    hits = tuple(_hit(work, store.as_record(TreatmentRecord, row)) for row in found[: query.limit])
+    hits = tuple(
+        _hit(work, caller, store.as_record(TreatmentRecord, row)) for row in found[: query.limit]
+    )
     _log(work, caller, len(hits))
     return SearchPage(hits, hits[-1].treatment.id if len(found) > query.limit else None)
 
@@ -136,10 +139,13 @@ def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[
     return conditions
 
 
-def _hit(work: Work, treatment: TreatmentRecord) -> SearchHit:
+def _hit(work: Work, caller: Caller, treatment: TreatmentRecord) -> SearchHit:
+    view = treatment_view(work, caller, treatment.id)
     _, to_day = issuing.covered_to(work, treatment.id)
-    references = tuple(a.reference for a in store.approvals_of(work, treatment.id))
-    return SearchHit(treatment, to_day, references)
+    if handed_over(work, caller, treatment):
+        ends = [s.to_day for s in view.segments if s.kind == "coverage" and s.to_day is not None]
+        to_day = max(ends, default=None)
+    return SearchHit(view.treatment, to_day, tuple(a.reference for a in view.approvals))
 
 
 def _log(work: Work, caller: Caller, hits: int) -> None:

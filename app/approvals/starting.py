@@ -5,13 +5,15 @@ from dataclasses import replace
 
 from app.approvals import store
 from app.approvals.coverage import restarted_cover
-from app.approvals.deciding import person_of
+from app.approvals.deciding import hold
+from app.approvals.effects import fresh
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
-from app.approvals.lifecycle import ApprovalEvent, ApprovalState, next_approval_state
-from app.approvals.model import ApprovalRecord, TreatmentRecord, TreatmentView
+from app.approvals.lifecycle import ApprovalEvent, next_approval_state
+from app.approvals.model import ApprovalRecord, Basis, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.replaying import version_of
+from app.approvals.standing import STANDING
 from app.approvals.views import treatment_view
 from app.audit import Event
 from app.auth.model import Caller
@@ -32,8 +34,6 @@ def record_first_dose(
     """
     treatment, approval = _first(work, caller, treatment_id, expected_version)
     _check_day(work, approval, first_dose)
-    terms = version_of(work, office.library, approval.policy_hash or "").approval
-    cover = restarted_cover(terms, approval.covers_from, first_dose)
     event = Event(
         action="first dose recorded",
         object_type="treatment",
@@ -45,9 +45,21 @@ def record_first_dose(
         after={"first_dose": first_dose.isoformat()},
     )
     store.change_treatment(work, treatment, {"first_dose": first_dose}, caller.actor(), event)
-    if len(store.approvals_of(work, treatment_id)) == 1 and approval.covers_to != cover.to_day:
-        _move_end(work, caller, treatment, approval, cover.to_day)
+    if _runs_from_first_dose(work, approval):
+        terms = version_of(work, office.library, approval.policy_hash or "").approval
+        cover = restarted_cover(terms, approval.covers_from, first_dose)
+        if approval.covers_to != cover.to_day:
+            _move_end(work, caller, treatment, approval, cover.to_day)
     return treatment_view(work, caller, treatment_id)
+
+
+def _runs_from_first_dose(work: Work, approval: ApprovalRecord) -> bool:
+    """Whether the policy's terms set the approval's days, and nothing has followed it yet.
+
+    A commissioner's free terms name their own days, and so does an imported approval.
+    """
+    by_terms = approval.basis in (Basis.POLICY, Basis.PANEL)
+    return by_terms and len(store.approvals_of(work, approval.treatment_id)) == 1
 
 
 def record_not_started(
@@ -62,6 +74,10 @@ def record_not_started(
     if treatment.first_dose is not None:
         raise TransitionNotAllowed(
             "A first dose is on record, so the treatment did start. Record a stop instead."
+        )
+    if sum(a.state in STANDING for a in store.approvals_of(work, treatment_id)) > 1:
+        raise TransitionNotAllowed(
+            "A continuation was approved, so the treatment did start. Record a stop instead."
         )
     to = next_approval_state(approval.state, ApprovalEvent.NOT_STARTED)
     event = Event(
@@ -95,15 +111,10 @@ def record_not_started(
 def _first(
     work: Work, caller: Caller, treatment_id: str, expected_version: int
 ) -> tuple[TreatmentRecord, ApprovalRecord]:
-    treatment = store.find_treatment(work, caller, treatment_id, lock=True)
+    treatment = hold(work, caller, treatment_id)
     check_acts_for(caller, Action.RECORD_START, treatment.provider)
     store.check_version(treatment.version, expected_version)
-    person_of(work, treatment)
-    standing = [
-        approval
-        for approval in store.approvals_of(work, treatment_id)
-        if approval.state in (ApprovalState.LIVE, ApprovalState.UNDER_QUERY)
-    ]
+    standing = [a for a in store.approvals_of(work, treatment_id) if a.state in STANDING]
     if not standing:
         raise TransitionNotAllowed("The treatment has no running approval to start under.")
     return treatment, standing[0]
@@ -121,8 +132,9 @@ def _check_day(work: Work, approval: ApprovalRecord, first_dose: dt.date) -> Non
     if approval.start_by is not None and first_dose > approval.start_by:
         raise DetailsNotAccepted(
             "first_dose",
-            f"The approval had to be started by {approval.start_by:%-d %B %Y}. Send a new "
-            "initiation, so that the criteria are judged on today's findings.",
+            f"The approval had to be started by {approval.start_by:%-d %B %Y}. Record that it was "
+            "not started and send a new initiation, so that the criteria are judged on today's "
+            "findings.",
         )
 
 
@@ -133,7 +145,7 @@ def _move_end(
     approval: ApprovalRecord,
     to_day: dt.date | None,
 ) -> None:
-    """Shift the last covered day of the first approval: its last segment is superseded."""
+    """Shift the last covered day of the first approval: segments are replaced."""
     event = Event(
         action="approval: clock started",
         object_type="approval",
@@ -146,12 +158,13 @@ def _move_end(
     )
     store.change_approval(work, approval, {"covers_to": to_day}, caller.actor(), event)
     own = [s for s in store.segments_of(work, treatment.id) if s.approval_id == approval.id]
-    if not own:
-        return
-    last = own[-1]
-    store.supersede_segment(work, last.id, work.moment.instant)
-    moved = replace(last, id=work.new_id(), to_day=to_day, recorded_at=work.moment.instant)
-    store.add_segment(work, moved)
+    for segment in own:
+        is_last = segment is own[-1]
+        if not is_last and (to_day is None or (segment.to_day or to_day) <= to_day):
+            continue
+        store.supersede_segment(work, segment.id, work.moment.instant)
+        if to_day is None or segment.from_day <= to_day:
+            store.add_segment(work, fresh(work, replace(segment, to_day=to_day)))
 
 
 def _text(day: dt.date | None) -> str | None:

@@ -85,6 +85,12 @@ def find_treatment(
     return _one(work, query, TreatmentRecord, "treatment", lock)
 
 
+def treatment_of(work: Work, treatment_id: str) -> TreatmentRecord:
+    """The treatment of that id. Unscoped: callers hold a person or a request it belongs to."""
+    query = select(tables.treatment).where(tables.treatment.c.id == treatment_id)
+    return _one(work, query, TreatmentRecord, "treatment")
+
+
 def find_request(work: Work, caller: Caller, request_id: str, lock: bool = False) -> RequestRecord:
     """The request, if the caller may see it; NotFound otherwise."""
     query = select(tables.request).where(

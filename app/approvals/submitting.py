@@ -6,22 +6,30 @@ from dataclasses import replace
 from typing import Any
 
 from app.approvals import issuing, patients, store
-from app.approvals.answering import carry_forward, context_of, read_answers
+from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
+from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import (
     Case,
     add_policy_decision,
     add_revision,
     conclude,
     decide_case,
+    hold,
     move,
     person_of,
 )
-from app.approvals.details import check_details, details_to_json
+from app.approvals.details import (
+    check_commissioner,
+    check_details,
+    details_from_json,
+    details_to_json,
+)
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
+    PatientDetails,
     PatientRecord,
     RequestRecord,
     RequestView,
@@ -33,6 +41,7 @@ from app.approvals.office import Office, panel_of
 from app.approvals.opening import check_days, new_request, treatment_for
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of
+from app.approvals.standing import STANDING, has_standing
 from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.db.work import Work
@@ -50,8 +59,7 @@ def submit_initiation(
     check_can(caller, Action.SUBMIT)
     version, case_answers = _read_initiation(work, office, command)
     details = patients.check_details(command.patient, work.moment.day)
-    patient = patients.identify(work, caller, details)
-    patients.lock_person(work, patient)
+    patient = patients.lock_person(work, patients.identify(work, caller, details))
     today = work.moment.day
     issuing.check_none_live(
         work, patient, version.drug, version.indication.key, caller.organisation, today
@@ -67,10 +75,13 @@ def submit_initiation(
         decision_to_treat=command.decision_to_treat,
         first_dose=command.first_dose,
         retrospective_reason=command.retrospective_reason,
-        details=details_to_json(command.details),
+        details={**details_to_json(command.details), **_local_codes(details)},
     )
-    context = context_of(patient, command.decision_to_treat, command.first_dose)
-    case = Case(version, Kind.INITIATION, case_answers, context, command.route)
+    # The form's own sex, where the record's is not known: it is what the clinician decided on.
+    context = context_of(
+        replace(patient, sex=details.sex), command.decision_to_treat, command.first_dose
+    )
+    case = Case(version, Kind.INITIATION, case_answers, context, command.route, command.details)
     return _submit(work, office, caller, treatment, request, case)
 
 
@@ -81,7 +92,7 @@ def submit_continuation(
 
     An imported treatment has none, so its baseline is asked for once, here.
     """
-    treatment = store.find_treatment(work, caller, command.treatment_id)
+    treatment = hold(work, caller, command.treatment_id)
     check_acts_for(caller, Action.SUBMIT, treatment.provider)
     person = person_of(work, treatment)
     _check_birth_date(person, command.birth_date)
@@ -102,6 +113,7 @@ def submit_continuation(
         today=today,
     )
     check_details(command.details, Kind.CONTINUATION, version, today)
+    _check_reason(version, command.retrospective_reason)
     request = new_request(
         work,
         caller,
@@ -115,7 +127,7 @@ def submit_continuation(
         details=details_to_json(command.details),
     )
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
-    case = Case(version, Kind.CONTINUATION, answers, context, Route.POLICY)
+    case = Case(version, Kind.CONTINUATION, answers, context, Route.POLICY, command.details)
     return _submit(work, office, caller, treatment, request, case)
 
 
@@ -135,7 +147,11 @@ def amend(
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.AMEND, request.provider)
     store.check_version(request.version, expected_version)
-    treatment = store.find_treatment(work, caller, request.treatment_id)
+    if request.kind not in (Kind.INITIATION, Kind.CONTINUATION):
+        raise DetailsNotAccepted(
+            "answers", f"A {request.kind} has no answers to amend. Withdraw it and send it again."
+        )
+    treatment = hold(work, caller, request.treatment_id)
     case = revised_case(work, office, treatment, request, answers)
     amended = replace(request, revision=request.revision + 1)
     add_revision(work, caller, amended, "amended", case, None)
@@ -161,7 +177,7 @@ def withdraw(
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.WITHDRAW, request.provider)
     store.check_version(request.version, expected_version)
-    treatment = store.find_treatment(work, caller, request.treatment_id)
+    treatment = hold(work, caller, request.treatment_id)
     move(
         work,
         caller,
@@ -181,12 +197,12 @@ def escalate(
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.ESCALATE, request.provider)
     store.check_version(request.version, expected_version)
-    treatment = store.find_treatment(work, caller, request.treatment_id)
+    treatment = hold(work, caller, request.treatment_id)
     latest = store.decisions_of(work, request_id)[-1]
-    hard = [f for f in latest.findings if _is_failure(f) and not f["waivable"]]
-    if hard:
+    failed = [f for f in latest.findings if _is_failure(f)]
+    if not failed or any(not f["waivable"] for f in failed):
         raise TransitionNotAllowed(
-            "Not every criterion that failed can be waived, so the panel cannot approve this "
+            "What the request fails on cannot be waived, so the panel cannot approve this "
             "request. Correct it, or ask the commissioner for an individual funding request."
         )
     panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
@@ -213,31 +229,38 @@ def revised_case(
     request: RequestRecord,
     answers: Mapping[str, Any],
 ) -> Case:
-    """The request's case with changed answers, under its original version and dates."""
+    """The request's case with changed answers, under its original version, dates and sex."""
     version = version_of(work, office.library, request.policy_hash)
     latest = store.revisions_of(work, request.id)[-1]
-    merged = {**latest.answers, **answers}
+    merged = {**latest.answers, **as_typed(answers)}
     today = work.moment.day
     typed = read_answers(
         version, request.kind, merged, decision_to_treat=request.decision_to_treat, today=today
     )
-    patient = person_of(work, treatment)
-    context = context_of(patient, request.decision_to_treat, request.first_dose)
-    return Case(version, request.kind, typed, context, request.route)
+    first_dose = request.first_dose
+    if request.kind is not Kind.INITIATION:
+        first_dose = treatment.first_dose or first_dose  # it may have been recorded since
+    context = context_of(person_of(work, treatment), request.decision_to_treat, first_dose)
+    context = replace(context, sex=latest.context["sex"])
+    details = details_from_json(request.details)
+    return Case(version, request.kind, typed, context, request.route, details)
 
 
 def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionRecord, ...]:
-    """The latest answers of each earlier request on the treatment, oldest first.
+    """The latest answers of each earlier request on the treatment: what to carry forward from.
 
-    After a transfer the receiving provider is given the baseline, so this reads every request of
-    the treatment, not only those that the caller may open.
+    Those that an approval rests on come last, for they go first. Requests that were withdrawn or
+    entered in error give nothing. After a transfer the receiving provider is given the baseline,
+    so this reads every request of the treatment, not only those that the caller may open.
     """
-    found = []
+    waiting: list[RevisionRecord] = []
+    approved: list[RevisionRecord] = []
     for request in store.all_requests_of(work, treatment.id):
-        if request.state is RequestState.ENTERED_IN_ERROR:
+        if request.state in (RequestState.ENTERED_IN_ERROR, RequestState.WITHDRAWN):
             continue
-        found.append(store.revisions_of(work, request.id)[-1])
-    return tuple(found)
+        side = approved if request.state is RequestState.APPROVED else waiting
+        side.append(store.revisions_of(work, request.id)[-1])
+    return (*waiting, *approved)
 
 
 def _is_failure(finding: Mapping[str, Any]) -> bool:
@@ -253,12 +276,15 @@ def _read_initiation(
 ) -> tuple[PolicyVersion, Any]:
     today = work.moment.day
     check_days(command.decision_to_treat, command.first_dose, today)
+    check_commissioner(command.commissioner)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    if command.route is Route.POLICY:
+        check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
         version,
         Kind.INITIATION,
-        command.answers,
+        as_typed(command.answers),
         decision_to_treat=command.decision_to_treat,
         today=today,
     )
@@ -291,11 +317,39 @@ def _check_continues(work: Work, treatment: TreatmentRecord) -> None:
             "treatment_id",
             "The treatment was recorded as stopped. Send a new initiation to start it again.",
         )
-    if not store.approvals_of(work, treatment.id):
+    if not has_standing(work, treatment.id):
         raise DetailsNotAccepted(
-            "treatment_id", "The treatment was never approved. Send an initiation first."
+            "treatment_id",
+            "The treatment has no standing approval to continue. Send an initiation first.",
         )
     if store.open_request(work, treatment.id, Kind.CONTINUATION) is not None:
         raise RequestAlreadyOpen(
             "A continuation of this treatment is still waiting. Amend or withdraw that one."
         )
+    if _is_continued(work, treatment):
+        raise RequestAlreadyOpen(
+            "A continuation of this treatment is approved already and has not begun yet. Send the "
+            "next one once it has, so that the criteria are judged on findings of that time."
+        )
+
+
+def _is_continued(work: Work, treatment: TreatmentRecord) -> bool:
+    """Whether the next approval is issued already and lies ahead."""
+    return any(
+        approval.state in STANDING and approval.covers_from > work.moment.day
+        for approval in store.approvals_of(work, treatment.id)
+    )
+
+
+def _check_reason(version: PolicyVersion, reason: str | None) -> None:
+    if reason is not None and reason not in version.approval.retrospective_reasons:
+        raise DetailsNotAccepted(
+            "retrospective_reason",
+            "The policy does not permit that reason for a late form. Leave it out.",
+        )
+
+
+def _local_codes(details: PatientDetails) -> dict[str, str]:
+    """The hospital number and practice as this form gave them; both may change later."""
+    codes = {"local_id": details.local_id, "gp_practice": details.gp_practice}
+    return {name: code for name, code in codes.items() if code is not None}

@@ -1,0 +1,181 @@
+"""What a commissioner decides: funding outside the policy, and approvals under query."""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.approvals import issuing, store
+from app.approvals.coverage import Cover
+from app.approvals.deciding import add_opinion, hold, move, open_request
+from app.approvals.details import check_amount
+from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
+from app.approvals.lifecycle import (
+    RESOLUTIONS,
+    ApprovalEvent,
+    RequestEvent,
+    RequestState,
+    next_approval_state,
+)
+from app.approvals.model import ApprovalRecord, Basis, RequestView, TreatmentRecord
+from app.approvals.permissions import Action, check_acts_for
+from app.approvals.views import request_view
+from app.audit import Event
+from app.auth.model import Caller
+from app.clock import london_day
+from app.db.work import Work
+from app.policy import Kind
+
+OUTSIDE_POLICY = frozenset({Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL})
+LONGEST_UNIT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class FundingDecision:
+    """A commissioner's own approval outside the policy, with free terms."""
+
+    basis: Basis  # individual funding | group approval
+    case_reference: str
+    from_day: dt.date
+    to_day: dt.date | None
+    terms: str
+    reason: str
+    unit_price_cap: Decimal | None = None
+    price_unit: str | None = None
+    quantity_cap: Decimal | None = None
+    quantity_unit: str | None = None
+
+
+def record_funding(
+    work: Work,
+    caller: Caller,
+    request_id: str,
+    funding: FundingDecision,
+    expected_version: int,
+) -> RequestView:
+    """Record an individual funding or group approval of a request, with its free terms.
+
+    Its days and caps are the commissioner's own. Days before the form are marked late. Raises
+    DetailsNotAccepted for days that an approval of the treatment covers already.
+    """
+    request, treatment = open_request(work, caller, request_id, expected_version)
+    check_acts_for(caller, Action.FUND, request.commissioner)
+    if request.kind not in (Kind.INITIATION, Kind.CONTINUATION):
+        raise TransitionNotAllowed(f"A {request.kind} is not funded by itself.")
+    _check_funding(funding)
+    stored = add_opinion(
+        work, caller, request, treatment, "commissioner", "approved", funding.reason
+    )
+    moved = move(
+        work,
+        caller,
+        treatment,
+        request,
+        RequestEvent.FUND,
+        RequestState.APPROVED,
+        reason=funding.reason,
+    )
+    late = funding.from_day < london_day(request.submitted_at)
+    issuing.issue(
+        work,
+        caller.actor(),
+        treatment,
+        moved,
+        Cover(funding.from_day, funding.to_day, None, late),
+        funding.basis,
+        stored.id,
+        _free_terms(funding),
+        issuing.Caps(
+            funding.unit_price_cap,
+            funding.price_unit,
+            funding.quantity_cap,
+            funding.quantity_unit,
+        ),
+    )
+    return request_view(work, caller, request_id)
+
+
+def _check_funding(funding: FundingDecision) -> None:
+    if funding.basis not in OUTSIDE_POLICY:
+        raise DetailsNotAccepted(
+            "basis", "A commissioner records an individual funding or a group approval here."
+        )
+    if funding.to_day is not None and funding.to_day < funding.from_day:
+        raise DetailsNotAccepted("to_day", "The last covered day is before the first one.")
+    for name in ("unit_price", "quantity"):
+        cap = getattr(funding, f"{name}_cap")
+        field = "price_unit" if name == "unit_price" else "quantity_unit"
+        unit = getattr(funding, field)
+        if cap is not None:
+            check_amount(f"{name}_cap", cap)
+        if (cap is None) != (unit is None) or (unit is not None and len(unit) > LONGEST_UNIT):
+            raise DetailsNotAccepted(
+                field, f"A cap needs its unit, of at most {LONGEST_UNIT} characters."
+            )
+
+
+def _free_terms(funding: FundingDecision) -> dict[str, object]:
+    def text(amount: Decimal | None) -> str | None:
+        return None if amount is None else format(amount, "f")
+
+    return {
+        "case_reference": funding.case_reference,
+        "terms": funding.terms,
+        "unit_price_cap": text(funding.unit_price_cap),
+        "price_unit": funding.price_unit,
+        "quantity_cap": text(funding.quantity_cap),
+        "quantity_unit": funding.quantity_unit,
+    }
+
+
+def resolve_query(
+    work: Work,
+    caller: Caller,
+    reference: str,
+    resolution: ApprovalEvent,
+    reason: str,
+    expected_version: int,
+) -> ApprovalRecord:
+    """The commissioner upholds an approval under query, withdraws it, or confirms the error.
+
+    A withdrawn approval covers nothing; its segments are superseded, never deleted.
+    """
+    if resolution not in RESOLUTIONS:
+        raise TransitionNotAllowed(
+            f"A query is resolved by one of: {', '.join(sorted(RESOLUTIONS))}."
+        )
+    known = store.find_approval(work, caller, reference)
+    check_acts_for(caller, Action.RESOLVE_QUERY, known.commissioner)
+    treatment = hold(work, caller, known.treatment_id)
+    approval = store.find_approval(work, caller, reference, lock=True)
+    store.check_version(approval.version, expected_version)
+    to = next_approval_state(approval.state, resolution)
+    if resolution is ApprovalEvent.UPHOLD and treatment.stopped_on is not None:
+        to = next_approval_state(to, ApprovalEvent.END)
+    changed = store.change_approval(
+        work,
+        approval,
+        {"state": to},
+        caller.actor(),
+        Event(
+            action=f"approval: {resolution}",
+            object_type="approval",
+            object_id=approval.id,
+            treatment_id=treatment.id,
+            request_id=approval.request_id,
+            patient_id=treatment.patient_id,
+            before={"state": approval.state},
+            after={"state": to, "reason": reason},
+            policy_hash=approval.policy_hash,
+        ),
+    )
+    if resolution is not ApprovalEvent.UPHOLD:
+        _take_out(work, treatment, approval)
+    return changed
+
+
+def _take_out(work: Work, treatment: TreatmentRecord, approval: ApprovalRecord) -> None:
+    for segment in store.segments_of(work, treatment.id):
+        if segment.approval_id == approval.id:
+            store.supersede_segment(work, segment.id, work.moment.instant)
+    if not issuing.is_live(work, treatment, work.moment.day):
+        store.clear_live(work, treatment.id)

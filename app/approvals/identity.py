@@ -1,0 +1,269 @@
+"""Who the patient is: finding and adding patient records.
+
+An NHS number leads to one record for the whole service; a hospital number to one record of that
+hospital. Whatever contradicts the record stops the submission with a question; nothing is merged
+by guessing. No message repeats an identifier or a date.
+"""
+
+import datetime as dt
+import hashlib
+import re
+from dataclasses import asdict, replace
+
+from sqlalchemy import and_, insert, select, text
+
+from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
+from app.approvals.model import PatientDetails, PatientRecord
+from app.approvals.store import as_record
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.reference_data.errors import InvalidNhsNumber
+from app.reference_data.nhs_number import parse_nhs_number
+
+#: No living patient is older; an earlier year is a slip of the keyboard.
+EARLIEST_BIRTH_YEAR = 1900
+SEXES = ("male", "female", "indeterminate", "not known")
+LONGEST_LOCAL_ID = 20
+_PRACTICE = re.compile(r"[A-Z0-9]{6}")
+
+
+def check_details(details: PatientDetails, today: dt.date) -> PatientDetails:
+    """The details with a normalised NHS number; DetailsNotAccepted names the field to mend."""
+    if details.birth_date > today:
+        raise DetailsNotAccepted("patient.birth_date", "The birth date lies in the future.")
+    if details.birth_date.year < EARLIEST_BIRTH_YEAR:
+        raise DetailsNotAccepted("patient.birth_date", "The birth date is before 1900: check it.")
+    if details.sex not in SEXES:
+        raise DetailsNotAccepted("patient.sex", f"Give the sex as one of {', '.join(SEXES)}.")
+    _check_local_codes(details)
+    if details.nhs_number is None:
+        return _check_without_number(details)
+    if details.no_nhs_number_reason is not None:
+        raise DetailsNotAccepted(
+            "patient.no_nhs_number_reason",
+            "Give either an NHS number or a reason for having none, not both.",
+        )
+    try:
+        return replace(details, nhs_number=parse_nhs_number(details.nhs_number))
+    except InvalidNhsNumber as error:
+        raise DetailsNotAccepted("patient.nhs_number", str(error)) from None
+
+
+def _check_local_codes(details: PatientDetails) -> None:
+    if details.local_id is not None and not 1 <= len(details.local_id) <= LONGEST_LOCAL_ID:
+        raise DetailsNotAccepted(
+            "patient.local_id", f"Give a hospital number of 1 to {LONGEST_LOCAL_ID} characters."
+        )
+    if details.gp_practice is not None and not _PRACTICE.fullmatch(details.gp_practice):
+        raise DetailsNotAccepted(
+            "patient.gp_practice",
+            "Give the practice's code: six capital letters and digits.",
+        )
+
+
+def _check_without_number(details: PatientDetails) -> PatientDetails:
+    if details.no_nhs_number_reason is None:
+        raise DetailsNotAccepted(
+            "patient.nhs_number",
+            "Give the NHS number, or a reason for having none (newborn, unregistered, overseas, "
+            "withheld).",
+        )
+    if not details.local_id:
+        raise DetailsNotAccepted(
+            "patient.local_id",
+            "Without an NHS number the hospital number is needed to know the patient again.",
+        )
+    return details
+
+
+def identify(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
+    """The patient's record, found or added, locked until the transaction ends.
+
+    Raises PatientContradiction when birth date or hospital number lead elsewhere.
+    """
+    serialise(work, _lock_names(caller, details))
+    found = _by_nhs_number(work, details) or _by_local_id(work, caller, details)
+    _check_local_id(work, caller, details, found)
+    if found is None:
+        found = add(work, caller, details)
+    elif found.birth_date != details.birth_date:
+        raise contradiction()
+    _keep_local_id(work, caller, details, found)
+    return found
+
+
+def find_existing(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord | None:
+    """The record that the details lead to, without adding anything; contradictions as above."""
+    found = _by_nhs_number(work, details) or _by_local_id(work, caller, details)
+    _check_local_id(work, caller, details, found)
+    if found is not None and found.birth_date != details.birth_date:
+        raise contradiction()
+    return found
+
+
+def contradiction() -> PatientContradiction:
+    """The question to ask when a birth date differs from the record's. It repeats neither."""
+    return PatientContradiction(
+        "The birth date given differs from the one on this patient's record. Which is right? "
+        "Check the NHS number and the birth date against the patient's notes; if the record is "
+        "wrong, have it corrected before you submit."
+    )
+
+
+def patient(work: Work, patient_id: str) -> PatientRecord:
+    """The record of that id. Callers have already found something of it that they may see."""
+    row = (
+        work.connection.execute(select(tables.patient).where(tables.patient.c.id == patient_id))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFound("patient")
+    return as_record(PatientRecord, row)
+
+
+def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
+    """The ids of every record that stands for this person, the canonical one first."""
+    others = work.connection.execute(
+        select(tables.patient.c.id)
+        .where(tables.patient.c.linked_to == canonical_id)
+        .order_by(tables.patient.c.id)
+    ).scalars()
+    return (canonical_id, *others)
+
+
+def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
+    """Hold the person, so that two requests for one patient are decided one after the other.
+
+    Returns the record as it is after the wait: it may have been linked or unlinked meanwhile.
+    """
+    held = record_of
+    while True:
+        serialise(work, [f"person:{held.canonical_id}"])
+        fresh = patient(work, held.id)
+        if fresh.canonical_id == held.canonical_id:
+            return fresh
+        held = fresh
+
+
+def local_id_of(work: Work, organisation: str, patient_id: str) -> str | None:
+    """The patient's hospital number at one organisation, if it gave one."""
+    identifier = tables.patient_identifier.c
+    return work.connection.execute(
+        select(identifier.local_id)
+        .where(and_(identifier.patient_id == patient_id, identifier.organisation == organisation))
+        .order_by(identifier.recorded_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+# --- finding and adding -------------------------------------------------------------------------
+
+
+def _lock_names(caller: Caller, details: PatientDetails) -> list[str]:
+    names = []
+    if details.nhs_number:
+        names.append(f"nhs:{details.nhs_number}")
+    if details.local_id:
+        names.append(f"local:{caller.organisation}:{details.local_id}")
+    return sorted(names)
+
+
+def serialise(work: Work, names: list[str]) -> None:
+    """Wait for other transactions on the same names. SQLite has one writer, so it need not."""
+    if work.connection.dialect.name != "postgresql":
+        return
+    for name in names:
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        work.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
+    if details.nhs_number is None:
+        return None
+    row = (
+        work.connection.execute(
+            select(tables.patient).where(tables.patient.c.nhs_number == details.nhs_number)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else as_record(PatientRecord, row)
+
+
+def _by_local_id(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord | None:
+    if not details.local_id or details.nhs_number is not None:
+        return None
+    holder = _holder(work, caller, details.local_id)
+    return None if holder is None else patient(work, holder)
+
+
+def _holder(work: Work, caller: Caller, local_id: str) -> str | None:
+    identifier = tables.patient_identifier.c
+    return work.connection.execute(
+        select(identifier.patient_id).where(
+            and_(identifier.organisation == caller.organisation, identifier.local_id == local_id)
+        )
+    ).scalar_one_or_none()
+
+
+def _check_local_id(
+    work: Work, caller: Caller, details: PatientDetails, found: PatientRecord | None
+) -> None:
+    if not details.local_id:
+        return
+    holder = _holder(work, caller, details.local_id)
+    if holder is None or (found is not None and holder == found.id):
+        return
+    other = patient(work, holder)
+    if found is not None and other.canonical_id == found.canonical_id:
+        return
+    raise PatientContradiction(
+        "This hospital number belongs to another patient record of your organisation. Which is "
+        "right? Check both numbers. If they are one person, link the two records first; if the "
+        "patient has been given an NHS number since, record it on the patient's record first."
+    )
+
+
+def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
+    added = PatientRecord(
+        id=work.new_id(),
+        nhs_number=details.nhs_number,
+        no_nhs_number_reason=details.no_nhs_number_reason,
+        registered_by=caller.organisation,
+        birth_date=details.birth_date,
+        sex=details.sex,
+        linked_to=None,
+    )
+    work.connection.execute(
+        insert(tables.patient).values(**asdict(added), created_at=work.moment.instant)
+    )
+    event = Event(
+        action="patient added",
+        object_type="patient",
+        object_id=added.id,
+        patient_id=added.id,
+        before=None,
+        after={"no_nhs_number_reason": details.no_nhs_number_reason},
+    )
+    record(work, caller.actor(), event)
+    return added
+
+
+def _keep_local_id(
+    work: Work, caller: Caller, details: PatientDetails, found: PatientRecord
+) -> None:
+    if not details.local_id or _holder(work, caller, details.local_id) is not None:
+        return
+    work.connection.execute(
+        insert(tables.patient_identifier).values(
+            id=work.new_id(),
+            organisation=caller.organisation,
+            local_id=details.local_id,
+            patient_id=found.id,
+            gp_practice=details.gp_practice,
+            recorded_at=work.moment.instant,
+        )
+    )
