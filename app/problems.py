@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.approvals import errors as approvals
+from app.approvals.import_errors import ImportNotAccepted
 from app.audit.errors import InvalidCursor
 from app.auth.errors import CallerNotAccepted, NotAllowed, NotSignedIn
 from app.db.errors import InvalidRequestId, RequestIdReused
@@ -128,6 +129,7 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.TransitionNotAllowed: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.VersionMismatch: CHANGED_SINCE,
     approvals.NotWaivable: Kind(409, "not-waivable", "That criterion cannot be waived"),
+    ImportNotAccepted: Kind(422, "import-not-accepted", "The file cannot be imported"),
     InvalidCursor: Kind(422, "cursor-not-accepted", "The cursor is not one of the feed's"),
     InvalidNhsNumber: Kind(422, "nhs-number-not-accepted", "The NHS number cannot be used"),
     reconciliation.UnreadableSubmission: Kind(

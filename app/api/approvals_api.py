@@ -1,5 +1,25 @@
 """The routers of everything about approvals, one for each resource."""
 
-from app.api import requests
+from app.api import (
+    approvals,
+    changes,
+    checks,
+    imports,
+    patients,
+    requests,
+    reviews,
+    searches,
+    treatments,
+)
 
-ROUTERS = (requests.router,)
+ROUTERS = (
+    checks.router,
+    requests.router,
+    reviews.router,
+    treatments.router,
+    approvals.router,
+    searches.router,
+    changes.router,
+    patients.router,
+    imports.router,
+)

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import ApprovalRecord
-from app.policy import Kind
+from app.policy import Kind, Outcome
 
 CARE: Final = (
     "This is about funding only: what is right for the patient stays the decision of the clinician "
@@ -68,6 +68,18 @@ _OVER: Final[dict[ApprovalState, str]] = {
     ),
 }
 
+CHECK_STEPS: Final[dict[Outcome, str]] = {
+    Outcome.APPROVED: "Submitting this form today would be approved, unless something changes.",
+    Outcome.MORE_INFORMATION_NEEDED: "Answer the questions under 'missing', then check again.",
+    Outcome.CRITERIA_NOT_MET: (
+        "Look at the findings that are 'not met'. Nothing was stored; the form can still be "
+        f"submitted, escalated to the panel or sent for individual funding. {CARE}"
+    ),
+    Outcome.REFERRED: "Submitting this form would send it to the panel or the commissioner.",
+}
+#: A dry run of a stop: the record is made whatever the criteria say.
+CHECKED_STOP: Final = f"A stop is recorded, never refused; the findings are for information. {CARE}"
+
 
 def after_request(state: RequestState, kind: Kind) -> str:
     """What to do next about a request in this state."""
@@ -101,3 +113,8 @@ def after_approval(approval: ApprovalRecord, first_dose: dt.date | None, today: 
 
 def _words(day: dt.date) -> str:
     return f"{day:%-d %B %Y}"
+
+
+def after_check(outcome: Outcome, kind: Kind) -> str:
+    """What to do next after a dry run."""
+    return CHECKED_STOP if kind is Kind.STOP else CHECK_STEPS[outcome]

@@ -88,14 +88,14 @@ EXAMPLE_CONTINUATION: Final[dict[str, Any]] = {
 }
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
+def example(value: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": value})
 
 
 class PatientBody(Document):
     """The patient, as the form names them: an NHS number, or the reason for having none."""
 
-    model_config = _example(EXAMPLE_PATIENT)
+    model_config = example(EXAMPLE_PATIENT)
 
     birth_date: PlausibleDay
     sex: Sex
@@ -163,7 +163,7 @@ class DetailsBody(Document):
 class InitiationBody(Document):
     """A first request: this patient, this policy, this commissioner."""
 
-    model_config = _example(EXAMPLE_INITIATION)
+    model_config = example(EXAMPLE_INITIATION)
 
     policy: PolicyField
     commissioner: OrganisationCode
@@ -196,7 +196,7 @@ class InitiationBody(Document):
 class FollowUpBody(Document):
     """A later request on a treatment."""
 
-    model_config = _example(EXAMPLE_CONTINUATION)
+    model_config = example(EXAMPLE_CONTINUATION)
 
     kind: FollowUpKind
     decision_to_treat: PlausibleDay
@@ -223,7 +223,7 @@ class FollowUpBody(Document):
 class AmendBody(Document):
     """Answers to what was missing or asked; earlier answers stand, null takes one back."""
 
-    model_config = _example({"answers": {"das28_at_start": "5.8"}})
+    model_config = example({"answers": {"das28_at_start": "5.8"}})
 
     answers: Answers
 
@@ -231,7 +231,7 @@ class AmendBody(Document):
 class ReasonBody(Document):
     """Why this step is taken. It is kept in the audit trail; put no patient's name in it."""
 
-    model_config = _example({"reason": "Sent twice by mistake."})
+    model_config = example({"reason": "Sent twice by mistake."})
 
     reason: Reason
 
@@ -239,7 +239,7 @@ class ReasonBody(Document):
 class QuestionBody(Document):
     """What the panel asks of the clinician."""
 
-    model_config = _example({"question": "Which treatments were tried before, and for how long?"})
+    model_config = example({"question": "Which treatments were tried before, and for how long?"})
 
     question: Reason
 
@@ -247,7 +247,7 @@ class QuestionBody(Document):
 class PanelApprovalBody(Document):
     """The panel's reason, and the criteria that it waives where the policy lets it."""
 
-    model_config = _example({"reason": "Agreed at the panel's meeting.", "waived": []})
+    model_config = example({"reason": "Agreed at the panel's meeting.", "waived": []})
 
     reason: Reason
     waived: Annotated[list[CriterionId], Field(max_length=50)] = Field(default_factory=list)
@@ -256,7 +256,7 @@ class PanelApprovalBody(Document):
 class FundingBody(Document):
     """A commissioner's own approval outside the policy, with its terms."""
 
-    model_config = _example(
+    model_config = example(
         {
             "basis": "individual funding",
             "case_reference": "IFR-2026-0001",
@@ -287,7 +287,7 @@ class FundingBody(Document):
 class CorrectionBody(Document):
     """Corrected answers, and the names of answers that should never have been given."""
 
-    model_config = _example(
+    model_config = example(
         {"answers": {"das28_at_start": "5.6"}, "reason": "The score was copied from another visit."}
     )
 

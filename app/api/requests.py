@@ -1,4 +1,4 @@
-"""Requests: submit, read, and every step that a person takes on one."""
+"""Requests: submit and read one, and every step that its own provider takes on it."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,10 +8,7 @@ from app.api.headers import IfMatch
 from app.api.request_bodies import (
     AmendBody,
     CorrectionBody,
-    FundingBody,
     InitiationBody,
-    PanelApprovalBody,
-    QuestionBody,
     ReasonBody,
 )
 from app.api.requests_model import RequestDocument, request_document
@@ -19,7 +16,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import CREATED, VERSIONED, ThisOffice, created, shown, step
 from app.api.writing import NAMED, Answer, write
-from app.approvals import correcting, reviewing, submitting
+from app.approvals import correcting, submitting
 from app.approvals.permissions import Action
 from app.approvals.views import request_view
 from app.db.work import Work
@@ -149,221 +146,6 @@ def escalate(
         caller,
         if_match,
         lambda work, version: submitting.escalate(work, caller, id, body.reason, version),
-    )
-
-
-@router.post(
-    "/{id}/authorise",
-    summary="Authorise a request as the trust's pharmacist",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.AUTHORISE),
-)
-def authorise(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    if_match: IfMatch = None,
-) -> Response:
-    """Issues the approval that the decision gave. For the request's own provider."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.authorise(work, office, caller, id, version),
-    )
-
-
-@router.post(
-    "/{id}/refuse-authorisation",
-    summary="Return a request to the clinician as the trust's pharmacist",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.AUTHORISE),
-)
-def refuse_authorisation(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: ReasonBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """Sends the request back with a reason; the clinician amends or withdraws it."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.refuse_authorisation(
-            work, caller, id, body.reason, version
-        ),
-    )
-
-
-@router.post(
-    "/{id}/panel-approve",
-    summary="Approve a referred request as the panel",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
-)
-def panel_approve(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: PanelApprovalBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """Approves, waiving named criteria where the policy lets the panel.
-
-    The panel that the request names decides; where it names none, its commissioner does.
-    """
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.panel_approve(
-            work, office, caller, id, body.reason, frozenset(body.waived), version
-        ),
-    )
-
-
-@router.post(
-    "/{id}/panel-decline",
-    summary="Decline a referred request as the panel",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
-)
-def panel_decline(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: ReasonBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """Declines with a reason. It changes nothing about approvals that run already."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.panel_decline(work, caller, id, body.reason, version),
-    )
-
-
-@router.post(
-    "/{id}/panel-return",
-    summary="Return a referred request with a question",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
-)
-def panel_return(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: QuestionBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """Asks the clinician a question; the request waits until it is amended."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.panel_return(work, caller, id, body.question, version),
-    )
-
-
-@router.post(
-    "/{id}/fund",
-    summary="Record an individual funding or group approval",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.FUND),
-)
-def fund(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: FundingBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """The commissioner approves outside the policy, with its own dates, terms and price caps."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.record_funding(
-            work, caller, id, body.to_decision(), version
-        ),
-    )
-
-
-@router.post(
-    "/{id}/consent",
-    summary="Consent to a transfer as the receiving provider",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.CONSENT),
-)
-def consent(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    if_match: IfMatch = None,
-) -> Response:
-    """The treatment becomes the receiving provider's, from the day of the transfer."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.consent(work, office, caller, id, version),
-    )
-
-
-@router.post(
-    "/{id}/refuse-consent",
-    summary="Refuse a transfer as the receiving provider",
-    response_model=RequestDocument,
-    responses=VERSIONED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.CONSENT),
-)
-def refuse_consent(
-    request: Request,
-    caller: SignedIn,
-    office: ThisOffice,
-    id: IdPath,
-    body: ReasonBody,
-    if_match: IfMatch = None,
-) -> Response:
-    """The treatment, and its approval, stay with the provider that has it."""
-    return step(
-        request,
-        office,
-        caller,
-        if_match,
-        lambda work, version: reviewing.refuse_consent(work, caller, id, body.reason, version),
     )
 
 

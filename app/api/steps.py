@@ -28,6 +28,8 @@ _LOCATION: Final = {
 VERSIONED: Final[dict[int | str, dict[str, Any]]] = {200: {"headers": _ETAG}}
 #: `responses` of a route that creates an object.
 CREATED: Final[dict[int | str, dict[str, Any]]] = {201: {"headers": {**_ETAG, **_LOCATION}}}
+#: The same, for an object without a version.
+LOCATED: Final[dict[int | str, dict[str, Any]]] = {201: {"headers": _LOCATION}}
 
 
 def office_of(request: Request) -> Office:

@@ -1,0 +1,142 @@
+"""Treatments, their segments and their patient as documents."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from app.api.approvals_model import ApprovalDocument, approval_document
+from app.api.documents import Document
+from app.api.requests_model import RequestSummary, request_summary
+from app.api.types import Day, ExactNumber
+from app.approvals import patients
+from app.approvals.model import PatientRecord, SegmentRecord, TreatmentRecord, TreatmentView
+from app.approvals.office import Office
+from app.approvals.permissions import PROVIDER_ROLES
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reference_data.nhs_number import format_nhs_number
+
+
+class PatientDocument(Document):
+    """A patient record. Identifiers are shown to the care team only."""
+
+    id: str
+    linked_to: str | None = Field(description="The record that now stands for this patient")
+    nhs_number: str | None = Field(description="As 3-3-4; null for readers outside the care team")
+    no_nhs_number_reason: str | None
+    local_id: str | None = Field(description="The hospital number at your organisation")
+    birth_date: Day | None = Field(description="null for readers outside the care team")
+    sex: str
+
+
+class SegmentDocument(Document):
+    """Days of a treatment over which its provider, product, dose and funding stay the same."""
+
+    kind: Literal["coverage", "pause"]
+    from_day: Day
+    to_day: Day | None = Field(description="The last day; null has no end")
+    provider: str
+    supplying_providers: list[str]
+    commissioner: str
+    product: str | None
+    route_of_administration: str | None
+    dose_amount: ExactNumber | None
+    dose_unit: str | None
+    dose_every_days: int | None
+    unit_price_cap: ExactNumber | None
+    price_unit: str | None
+    quantity_cap: ExactNumber | None
+    quantity_unit: str | None
+    funding_origin: str
+    request_id: str | None
+
+
+class TreatmentDocument(Document):
+    """One patient, one drug, one indication, with what became of it."""
+
+    id: str
+    drug: str
+    indication: str
+    policy: str
+    provider: str
+    commissioner: str
+    first_dose: Day | None
+    not_started_on: Day | None
+    stopped_on: Day | None
+    stop_reason: str | None
+    created_at: AwareDatetime
+    version: int = Field(description="The number in the ETag")
+    patient: PatientDocument
+    segments: list[SegmentDocument] = Field(description="In order of their first days")
+    requests: list[RequestSummary] = Field(description="Those you may see, oldest first")
+    approvals: list[ApprovalDocument] = Field(description="Oldest first")
+
+
+class TreatmentSummary(Document):
+    """A treatment in short."""
+
+    id: str
+    drug: str
+    indication: str
+    policy: str
+    provider: str
+    commissioner: str
+    first_dose: Day | None
+    not_started_on: Day | None
+    stopped_on: Day | None
+    version: int
+
+
+def treatment_summary(treatment: TreatmentRecord) -> TreatmentSummary:
+    """A treatment in short."""
+    return TreatmentSummary(
+        **{name: getattr(treatment, name) for name in TreatmentSummary.model_fields}
+    )
+
+
+def treatment_document(
+    work: Work, office: Office, caller: Caller, view: TreatmentView
+) -> TreatmentDocument:
+    """A treatment in full, as of today."""
+    treatment = view.treatment
+    same = (*TreatmentSummary.model_fields, "stop_reason", "created_at")
+    return TreatmentDocument(
+        **{name: getattr(treatment, name) for name in same},
+        patient=patient_document(work, caller, view.patient),
+        segments=[segment_document(segment) for segment in view.segments],
+        requests=[request_summary(request) for request in view.requests],
+        approvals=[
+            approval_document(work, office, approval, treatment) for approval in view.approvals
+        ],
+    )
+
+
+def patient_document(work: Work, caller: Caller, patient: PatientRecord) -> PatientDocument:
+    """A patient record, with identifiers only for a reader who gives care."""
+    gives_care = caller.role in PROVIDER_ROLES
+    number = patient.nhs_number if gives_care else None
+    return PatientDocument(
+        id=patient.id,
+        linked_to=patient.linked_to,
+        nhs_number=None if number is None else format_nhs_number(number),
+        no_nhs_number_reason=patient.no_nhs_number_reason,
+        local_id=patients.local_id_of(work, caller.organisation, patient.id)
+        if gives_care
+        else None,
+        birth_date=patient.birth_date if gives_care else None,
+        sex=patient.sex,
+    )
+
+
+def segment_document(segment: SegmentRecord) -> SegmentDocument:
+    """A segment."""
+    renamed = {"kind", "route_of_administration", "funding_origin"}
+    same = {
+        name: getattr(segment, name) for name in SegmentDocument.model_fields if name not in renamed
+    }
+    return SegmentDocument(
+        **same,
+        kind="pause" if segment.kind == "pause" else "coverage",
+        route_of_administration=segment.route,
+        funding_origin=segment.funding_origin.value,
+    )
