@@ -46,7 +46,7 @@ def decide(
 
     `answers` come from `parse_answers`. `waived` are ids of waivable criteria of this kind: they
     count as satisfied and keep their real finding. Raises ValueError for a kind that is not
-    decided by criteria, and for a waiver of a criterion that is unknown or not waivable.
+    decided by criteria, a waiver of a criterion that is unknown or not waivable, and a float.
     """
     if kind not in SECTIONS:
         raise ValueError(f"a {kind} is decided by approval terms, not by criteria")
@@ -82,6 +82,8 @@ def _check_waivers(version: PolicyVersion, kind: Kind, waived: frozenset[str]) -
 
 def _values(answers: Mapping[str, Answer], context: Context) -> dict[str, Any]:
     values = {name: answer.value for name, answer in answers.items()}
+    if any(isinstance(value, float) for value in values.values()):
+        raise ValueError("an answer is a float: clinical numbers are Decimal")
     values["decision_to_treat"] = context.decision_to_treat
     values["first_dose"] = context.first_dose
     values["birth_date"] = context.birth_date

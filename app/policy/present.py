@@ -33,12 +33,9 @@ def findings(
 
 def part(shape: Shape, raw: tuple[Any, ...]) -> Part:
     """One part of a finding, with the parts below it."""
-    return Part(
-        text=shape.text,
-        result=_RESULTS[raw[shape.slot]],
-        parts=tuple(part(below, raw) for below in shape.parts),
-        looked_at=tuple((looked.name, value(looked, raw)) for looked in shape.looked_at),
-    )
+    parts = tuple([part(below, raw) for below in shape.parts]) if shape.parts else ()
+    looked_at = tuple([(looked.name, value(looked, raw)) for looked in shape.looked_at])
+    return Part(shape.text, _RESULTS[raw[shape.slot]], parts, looked_at)
 
 
 def value(looked: Looked, raw: tuple[Any, ...]) -> object:

@@ -249,3 +249,8 @@ def test_a_window_includes_its_edges(treated, months, tested, inside):
 def test_a_version_is_compiled_once_and_kept():
     version = make_policy()
     assert dataclasses.replace(version, title="Another").compiled is version.compiled
+
+
+def test_a_float_is_never_decided_upon():
+    with pytest.raises(ValueError, match="float"):
+        decided(make_policy(start=["score > 1"]), score=1.5)
