@@ -1,0 +1,57 @@
+"""Nothing in the repository names the machine it was written on, or where packages came from."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository import ROOT, texts
+
+#: Top folders that any machine has: a path below them may be meant for the reader's machine.
+COMMON = {"app", "data", "etc", "home", "opt", "root", "src", "srv", "tmp", "usr", "var"}
+# Cut in two, so that this file does not name them itself.
+REGISTRIES = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org")
+INDEX = re.compile(r"--(extra-)?index" + r"-url|--find" + r"-links|\"resolved\"" + r": *\"http")
+
+
+def places(pattern: re.Pattern[str]) -> list[str]:
+    """Each line that a pattern is found in, as `file:line`."""
+    return [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path, text in texts().items()
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+
+def own_paths(root: Path) -> list[str]:
+    """The folders of this checkout that no other machine has, outermost first."""
+    above = [path for path in (*reversed(root.parents), root) if len(path.parts) > 1]
+    return [f"{path}" for path in above if len(path.parts) > 2 or path.name not in COMMON]
+
+
+def test_no_file_names_a_path_of_this_machine() -> None:
+    for path in own_paths(ROOT):
+        found = places(re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w-])"))
+        assert found == [], path
+
+
+@pytest.mark.parametrize("host", REGISTRIES)
+def test_no_file_names_a_registry(host: str) -> None:
+    assert places(re.compile(re.escape(host))) == []
+
+
+def test_no_file_says_where_packages_are_fetched() -> None:
+    assert places(INDEX) == []
+
+
+def test_own_paths_are_told_from_common_ones() -> None:
+    assert own_paths(Path("/builds/assent")) == ["/builds", "/builds/assent"]
+    assert own_paths(Path("/home/ann/assent")) == ["/home/ann", "/home/ann/assent"]
+    assert own_paths(Path("/app")) == []
+
+
+def test_the_files_that_everything_else_rests_on_are_committed() -> None:
+    names = {path.relative_to(ROOT).as_posix() for path in texts()}
+    assert {"pyproject.toml", "requirements.lock", "policies/versions.lock", "LICENSE"} <= names
