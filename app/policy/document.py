@@ -24,6 +24,7 @@ MAX_VALUES = 20_000
 
 Path = tuple[str | int, ...]
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}", re.ASCII)
 _WORDS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -134,6 +135,8 @@ class _Reader:
         path = top.next_path() if top is not None else ()
         self.document.lines.setdefault(path, line)
         if isinstance(event, yaml.ScalarEvent):
+            if _CONTROL.search(event.value):
+                self.stop(line, "character", "a value holds a control character", "Take it out")
             self._place(scalar(event.value, plain=event.implicit[0]))
             return
         if len(self.open) >= MAX_DEPTH:

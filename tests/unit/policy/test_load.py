@@ -112,6 +112,8 @@ ATTACKS = [
     ("{[a]: 1}\n", "yaml"),
     ("a: [1\n", "yaml"),
     ("a: \x01\n", "yaml"),
+    ('"\\0"', "character"),
+    ('"\\ud800"', "yaml"),
     ("[" * 50 + "]" * 50, "too-deep"),
     ("[" * 5000, "too-deep"),
     ("- 1\n" * 25_000, "too-long"),
