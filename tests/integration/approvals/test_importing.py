@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -518,3 +519,21 @@ def test_a_file_of_too_many_rows_is_refused(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(importing, "MAX_ROWS", 1)
     with pytest.raises(ImportTooLarge, match="in parts"):
         preview(world, export(row(1), row(2)))
+
+
+# --- at the same time -----------------------------------------------------------------------------
+
+
+def test_two_files_with_the_same_approvals_accepted_at_once_bring_each_once(world: World) -> None:
+    rows = [row(n) for n in range(1, 9)]
+    first = preview(world, export(*rows))
+    second = preview(world, export(*reversed(rows)), COMMISSIONER)
+    with ThreadPoolExecutor(2) as pool:
+        results = [
+            pool.submit(accept, world, seen.id, caller)
+            for seen, caller in ((first, PHARMACIST), (second, COMMISSIONER))
+        ]
+    done = [result.result() for result in results]
+    assert sum(result.accepted for result in done) == 8
+    assert sum(result.already for result in done) == 8
+    assert count(world, tables.approval) == count(world, tables.patient) == 8
