@@ -11,6 +11,8 @@ from tests.architecture.repository import ROOT, texts
 RUFF = Path(sys.executable).with_name("ruff")
 #: Where reading the clock is the job.
 CLOCK = "app/clock.py"
+#: Draws invented people and prices from a generator with a fixed seed: the same each time.
+SEEDED = "app/demonstration/chance.py"
 
 
 def faults(file: str, text: str) -> set[str]:
@@ -62,4 +64,4 @@ def test_no_other_module_is_excused_from_the_ban() -> None:
         if path.is_relative_to(ROOT / "app")
         and any("noqa" in line and "TID251" in line for line in text.splitlines())
     ]
-    assert excused == []
+    assert set(excused) <= {SEEDED}
