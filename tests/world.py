@@ -6,12 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.approvals.model import InitiationCommand, PatientDetails
+from app.approvals import changing, starting, submitting
+from app.approvals.model import (
+    FollowUpCommand,
+    InitiationCommand,
+    PatientDetails,
+    RequestDetails,
+    RequestView,
+    TreatmentView,
+)
 from app.approvals.office import Office, change_setting
+from app.approvals.views import request_view, treatment_view
 from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db.transaction import Database
 from app.db.work import Moment, Work
+from app.policy import Kind
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 
 T = TypeVar("T")
@@ -63,6 +73,52 @@ ADALIMUMAB_REVIEW = {
     "intolerable_effects": False,
 }
 
+TRIAL_POLICY = "trial-policy"
+TRIAL_ANSWERS = {"score": "6.0", "risk": False, "usual": True}
+TRIAL_REVIEW = {"score_now": "3.0"}
+#: An invented policy with what the packaged ones lack: waivers, grace, permitted late forms.
+TRIAL_TEXT = """
+policy: trial-policy
+title: An invented policy
+language: 1
+drug: natalizumab
+indication: {key: invented, term: An invented indication}
+commissioner: Nobody
+mechanism: prior_approval
+in_force: {from: 2020-01-01}
+what_changed: Nothing.
+sources:
+  made_up: {title: Made up for tests, read_on: 2026-01-01}
+questions:
+  score: {type: number, label: Score before, minimum: 0, maximum: 10, decimals: 1, carried: true}
+  score_now: {type: number, label: Score now, minimum: 0, maximum: 10, decimals: 1}
+  risk: {type: boolean, label: At risk}
+  usual: {type: boolean, label: The usual case}
+start:
+  - {id: T-1, text: The score is high, met_when: score >= 5, source: made_up,
+     evidence: verified, waivable: true}
+  - {id: T-2, text: Not at risk, met_when: NOT risk, source: made_up, evidence: verified}
+  - {id: T-3, text: The usual case, met_when: usual, source: made_up, evidence: verified,
+     on_failure: refer}
+continue:
+  - {id: T-C1, text: The score fell, met_when: score_now < score, source: made_up,
+     evidence: verified}
+stop:
+  - {id: T-S1, text: The score is very high, met_when: score_now > 9, source: made_up,
+     evidence: verified}
+approval:
+  pattern: rolling
+  lasts: {months: 12}
+  start_within: {days: 90}
+  grace: {days: 28}
+  retrospective: {days: 14, reasons: {urgent: Could not wait}}
+  max_dose: {amount: "300", unit: mg, per: 28 days}
+  products: [tysabri]
+  interchangeable: false
+  source: made_up
+  evidence: verified
+"""
+
 
 def patient(sequence: int = 1, **changes: Any) -> PatientDetails:
     details = PatientDetails(
@@ -107,3 +163,54 @@ class World:
     def set(self, organisation: str, name: str, value: Any) -> None:
         day = dt.date(2000, 1, 1)
         self.do(lambda work: change_setting(work, organisation, name, value, day, "tests"))
+
+    def submit(self, caller: Caller = CLINICIAN, **changes: Any) -> RequestView:
+        """Submit a first request."""
+        command = initiation(**changes)
+        return self.do(lambda w: submitting.submit_initiation(w, self.office, caller, command))
+
+    def trial(self, caller: Caller = CLINICIAN, **changes: Any) -> RequestView:
+        """Submit a first request under the invented policy of these tests."""
+        changes = {"policy": TRIAL_POLICY, "answers": dict(TRIAL_ANSWERS), **changes}
+        return self.submit(caller, **changes)
+
+    def carry_on(
+        self, treatment_id: str, caller: Caller = CLINICIAN, **changes: Any
+    ) -> RequestView:
+        """Submit a continuation, of the invented policy unless it says otherwise."""
+        fields = {
+            "treatment_id": treatment_id,
+            "kind": Kind.CONTINUATION,
+            "decision_to_treat": self.moment.day,
+            "answers": dict(TRIAL_REVIEW),
+        }
+        command = FollowUpCommand(**{**fields, **changes})
+        return self.do(lambda w: submitting.submit_continuation(w, self.office, caller, command))
+
+    def change(
+        self, treatment_id: str, kind: Kind, caller: Caller = CLINICIAN, **details: Any
+    ) -> RequestView:
+        """Submit a change; `details` are the request's, but for `reason` and `answers`."""
+        command = FollowUpCommand(
+            treatment_id=treatment_id,
+            kind=kind,
+            decision_to_treat=self.moment.day,
+            retrospective_reason=details.pop("reason", None),
+            answers=details.pop("answers", {}),
+            details=RequestDetails(**details),
+        )
+        return self.do(lambda w: changing.submit_change(w, self.office, caller, command))
+
+    def treatment(self, treatment_id: str, caller: Caller = CLINICIAN) -> TreatmentView:
+        return self.do(lambda w: treatment_view(w, caller, treatment_id))
+
+    def request(self, request_id: str, caller: Caller = CLINICIAN) -> RequestView:
+        return self.do(lambda w: request_view(w, caller, request_id))
+
+    def first_dose(self, treatment_id: str, day: dt.date) -> TreatmentView:
+        version = self.treatment(treatment_id).treatment.version
+        return self.do(
+            lambda w: starting.record_first_dose(
+                w, self.office, CLINICIAN, treatment_id, day, version
+            )
+        )

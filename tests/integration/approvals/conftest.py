@@ -8,8 +8,9 @@ from app.approvals.library import Library, load_library
 from app.approvals.office import Office
 from app.db.transaction import Database
 from app.db.work import Moment
+from app.policy import load_policy
 from app.reference_data.drugs import load_drugs
-from tests.world import POLICIES, World
+from tests.world import POLICIES, TRIAL_TEXT, World
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,17 @@ def world(
     random_bytes: Callable[[int], bytes],
 ) -> World:
     return World(database, Office(library, demonstration=True), moment, ids, random_bytes)
+
+
+@pytest.fixture(scope="session")
+def wide_library(library: Library) -> Library:
+    """The packaged policies and the invented one of the tests."""
+    trial = load_policy(TRIAL_TEXT, "trial.yaml", load_drugs().keys())
+    return Library([*library.all_versions(), trial])
+
+
+@pytest.fixture
+def wide(world: World, wide_library: Library) -> World:
+    """A world that also holds the invented policy."""
+    world.office = Office(wide_library, demonstration=True)
+    return world

@@ -1,0 +1,69 @@
+"""Who may do what, as a truth table; and what the caller's organisation has to do with it."""
+
+import pytest
+
+from app.approvals.permissions import Action, can, check_acts_for, check_can
+from app.auth.errors import NotAllowed
+from app.auth.model import Caller, Role
+
+COLUMNS = (
+    Role.CLINICIAN,
+    Role.DELEGATE,
+    Role.PHARMACIST,
+    Role.PANEL_MEMBER,
+    Role.COMMISSIONER,
+    Role.POLICY_AUTHOR,
+    Role.AUDITOR,
+)
+#                               clin dele phar panl comm auth audi
+TABLE: dict[Action, str] = {
+    Action.CHECK: "            yes  yes  yes  no   no   no   no",
+    Action.SUBMIT: "           yes  no   no   no   no   no   no",
+    Action.AMEND: "            yes  no   no   no   no   no   no",
+    Action.WITHDRAW: "         yes  no   yes  no   no   no   no",
+    Action.ESCALATE: "         yes  no   no   no   no   no   no",
+    Action.CORRECT: "          yes  no   no   no   no   no   no",
+    Action.AUTHORISE: "        no   no   yes  no   no   no   no",
+    Action.CONSENT: "          yes  no   yes  no   no   no   no",
+    Action.RECORD_START: "     yes  yes  yes  no   no   no   no",
+    Action.LINK_PATIENTS: "    yes  no   yes  no   no   no   no",
+    Action.DECIDE_AS_PANEL: "  no   no   no   yes  yes  no   no",
+    Action.FUND: "             no   no   no   no   yes  no   no",
+    Action.RESOLVE_QUERY: "    no   no   no   no   yes  no   no",
+    Action.READ: "             yes  yes  yes  yes  yes  no   yes",
+    Action.READ_AUDIT: "       no   no   yes  no   yes  no   yes",
+    Action.DECLARE_CARE: "     yes  no   yes  no   no   no   no",
+    Action.IMPORT: "           no   no   yes  no   yes  no   no",
+    Action.RECONCILE: "        no   no   yes  no   yes  no   no",
+}
+CELLS = [
+    (action, role, said == "yes")
+    for action, row in TABLE.items()
+    for role, said in zip(COLUMNS, row.split(), strict=True)
+]
+
+
+def somebody(role: Role, organisation: str = "DEMO1") -> Caller:
+    return Caller("1", "Somebody", "person", organisation, role, "tests", "test")
+
+
+def test_the_table_covers_every_action_and_role() -> None:
+    assert set(TABLE) == set(Action)
+    assert set(COLUMNS) == set(Role)
+
+
+@pytest.mark.parametrize(("action", "role", "allowed"), CELLS)
+def test_a_role_may_do_what_the_table_says(action: Action, role: Role, allowed: bool) -> None:
+    assert can(somebody(role), action) is allowed
+    if not allowed:
+        with pytest.raises(NotAllowed, match="may not do it"):
+            check_can(somebody(role), action)
+
+
+@pytest.mark.parametrize(("action", "role", "allowed"), CELLS)
+def test_nobody_acts_for_another_organisation(action: Action, role: Role, allowed: bool) -> None:
+    if allowed:
+        check_acts_for(somebody(role), action, "DEMO1")
+    for organisation in ("DEMO2", None, ""):
+        with pytest.raises(NotAllowed):
+            check_acts_for(somebody(role), action, organisation)
