@@ -134,9 +134,9 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _document_roles(operation: dict[str, Any]) -> None:
     """Say who may call an operation that needs a token."""
-    if not operation.get("security"):
-        return
     roles = operation.get(ROLES_KEY)
+    if not operation.get("security") or (roles is None and "403" in operation["responses"]):
+        return  # open to all, or the route itself says whom it refuses
     who = f"For these roles: {', '.join(roles)}." if roles else "For every role."
     operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{who}"
 

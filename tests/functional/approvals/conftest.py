@@ -1,0 +1,125 @@
+"""The application with the packaged policies, and one caller for each role and organisation."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.approvals.library import Library, load_library
+from app.auth.model import Role
+from app.auth.store import register_caller
+from app.db.tables import metadata
+from app.db.transaction import Database
+from app.db.work import Moment
+from app.main import create_app
+from app.reference_data.drugs import load_drugs
+from app.settings import Settings
+from tests.functional.approvals.api import Api, Clock
+from tests.functional.approvals.scene import Scene, set_scene
+from tests.functional.conftest import ADMINISTRATOR
+from tests.world import POLICIES
+
+#: Who calls: a short name → organisation and role.
+PEOPLE: dict[str, tuple[str, Role]] = {
+    "clinician": ("DEMO1", Role.CLINICIAN),
+    "delegate": ("DEMO1", Role.DELEGATE),
+    "pharmacist": ("DEMO1", Role.PHARMACIST),
+    "auditor": ("DEMO1", Role.AUDITOR),
+    "commissioner": ("DEMQ1", Role.COMMISSIONER),
+    "panel member": ("DEMP1", Role.PANEL_MEMBER),
+    "policy author": ("DEMQ1", Role.POLICY_AUTHOR),
+    "other clinician": ("DEMO2", Role.CLINICIAN),
+    "other pharmacist": ("DEMO2", Role.PHARMACIST),
+    "other commissioner": ("DEMQ2", Role.COMMISSIONER),
+    "other panel member": ("DEMP2", Role.PANEL_MEMBER),
+    "other auditor": ("DEMO2", Role.AUDITOR),
+    "third pharmacist": ("DEMO3", Role.PHARMACIST),
+}
+
+
+def token_of(name: str) -> str:
+    return f"token-of-{name.replace(' ', '-')}"
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Library:
+    return load_library(POLICIES, load_drugs().keys())
+
+
+@pytest.fixture
+def clock(moment: Moment) -> Clock:
+    return Clock(moment.instant)
+
+
+@pytest.fixture
+def application(
+    database: Database,
+    moment: Moment,
+    clock: Clock,
+    tmp_path: Path,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+    packaged: Library,
+) -> FastAPI:
+    """The application as it is served, with everybody of PEOPLE registered."""
+    for name, (organisation, role) in PEOPLE.items():
+        database.transact(
+            lambda work, name=name, organisation=organisation, role=role: register_caller(
+                work,
+                ADMINISTRATOR,
+                name=name,
+                kind="system",
+                organisation=organisation,
+                role=role,
+                demonstration=True,
+                token=token_of(name),
+            ),
+            moment=moment,
+            new_id=ids,
+            random_bytes=random_bytes,
+        )
+    return create_app(
+        Settings(demonstration=True, data_dir=tmp_path / "var"),
+        database=database,
+        library=packaged,
+        now=lambda: clock.instant,
+        new_id=ids,
+        random_bytes=random_bytes,
+    )
+
+
+@pytest.fixture
+def people(application: FastAPI) -> Iterator[Mapping[str, Api]]:
+    """Everybody of PEOPLE, signed in."""
+    with TestClient(application) as client:
+        yield {name: Api(client, token_of(name)) for name in PEOPLE}
+
+
+@pytest.fixture
+def scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
+    """An approved treatment, a transfer that waits for consent, an import and a submission."""
+    return set_scene(people, application)
+
+
+@pytest.fixture
+def clinician(people: Mapping[str, Api]) -> Api:
+    return people["clinician"]
+
+
+@pytest.fixture
+def rows(database: Database, moment: Moment) -> Callable[[], dict[str, int]]:
+    """How many rows each table holds."""
+
+    def count(work: Any) -> dict[str, int]:
+        return {
+            table.name: work.connection.execute(
+                sa.select(sa.func.count()).select_from(table)
+            ).scalar_one()
+            for table in metadata.sorted_tables
+        }
+
+    return lambda: database.read(count, moment=moment)

@@ -1,0 +1,156 @@
+"""A scene for the tests of who may do what: one object of each kind, all of DEMO1 and DEMQ1."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.handlers import make_handlers
+from app.reference_data.nhs_number import test_number as invented_nhs_number
+from app.work import run_next
+from tests.functional.approvals.api import Api, good, initiation
+
+IMPORT_ROW = {
+    "Blueteq ID": "BLQ-1",
+    "NHS No": invented_nhs_number(900),
+    "Hospital No": "H000900",
+    "DoB": "01/01/1970",
+    "Trust code": "DEMO1",
+    "Commissioner code": "DEMQ1",
+    "Drug": "Adalimumab 40mg",
+    "Form name": "Adalimumab for severe rheumatoid arthritis (TA375)",
+    "Status": "Approved",
+    "Date approved": "01/06/2026",
+    "Approved until": "30/11/2026",
+}
+SUBMISSION_ROW = {
+    "FINANCIAL MONTH": "3",
+    "FINANCIAL YEAR": "202627",
+    "ORGANISATION IDENTIFIER (CODE OF PROVIDER)": "DEMO1",
+    "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)": "DEMQ1",
+    "NHS NUMBER": invented_nhs_number(1),
+    "PERSON BIRTH DATE": "1970-01-01",
+    "CLINICAL INTERVENTION DATE (DRUG DISPENSED)": "2026-06-15",
+    "DRUG NAME": "Humira 40mg",
+    "TOTAL COST": "300.00",
+}
+HOSPITAL_NUMBER = "H000001"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The ids of the scene's objects, and the versions to send as If-Match."""
+
+    request: str
+    treatment: str
+    patient: str
+    reference: str
+    transfer: str
+    moving: str
+    imported: str
+    submission: str
+    job: str
+    run: str
+    versions: Mapping[str, int]
+
+    def path(self, template: str) -> str:
+        """A route's template with the scene's own object in it."""
+        names = {
+            "/v1/requests/{id}/consent": self.transfer,
+            "/v1/requests/{id}/refuse-consent": self.transfer,
+        }
+        kinds = {
+            "requests": self.request,
+            "treatments": self.treatment,
+            "patients": self.patient,
+            "imports": self.imported,
+        }
+        own = names.get(template) or kinds.get(template.split("/")[2], "")
+        return template.format(
+            id=own,
+            reference=self.reference,
+            submission=self.submission,
+            job=self.job,
+            run=self.run,
+            policy="adalimumab-ra-severe",
+            version="2016-01-26",
+        )
+
+    def version(self, template: str) -> int:
+        """The version of the object that a route's template changes."""
+        if template.endswith("consent"):
+            return self.versions[self.transfer]
+        kind = template.split("/")[2]
+        return self.versions[
+            {"requests": self.request, "approvals": self.reference}.get(kind, self.treatment)
+        ]
+
+    def secrets(self) -> tuple[str, ...]:
+        """What no answer to another organisation may hold."""
+        ids = (self.request, self.treatment, self.patient, self.transfer, self.moving)
+        return (
+            *ids,
+            self.imported,
+            self.submission,
+            self.job,
+            self.run,
+            self.reference,
+            HOSPITAL_NUMBER,
+        )
+
+
+def table(row: Mapping[str, str]) -> bytes:
+    """A CSV file of one row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(row))
+    writer.writeheader()
+    writer.writerow(row)
+    return text.getvalue().encode()
+
+
+def upload(api: Api, path: str, content: bytes) -> Any:
+    """POST a file as the body."""
+    return api.post(f"{path}?file_name=file.csv", content, **{"Content-Type": "text/csv"})
+
+
+def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
+    """Set the scene over the API and by the worker."""
+    clinician, pharmacist = people["clinician"], people["pharmacist"]
+    first = good(clinician.post("/v1/requests", initiation(1)), 201)
+    treatment = good(clinician.get(f"/v1/treatments/{first['treatment_id']}"))
+    second = good(clinician.post("/v1/requests", initiation(2)), 201)
+    moving = {
+        "kind": "transfer",
+        "decision_to_treat": "2026-06-15",
+        "details": {"to_provider": "DEMO2", "from_day": "2026-07-01"},
+    }
+    at = f"/v1/treatments/{second['treatment_id']}/requests"
+    transfer = good(clinician.post(at, moving), 201)
+    imported = good(upload(pharmacist, "/v1/imports", table(IMPORT_ROW)), 201)
+    received = good(upload(people["commissioner"], "/v1/submissions", table(SUBMISSION_ROW)), 202)
+    handlers = make_handlers(application.state.desk)
+    while run_next(application.state.door, handlers):
+        pass
+    submission = received["submission"]["id"]
+    detail = good(people["commissioner"].get(f"/v1/submissions/{submission}"))
+    return Scene(
+        request=first["id"],
+        treatment=treatment["id"],
+        patient=treatment["patient"]["id"],
+        reference=first["approval"]["reference"],
+        transfer=transfer["id"],
+        moving=transfer["treatment_id"],
+        imported=imported["id"],
+        submission=submission,
+        job=received["job"],
+        run=detail["runs"][0]["id"],
+        versions={
+            first["id"]: first["version"],
+            treatment["id"]: treatment["version"],
+            first["approval"]["reference"]: first["approval"]["version"],
+            transfer["id"]: transfer["version"],
+        },
+    )

@@ -1,0 +1,191 @@
+"""Another organisation tries every call under /v1 on objects that are not its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from app.api.openapi import METHODS
+from app.api.request_bodies import EXAMPLE_PATIENT
+from app.commands.openapi import current_application
+from tests.functional.approvals.api import Api, initiation
+from tests.functional.approvals.scene import SUBMISSION_ROW, Scene, table, upload
+
+REASON = {"reason": "Because."}
+STOP = {
+    "kind": "stop",
+    "decision_to_treat": "2026-06-15",
+    "details": {"from_day": "2026-06-15", "stop_reason": "other"},
+}
+FUNDING = {
+    "basis": "individual funding",
+    "case_reference": "IFR-1",
+    "from_day": "2026-06-15",
+    "terms": "None.",
+    "reason": "Because.",
+}
+LINK = {"to": "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1", "reason": "Because."}
+EXISTENCE = {
+    "nhs_number": EXAMPLE_PATIENT["nhs_number"],
+    "birth_date": "1970-01-01",
+    "drug": "adalimumab",
+    "indication": "ra",
+    "care_reason": "Seen today.",
+}
+NOBODYS_FILE = table({**SUBMISSION_ROW, "NHS NUMBER": "", "TOTAL COST": "1.00"})
+
+
+@dataclass(frozen=True)
+class Try:
+    """Who tries, and who could; what is sent, and the status that the outsider must get.
+
+    A call that names no object may answer the outsider otherwise, but reveals nothing.
+    """
+
+    outsider: str
+    insider: str = "clinician"
+    body: Any = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    expected: int = 404
+    file: bytes | None = None
+
+
+CLINICIAN = "other clinician"
+PHARMACIST = "other pharmacist"
+COMMISSIONER = "other commissioner"
+PANEL = "other panel member"
+PAYER = "commissioner"
+#: DEMO2 is asked to consent to a transfer; this one has no part in the scene at all.
+THIRD = "third pharmacist"
+
+#: Every operation under /v1. A new one does not pass without its row here.
+TABLE: dict[str, Try] = {
+    # The library is the same for everybody and holds nobody's data.
+    "GET /v1/policies": Try(CLINICIAN, expected=200),
+    "GET /v1/policies/{policy}": Try(CLINICIAN, expected=200),
+    "GET /v1/policies/{policy}/versions/{version}": Try(CLINICIAN, expected=200),
+    "GET /v1/policies/{policy}/versions/{version}/questions": Try(
+        CLINICIAN, query={"kind": "initiation"}, expected=200
+    ),
+    "GET /v1/policies/{policy}/versions/{version}/text": Try(CLINICIAN, expected=200),
+    "GET /v1/approval-needs": Try(CLINICIAN, query={"drug": "adalimumab"}, expected=200),
+    # That an approval exists is told, to a caller who sends a form or declares care; no more.
+    "POST /v1/checks": Try(CLINICIAN, body=initiation(1), expected=200),
+    "POST /v1/approval-existence": Try(CLINICIAN, body=EXISTENCE, expected=200),
+    "POST /v1/requests": Try(
+        CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
+    ),
+    # Lists and searches are empty.
+    "POST /v1/searches": Try(THIRD, body={}, expected=200),
+    "GET /v1/changes": Try(THIRD, expected=200),
+    "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
+    # Everything else names an object, and is not found.
+    "POST /v1/treatments/{id}/checks": Try(CLINICIAN, body=STOP),
+    "GET /v1/requests/{id}": Try(CLINICIAN),
+    "POST /v1/requests/{id}/amend": Try(CLINICIAN, body={"answers": {}}),
+    "POST /v1/requests/{id}/withdraw": Try(CLINICIAN, body=REASON),
+    "POST /v1/requests/{id}/escalate": Try(CLINICIAN, body=REASON),
+    "POST /v1/requests/{id}/authorise": Try(PHARMACIST, "pharmacist"),
+    "POST /v1/requests/{id}/refuse-authorisation": Try(PHARMACIST, "pharmacist", REASON),
+    "POST /v1/requests/{id}/panel-approve": Try(PANEL, PAYER, REASON),
+    "POST /v1/requests/{id}/panel-decline": Try(PANEL, PAYER, REASON),
+    "POST /v1/requests/{id}/panel-return": Try(PANEL, PAYER, {"question": "Why?"}),
+    "POST /v1/requests/{id}/fund": Try(COMMISSIONER, PAYER, FUNDING),
+    "POST /v1/requests/{id}/consent": Try(THIRD, PHARMACIST),
+    "POST /v1/requests/{id}/refuse-consent": Try(THIRD, PHARMACIST, REASON),
+    "POST /v1/requests/{id}/correct": Try(CLINICIAN, body={"answers": {}, **REASON}),
+    "POST /v1/requests/{id}/enter-in-error": Try(CLINICIAN, body=REASON),
+    "GET /v1/requests/{id}/audit": Try("other auditor", "auditor"),
+    "GET /v1/treatments/{id}": Try(CLINICIAN),
+    "POST /v1/treatments/{id}/requests": Try(CLINICIAN, body=STOP),
+    "POST /v1/treatments/{id}/first-dose": Try(CLINICIAN, body={"first_dose": "2026-06-15"}),
+    "POST /v1/treatments/{id}/not-started": Try(CLINICIAN, body=REASON),
+    "GET /v1/approvals/{reference}": Try(CLINICIAN),
+    "POST /v1/approvals/{reference}/uphold": Try(COMMISSIONER, PAYER, REASON),
+    "POST /v1/approvals/{reference}/withdraw": Try(COMMISSIONER, PAYER, REASON),
+    "POST /v1/approvals/{reference}/confirm-error": Try(COMMISSIONER, PAYER, REASON),
+    "POST /v1/patients/{id}/links": Try(CLINICIAN, body=LINK),
+    "POST /v1/patients/{id}/unlink": Try(CLINICIAN, body=REASON),
+    "GET /v1/imports/{id}": Try(PHARMACIST, "pharmacist"),
+    "POST /v1/imports/{id}/accept": Try(PHARMACIST, "pharmacist"),
+    "POST /v1/imports/{id}/discard": Try(PHARMACIST, "pharmacist"),
+    "GET /v1/submissions/{submission}": Try(COMMISSIONER, PAYER),
+    "GET /v1/jobs/{job}": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}/lines": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}/summary.txt": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}/summary.csv": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}/file": Try(COMMISSIONER, PAYER),
+    # A file is the uploader's own. Another's lines in it are refused (tested with submissions).
+    "POST /v1/imports": Try(PHARMACIST, "pharmacist", file=NOBODYS_FILE, expected=422),
+    "POST /v1/submissions": Try(PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409),
+}
+#: An insider's write is sent with a version that is not the object's: it is seen, and not taken.
+STALE = 99
+
+
+def served() -> set[str]:
+    """Every operation under /v1 that the application serves."""
+    paths: dict[str, Any] = current_application().openapi()["paths"]
+    return {
+        f"{method.upper()} {path}"
+        for path, methods in paths.items()
+        for method in methods
+        if path.startswith("/v1/") and method in METHODS
+    }
+
+
+def call(api: Api, operation: str, row: Try, scene: Scene, version: int) -> Any:
+    method, template = operation.split(" ")
+    path = scene.path(template)
+    if method == "GET":
+        return api.get(path, **row.query)
+    if row.file is not None:
+        return upload(api, path, row.file)
+    return api.post(path, row.body, version=version)
+
+
+def test_every_route_has_its_row_in_the_table() -> None:
+    assert served() == set(TABLE)
+
+
+def test_another_organisation_reaches_nothing(
+    people: Mapping[str, Api], scene: Scene, rows: Callable[[], dict[str, int]]
+) -> None:
+    wrong: dict[str, str] = {}
+    for operation, row in TABLE.items():
+        before = rows()
+        version = scene.version(operation.split(" ")[1])
+        reply = call(people[row.outsider], operation, row, scene, version)
+        told = [secret for secret in scene.secrets() if secret in reply.text]
+        if reply.status_code != row.expected or told:
+            wrong[operation] = f"{reply.status_code} {told} {reply.text[:300]}"
+        if row.expected >= 400 and rows() != before:
+            wrong[operation] = "it changed something"
+    assert wrong == {}
+
+
+def test_the_table_tries_what_an_insider_may_do(people: Mapping[str, Api], scene: Scene) -> None:
+    """Else a 404 could come of a wrong id in the table."""
+    wrong: dict[str, int] = {}
+    for operation, row in TABLE.items():
+        if row.file is not None or "{" not in operation:
+            continue
+        reply = call(people[row.insider], operation, row, scene, STALE)
+        not_found = reply.status_code in (403, 404) and "/links" not in operation
+        if not_found or reply.status_code >= 500:
+            wrong[operation] = reply.status_code
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("who", ["other clinician", "other commissioner", "other panel member"])
+def test_lists_of_another_organisation_are_empty(
+    people: Mapping[str, Api], scene: Scene, who: str
+) -> None:
+    found = people[who].post("/v1/searches", {}).json()
+    changes = people[who].get("/v1/changes").json()
+
+    transfer = {scene.transfer} if who == "other clinician" else set()
+    assert {c["request_id"] for c in changes["changes"]} - {None} <= transfer
+    assert len(found["hits"]) == len(transfer)
