@@ -2,10 +2,16 @@
 
 import ast
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from app.approvals.lifecycle import ApprovalState, RequestState
+from app.approvals.model import Basis, FundingOrigin, Route
+from app.auth.model import Role
+from app.policy import Kind, Outcome, Result, Section
+from app.reconciliation.model import LineKind, LineOutcome, TestResult
 from tests.architecture.repository import ROOT, modules
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -49,3 +55,28 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
         re.findall(r"`((?:app|tests|migrations|docs|benchmarks|policies|\.ci)/[^`\s<>*]*)`", text)
     )
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        Kind,
+        Outcome,
+        Result,
+        Section,
+        Role,
+        RequestState,
+        ApprovalState,
+        Basis,
+        Route,
+        FundingOrigin,
+        LineKind,
+        LineOutcome,
+        TestResult,
+    ],
+)
+def test_the_glossary_explains_every_word_that_a_caller_meets(words: type[StrEnum]) -> None:
+    explained = set(
+        re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", (ROOT / "GLOSSARY.md").read_text("utf-8"))
+    )
+    assert {word.value for word in words} - explained == set()
