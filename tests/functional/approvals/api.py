@@ -31,7 +31,7 @@ class Api:
     token: str
 
     def get(self, path: str, **params: Any) -> Response:
-        return self.client.get(path, params=params, headers=self._headers())
+        return self.client.get(path, params=params or None, headers=self._headers())
 
     def post(
         self,

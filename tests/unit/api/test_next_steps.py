@@ -1,0 +1,95 @@
+"""What to do next is said for every state, and never reads as advice to end a treatment."""
+
+import datetime as dt
+import re
+
+import pytest
+
+from app.api import next_steps
+from app.api.request_bodies import FollowUpKind, FundingBasis, Sex
+from app.approvals.identity import SEXES
+from app.approvals.lifecycle import ApprovalState, RequestState
+from app.approvals.model import ApprovalRecord, Basis
+from app.policy import Kind, Outcome
+
+FORBIDDEN = re.compile(
+    r"\b(stop|stopping|discontinu\w*|cease\w*|cancel\w*|halt\w*|withhold\w*|end|take .* off)\b"
+    r"(?!s? of| it)",
+    re.IGNORECASE,
+)
+TODAY = dt.date(2026, 6, 15)
+
+
+def approval(state: ApprovalState, covers_to: dt.date | None) -> ApprovalRecord:
+    return ApprovalRecord(
+        id="a",
+        reference="PA0000000000000",
+        treatment_id="t",
+        request_id=None,
+        decision_id=None,
+        state=state,
+        basis=Basis.POLICY,
+        covers_from=dt.date(2026, 1, 1),
+        covers_to=covers_to,
+        start_by=dt.date(2026, 3, 1),
+        late=False,
+        retrospective_reason=None,
+        terms={},
+        provider="DEMO1",
+        commissioner="DEMQ1",
+        policy_hash=None,
+        legacy_reference=None,
+        proved=True,
+        issued_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        version=1,
+    )
+
+
+SENTENCES = [
+    *(next_steps.after_request(state, kind) for state in RequestState for kind in Kind),
+    *(
+        next_steps.after_approval(approval(state, to), None, TODAY)
+        for state in ApprovalState
+        for to in (None, dt.date(2026, 6, 14), dt.date(2026, 6, 15))
+    ),
+    *(next_steps.after_check(outcome, kind) for outcome in Outcome for kind in Kind),
+]
+
+
+@pytest.mark.parametrize(
+    "advice", ["Stop treatment.", "Discontinue the drug.", "The treatment must end.", "Cease it."]
+)
+def test_the_net_catches_such_advice(advice: str) -> None:
+    assert FORBIDDEN.search(advice)
+
+
+@pytest.mark.parametrize("sentence", sorted(set(SENTENCES)))
+def test_no_sentence_reads_as_advice_to_end_a_treatment(sentence: str) -> None:
+    recorded = sentence.replace("A stop is recorded, never refused", "")
+    assert FORBIDDEN.search(recorded) is None
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [ApprovalState.UNDER_QUERY, ApprovalState.WITHDRAWN, ApprovalState.ENTERED_IN_ERROR],
+)
+def test_bad_news_about_money_says_that_care_is_for_the_clinician(state: ApprovalState) -> None:
+    assert next_steps.CARE in next_steps.after_approval(approval(state, None), None, TODAY)
+
+
+def test_an_approval_whose_days_are_over_asks_for_a_continuation() -> None:
+    over = next_steps.after_approval(approval(ApprovalState.LIVE, TODAY), None, TODAY)
+    gone = next_steps.after_approval(
+        approval(ApprovalState.LIVE, TODAY - dt.timedelta(days=1)), None, TODAY
+    )
+
+    assert "before the last covered day" in over
+    assert "send a continuation now" in gone
+    assert next_steps.CARE in gone
+
+
+def test_the_bodies_know_the_words_of_the_approvals_room() -> None:
+    assert set(FollowUpKind.__args__) == set(Kind) - {Kind.INITIATION}
+    assert set(Sex.__args__) == set(SEXES)
+    assert set(FundingBasis.__args__) == {Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL}
