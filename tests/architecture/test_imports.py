@@ -1,7 +1,6 @@
 """Imports run one way, and only the doors read the clock: `.importlinter` and a rule beside it."""
 
 import ast
-import configparser
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.repository import APP, ROOT, modules
+from tests.architecture.repository import APP, ROOT, imported, modules
 
 CONTRACTS = ROOT / ".importlinter"
 SOURCES_OF_CHANCE = {"now", "new_id", "random_bytes"}
@@ -74,13 +73,18 @@ def test_a_new_room_must_be_placed_before_it_is_used(copy: Path) -> None:
     assert "attic" in result.stdout
 
 
-def test_the_policy_room_is_kept_from_every_other_room() -> None:
-    contracts = configparser.ConfigParser()
-    contracts.read(CONTRACTS, encoding="utf-8")
-    listed = contracts["importlinter:contract:policy-stands-alone"]["forbidden_modules"].split()
-    found = (p for p in APP.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists())
-    rooms = {f"app.{path.stem}" for path in found} - {"app.policy", "app.__init__"}
-    assert rooms <= set(listed), "name the new room in .importlinter"
+def test_the_policy_room_imports_nothing_else_of_the_service() -> None:
+    others = {
+        (name, taken)
+        for name, tree in modules("app/policy")
+        for taken in imported(tree)
+        if taken.split(".")[0] == "app" and taken != "app" and not _is_policy(taken)
+    }
+    assert others == set()
+
+
+def _is_policy(taken: str) -> bool:
+    return taken == "app.policy" or taken.startswith("app.policy.")
 
 
 def test_only_the_doors_take_the_time_ids_and_randomness_from_the_clock() -> None:
