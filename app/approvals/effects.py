@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.approvals import issuing, store
@@ -165,6 +165,9 @@ def terms_of(version: PolicyVersion) -> dict[str, Any]:
         else None,
         "products": list(terms.products),
         "interchangeable": terms.interchangeable,
-        "source": terms.source,
+        "source": {
+            **asdict(terms.source),
+            "read_on": terms.source.read_on.isoformat() if terms.source.read_on else None,
+        },
         "evidence": terms.evidence,
     }

@@ -29,6 +29,7 @@ from app.policy import Kind
 
 #: In a stop's details: the segments that it cut and what it left of them, for taking it back.
 CUT = "cut_segments"
+NOTHING_CUT: dict[str, list[str]] = {"superseded": [], "added": []}
 
 
 # --- stop ---------------------------------------------------------------------------------------
@@ -58,7 +59,21 @@ def _cut(
     """Cut coverage after the stop day, and keep with the request which segments were cut."""
     after = {**request.details, "from_day": (_day(request) + dt.timedelta(days=1)).isoformat()}
     recut = change_from(work, treatment, replace(request, details=after), None)
-    cut = {"superseded": list(recut.superseded), "added": list(recut.added)}
+    known = request.details.get(CUT, NOTHING_CUT)
+    cut = {
+        "superseded": [*known["superseded"], *recut.superseded],
+        "added": [*known["added"], *recut.added],
+    }
+    return _keep_cut(work, caller, treatment, request, cut)
+
+
+def _keep_cut(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    cut: dict[str, list[str]],
+) -> RequestRecord:
     event = Event(
         action="coverage cut by a stop",
         object_type="request",
@@ -80,13 +95,14 @@ def undo_stop(
     Raises AlreadyApproved when another approval has become live since, and TransitionNotAllowed
     when another recorded stop builds on this one.
     """
-    cut = request.details.get(CUT, {"superseded": [], "added": []})
+    cut = request.details.get(CUT, NOTHING_CUT)
     others = _other_stops(work, treatment, request)
     if any(set(cut["added"]) & set(o.details[CUT]["superseded"]) for o in others):
         raise TransitionNotAllowed(
             "Another recorded stop of this treatment builds on this one. Mark that one first."
         )
-    _bring_back(work, treatment, cut["superseded"], cut["added"])
+    back = _bring_back(work, treatment, cut["superseded"], cut["added"])
+    others = [_renamed(work, caller, treatment, other, back) for other in others]
     first = min(others, key=_day, default=None)
     if first is not None:
         _cut(work, caller, treatment, first)
@@ -104,9 +120,26 @@ def undo_stop(
         issuing.claim(work, person_of(work, treatment), treatment)
 
 
+def _renamed(
+    work: Work,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    stop_request: RequestRecord,
+    back: dict[str, str],
+) -> RequestRecord:
+    """Another stop, with what it left named by the segments that now stand for it."""
+    cut = stop_request.details[CUT]
+    if not set(back) & set(cut["added"]):
+        return stop_request
+    added = [back.get(segment_id, segment_id) for segment_id in cut["added"]]
+    return _keep_cut(work, caller, treatment, stop_request, {**cut, "added": added})
+
+
 def _bring_back(
     work: Work, treatment: TreatmentRecord, superseded: list[str], added: list[str]
-) -> None:
+) -> dict[str, str]:
+    """Put cut segments back in force as new ones; returns the new id of each old one."""
+    back: dict[str, str] = {}
     open_to = {
         approval.id
         for approval in store.approvals_of(work, treatment.id)
@@ -116,7 +149,10 @@ def _bring_back(
         if segment.id in added and segment.superseded_at is None:
             store.supersede_segment(work, segment.id, work.moment.instant)
         if segment.id in superseded and segment.approval_id in open_to:
-            store.add_segment(work, fresh(work, segment))
+            again = fresh(work, segment)
+            store.add_segment(work, again)
+            back[segment.id] = again.id
+    return back
 
 
 def _other_stops(
