@@ -13,9 +13,7 @@ from app.approvals.model import ApprovalRecord, Basis
 from app.policy import Kind, Outcome
 
 FORBIDDEN = re.compile(
-    r"\b(stop|stopping|discontinu\w*|cease\w*|cancel\w*|halt\w*|withhold\w*|end|take .* off)\b"
-    r"(?!s? of| it)",
-    re.IGNORECASE,
+    r"\b(stop|stopping|end|discontinu\w*|ceas\w*|cancel\w*|halt\w*|withhold\w*)\b", re.IGNORECASE
 )
 TODAY = dt.date(2026, 6, 15)
 
