@@ -3,6 +3,7 @@
 import typer
 
 from app.commands import callers, db, policies
+from app.commands.demo import demo
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
@@ -16,6 +17,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(worker)
 app.command()(openapi)
+app.command()(demo)
 app.command(name="reconcile")(run_reconcile)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")

@@ -1,0 +1,107 @@
+"""The demonstration's organisations and callers, with their public tokens.
+
+The codes are those of the packaged organisation directory, where each is marked as invented. The
+tokens are printed here and on the screen: whoever holds one can read invented data only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.audit import Actor
+from app.auth.model import Caller, CallerKind, Role
+from app.auth.store import register_caller
+from app.db.work import Work
+
+PROVIDERS: Final = ("DEMO1", "DEMO2", "DEMO3")
+ICB, SPECIALISED = "DEMQ1", "DEMQ2"
+COMMISSIONERS: Final = (ICB, SPECIALISED)
+PANEL: Final = "DEMP1"
+PRACTICES: Final = tuple(f"DEMG0{n}" for n in range(1, 7))
+#: The trust whose pharmacist authorises before an approval is issued.
+WITH_PHARMACIST: Final = "DEMO2"
+LOADER: Final = Actor(
+    id="assent-demo",
+    kind="system",
+    organisation="SERVICE",
+    role="administrator",
+    client="assent demo",
+    correlation_id="demonstration",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Somebody who may call: a role at an organisation."""
+
+    organisation: str
+    role: Role
+    kind: CallerKind = "person"
+
+    @property
+    def token(self) -> str:
+        """The public token, such as `demo-demo1-clinician`."""
+        what = "system" if self.kind == "system" else self.role.value.replace(" ", "-")
+        return f"demo-{self.organisation.lower()}-{what}"
+
+    @property
+    def name(self) -> str:
+        what = "System" if self.kind == "system" else self.role.value.capitalize()
+        return f"{what} of {self.organisation} (demonstration)"
+
+
+def seats() -> tuple[Seat, ...]:
+    """Every role at every organisation that has it."""
+    at_provider = (Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST, Role.AUDITOR)
+    at_commissioner = (Role.COMMISSIONER, Role.POLICY_AUTHOR, Role.AUDITOR)
+    found = [Seat(code, role) for code in PROVIDERS for role in at_provider]
+    found += [Seat(code, Role.CLINICIAN, "system") for code in PROVIDERS]
+    found += [Seat(code, role) for code in COMMISSIONERS for role in at_commissioner]
+    found.append(Seat(PANEL, Role.PANEL_MEMBER))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The registered callers, by organisation and role."""
+
+    callers: Mapping[tuple[str, Role], Caller]
+
+    def clinician(self, provider: str) -> Caller:
+        return self.callers[provider, Role.CLINICIAN]
+
+    def pharmacist(self, provider: str) -> Caller:
+        return self.callers[provider, Role.PHARMACIST]
+
+    def commissioner(self, code: str) -> Caller:
+        return self.callers[code, Role.COMMISSIONER]
+
+    def panel(self, code: str) -> Caller:
+        return self.callers[code, Role.PANEL_MEMBER]
+
+
+def register(work: Work) -> People:
+    """Register every seat with its public token."""
+    callers: dict[tuple[str, Role], Caller] = {}
+    for seat in seats():
+        id, _ = register_caller(
+            work,
+            LOADER,
+            name=seat.name,
+            kind=seat.kind,
+            organisation=seat.organisation,
+            role=seat.role,
+            demonstration=True,
+            token=seat.token,
+        )
+        if seat.kind == "person":
+            callers[seat.organisation, seat.role] = Caller(
+                id=id,
+                name=seat.name,
+                kind=seat.kind,
+                organisation=seat.organisation,
+                role=seat.role,
+                client=id,
+                correlation_id="demonstration",
+            )
+    return People(callers)
