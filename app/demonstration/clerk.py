@@ -20,13 +20,13 @@ from app.approvals.model import (
     Basis,
     FollowUpCommand,
     InitiationCommand,
-    PatientDetails,
     RequestDetails,
     RequestRecord,
     RequestView,
     TreatmentRecord,
 )
 from app.approvals.office import Office
+from app.approvals.standing import has_standing, is_live
 from app.auth.model import Caller
 from app.db.work import Work
 from app.demonstration.clinic import Course
@@ -99,6 +99,16 @@ class Case:
         """The last day covered by the newest approval."""
         days = [approval.covers_to for approval in self.approvals]
         return max((day for day in days if day is not None), default=None)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether a running approval covers today."""
+        return is_live(self.clerk.work, self.treatment, self.clerk.today)
+
+    @property
+    def stands(self) -> bool:
+        """Whether any approval has neither ended nor been taken back."""
+        return has_standing(self.clerk.work, self._treatment)
 
     @property
     def _clinician(self) -> Caller:
@@ -280,23 +290,6 @@ def at(work: Work, day: dt.date, minute: int) -> Work:
     """The work at a moment of a past day, this many minutes after seven in the morning (UTC)."""
     instant = dt.datetime.combine(day, dt.time(7), dt.UTC) + dt.timedelta(minutes=minute)
     return replace(work, moment=replace(work.moment, instant=instant, day=day))
-
-
-def patient_details(
-    course: Course, *, with_number: bool, local_id: str | None = None
-) -> PatientDetails:
-    """The patient as the form names them."""
-    from app.approvals.model import NoNumberReason
-
-    person = course.person
-    return PatientDetails(
-        birth_date=person.birth_date,
-        sex=person.sex,
-        nhs_number=person.nhs_number if with_number else None,
-        no_nhs_number_reason=None if with_number else NoNumberReason.UNREGISTERED,
-        local_id=local_id or person.local_ids[course.provider],
-        gp_practice=person.practice,
-    )
 
 
 def references(cases: Iterable[Case]) -> dict[int, tuple[tuple[dt.date, str], ...]]:

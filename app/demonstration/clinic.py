@@ -50,11 +50,11 @@ class Service:
 SERVICES: Final[Mapping[Illness, Service]] = {
     Illness.RA: Service(
         "adalimumab", ICB, "410", "69896004", "33339001", (24, 82),
-        {"imraldi": 30, "amgevita": 28, "yuflyma": 16, "hyrimoz": 12, "humira": 8, "idacio": 6}, 60,
+        {"imraldi": 30, "amgevita": 28, "yuflyma": 16, "hyrimoz": 12, "humira": 8, "idacio": 6}, 74,
     ),
     Illness.RRMS: Service(
         "natalizumab", SPECIALISED, "400", "426373005", "425500002", (19, 58),
-        {"tysabri": 70, "tyruko": 30}, 44,
+        {"tysabri": 70, "tyruko": 30}, 50,
     ),
     Illness.PBC: Service(
         "obeticholic-acid", SPECIALISED, "306", "31712002", "31712002", (35, 80),
@@ -62,7 +62,7 @@ SERVICES: Final[Mapping[Illness, Service]] = {
     ),
     Illness.ITP: Service(
         "immunoglobulin", SPECIALISED, "303", "2897005", "32273002", (19, 85),
-        {"privigen": 4, "octagam": 3, "gamunex": 2, "kiovig": 1}, 46,
+        {"privigen": 4, "octagam": 3, "gamunex": 2, "kiovig": 1}, 58,
     ),
     Illness.PSA: Service(
         "adalimumab", ICB, "410", "33339001", "33339001", (24, 70),

@@ -62,6 +62,11 @@ class Identity(StrEnum):
     LATER = "hospital number, NHS number recorded later"
 
 
+_NO_YES: Final = frozenset(
+    {Content.FAILS, Content.PANEL_DECLINES, Content.PANEL_WAITS, Content.ASKED_AND_SILENT}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Habits:
     """The paperwork of one treatment."""
@@ -73,15 +78,24 @@ class Habits:
     identity: Identity = Identity.NUMBER
     funding: FundingOrigin = FundingOrigin.NHS
     tells: bool = True  # switches, doses, moves, pauses and stops are reported
-    heeds: bool = True  # nothing is given where the answer is no
+    heeds: bool = True  # nothing is given where the answer is no, or is still to come
+
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether the answer to the first form is no, or never comes."""
+        return self.content in _NO_YES and self.form is not Form.NEVER
+
+    @property
+    def given_without_a_yes(self) -> bool:
+        """Whether the hospital treats all the same."""
+        return self.waits_in_vain and not self.heeds
 
     @property
     def at_fault(self) -> bool:
         """Whether something of the paperwork would have to be mended."""
         return (
             self.form in (Form.LATE, Form.NEVER)
-            or self.content in (Content.ASKED_AND_SILENT, Content.PANEL_WAITS)
-            or (self.content in (Content.FAILS, Content.PANEL_DECLINES) and not self.heeds)
+            or self.given_without_a_yes
             or self.review is not Review.ON_TIME
             or self.afterwards is not Afterwards.NOTHING
             or not self.tells
@@ -89,10 +103,10 @@ class Habits:
 
 
 _FORMS: Final[Mapping[Illness, Mapping[Form, int]]] = {
-    Illness.RA: {Form.NEVER: 6, Form.LATE: 5},
-    Illness.RRMS: {Form.NEVER: 3, Form.LATE: 3},
-    Illness.PBC: {Form.NEVER: 2, Form.LATE: 2},
-    Illness.ITP: {Form.NEVER: 6, Form.LATE: 4, Form.URGENT: 12},
+    Illness.RA: {Form.NEVER: 5, Form.LATE: 5},
+    Illness.RRMS: {Form.NEVER: 2, Form.LATE: 3},
+    Illness.PBC: {Form.NEVER: 1, Form.LATE: 2},
+    Illness.ITP: {Form.NEVER: 5, Form.LATE: 5, Form.URGENT: 16},
     Illness.PSA: {Form.NEVER: 3},
     Illness.CIDP: {Form.NEVER: 2},
 }
@@ -100,9 +114,9 @@ _C = Content
 _CONTENTS: Final[Mapping[Illness, Mapping[Content, int]]] = {
     Illness.RA: {_C.ASKED_AND_ANSWERED: 5, _C.ASKED_AND_SILENT: 2, _C.FAILS: 4,
                  _C.PANEL_APPROVES: 2, _C.PANEL_DECLINES: 1, _C.PANEL_RETURNS: 1,
-                 _C.PANEL_WAITS: 1, _C.INDIVIDUAL: 4},
+                 _C.PANEL_WAITS: 1, _C.INDIVIDUAL: 6},
     Illness.RRMS: {_C.ASKED_AND_ANSWERED: 4, _C.ASKED_AND_SILENT: 1, _C.FAILS: 3,
-                   _C.INDIVIDUAL: 2},
+                   _C.INDIVIDUAL: 3},
     Illness.PBC: {_C.ASKED_AND_ANSWERED: 2, _C.PANEL_APPROVES: 22, _C.PANEL_RETURNS: 3,
                   _C.PANEL_DECLINES: 2, _C.PANEL_WAITS: 2},
     Illness.ITP: {_C.ASKED_AND_ANSWERED: 5, _C.ASKED_AND_SILENT: 2, _C.FAILS: 3,
@@ -111,7 +125,7 @@ _CONTENTS: Final[Mapping[Illness, Mapping[Content, int]]] = {
     Illness.PSA: {},
     Illness.CIDP: {},
 }  # fmt: skip
-_REVIEWS: Final[Mapping[Review, int]] = {Review.LATE: 8, Review.NEVER: 12, Review.INCOMPLETE: 5}
+_REVIEWS: Final[Mapping[Review, int]] = {Review.LATE: 6, Review.NEVER: 8, Review.INCOMPLETE: 3}
 _A = Afterwards
 _AFTERWARDS: Final[Mapping[Afterwards, int]] = {
     _A.CORRECTED: 3, _A.UPHELD: 1, _A.WITHDRAWN: 1, _A.IN_ERROR: 2,
@@ -140,7 +154,7 @@ def _of_illness(draw: Chance, illness: Illness, own: Sequence[Course]) -> dict[i
     afterwards = draw.deck(_scaled(_AFTERWARDS, Afterwards.NOTHING, many))
     identities = draw.deck(_scaled(_IDENTITIES, Identity.NUMBER, many))
     funding = draw.deck(_scaled(_FUNDING, FundingOrigin.NHS, many))
-    told = {course.number: draw.below(0.7) for course in own}
+    told = {course.number: draw.below(0.8) for course in own}
     # Those who move are told of by turns, so that both are always seen.
     movers = [course for course in own if course.move is not None]
     told |= {course.number: place % 2 == 1 for place, course in enumerate(movers)}
@@ -153,7 +167,7 @@ def _of_illness(draw: Chance, illness: Illness, own: Sequence[Course]) -> dict[i
             identity=identities[place],
             funding=funding[place],
             tells=told[course.number],
-            heeds=draw.below(0.55),
+            heeds=draw.below(0.75),
         )
         for place, course in enumerate(own)
     }

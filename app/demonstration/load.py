@@ -128,7 +128,7 @@ def load(
         return _load(work, desk, operator, day, seed, legacy, progress)
 
     ids = chance(seed, f"ids {day}")
-    moment = Moment(dt.datetime.combine(day, dt.time(4), dt.UTC), day)
+    moment = Moment(dt.datetime.combine(day, dt.time(0, 30), dt.UTC), day)
     return database.transact(whole, moment=moment, new_id=ids.new_id, random_bytes=ids.random_bytes)
 
 

@@ -166,12 +166,12 @@ def _until_answered(case: Case, habits: Habits, draw: Chance, given: Mapping[str
 
 
 def _fund(case: Case) -> None:
-    """Individual funding for a year, at about today's price and for a small quantity."""
+    """Individual funding for a year and a half, at about today's price and for a small quantity."""
     course = case.course
     pack = next(pack for pack in PACKS.values() if pack.drug == course.service.drug)
     price = supplier_price(pack, course.product) * Decimal("1.005")
     most = Decimal(10 if pack.unit == "pen" else 5)
-    last = case.clerk.today + Days(364)
+    last = case.clerk.today + Days(545)
     case.funded(last, price.quantize(Decimal("0.01")), most, pack.unit)
 
 
@@ -228,6 +228,8 @@ def _later(case: Case, habits: Habits, draw: Chance) -> Story:
         if case.treatment.stopped_on is not None or _gone(case, habits, day):
             break
         yield day
+        if not case.stands:
+            break  # the approval was taken back: there is nothing to continue
         yield from _review(case, habits, draw)
     while upcoming is not None:
         yield upcoming
@@ -305,6 +307,8 @@ def _change(case: Case, draw: Chance) -> Story:
     change, course = case.course.change, case.course
     assert change is not None
     yield change.day - Days(draw.between(0, 10))
+    if not case.is_covered:
+        return
     from_day = max(change.day, case.clerk.today)
     if change.product is not None:
         case.follow(Kind.SWITCH, RequestDetails(product=change.product, from_day=from_day))
@@ -318,6 +322,8 @@ def _move(case: Case, draw: Chance) -> Story:
     move = case.course.move
     assert move is not None
     yield move.day - Days(draw.between(3, 20))
+    if not case.is_covered:
+        return
     case.follow(Kind.TRANSFER, RequestDetails(to_provider=move.to, from_day=move.day))
     yield case.clerk.today + Days(draw.between(2, 14))
     if draw.below(0.75):

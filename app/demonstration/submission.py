@@ -13,7 +13,7 @@ from app.demonstration.chance import Chance, chance
 from app.demonstration.clinic import Course, supplies_of
 from app.demonstration.dirt import spoil
 from app.demonstration.extras import make_extras
-from app.demonstration.habits import Content, Habits
+from app.demonstration.habits import Habits
 from app.demonstration.invoice import HEADER, Charge, Line, Told, charge_for
 from app.demonstration.legacy import legacy_courses
 
@@ -110,7 +110,7 @@ def _charges(
     found: list[Charge] = []
     for course in courses:
         own = habits.get(course.number, Habits())
-        if own.heeds and own.content in (Content.FAILS, Content.PANEL_DECLINES):
+        if own.waits_in_vain and not own.given_without_a_yes:
             continue  # nothing was given
         draw = chance(seed, f"charges {course.number}")
         found += [
