@@ -7,13 +7,16 @@ from typing import Annotated, Any, Final
 from fastapi import Path
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.api.types import TEXT_PATTERN, Day, ExactNumber
+from app.api.types import Day, ExactNumber
 
 EXAMPLE_ID: Final = "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
 ID_PATTERN: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 EARLIEST: Final = dt.date(1900, 1, 1)
 LATEST: Final = dt.date(2199, 12, 31)
 PLACES: Final = 8
+_CONTROL: Final = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f"
+#: As TEXT_PATTERN, with one character at least that is no blank.
+WORDS_PATTERN: Final = f"^[^{_CONTROL}]*[^{_CONTROL}\\s][^{_CONTROL}]*$"
 
 
 def _plausible(day: dt.date) -> dt.date:
@@ -35,14 +38,14 @@ def _positive(number: Decimal) -> Decimal:
     return number
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is blank. Say it in a few words")
-    return text
-
-
 #: A day that a rule can count from without leaving the calendar.
-PlausibleDay = Annotated[Day, AfterValidator(_plausible)]
+PlausibleDay = Annotated[
+    Day,
+    AfterValidator(_plausible),
+    WithJsonSchema(
+        {"type": "string", "format": "date", "pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"}
+    ),
+]
 #: An amount above zero, as exactly as the database keeps it.
 Amount = Annotated[ExactNumber, AfterValidator(_stored), AfterValidator(_positive)]
 
@@ -71,17 +74,9 @@ PolicyField = Annotated[
     ),
 ]
 #: The organisation's own words for why it does something. Kept in the audit trail.
-Reason = Annotated[
-    str,
-    Field(min_length=1, max_length=2000, pattern=TEXT_PATTERN),
-    AfterValidator(_not_blank),
-]
-ShortText = Annotated[
-    str, Field(min_length=1, max_length=40, pattern=TEXT_PATTERN), AfterValidator(_not_blank)
-]
-Unit = Annotated[
-    str, Field(min_length=1, max_length=20, pattern=TEXT_PATTERN), AfterValidator(_not_blank)
-]
+Reason = Annotated[str, Field(max_length=2000, pattern=WORDS_PATTERN)]
+ShortText = Annotated[str, Field(max_length=40, pattern=WORDS_PATTERN)]
+Unit = Annotated[str, Field(max_length=20, pattern=WORDS_PATTERN)]
 NhsNumber = Annotated[
     str,
     Field(
