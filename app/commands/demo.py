@@ -25,6 +25,7 @@ from app.commands.reconcile import operator
 from app.db.engine import make_engine
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
+from app.demonstration.clinic import EARLIEST_DAY
 from app.demonstration.load import Loaded, NotLoadable, check_loadable, find_loaded, load
 from app.demonstration.organisations import COMMISSIONERS
 from app.demonstration.shown import calls_text, loaded_text, result_text, tokens_text
@@ -121,7 +122,7 @@ def _loaded(door: Door, desk: Desk, day: dt.date | None, settings: Settings) -> 
         door.read(check_loadable)
         known = door.read(find_loaded)
         if known is None:
-            return _load(door, desk, _checked(day or today, today))
+            return _load(door, desk, _checked(day, today))
     except NotLoadable as error:
         _stop(str(error))
     if day is not None and day != known.day:
@@ -132,10 +133,12 @@ def _loaded(door: Door, desk: Desk, day: dt.date | None, settings: Settings) -> 
     return known
 
 
-def _checked(day: dt.date, today: dt.date) -> dt.date:
-    if day > today:
-        raise NotLoadable(f"{day} lies ahead. Give today or a day before.")
-    return day
+def _checked(day: dt.date | None, today: dt.date) -> dt.date:
+    """The day to load; by default today, or the earliest day where the clock is behind it."""
+    latest = max(today, EARLIEST_DAY)
+    if day is not None and day > latest:
+        raise NotLoadable(f"{day} lies ahead. Give {latest} or a day before it.")
+    return day or latest
 
 
 def _load(door: Door, desk: Desk, day: dt.date) -> Loaded:

@@ -110,22 +110,25 @@ def load(
     *,
     seed: int = SEED,
     legacy: bytes | None = None,
+    one_in: int = 1,
     progress: Progress = lambda _what, _share: None,
 ) -> tuple[Loaded, Invoices]:
     """Load the demonstration of a day and reconcile its submission, in one transaction.
 
     `operator` reconciles the whole file; `legacy` is an export of an older system, imported at the
-    first trust. Raises NotLoadable for a day whose two years the policies do not cover.
+    first trust; `one_in` leaves out all but every so manieth patient. Raises NotLoadable for a day
+    whose two years the policies do not cover.
     """
     if day < EARLIEST_DAY:
         raise NotLoadable(
-            f"The demonstration tells of two years, and the policies' present texts cover those "
-            f"before {EARLIEST_DAY:%-d %B %Y} only in part. Give that day or a later one."
+            "The demonstration tells of the two years up to a day, and the policies' present texts "
+            f"cover them from {EARLIEST_DAY:%-d %B %Y} on. Give that day or a later one."
         )
 
     def whole(work: Work) -> tuple[Loaded, Invoices]:
         # Drawn anew each time: the transaction may be run again from its start.
-        return _load(work, desk, operator, day, seed, legacy, progress)
+        courses = make_courses(seed, day)[::one_in]
+        return _load(work, desk, operator, courses, day, seed, legacy, progress)
 
     ids = chance(seed, f"ids {day}")
     moment = Moment(dt.datetime.combine(day, dt.time(0, 30), dt.UTC), day)
@@ -136,6 +139,7 @@ def _load(
     work: Work,
     desk: Desk,
     operator: Caller,
+    courses: tuple[Course, ...],
     day: dt.date,
     seed: int,
     legacy: bytes | None,
@@ -144,7 +148,6 @@ def _load(
     ids = chance(seed, f"ids {day}")
     work = replace(work, new_id=ids.new_id, random_bytes=ids.random_bytes)
     people = _open(at(work, day - YEARS, 0))
-    courses = make_courses(seed, day)
     habits = make_habits(seed, courses)
     cases, refused = _send_forms(work, desk, people, courses, habits, seed, day, progress)
     if legacy is not None:
