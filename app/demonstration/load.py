@@ -126,6 +126,9 @@ def load(
         )
 
     def whole(work: Work) -> tuple[Loaded, Invoices]:
+        check_loadable(work)
+        if find_loaded(work) is not None:
+            raise NotLoadable("The demonstration is loaded already. Start it again to see it.")
         # Drawn anew each time: the transaction may be run again from its start.
         courses = make_courses(seed, day)[::one_in]
         return _load(work, desk, operator, courses, day, seed, legacy, progress)

@@ -10,8 +10,12 @@ from app.audit.model import Actor
 from app.auth.model import Role
 from app.auth.store import register_caller
 from app.commands.reconcile import operator
+from app.db.engine import make_engine
 from app.db.transaction import Database
+from app.db.upgrade import upgrade
 from app.db.work import Work
+from app.demonstration.chance import SEED
+from app.demonstration.clinic import make_courses
 from app.demonstration.load import Loaded, NotLoadable, check_loadable, find_loaded, load
 from app.demonstration.submission import Invoices, period_of
 from app.desk import make_desk
@@ -32,32 +36,39 @@ def read(database: Database, fn: Callable[[Work], object]) -> object:
 
 
 def test_the_same_seed_and_day_give_the_same_data_on_either_database(
-    database: Database, sqlite_database: Database, desk: Desk, tmp_path: Path
+    database: Database, desk: Desk, tmp_path: Path
 ) -> None:
-    other = make_desk(Settings(data_dir=tmp_path / "other", demonstration=True))
+    settings = Settings(data_dir=tmp_path / "other", demonstration=True)
+    settings.data_dir.mkdir()
+    engine = make_engine(settings.database_url)
+    upgrade(engine)
+    other = Database(engine, settings.audit_key_bytes())
 
     loaded, invoices = load_part(database, desk)
-    again, invoices_again = load_part(sqlite_database, other)
+    again, invoices_again = load_part(other, make_desk(settings))
 
-    if database.engine.url != sqlite_database.engine.url:
-        assert rows_of(database) == rows_of(sqlite_database)
+    assert rows_of(database) == rows_of(other)
     assert (loaded, invoices) == (again, invoices_again)
     assert loaded.requests > 5
+    engine.dispose()
 
 
-def test_another_seed_gives_other_data(sqlite_database: Database, desk: Desk) -> None:
-    _, invoices = load_part(sqlite_database, desk, seed=7)
+def test_another_seed_gives_other_data(database: Database, desk: Desk) -> None:
+    loaded, invoices = load_part(database, desk, seed=7)
+    courses = make_courses(7, DAY)
 
+    assert loaded.seed == 7
     assert invoices.first == dt.date(2026, 4, 1)
-    with pytest.raises(NotLoadable):
-        read_and_reload(sqlite_database, desk)
+    assert courses != make_courses(SEED, DAY)
 
 
-def read_and_reload(database: Database, desk: Desk) -> None:
-    """What the command asks before it loads: something that is loaded is not loaded again."""
-    read(database, check_loadable)
-    if read(database, find_loaded) is not None:
-        raise NotLoadable("loaded already")
+def test_what_is_loaded_is_not_loaded_again(sqlite_database: Database, desk: Desk) -> None:
+    load_part(sqlite_database, desk)
+    before = rows_of(sqlite_database)
+
+    with pytest.raises(NotLoadable, match="loaded already"):
+        load_part(sqlite_database, desk)
+    assert rows_of(sqlite_database) == before
 
 
 def test_an_interrupted_load_leaves_nothing_and_is_done_again(
