@@ -25,7 +25,7 @@ from app.api.organisations import commissioner_code
 from app.api.request_bodies import EXAMPLE_PATIENT, FollowUpBody, InitiationBody, example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
-from app.api.steps import ThisOffice, ask
+from app.api.steps import ThisOffice, ask, check_birth_date
 from app.api.types import Day, OrganisationCode
 from app.api.writing import NAMED, Answer, write
 from app.approvals import checking, searching
@@ -121,6 +121,7 @@ def check_follow_up(
 
     def run(work: Work) -> CheckDocument:
         command = body.to_command(id, work.moment.day)
+        check_birth_date(work, caller, command)
         return check_document(checking.check_follow_up(work, office, caller, command))
 
     return ask(request, run)

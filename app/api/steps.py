@@ -10,7 +10,8 @@ from app.api.callers import door_of
 from app.api.headers import etag, version_from
 from app.api.requests_model import RequestDocument, request_document
 from app.api.writing import Answer, write
-from app.approvals.model import RequestView
+from app.approvals import patients, store
+from app.approvals.model import FollowUpCommand, RequestView
 from app.approvals.office import Office
 from app.auth.model import Caller
 from app.db.work import Work
@@ -78,3 +79,12 @@ def step(
         return Answer(200, body, {"ETag": etag(view.request.version)})
 
     return write(request, caller, run)
+
+
+def check_birth_date(work: Work, caller: Caller, command: FollowUpCommand) -> None:
+    """Raise PatientContradiction when a birth date is given and is not the record's."""
+    if command.birth_date is None:
+        return
+    treatment = store.find_treatment(work, caller, command.treatment_id)
+    if patients.patient(work, treatment.patient_id).birth_date != command.birth_date:
+        raise patients.contradiction()

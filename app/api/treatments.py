@@ -10,10 +10,10 @@ from app.api.request_bodies import FollowUpBody, example
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
-from app.api.steps import CREATED, VERSIONED, ThisOffice, created, shown
+from app.api.steps import CREATED, VERSIONED, ThisOffice, check_birth_date, created, shown
 from app.api.treatments_model import TreatmentDocument, treatment_document
 from app.api.writing import NAMED, Answer, write
-from app.approvals import changing, patients, starting, store, submitting
+from app.approvals import changing, starting, submitting
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import FollowUpCommand
 from app.approvals.permissions import Action
@@ -153,7 +153,4 @@ def _check_change(work: Work, caller: Caller, command: FollowUpCommand) -> None:
         raise DetailsNotAccepted(
             "retrospective_reason", f"A {command.kind} takes no such reason. Leave it out."
         )
-    if command.birth_date is not None:
-        treatment = store.find_treatment(work, caller, command.treatment_id)
-        if patients.patient(work, treatment.patient_id).birth_date != command.birth_date:
-            raise patients.contradiction()
+    check_birth_date(work, caller, command)

@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -94,3 +95,22 @@ def good(reply: Response, status: int = 200) -> Any:
     """The JSON of a reply that must have this status."""
     assert reply.status_code == status, reply.text
     return reply.json()
+
+
+def follow(api: Api, after: str | None, *reaching: str, limit: int = 100) -> tuple[list[Any], str]:
+    """Poll the feed until it has told of the last step of these requests; its changes and cursor.
+
+    On PostgreSQL a change waits for every older transaction of the server, another test's too.
+    """
+    seen: list[Any] = []
+    cursor = after
+    for _ in range(200):
+        page = good(api.get("/v1/changes", limit=limit, **({"after": cursor} if cursor else {})))
+        seen += page["changes"]
+        cursor = page["next"]
+        if not page["changes"] and set(reaching) <= {change["request_id"] for change in seen}:
+            break
+        if not page["changes"]:
+            time.sleep(0.1)
+    assert cursor is not None
+    return seen, cursor

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.approvals.library import Library, load_library
+from app.approvals.office import change_setting
 from app.auth.model import Role
 from app.auth.store import register_caller
 from app.db.tables import metadata
@@ -123,3 +124,23 @@ def rows(database: Database, moment: Moment) -> Callable[[], dict[str, int]]:
         }
 
     return lambda: database.read(count, moment=moment)
+
+
+@pytest.fixture
+def change(
+    database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> Callable[[str, str, Any], None]:
+    """Change an organisation's setting from today on: `change(organisation, name, value)`."""
+
+    def set_it(organisation: str, name: str, value: Any) -> None:
+        database.transact(
+            lambda work: change_setting(work, organisation, name, value, moment.day, "tests"),
+            moment=moment,
+            new_id=ids,
+            random_bytes=random_bytes,
+        )
+
+    return set_it

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.approvals.office import change_setting
-from app.db.transaction import Database
-from app.db.work import Moment
 from tests.functional.approvals.api import (
     Api,
     Clock,
     answering,
     continuation,
+    follow,
     good,
     initiation,
     without,
@@ -75,6 +73,15 @@ def test_a_continuation_is_checked_on_what_is_on_record(clinician: Api, clock: C
     assert len(good(clinician.get(at))["requests"]) == 1
 
 
+def test_a_check_against_another_birth_date_is_a_conflict(clinician: Api) -> None:
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    form = continuation("2026-06-15", birth_date="1971-01-01")
+
+    reply = clinician.post(f"/v1/treatments/{body['treatment_id']}/checks", form)
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "patient-contradiction")
+
+
 def test_a_check_of_a_change_without_criteria_is_refused(clinician: Api) -> None:
     body = good(clinician.post("/v1/requests", initiation()), 201)
     form = {"kind": "pause", "decision_to_treat": "2026-06-15"}
@@ -100,23 +107,12 @@ def test_a_check_of_a_change_without_criteria_is_refused(clinician: Api) -> None
 )
 def test_whether_approval_is_needed_is_yes_no_or_not_known(
     clinician: Api,
-    database: Database,
-    moment: Moment,
-    ids: Callable[[], str],
-    random_bytes: Callable[[int], bytes],
+    change: Callable[[str, str, Any], None],
     query: dict[str, str],
     required: str,
     policies: list[str],
 ) -> None:
-    exempt = ["adalimumab", "paracetamol"]
-    database.transact(
-        lambda work: change_setting(
-            work, "DEMQ2", "approval_not_required", exempt, moment.day, "tests"
-        ),
-        moment=moment,
-        new_id=ids,
-        random_bytes=random_bytes,
-    )
+    change("DEMQ2", "approval_not_required", ["adalimumab", "paracetamol"])
 
     body = good(clinician.get("/v1/approval-needs", **query))
 
@@ -241,16 +237,7 @@ def test_the_feed_tells_each_change_once_and_no_searches(people: Mapping[str, Ap
     good(clinician.post("/v1/checks", initiation(2)))
     second = good(clinician.post("/v1/requests", initiation(2)), 201)
 
-    seen: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = good(
-            commissioner.get("/v1/changes", limit=3, **({"after": cursor} if cursor else {}))
-        )
-        seen += page["changes"]
-        cursor = page["next"]
-        if not page["changes"]:
-            break
+    seen, cursor = follow(commissioner, None, first["id"], second["id"], limit=3)
 
     keys = [(c["object_type"], c["object_id"], c["object_number"]) for c in seen]
     assert len(keys) == len(set(keys))
@@ -264,7 +251,7 @@ def test_the_feed_tells_each_change_once_and_no_searches(people: Mapping[str, Ap
     assert {c["request_id"] for c in seen} - {None} == {first["id"], second["id"]}
     assert good(commissioner.get("/v1/changes", after=cursor))["changes"] == []
     third = good(clinician.post("/v1/requests", initiation(3)), 201)
-    later = good(commissioner.get("/v1/changes", after=cursor))["changes"]
+    later, _ = follow(commissioner, cursor, third["id"])
     assert {c["treatment_id"] for c in later} == {third["treatment_id"]}
 
 

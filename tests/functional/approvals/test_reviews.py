@@ -1,0 +1,195 @@
+"""The steps that other people take: the trust's pharmacist, a panel, a receiving provider."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.functional.approvals.api import (
+    Api,
+    Clock,
+    answering,
+    continuation,
+    follow,
+    good,
+    initiation,
+)
+
+Change = Callable[[str, str, object], None]
+REASON = {"reason": "Because."}
+
+
+def test_where_a_trust_wants_it_its_pharmacist_authorises(
+    people: Mapping[str, Api], change: Change
+) -> None:
+    change("DEMO1", "pharmacist_authorisation", True)
+    clinician, pharmacist = people["clinician"], people["pharmacist"]
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    at = f"/v1/requests/{body['id']}"
+    assert (body["state"], body["approval"]) == ("awaiting authorisation", None)
+    assert clinician.post(f"{at}/authorise", version=body["version"]).status_code == 403
+
+    returned = good(pharmacist.post(f"{at}/refuse-authorisation", REASON, version=body["version"]))
+    assert returned["state"] == "returned"
+    again = good(clinician.post(f"{at}/amend", {"answers": {}}, version=returned["version"]))
+    approved = good(pharmacist.post(f"{at}/authorise", version=again["version"]))
+
+    assert approved["state"] == "approved"
+    assert approved["approval"]["reference"]
+    assert [d["made_by"] for d in approved["decisions"]] == [
+        "policy",
+        "pharmacist",
+        "policy",
+        "pharmacist",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "sent", "state"),
+    [
+        ("panel-approve", {**REASON, "waived": []}, "approved"),
+        ("panel-decline", REASON, "declined"),
+        ("panel-return", {"question": "Why not screened?"}, "returned"),
+    ],
+)
+def test_the_panel_that_a_commissioner_names_decides(
+    people: Mapping[str, Api], change: Change, step: str, sent: dict[str, object], state: str
+) -> None:
+    change("DEMQ1", "panel", "DEMP1")
+    form = answering(initiation(), screened=False)
+    body = good(people["clinician"].post("/v1/requests", form), 201)
+    assert (body["state"], body["panel"]) == ("referred", "DEMP1")
+    at, version = f"/v1/requests/{body['id']}", body["version"]
+    assert people["other panel member"].get(at).status_code == 404
+    assert people["commissioner"].post(f"{at}/{step}", sent, version=version).status_code == 403
+
+    decided = good(people["panel member"].post(f"{at}/{step}", sent, version=version))
+
+    assert decided["state"] == state
+    assert decided["decisions"][-1]["made_by"] == "panel"
+    assert good(people["clinician"].get(at)) == decided
+
+
+def test_a_panel_waives_only_what_the_policy_lets_it(people: Mapping[str, Api]) -> None:
+    form = answering(initiation(), screened=False)
+    body = good(people["clinician"].post("/v1/requests", form), 201)
+
+    reply = people["commissioner"].post(
+        f"/v1/requests/{body['id']}/panel-approve",
+        {**REASON, "waived": ["ADA-3"]},
+        version=body["version"],
+    )
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "not-waivable")
+
+
+def test_a_failure_that_cannot_be_waived_is_not_escalated_but_can_be_funded(
+    people: Mapping[str, Api],
+) -> None:
+    form = answering(initiation(), das28_at_start="5.1")
+    body = good(people["clinician"].post("/v1/requests", form), 201)
+    at, version = f"/v1/requests/{body['id']}", body["version"]
+
+    refused = people["clinician"].post(f"{at}/escalate", REASON, version=version)
+    assert (refused.status_code, refused.json()["code"]) == (409, "step-not-possible")
+
+    funding = {
+        "basis": "individual funding",
+        "case_reference": "IFR-1",
+        "from_day": "2026-06-15",
+        "terms": "Until review.",
+        "reason": "Exceptional.",
+    }
+    funded = good(people["commissioner"].post(f"{at}/fund", funding, version=version))
+    assert funded["approval"]["covers_to"] is None
+
+
+def test_a_refused_transfer_leaves_the_treatment_where_it_is(people: Mapping[str, Api]) -> None:
+    clinician, other = people["clinician"], people["other clinician"]
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    at = f"/v1/treatments/{body['treatment_id']}"
+    moving = transfer(clinician, at)
+
+    refused = good(
+        other.post(f"/v1/requests/{moving['id']}/refuse-consent", REASON, version=moving["version"])
+    )
+
+    assert refused["state"] == "declined"
+    assert good(clinician.get(at))["provider"] == "DEMO1"
+    assert other.get(at).status_code == 404
+
+
+def test_a_hospital_that_handed_a_treatment_over_sees_its_own_part_only(
+    people: Mapping[str, Api], clock: Clock
+) -> None:
+    clinician, other = people["clinician"], people["other clinician"]
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    at = f"/v1/treatments/{body['treatment_id']}"
+    moving = transfer(clinician, at)
+    good(other.post(f"/v1/requests/{moving['id']}/consent", version=moving["version"]))
+    told, cursor = follow(clinician, None, moving["id"])
+    assert told[-1]["request_id"] == moving["id"]
+    clock.on("2026-12-01")
+
+    second = good(other.post(f"{at}/requests", continuation("2026-12-01")), 201)
+
+    assert second["approval"] is not None, second
+    reference = second["approval"]["reference"]
+    assert other.get(f"/v1/approvals/{reference}").status_code == 200
+    assert clinician.get(f"/v1/approvals/{reference}").status_code == 404
+    assert clinician.get(f"/v1/approvals/{body['approval']['reference']}").status_code == 200
+    assert clinician.get(f"/v1/requests/{second['id']}").status_code == 404
+    heard, _ = follow(other, cursor, second["id"])
+    assert {change["request_id"] for change in heard} >= {second["id"]}
+    overheard = good(clinician.get("/v1/changes", after=cursor))["changes"]
+    assert second["id"] not in {change["request_id"] for change in overheard}
+    assert reference not in clinician.get(at).text
+
+
+def test_a_request_entered_in_error_is_confirmed_by_its_commissioner(
+    people: Mapping[str, Api],
+) -> None:
+    clinician, commissioner = people["clinician"], people["commissioner"]
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    at = f"/v1/requests/{body['id']}"
+    mistaken = good(clinician.post(f"{at}/enter-in-error", REASON, version=body["version"]))
+    assert mistaken["state"] == "entered in error"
+    approval = mistaken["approval"]
+    query = f"/v1/approvals/{approval['reference']}"
+    assert clinician.post(f"{query}/uphold", REASON, version=approval["version"]).status_code == 403
+    stale = commissioner.post(f"{query}/uphold", REASON, version=approval["version"] - 1)
+    assert stale.status_code == 412
+    assert commissioner.post(f"{query}/uphold", REASON).status_code == 428
+
+    reply = commissioner.post(f"{query}/confirm-error", REASON, version=approval["version"])
+
+    assert good(reply)["state"] == "entered in error"
+    assert reply.headers["ETag"] == f'W/"{approval["version"] + 1}"'
+    assert good(clinician.get(f"/v1/treatments/{body['treatment_id']}"))["segments"] == []
+
+
+def test_an_approval_under_query_is_upheld_and_covers_as_before(
+    people: Mapping[str, Api],
+) -> None:
+    body = good(people["clinician"].post("/v1/requests", initiation()), 201)
+    correction = {"answers": {"das28_at_start": "4.9"}, **REASON}
+    at = f"/v1/requests/{body['id']}/correct"
+    corrected = good(people["clinician"].post(at, correction, version=body["version"]))
+    approval = corrected["approval"]
+
+    upheld = good(
+        people["commissioner"].post(
+            f"/v1/approvals/{approval['reference']}/uphold", REASON, version=approval["version"]
+        )
+    )
+
+    assert (upheld["state"], upheld["covers_to"]) == ("live", approval["covers_to"])
+
+
+def transfer(api: Api, treatment: str) -> dict[str, object]:
+    """Ask DEMO2 to take a treatment over."""
+    form = {
+        "kind": "transfer",
+        "decision_to_treat": "2026-06-15",
+        "details": {"to_provider": "DEMO2", "from_day": "2026-06-15"},
+    }
+    return dict(good(api.post(f"{treatment}/requests", form), 201))
