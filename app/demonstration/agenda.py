@@ -4,8 +4,8 @@ import datetime as dt
 import heapq
 from collections.abc import Callable, Sequence
 
+from app.demonstration.answering import Story
 from app.demonstration.clerk import Clerk, Refused, at
-from app.demonstration.stories import Story
 
 SATURDAY = 5
 

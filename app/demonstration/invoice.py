@@ -11,11 +11,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from app.demonstration.chance import Chance
-from app.demonstration.clinic import Course, Illness, Supply
+from app.demonstration.clinic import Course, Illness
 from app.demonstration.habits import Content, Form, Habits, Identity
 from app.demonstration.people import Person, emergency_id
 from app.demonstration.prices import DELIVERY, PACKS, VAT, supplier_price
 from app.demonstration.spellings import spelling
+from app.demonstration.supplies import Supply
 
 #: Element names of the data dictionary, version 3, in its order. The ten optional columns of
 #: additional detail are left out, as most feeds leave them empty.

@@ -5,12 +5,11 @@ It looks at the service's answers as a hospital does: to see what is asked for n
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
-from app.approvals.lifecycle import ApprovalEvent, RequestState
+from app.approvals.lifecycle import ApprovalEvent
 from app.approvals.model import (
     Dose,
     InitiationCommand,
@@ -18,20 +17,17 @@ from app.approvals.model import (
     PatientDetails,
     RequestDetails,
     Route,
-    StopReason,
 )
 from app.demonstration import answers
+from app.demonstration.answering import Days, Story, until_answered
 from app.demonstration.chance import Chance
+from app.demonstration.changes import changes_of
 from app.demonstration.clerk import Case
 from app.demonstration.clinic import Course, Illness
 from app.demonstration.habits import Afterwards, Content, Form, Habits, Identity, Review
 from app.demonstration.people import emergency_id
-from app.demonstration.prices import PACKS, supplier_price
 from app.policy import Kind
 
-Story = Iterator[dt.date]
-Days = dt.timedelta
-_QUESTION: Final = "Which treatments were tried before, and for how long?"
 _REFERRED_CONTENTS: Final = frozenset(
     {Content.PANEL_APPROVES, Content.PANEL_DECLINES, Content.PANEL_RETURNS, Content.PANEL_WAITS}
 )
@@ -49,7 +45,7 @@ def tell(case: Case, habits: Habits, draw: Chance) -> Story:
     if habits.identity is Identity.LATER:
         yield case.clerk.today + Days(draw.between(3, 12))
         case.number_found(course.person.nhs_number)
-    yield from _until_answered(case, habits, draw, given)
+    yield from until_answered(case, habits, draw, given)
     if not case.approvals:
         return
     yield from _beginning(case, habits, draw)
@@ -128,53 +124,6 @@ def _details(course: Course, habits: Habits) -> RequestDetails:
     )
 
 
-# --- the answer ---------------------------------------------------------------------------------
-
-
-def _until_answered(case: Case, habits: Habits, draw: Chance, given: Mapping[str, Any]) -> Story:
-    """Whatever is asked of hospital, panel, pharmacist and commissioner, until nothing is."""
-    asked = False
-    while True:
-        state, today = case.state, case.clerk.today
-        if state is RequestState.MORE_INFORMATION_NEEDED:
-            if habits.content is Content.ASKED_AND_SILENT:
-                return
-            yield today + Days(draw.between(2, 12))
-            case.amend(given)
-        elif state is RequestState.RETURNED:
-            yield today + Days(draw.between(3, 15))
-            case.amend(given)
-        elif state is RequestState.REFERRED and case.request.route is not Route.POLICY:
-            yield today + Days(draw.between(10, 30))
-            _fund(case)
-        elif state is RequestState.REFERRED:
-            if habits.content is Content.PANEL_WAITS:
-                return
-            yield today + Days(draw.between(2, 6 if case.course.illness is Illness.ITP else 18))
-            if habits.content is Content.PANEL_DECLINES:
-                case.panel_declines("The alternatives have not been tried (demonstration).")
-            elif habits.content is Content.PANEL_RETURNS and not asked:
-                asked = True
-                case.panel_asks(_QUESTION)
-            else:
-                case.panel_approves("Agreed at the panel's meeting (demonstration).")
-        elif state is RequestState.AWAITING_AUTHORISATION:
-            yield today + Days(draw.between(1, 4))
-            case.authorise()
-        else:
-            return
-
-
-def _fund(case: Case) -> None:
-    """Individual funding for a year and a half, at about today's price and for a small quantity."""
-    course = case.course
-    pack = next(pack for pack in PACKS.values() if pack.drug == course.service.drug)
-    price = supplier_price(pack, course.product) * Decimal("1.005")
-    most = Decimal(10 if pack.unit == "pen" else 5)
-    last = case.clerk.today + Days(545)
-    case.funded(last, price.quantize(Decimal("0.01")), most, pack.unit)
-
-
 # --- once approved ------------------------------------------------------------------------------
 
 
@@ -219,7 +168,7 @@ def _under_query(case: Case) -> bool:
 
 def _later(case: Case, habits: Habits, draw: Chance) -> Story:
     """Changes, reviews and the end, in the order of their days."""
-    changes = _changes(case, habits, draw)
+    changes = changes_of(case, habits, draw)
     upcoming = next(changes, None)
     for day in _review_days(case, habits, draw):
         while upcoming is not None and upcoming <= day:
@@ -278,63 +227,4 @@ def _review(case: Case, habits: Habits, draw: Chance) -> Story:
     sent = {k: v for k, v in given.items() if not (incomplete and k == open_question)}
     case.follow(Kind.CONTINUATION, answers=sent)
     content = Content.ASKED_AND_SILENT if incomplete else Content.PANEL_APPROVES
-    yield from _until_answered(case, replace(habits, content=content), draw, given)
-
-
-# --- changes ------------------------------------------------------------------------------------
-
-
-def _changes(case: Case, habits: Habits, draw: Chance) -> Story:
-    """Everything that is reported of what befell the patient, by day."""
-    course = case.course
-    if not habits.tells:
-        return
-    if course.change is not None:
-        yield from _change(case, draw)
-    if course.move is not None:
-        yield from _move(case, draw)
-    if course.pause is not None:
-        yield from _pause(case)
-    if course.ending is not None and course.ending.reason is not StopReason.OTHER:
-        yield course.ending.day + Days(draw.between(0, 12))
-        case.follow(
-            Kind.STOP,
-            RequestDetails(from_day=course.ending.day, stop_reason=course.ending.reason),
-        )
-
-
-def _change(case: Case, draw: Chance) -> Story:
-    change, course = case.course.change, case.course
-    assert change is not None
-    yield change.day - Days(draw.between(0, 10))
-    if not case.is_covered:
-        return
-    from_day = max(change.day, case.clerk.today)
-    if change.product is not None:
-        case.follow(Kind.SWITCH, RequestDetails(product=change.product, from_day=from_day))
-    else:
-        dose = Dose(change.amount or course.amount, "mg", change.every_days or course.every_days)
-        case.follow(Kind.DOSE_CHANGE, RequestDetails(dose=dose, from_day=from_day))
-    yield from _until_answered(case, Habits(content=Content.PANEL_APPROVES), draw, {})
-
-
-def _move(case: Case, draw: Chance) -> Story:
-    move = case.course.move
-    assert move is not None
-    yield move.day - Days(draw.between(3, 20))
-    if not case.is_covered:
-        return
-    case.follow(Kind.TRANSFER, RequestDetails(to_provider=move.to, from_day=move.day))
-    yield case.clerk.today + Days(draw.between(2, 14))
-    if draw.below(0.75):
-        case.consented(move.to)
-
-
-def _pause(case: Case) -> Story:
-    pause = case.course.pause
-    assert pause is not None
-    yield pause.first
-    case.follow(Kind.PAUSE, RequestDetails(from_day=pause.first, to_day=pause.last))
-    yield pause.last + Days(1)
-    resumed = max(pause.last + Days(1), case.clerk.today)
-    case.follow(Kind.RESUME, RequestDetails(from_day=resumed))
+    yield from until_answered(case, replace(habits, content=content), draw, given)

@@ -10,12 +10,13 @@ from typing import Final
 
 from app.demonstration import invoice as cell
 from app.demonstration.chance import Chance, chance
-from app.demonstration.clinic import Course, supplies_of
+from app.demonstration.clinic import Course
 from app.demonstration.dirt import spoil
 from app.demonstration.extras import make_extras
 from app.demonstration.habits import Habits
 from app.demonstration.invoice import HEADER, Charge, Line, Told, charge_for
 from app.demonstration.legacy import legacy_courses
+from app.demonstration.supplies import supplies_of
 
 NAME: Final = "submission.csv"
 #: With fewer finished months than this, the file is the last financial year's final one.

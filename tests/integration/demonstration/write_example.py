@@ -1,6 +1,6 @@
-"""Write examples/submission.csv again: a few lines of each outcome, with those they refer to.
+"""Write examples/submission.csv again: lines of each outcome from each trust.
 
-python -m tests.integration.demonstration.write_example
+Run it as python -m tests.integration.demonstration.write_example
 """
 
 import re
@@ -16,11 +16,11 @@ from app.db.upgrade import upgrade
 from app.demonstration.load import load
 from app.demonstration.submission import as_csv
 from app.desk import make_desk
+from app.reconciliation.model import LineOutcome
 from app.reconciliation.service import load_run
 from app.settings import REPOSITORY, Settings
 from tests.integration.demonstration.conftest import DAY, MOMENT
 
-OF_EACH = 2
 _ROW = re.compile(r"\brow (\d+)")
 
 
@@ -34,11 +34,12 @@ def main() -> None:
         found = database.read(
             lambda work: load_run(work, desk, operator(None), loaded.runs["*"]), moment=MOMENT
         )
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[LineOutcome, str | None]] = Counter()
     wanted: set[int] = set()
     for item in found.matched:
-        if seen[item.outcome] < OF_EACH * (4 if item.outcome == "matched" else 1):
-            seen[item.outcome] += 1
+        kind = (item.outcome, item.provider)
+        if seen[kind] < (2 if item.outcome is LineOutcome.MATCHED else 1):
+            seen[kind] += 1
             wanted |= {item.line.row, *(int(row) for row in _ROW.findall(item.reason))}
     rows = [row for place, row in enumerate(invoices.rows, start=1) if place in wanted]
     (REPOSITORY / "examples" / "submission.csv").write_bytes(as_csv(rows))
