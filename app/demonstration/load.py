@@ -201,7 +201,9 @@ def _send_forms(
         for case in cases
     ]
     yesterday = day - dt.timedelta(days=1)
-    agenda.run(clerk, stories, yesterday, lambda share: progress("Sending two years' forms", share))
+    what = "Sending two years' forms"
+    agenda.run(clerk, stories, yesterday, lambda share: progress(what, share))
+    progress(what, 1.0)
     return cases, tuple(clerk.refusals)
 
 

@@ -100,6 +100,7 @@ def calls_text(address: str, submission: str, runs: Mapping[str, str]) -> str:
     """Lines to paste into a shell, in the order of a first look."""
     icb = COMMISSIONERS[0]
     commissioner = f"demo-{icb.lower()}-commissioner"
+    folder = submission.rpartition("/")[0]
     calls = (
         (
             "A clinician's form, decided at once, criterion by criterion",
@@ -122,7 +123,8 @@ def calls_text(address: str, submission: str, runs: Mapping[str, str]) -> str:
         ),
         (
             "The whole file again, from the command line, and back with each line's outcome",
-            f"ASSENT_DEMONSTRATION=true .venv/bin/assent reconcile {submission} -o outcomes.csv",
+            f"ASSENT_DEMONSTRATION=true .venv/bin/assent reconcile {submission} \\\n"
+            f"    -o {folder}/outcomes.csv",
         ),
     )
     shown = [f"  # {what}\n  {call}" for what, call in calls]
