@@ -126,7 +126,11 @@ class DetailsBody(Document):
     supplying_providers: Annotated[list[OrganisationCode], Field(max_length=10)] = Field(
         default_factory=list
     )
-    funding_origin: Annotated[FundingOrigin, Field(strict=False)] = FundingOrigin.NHS
+    funding_origin: Annotated[FundingOrigin, Field(strict=False)] | None = Field(
+        default=None,
+        description="Who pays for the supply. Without it: as on the treatment so far, and for a "
+        "first request the NHS",
+    )
     from_day: PlausibleDay | None = Field(
         default=None,
         description="The first day of a switch, dose change, transfer, pause or resumption; the "

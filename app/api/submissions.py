@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.api.callers import SignedIn, door_of
 from app.api.openapi import refusals
+from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
 from app.api.submissions_model import (
     JobDocument,
@@ -32,8 +33,9 @@ from app.reconciliation.service import Desk
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
-WHO = "For a commissioner, or a trust's pharmacist. Each sees its own organisation's only."
+WHO = "Each organisation sees its own only."
 NEWEST = 100
+RECONCILERS = for_roles(Action.RECONCILE)
 MEDIA_TYPES = ("text/csv", "application/octet-stream")
 
 UuidPath = Annotated[
@@ -97,10 +99,11 @@ Uploaded = Annotated[bytes, Depends(uploaded)]
     description="Stores the file, unless the same file was stored before, and queues its "
     f"reconciliation. {WHO}",
     response_model=ReceivedDocument,
-    responses=refusals(400, 403, 409, 413, 415, 422),
+    responses=refusals(400, 409, 413, 415, 422),
     dependencies=[NAMED],
     openapi_extra={
         **UPLOAD,
+        **RECONCILERS,
         "requestBody": {
             "required": True,
             "content": {
@@ -121,7 +124,7 @@ def upload(
     return write(request, caller, receive, content_hash=hashlib.sha256(data).hexdigest())
 
 
-@router.get("/submissions", summary="List submissions", responses=refusals(403), description=WHO)
+@router.get("/submissions", summary="List submissions", description=WHO, openapi_extra=RECONCILERS)
 def list_submissions(request: Request, caller: Reconciler) -> SubmissionList:
     found = door_of(request).read(
         lambda work: store.submissions_of(work, caller.organisation, NEWEST)
@@ -132,8 +135,8 @@ def list_submissions(request: Request, caller: Reconciler) -> SubmissionList:
 @router.get(
     "/submissions/{submission}",
     summary="Show a submission and its runs",
-    responses=refusals(403),
     description=WHO,
+    openapi_extra=RECONCILERS,
 )
 def show_submission(request: Request, caller: Reconciler, submission: UuidPath) -> SubmissionDetail:
     def read(work: Work) -> SubmissionDetail:
@@ -146,7 +149,7 @@ def show_submission(request: Request, caller: Reconciler, submission: UuidPath) 
     return door_of(request).read(read)
 
 
-@router.get("/jobs/{job}", summary="Follow a job", responses=refusals(403), description=WHO)
+@router.get("/jobs/{job}", summary="Follow a job", description=WHO, openapi_extra=RECONCILERS)
 def show_job(request: Request, caller: Reconciler, job: UuidPath) -> JobDocument:
     found = door_of(request).read(lambda work: jobs.find(work, job, caller.organisation))
     if found is None:
@@ -154,7 +157,9 @@ def show_job(request: Request, caller: Reconciler, job: UuidPath) -> JobDocument
     return job_document(found)
 
 
-@router.get("/runs/{run}", summary="Show a run's totals", responses=refusals(403), description=WHO)
+@router.get(
+    "/runs/{run}", summary="Show a run's totals", description=WHO, openapi_extra=RECONCILERS
+)
 def show_run(request: Request, caller: Reconciler, run: UuidPath) -> RunDocument:
     found = door_of(request).read(lambda work: store.find_run(work, caller.organisation, run))
     return run_document(found)
@@ -163,7 +168,7 @@ def show_run(request: Request, caller: Reconciler, run: UuidPath) -> RunDocument
 @router.get(
     "/runs/{run}/lines",
     summary="Read a run's lines",
-    responses=refusals(403),
+    openapi_extra=RECONCILERS,
     description=f"In the order of the file, with the evidence of each outcome. {WHO}",
 )
 def list_lines(
@@ -187,7 +192,9 @@ def list_lines(
 
 
 def _text(media_type: str) -> dict[int | str, dict[str, object]]:
-    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}, **refusals(403)}
+    return {
+        200: {"content": {media_type: {"schema": {"type": "string"}}}},
+    }
 
 
 @router.get(
@@ -195,6 +202,7 @@ def _text(media_type: str) -> dict[int | str, dict[str, object]]:
     summary="Read a run's summary as a table of text",
     response_class=Response,
     responses=_text("text/plain"),
+    openapi_extra=RECONCILERS,
     description=WHO,
 )
 def summary_text(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
@@ -207,6 +215,7 @@ def summary_text(request: Request, caller: Reconciler, desk: ThisDesk, run: Uuid
     summary="Read a run's summary as CSV",
     response_class=Response,
     responses=_text("text/csv"),
+    openapi_extra=RECONCILERS,
     description=WHO,
 )
 def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
@@ -218,6 +227,7 @@ def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidP
     summary="Get the file back with each line's outcome",
     response_class=Response,
     responses=_text("text/csv"),
+    openapi_extra=RECONCILERS,
     description="The submission as it came, with reference, outcome, amounts, reason and remedy "
     f"appended to each line. It holds the patients' identifiers that it came with. {WHO}",
 )

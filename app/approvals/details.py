@@ -127,7 +127,7 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "product": details.product,
         "route_of_administration": details.route_of_administration,
         "supplying_providers": list(details.supplying_providers) or None,
-        "funding_origin": details.funding_origin.value,
+        "funding_origin": details.funding_origin.value if details.funding_origin else None,
         "from_day": _day(details.from_day),
         "to_day": _day(details.to_day),
         "to_provider": details.to_provider,
@@ -152,7 +152,9 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         route_of_administration=stored.get("route_of_administration"),
         dose=Dose(Decimal(dose["amount"]), dose["unit"], dose.get("every_days")) if dose else None,
         supplying_providers=tuple(stored.get("supplying_providers") or ()),
-        funding_origin=FundingOrigin(stored.get("funding_origin") or FundingOrigin.NHS),
+        funding_origin=FundingOrigin(stored["funding_origin"])
+        if stored.get("funding_origin")
+        else None,
         from_day=_read_day(stored.get("from_day")),
         to_day=_read_day(stored.get("to_day")),
         to_provider=stored.get("to_provider"),

@@ -291,7 +291,7 @@ def _segment(
         price_unit=caps.price_unit,
         quantity_cap=caps.quantity,
         quantity_unit=caps.quantity_unit,
-        funding_origin=FundingOrigin(asked.get("funding_origin") or FundingOrigin.NHS),
+        funding_origin=_funding(asked, last),
         recorded_at=work.moment.instant,
         superseded_at=None,
     )
@@ -312,6 +312,13 @@ def _caps_of(last: SegmentRecord | None) -> Caps:
     if last is None:
         return Caps()
     return Caps(last.unit_price_cap, last.price_unit, last.quantity_cap, last.quantity_unit)
+
+
+def _funding(asked: dict[str, Any], last: SegmentRecord | None) -> FundingOrigin:
+    """Who pays: what the request says, else as before, and for a first request the NHS."""
+    if asked.get("funding_origin"):
+        return FundingOrigin(asked["funding_origin"])
+    return last.funding_origin if last else FundingOrigin.NHS
 
 
 def _issued(treatment: TreatmentRecord, approval: ApprovalRecord) -> Event:

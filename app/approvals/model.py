@@ -96,7 +96,7 @@ class RequestDetails:
     route_of_administration: str | None = None
     dose: Dose | None = None
     supplying_providers: tuple[str, ...] = ()
-    funding_origin: FundingOrigin = FundingOrigin.NHS
+    funding_origin: FundingOrigin | None = None  # None: as before, at first the NHS
     from_day: dt.date | None = None  # switch, dose change, transfer, pause, resume, stop
     to_day: dt.date | None = None  # expected end of a pause
     to_provider: str | None = None  # transfer

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, select
 from sqlalchemy.orm import aliased
 
-from app.approvals.lifecycle import OPEN_STATES, ApprovalState
+from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office
 from app.clock import london_day
 from app.db import tables
@@ -25,6 +25,8 @@ LocalIds = frozenset[tuple[str, str]]
 _UNDONE = frozenset(
     {ApprovalState.WITHDRAWN, ApprovalState.ENTERED_IN_ERROR, ApprovalState.NEVER_STARTED}
 )
+#: A continuation that came to this was submitted: the supply is outside the period, not overdue.
+_REFUSED = frozenset({RequestState.CRITERIA_NOT_MET, RequestState.DECLINED})
 _ROLLING = "rolling"
 
 
@@ -41,6 +43,7 @@ class _Treatment:
     identity: _Identity
     paused: tuple[tuple[dt.date, dt.date | None], ...]
     continuation_submitted: bool
+    continuation_refused: bool
 
 
 def take_snapshot(
@@ -98,11 +101,16 @@ def _stable(item: Any) -> str:
 def _treatments(work: Work, visible: ColumnElement[bool]) -> dict[str, _Treatment]:
     identities = _identities(work)
     pauses = _pauses(work, visible)
-    waiting = _continuations_waiting(work, visible)
+    waiting = _continuations(work, visible, OPEN_STATES)
+    refused = _continuations(work, visible, _REFUSED)
     rows = work.connection.execute(select(tables.treatment).where(visible)).mappings()
     return {
         row["id"]: _Treatment(
-            row, identities[row["patient_id"]], tuple(pauses[row["id"]]), row["id"] in waiting
+            row,
+            identities[row["patient_id"]],
+            tuple(pauses[row["id"]]),
+            row["id"] in waiting,
+            row["id"] in refused,
         )
         for row in rows
     }
@@ -155,14 +163,15 @@ def _pauses(
     return found
 
 
-def _continuations_waiting(work: Work, visible: ColumnElement[bool]) -> frozenset[str]:
+def _continuations(
+    work: Work, visible: ColumnElement[bool], states: frozenset[RequestState]
+) -> frozenset[str]:
+    """The treatments with a continuation in one of these states."""
     request = tables.request.c
     rows = work.connection.execute(
         select(request.treatment_id)
         .join(tables.treatment, tables.treatment.c.id == request.treatment_id)
-        .where(
-            and_(visible, request.kind == "continuation", request.state.in_(sorted(OPEN_STATES)))
-        )
+        .where(and_(visible, request.kind == "continuation", request.state.in_(sorted(states))))
     )
     return frozenset(rows.scalars())
 
@@ -211,7 +220,8 @@ def _coverages(
 ) -> Iterable[Coverage]:
     """The segment as one coverage; the days before a late form as another, marked late."""
     whole = _coverage(office, treatment, segment, approval)
-    if is_last and approval["terms"].get("pattern") == _ROLLING:
+    rolling = approval["terms"].get("pattern") == _ROLLING
+    if is_last and rolling and not treatment.continuation_refused:
         whole = replace(
             whole,
             continuation_due=segment["to_day"],
