@@ -26,7 +26,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 openapi: $(READY)
-	$(BIN)/assent openapi --write
+	ASSENT_DEMONSTRATION=true $(BIN)/assent openapi --write
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

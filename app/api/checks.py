@@ -101,7 +101,7 @@ def check(request: Request, caller: SignedIn, office: ThisOffice, body: Initiati
     """The decision that the form would get today. A repeat asks again."""
 
     def run(work: Work) -> CheckDocument:
-        command = body.to_command(work.moment.day)
+        command = body.to_command(office.library, work.moment.day)
         return check_document(checking.check_initiation(work, office, caller, command))
 
     return ask(request, run)

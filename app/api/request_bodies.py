@@ -23,6 +23,8 @@ from app.api.fields import (
 )
 from app.api.organisations import commissioner_code, provider_code
 from app.api.types import OrganisationCode
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.library import Library
 from app.approvals.model import (
     Basis,
     Dose,
@@ -182,8 +184,13 @@ class InitiationBody(Document):
     )
     route: Annotated[Route, Field(strict=False)] = Route.POLICY
 
-    def to_command(self, today: dt.date) -> InitiationCommand:
-        """The command, with organisations checked; DetailsNotAccepted names the field."""
+    def to_command(self, library: Library, today: dt.date) -> InitiationCommand:
+        """The command, with policy and organisations known; DetailsNotAccepted names the field."""
+        if self.policy not in library.policies():
+            raise DetailsNotAccepted(
+                "policy",
+                "The library holds no policy of that key. List the policies to see their keys.",
+            )
         return InitiationCommand(
             policy=self.policy,
             commissioner=commissioner_code(self.commissioner, "commissioner", today),

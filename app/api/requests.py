@@ -43,7 +43,7 @@ def submit(
     """
 
     def run(work: Work) -> Answer:
-        command = body.to_command(work.moment.day)
+        command = body.to_command(office.library, work.moment.day)
         view = submitting.submit_initiation(work, office, caller, command)
         return created(work, office, caller, view)
 

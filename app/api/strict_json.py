@@ -12,11 +12,12 @@ from app.problems import MALFORMED_JSON, DoorProblem
 
 DEPTH_LIMIT = 32
 NUMBER_LENGTH = 40
+LARGEST_WHOLE = 10**18
 EXPONENT_LIMIT = 400  # beyond what any double can hold
 
 
 def parse(body: bytes) -> Any:
-    """The value of a JSON text, with every number that has a point or exponent as Decimal.
+    """The value of a JSON text, with every number that is not whole as Decimal.
 
     Raises DoorProblem(MALFORMED_JSON) that says where, but never repeats the text.
     """
@@ -55,12 +56,15 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _decimal(text: str) -> Decimal:
+def _decimal(text: str) -> Decimal | int:
     if len(text) > NUMBER_LENGTH:
         raise _malformed(f"a number has over {NUMBER_LENGTH} characters", "Shorten it")
     value = Decimal(text)
     if abs(value.adjusted()) > EXPONENT_LIMIT:
         raise _malformed("a number's exponent is out of range", "Write it without an exponent")
+    # To JSON Schema 1.0 is an integer; so it is here.
+    if value == value.to_integral_value() and abs(value) < LARGEST_WHOLE:
+        return int(value)
     return value
 
 

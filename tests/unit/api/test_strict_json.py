@@ -31,8 +31,16 @@ def test_what_python_writes_is_read_back(value: Any) -> None:
 def test_decimals_keep_every_digit(number: Decimal) -> None:
     read = parse(f"[{number:f}]".encode())[0]
 
-    assert isinstance(read, Decimal)
-    assert f"{read:f}" == f"{number:f}"
+    assert not isinstance(read, float)
+    assert Decimal(read) == number
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e2", "-3.00", "0.0"])
+def test_a_whole_number_is_whole_however_it_is_written(text: str) -> None:
+    read = parse(text.encode())
+
+    assert isinstance(read, int)
+    assert read == Decimal(text)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
