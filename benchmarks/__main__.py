@@ -13,7 +13,6 @@ import pkgutil
 import sys
 from pathlib import Path
 
-
 QUICK_SIZE = 5_000
 
 
