@@ -221,7 +221,11 @@ def test_bytes_that_are_no_form_are_refused(clinician: Api, rows: Rows, case: st
 
 
 REFUSED = {
-    "a policy that nobody wrote": (initiation(policy="nothing-at-all"), 422, "details-not-accepted"),
+    "a policy that nobody wrote": (
+        initiation(policy="nothing-at-all"),
+        422,
+        "details-not-accepted",
+    ),
     "a decision before any version": (
         initiation(decision_to_treat="2001-01-01"),
         422,
