@@ -1,12 +1,14 @@
 """Submissions and outcomes as files, each under its organisation; opened only through this store.
 
 A file is written beside its place, flushed to the disk and renamed, and only then named in the
-database, so that a row never points at a file that is not whole. Nothing is ever overwritten.
+database, so that a row never points at a file that is not whole. Files are known by their content:
+what is stored is never written over, but by the same content where it was damaged.
 """
 
 import hashlib
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +29,16 @@ class FileStore:
         path = self._path(organisation, kind, name)
         if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
             return digest
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{digest[:12]}.part")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        _make_folder(path.parent)
+        # No two writers share a name: one could otherwise rename what the other has emptied.
+        mark = f"{os.getpid()}-{threading.get_ident()}"
+        beside = path.with_name(f"{path.name}.{mark}.part")
+        try:
+            _write(beside, data)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
         return digest
 
@@ -53,6 +58,23 @@ class FileStore:
                 raise ValueError("a stored file is named by letters, digits and hyphens")
         owner = organisation.replace("*", "all-organisations")
         return self.folder / owner / kind / name
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write and flush to the disk; the file holds patient data, so only its owner reads it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in the one that holds it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
