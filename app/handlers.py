@@ -23,13 +23,13 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             submission = service.load_submission(desk, record)
             held.progress(0, len(submission.lines))
             snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
-            matched, summary = service.match(desk, submission, snapshot)
-            held.progress(len(matched), len(matched))
+            worked = service.match(desk, submission, snapshot)
+            held.progress(len(worked.matched), len(worked.matched))
         except ReconciliationError as error:
             raise JobRefused(str(error)) from error
 
         def save(work: Work) -> dict[str, Any]:
-            run, is_new = service.save_run(work, desk, caller, record, snapshot, matched, summary)
+            run, is_new = service.save_run(work, desk, caller, record, worked)
             return {"run": run.id, "new": is_new}
 
         return save

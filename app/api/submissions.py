@@ -115,8 +115,10 @@ Uploaded = Annotated[bytes, Depends(uploaded)]
 def upload(
     request: Request, caller: Reconciler, desk: ThisDesk, file_name: FileName, data: Uploaded
 ) -> Response:
+    submission = service.read_own(desk, caller, data, file_name)
+
     def receive(work: Work) -> Answer:
-        record, _ = service.receive(work, desk, caller, data, file_name)
+        record = service.receive(work, desk, caller, data, submission)
         job = service.queue(work, caller, record.id)
         body = ReceivedDocument(submission=submission_document(record), job=job)
         return Answer(202, body, {"Location": f"/v1/jobs/{job}"})

@@ -97,7 +97,8 @@ def _reconcile(data: bytes, name: str, organisation: str | None) -> Reconciled:
     with Progress(*columns, console=console, transient=True) as progress:
         progress.add_task(f"Reconciling {name}", total=None)
         desk = make_desk(settings)
-        return reconcile(door.transact, desk, operator(organisation), data, name)
+        caller = operator(organisation)
+        return reconcile(door.transact, desk, caller, data, name, read=door.read)
 
 
 def _shown(result: Reconciled, format: Format) -> str:

@@ -214,13 +214,18 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class PolicyHeld:
-    """That a commissioner's policy on a drug was in force, and whether it asks for approval."""
+    """That a policy on a drug was in force, and whether it asks for approval.
+
+    Where a drug has entries of the line's own `commissioner`, they count instead of the general
+    ones, which name none.
+    """
 
     drug: str
     approval_required: bool
     from_: dt.date
     to: dt.date | None
     indication_key: str
+    commissioner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

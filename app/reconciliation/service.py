@@ -5,16 +5,16 @@ the reference data and the state of the approvals: when none of them changed, re
 finds the run that exists and changes nothing.
 """
 
+import datetime as dt
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import cache
 from typing import Any
-
-from sqlalchemy import ColumnElement, true
 
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
-from app.approvals.scope import visible_treatments
 from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
@@ -28,6 +28,8 @@ from app.reconciliation.intake import read_submission
 from app.reconciliation.model import MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.report import summary_figures
+from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
+from app.reconciliation.scope import scope_of
 from app.reconciliation.snapshots import digest_of, take_snapshot
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.summary import Summary, summarise
@@ -38,10 +40,9 @@ from app.reference_data.version import reference_version
 ENGINE = "plain"
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
 RULES_VERSION = "1"
-#: The scope of an operator at the command line: every organisation's approvals.
-ALL_ORGANISATIONS = "*"
 JOB = "reconcile"
 SUBMISSIONS, OUTCOMES = "submissions", "outcomes"
+_SITE_SUFFIX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,37 @@ class Reconciled:
     is_new: bool
 
 
-def receive(
-    work: Work, desk: Desk, caller: Caller, data: bytes, file_name: str
-) -> tuple[SubmissionRecord, Submission]:
-    """Store a submission's bytes and row, or find the same file received before.
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """Every line's outcome and what is stored of them, worked out without a transaction."""
 
-    Raises UnreadableSubmission when the file as a whole cannot be read and NotYourSubmission when
-    a provider's file names another provider; then nothing is stored.
+    snapshot_digest: str
+    as_at: dt.date
+    matched: tuple[MatchedLine, ...]
+    summary: Summary
+    outcomes: bytes
+
+
+def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submission:
+    """Read a file before anything is stored: slow for a large one, so outside any transaction.
+
+    Raises NotAllowed, UnreadableSubmission when the file as a whole cannot be read, and
+    NotYourSubmission when a provider's file names another provider.
     """
     check_can(caller, Action.RECONCILE)
     submission = read_submission(data, file_name)
     _check_own_lines(desk, caller, submission)
+    return submission
+
+
+def receive(
+    work: Work, desk: Desk, caller: Caller, data: bytes, submission: Submission
+) -> SubmissionRecord:
+    """Store a submission that `read_own` has read, or find the same file received before."""
+    check_can(caller, Action.RECONCILE)
     known = store.submission_by_hash(work, caller.organisation, submission.sha256)
     if known is not None:
-        return known, submission
+        return known
     stored_as = desk.files.save(caller.organisation, SUBMISSIONS, submission.sha256, data)
     if stored_as != submission.sha256:
         raise TotalsDoNotTie("The stored file's SHA-256", submission.sha256, stored_as)
@@ -86,7 +104,7 @@ def receive(
         id=work.new_id(),
         organisation=caller.organisation,
         sha256=submission.sha256,
-        file_name=file_name[-200:],
+        file_name=submission.file_name[-200:],
         size=len(data),
         layout=submission.layout,
         lines=len(submission.lines),
@@ -95,8 +113,7 @@ def receive(
         received_at=work.moment.instant,
         received_by=caller.id,
     )
-    store.add_submission(work, record, caller.actor())
-    return record, submission
+    return store.add_submission(work, record, caller.actor())
 
 
 def queue(work: Work, caller: Caller, submission_id: str) -> str:
@@ -127,39 +144,30 @@ def caller_of(payload: dict[str, Any]) -> Caller:
 
 
 def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecord) -> Snapshot:
-    """What this caller's organisation may match the submission against, as of its receipt."""
-    commissioner = caller.organisation if caller.role is Role.COMMISSIONER else None
-    return take_snapshot(
-        work,
-        desk.office,
-        _scope(caller),
-        as_at=london_day(record.received_at),
-        commissioner=commissioner,
-    )
+    """What this caller's organisation may match the submission against; within `Database.read`."""
+    return take_snapshot(work, desk.office, scope_of(caller), london_day(record.received_at))
 
 
-def match(
-    desk: Desk, submission: Submission, snapshot: Snapshot
-) -> tuple[tuple[MatchedLine, ...], Summary]:
+def match(desk: Desk, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
     matched = match_submission(submission.lines, snapshot, desk.dictionary, desk.organisations)
     summary = summarise(matched)
     if summary.grand.total != _total(submission):
         raise TotalsDoNotTie("The submission's total", _total(submission), summary.grand.total)
-    return matched, summary
+    return Worked(digest_of(snapshot), snapshot.as_at, matched, summary, to_parquet(matched))
 
 
 def save_run(
-    work: Work,
-    desk: Desk,
-    caller: Caller,
-    record: SubmissionRecord,
-    snapshot: Snapshot,
-    matched: tuple[MatchedLine, ...],
-    summary: Summary,
+    work: Work, desk: Desk, caller: Caller, record: SubmissionRecord, worked: Worked
 ) -> tuple[RunRecord, bool]:
-    """Save the outcomes and totals; when the same run exists, return it and change nothing."""
-    outcomes = to_parquet(matched)
+    """Save the outcomes and totals; when the same run exists, return it and change nothing.
+
+    Two workers on one submission take turns. The outcomes file is known by its content, so that
+    a save that is tried again writes the same file.
+    """
+    store.lock_submission(work, record)
+    digest = hashlib.sha256(worked.outcomes).hexdigest()
+    grand = worked.summary.grand
     run = RunRecord(
         id=work.new_id(),
         submission_id=record.id,
@@ -167,42 +175,49 @@ def save_run(
         engine=ENGINE,
         rules_version=RULES_VERSION,
         reference_version=reference_version(),
-        snapshot_digest=digest_of(snapshot),
-        as_at=snapshot.as_at,
-        lines=summary.grand.lines,
-        total=summary.grand.total,
-        accepted=summary.grand.accepted,
-        queried=summary.grand.queried,
-        summary=summary_figures(summary),
-        outcomes_file="",
-        outcomes_sha256="",
+        snapshot_digest=worked.snapshot_digest,
+        as_at=worked.as_at,
+        lines=grand.lines,
+        total=grand.total,
+        accepted=grand.accepted,
+        queried=grand.queried,
+        summary=summary_figures(worked.summary),
+        outcomes_file=digest,
+        outcomes_sha256=digest,
         created_at=work.moment.instant,
         created_by=caller.id,
     )
     known = store.same_run(work, run)
     if known is not None:
         return known, False
-    digest = desk.files.save(record.organisation, OUTCOMES, run.id, outcomes)
-    stored = _with_file(run, digest)
-    store.add_run(work, stored, caller.actor())
-    return stored, True
+    desk.files.save(record.organisation, OUTCOMES, digest, worked.outcomes)
+    store.add_run(work, run, caller.actor())
+    return run, True
+
+
+Run = Callable[[Callable[[Work], Any]], Any]
 
 
 def reconcile(
-    transact: Callable[[Callable[[Work], Any]], Any],
+    transact: Run,
     desk: Desk,
     caller: Caller,
     data: bytes,
     file_name: str,
+    *,
+    read: Run | None = None,
 ) -> Reconciled:
-    """Receive and reconcile in one go: what the command line does and a job does in parts."""
-    record, submission = transact(lambda work: receive(work, desk, caller, data, file_name))
-    snapshot = transact(lambda work: snapshot_for(work, desk, caller, record))
-    matched, summary = match(desk, submission, snapshot)
-    run, is_new = transact(
-        lambda work: save_run(work, desk, caller, record, snapshot, matched, summary)
-    )
-    return Reconciled(submission, run, matched, summary, is_new)
+    """Receive and reconcile in one go: what the command line does and a job does in parts.
+
+    `read` runs a query on one consistent state (`Database.read`). Only a caller that is alone in
+    the database, within one transaction of its own, may leave it out.
+    """
+    submission = read_own(desk, caller, data, file_name)
+    record = transact(lambda work: receive(work, desk, caller, data, submission))
+    snapshot = (read or transact)(lambda work: snapshot_for(work, desk, caller, record))
+    worked = match(desk, submission, snapshot)
+    run, is_new = transact(lambda work: save_run(work, desk, caller, record, worked))
+    return Reconciled(submission, run, worked.matched, worked.summary, is_new)
 
 
 def load_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
@@ -222,33 +237,31 @@ def load_submission(desk: Desk, record: SubmissionRecord) -> Submission:
     return read_submission(data, record.file_name)
 
 
-def _scope(caller: Caller) -> ColumnElement[bool]:
-    if caller.organisation == ALL_ORGANISATIONS:
-        return true()
-    return visible_treatments(caller)
-
-
 def _check_own_lines(desk: Desk, caller: Caller, submission: Submission) -> None:
     if caller.role is Role.COMMISSIONER:
         return
-    others = 0
-    for line in submission.lines:
-        day = line.supply_date
-        if line.provider is None or day is None:
-            named = line.provider
-        else:
-            named = desk.organisations.fold(line.provider, day)
-        if named is not None and not named.startswith(caller.organisation):
-            others += 1
+    fold = cache(desk.organisations.fold)
+    others = sum(
+        line.provider is not None and not _is_own(fold, caller, line.provider, line.supply_date)
+        for line in submission.lines
+    )
     if others:
         raise NotYourSubmission(others)
+
+
+def _is_own(
+    fold: Callable[[str, dt.date | None], str], caller: Caller, code: str, day: dt.date | None
+) -> bool:
+    """Whether a line's provider is the caller's own code, or that of a site of its own.
+
+    A site's code is its trust's and two characters more (ODS). The directory folds the sites of
+    the trusts that it knows; one that it does not know is told by the code alone.
+    """
+    named, own = fold(code, day), caller.organisation
+    return named == own or (len(named) == len(own) + _SITE_SUFFIX and named.startswith(own))
 
 
 def _total(submission: Submission) -> Decimal:
     """The file's own total: every line whose total is legible, exactly."""
     with localcontext(prec=EXACT_DIGITS):
         return sum((line.total_cost or ZERO for line in submission.lines), ZERO)
-
-
-def _with_file(run: RunRecord, digest: str) -> RunRecord:
-    return replace(run, outcomes_file=run.id, outcomes_sha256=digest)

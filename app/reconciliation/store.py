@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping, and_, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.audit import Actor, Event, record
 from app.db import tables
@@ -105,9 +106,21 @@ def submissions_of(work: Work, organisation: str, limit: int) -> tuple[Submissio
     return tuple(map(_submission, rows))
 
 
-def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> None:
-    """Store a received file's row with its audit event."""
-    work.connection.execute(insert(tables.submission).values(**asdict(submission)))
+def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> SubmissionRecord:
+    """Store a received file's row with its audit event.
+
+    Of two uploads of one file at a time one is stored; the other waits for it and finds it.
+    """
+    dialect = postgresql if work.on_postgres else sqlite
+    added = work.connection.execute(
+        dialect.insert(tables.submission)
+        .values(**asdict(submission))
+        .on_conflict_do_nothing(index_elements=["organisation", "sha256"])
+    )
+    if added.rowcount == 0:
+        known = submission_by_hash(work, submission.organisation, submission.sha256)
+        assert known is not None
+        return known
     event = Event(
         action="submission received",
         object_type="submission",
@@ -115,6 +128,17 @@ def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> No
         after={"sha256": submission.sha256, "lines": submission.lines},
     )
     record(work, actor, event)
+    return submission
+
+
+def lock_submission(work: Work, submission: SubmissionRecord) -> None:
+    """Hold the submission until the transaction ends: runs of it are saved one after another."""
+    column = tables.submission.c
+    work.connection.execute(
+        select(column.id)
+        .where(and_(column.organisation == submission.organisation, column.id == submission.id))
+        .with_for_update()  # SQLite has one writer and ignores this
+    )
 
 
 def same_run(work: Work, run: RunRecord) -> RunRecord | None:

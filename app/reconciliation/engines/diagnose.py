@@ -13,7 +13,7 @@ from enum import StrEnum
 from app.reconciliation.engines.index import SnapshotIndex, coverage_order
 from app.reconciliation.engines.passes import USABLE, patient_coverages
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.model import Coverage, LineOutcome, PendingRequest
+from app.reconciliation.model import Coverage, LineOutcome, PendingRequest, PolicyHeld
 from app.reconciliation.outcomes import check_continuation, check_period, sentence
 from app.reconciliation.period import Basis, Fit, Period, continuation_overdue, fit, last_day
 
@@ -48,13 +48,20 @@ def need_of(prepared: Prepared, index: SnapshotIndex) -> Need:
     Where policies on several indications disagree, approval is taken to be needed: the line's
     indication is seldom legible, and one wrong "not needed" would pay without a question.
     """
-    held = index.policies.get(prepared.recognition.drug or "", ())
+    held = _held_for(prepared, index)
     if prepared.period is not None:
         first, last = prepared.period.first, prepared.period.last
         held = tuple(p for p in held if p.from_ <= last and first <= (p.to or dt.date.max))
     if not held:
         return Need.NO_POLICY
     return Need.REQUIRED if any(p.approval_required for p in held) else Need.NOT_REQUIRED
+
+
+def _held_for(prepared: Prepared, index: SnapshotIndex) -> tuple[PolicyHeld, ...]:
+    """The entries on the drug that count for the line: its own commissioner's, else the general."""
+    held = index.policies.get(prepared.recognition.drug or "", ())
+    own = tuple(p for p in held if p.commissioner and p.commissioner == prepared.commissioner)
+    return own or tuple(p for p in held if p.commissioner is None)
 
 
 def diagnose(prepared: Prepared, index: SnapshotIndex) -> Verdict:

@@ -47,7 +47,10 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
     pending = sorted(snapshot.pending, key=lambda p: (p.submitted_on, p.request_id))
     policies = sorted(
         snapshot.policies,
-        key=lambda p: (p.drug, p.indication_key, p.from_, p.to or dt.date.max, p.approval_required),
+        key=lambda p: (
+            *(p.drug, p.commissioner or "", p.indication_key, p.from_, p.to or dt.date.max),
+            p.approval_required,
+        ),
     )
     return SnapshotIndex(
         by_nhs=_group((c.nhs_number, c) for c in coverages if c.nhs_number),

@@ -13,13 +13,14 @@ from app.reference_data.drugs import DrugDictionary, Recognition
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A line with its drug, kind, time and provider (a site folded to its trust)."""
+    """A line with its drug, kind, time, provider (a site folded to its trust) and commissioner."""
 
     line: ContractLine
     recognition: Recognition
     kind: LineKind
     period: Period | None
     provider: str | None
+    commissioner: str | None = None
 
     @property
     def local_key(self) -> tuple[str, str] | None:
@@ -47,6 +48,7 @@ def prepare(
         if key not in seen:
             seen[key] = dictionary.recognise(*key)
         provider = fold(line.provider, on or as_at) if line.provider else None
+        payer = fold(line.commissioner, on or as_at) if line.commissioner else None
         kind = classify(line, seen[key])
-        prepared.append(Prepared(line, seen[key], kind, period, provider))
+        prepared.append(Prepared(line, seen[key], kind, period, provider, payer))
     return prepared

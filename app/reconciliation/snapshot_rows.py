@@ -1,0 +1,190 @@
+"""The rows of a snapshot: a fixed number of queries, however many treatments are in scope.
+
+They must see one state of the database, so they run within `Database.read`.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy.orm import aliased
+
+from app.approvals.lifecycle import OPEN_STATES, RequestState
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.scope import Scope
+
+LocalIds = frozenset[tuple[str, str]]
+
+IN_SCOPE = "in_scope"
+#: A continuation that came to this was submitted: the supply is outside the period, not overdue.
+_REFUSED = frozenset({RequestState.CRITERIA_NOT_MET, RequestState.DECLINED})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A patient's NHS number and hospital numbers, those of linked records included."""
+
+    nhs_number: str | None
+    birth_date: dt.date
+    local_ids: LocalIds
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """A treatment's row with what is known of it as a whole."""
+
+    row: RowMapping
+    identity: Identity
+    paused: tuple[tuple[dt.date, dt.date | None], ...]
+    continuation_submitted: bool
+    refused_at: dt.datetime | None  # when the last refused continuation was submitted
+
+
+def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
+    """The treatments in scope, by id."""
+    identities = _identities(work, scope.treatments)
+    pauses = _pauses(work, scope)
+    waiting = _continuations(work, scope.treatments, OPEN_STATES)
+    refused = _continuations(work, scope.treatments, _REFUSED)
+    rows = work.connection.execute(select(tables.treatment).where(scope.treatments)).mappings()
+    return {
+        row["id"]: Treatment(
+            row,
+            identities[row["patient_id"]],
+            tuple(pauses.get(row["id"], ())),
+            row["id"] in waiting,
+            refused.get(row["id"]),
+        )
+        for row in rows
+    }
+
+
+def _identities(work: Work, visible: ColumnElement[bool]) -> dict[str, Identity]:
+    """Each patient with a visible treatment, and the hospital numbers of the whole person."""
+    own, canonical, other = tables.patient, aliased(tables.patient), aliased(tables.patient)
+    treated = select(tables.treatment.c.patient_id).where(visible)
+    person = func.coalesce(own.c.linked_to, own.c.id)
+    people = list(
+        work.connection.execute(
+            select(
+                own.c.id,
+                person.label("person"),
+                own.c.nhs_number,
+                own.c.birth_date,
+                canonical.c.nhs_number.label("canonical_number"),
+            )
+            .outerjoin_from(own, canonical, canonical.c.id == own.c.linked_to)
+            .where(own.c.id.in_(treated))
+        ).mappings()
+    )
+    persons = select(person).where(own.c.id.in_(treated))
+    same = func.coalesce(other.c.linked_to, other.c.id)
+    identifier = tables.patient_identifier.c
+    local: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for found, organisation, local_id in work.connection.execute(
+        select(same, identifier.organisation, identifier.local_id)
+        .join_from(tables.patient_identifier, other, other.c.id == identifier.patient_id)
+        .where(same.in_(persons))
+    ):
+        local[found].add((organisation, local_id))
+    return {
+        row["id"]: Identity(
+            row["nhs_number"] or row["canonical_number"],
+            row["birth_date"],
+            frozenset(local.get(row["person"], ())),
+        )
+        for row in people
+    }
+
+
+def _pauses(work: Work, scope: Scope) -> Mapping[str, list[tuple[dt.date, dt.date | None]]]:
+    segment = tables.segment.c
+    rows = work.connection.execute(
+        select(segment.treatment_id, segment.from_day, segment.to_day)
+        .join(tables.treatment, tables.treatment.c.id == segment.treatment_id)
+        .where(
+            and_(
+                scope.treatments,
+                scope.segments,
+                segment.kind == "pause",
+                segment.superseded_at.is_(None),
+            )
+        )
+        .order_by(segment.from_day, segment.id)
+    )
+    found: dict[str, list[tuple[dt.date, dt.date | None]]] = defaultdict(list)
+    for treatment_id, from_day, to_day in rows:
+        found[treatment_id].append((from_day, to_day))
+    return found
+
+
+def _continuations(
+    work: Work, visible: ColumnElement[bool], states: frozenset[RequestState]
+) -> dict[str, dt.datetime]:
+    """Treatment → when its last continuation in one of these states was submitted."""
+    request = tables.request.c
+    rows = work.connection.execute(
+        select(
+            request.treatment_id, func.max(request.submitted_at, type_=request.submitted_at.type)
+        )
+        .join(tables.treatment, tables.treatment.c.id == request.treatment_id)
+        .where(and_(visible, request.kind == "continuation", request.state.in_(sorted(states))))
+        .group_by(request.treatment_id)
+    )
+    return {treatment_id: submitted_at for treatment_id, submitted_at in rows}
+
+
+def read_approvals(work: Work, scope: Scope) -> dict[str, RowMapping]:
+    """The approvals of the treatments in scope by id, `in_scope` telling which may be shown."""
+    submitted = tables.request.c.submitted_at.label("submitted_at")
+    rows = work.connection.execute(
+        select(tables.approval, submitted, scope.approvals.label(IN_SCOPE))
+        .join(tables.treatment, tables.treatment.c.id == tables.approval.c.treatment_id)
+        .outerjoin(tables.request, tables.request.c.id == tables.approval.c.request_id)
+        .where(scope.treatments)
+    ).mappings()
+    return {row["id"]: row for row in rows}
+
+
+def read_segments(work: Work, scope: Scope) -> dict[str, list[RowMapping]]:
+    """Coverage segments in force by treatment, `in_scope` telling which may be shown."""
+    segment = tables.segment.c
+    rows = work.connection.execute(
+        select(tables.segment, scope.segments.label(IN_SCOPE))
+        .join(tables.treatment, tables.treatment.c.id == segment.treatment_id)
+        .where(
+            and_(
+                scope.treatments,
+                segment.kind == "coverage",
+                segment.approval_id.is_not(None),
+                segment.superseded_at.is_(None),
+            )
+        )
+        .order_by(segment.from_day, segment.id)
+    ).mappings()
+    found: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in rows:
+        found[row["treatment_id"]].append(row)
+    return found
+
+
+def read_open_requests(work: Work, scope: Scope) -> list[RowMapping]:
+    """The requests in scope that wait for somebody."""
+    request = tables.request
+    rows = work.connection.execute(
+        select(
+            request.c.id,
+            request.c.treatment_id,
+            request.c.provider,
+            request.c.counterparty,
+            request.c.submitted_at,
+            request.c.kind,
+            request.c.state,
+        )
+        .join(tables.treatment, tables.treatment.c.id == request.c.treatment_id)
+        .where(and_(scope.treatments, scope.requests, request.c.state.in_(sorted(OPEN_STATES))))
+    ).mappings()
+    return list(rows)
