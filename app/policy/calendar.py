@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def add_months(day: date, months: int) -> date | None:
     """The day `months` calendar months from `day`, clamped to the end of the month.
 
