@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -61,6 +62,7 @@ _COMPARISONS: dict[type, str] = {
 _ARITHMETIC: dict[type, str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 
 
+@lru_cache(maxsize=8192)
 def parse(text: str) -> nodes.Node:
     """Read one expression of the criteria language.
 
