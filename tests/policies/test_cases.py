@@ -46,6 +46,12 @@ NEVER: dict[tuple[str, str, Result], str] = {
     ("immunoglobulin-pyoderma-gangrenosum", "PYO-3", Result.NOT_MET): RECORDED,
     ("immunoglobulin-systemic-jia", "SJIA-3", Result.NOT_MET): RECORDED,
     ("immunoglobulin-severe-urticaria", "URT-3", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-cidp-short", "CIDPS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-cidp-long", "CIDPL-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-myositis", "MYO-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-myasthenia-acute", "MGA-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-myasthenia-long", "MGL-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-gbs", "GBS-HW", Result.NOT_MET): RECORDED,
 }
 
 EVERY_CASE = [
