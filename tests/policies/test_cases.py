@@ -52,6 +52,17 @@ NEVER: dict[tuple[str, str, Result], str] = {
     ("immunoglobulin-myasthenia-acute", "MGA-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-myasthenia-long", "MGL-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-gbs", "GBS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-mmn-short", "MMNS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-mmn-long", "MMNL-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-igm-neuropathy-short", "IGMS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-igm-neuropathy-long", "IGML-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-stiff-person-short", "SPSS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-stiff-person-long", "SPSL-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-autoimmune-encephalitis", "AIE-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-cns-demyelination-acute", "CNSA-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-cns-demyelination-prevention", "CNSP-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-dysautonomia", "DYS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-tss", "TSS-HW", Result.NOT_MET): RECORDED,
 }
 
 EVERY_CASE = [
