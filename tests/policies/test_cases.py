@@ -63,6 +63,14 @@ NEVER: dict[tuple[str, str, Result], str] = {
     ("immunoglobulin-cns-demyelination-prevention", "CNSP-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-dysautonomia", "DYS-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-tss", "TSS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-rasmussen", "RAS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-neuromyotonia", "NMT-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-opsoclonus-parainfectious", "OMSP-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-paraneoplastic", "PNS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-crps", "CRPS-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-childhood-epilepsy", "EPI-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-c-difficile", "CDI-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-viral-pneumonitis", "VPN-HW", Result.NOT_MET): RECORDED,
 }
 
 EVERY_CASE = [
