@@ -71,6 +71,8 @@ NEVER: dict[tuple[str, str, Result], str] = {
     ("immunoglobulin-childhood-epilepsy", "EPI-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-c-difficile", "CDI-HW", Result.NOT_MET): RECORDED,
     ("immunoglobulin-viral-pneumonitis", "VPN-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-measles-immunosuppressed", "MEA-HW", Result.NOT_MET): RECORDED,
+    ("immunoglobulin-varicella", "VAR-HW", Result.NOT_MET): RECORDED,
 }
 
 EVERY_CASE = [
