@@ -31,7 +31,7 @@ LINES = {
     "outside approval period": f"{NUMBER},1970-01-01,2026-06-01,ADALIMUMAB 40MG,352.14",
     "no approval": "9990000026,1970-01-01,2026-06-20,ADALIMUMAB 40MG,352.14",
     "drug or indication differs": f"{NUMBER},1970-01-01,2026-06-20,TYSABRI 300MG,1130.00",
-    "no policy held": f"{NUMBER},1970-01-01,2026-06-20,INFLIXIMAB 100MG VIAL,419.62",
+    "no policy held": f"{NUMBER},1970-01-01,2026-06-20,PEMBROLIZUMAB 100MG VIAL,419.62",
     "not a drug line": ",,2026-06-20,Homecare delivery charge,45.00",
     "not recoverable": f"{NUMBER},1970-01-01,2026-06-20,ADALIMUMAB 40MG (FOC),0.00",
     "cannot be read": f"{NUMBER},1970-01-01,31/31/2026,ADALIMUMAB 40MG,(12.50",
