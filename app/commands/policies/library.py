@@ -1,4 +1,4 @@
-"""`assent policies`: check, test, show, lock and adopt policy versions."""
+"""`assent policies check`, `test`, `show`, `lock` and `adopt`."""
 
 import datetime as dt
 from pathlib import Path
@@ -9,19 +9,16 @@ from rich.console import Console
 from rich.table import Table
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library, load_library, policy_files
+from app.approvals.library import Library
 from app.approvals.office import adopt
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.policies.parts import LOCK, cases_of, library_of
 from app.policy import PolicyFileFaults, load_policy, readable
 from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
 from app.policy.lock import check_lock, lock_text
 from app.reference_data.drugs import load_drugs
 
-app = typer.Typer(help="Check, test, show, lock and adopt policies.", no_args_is_help=True)
-LOCK = "versions.lock"
 
-
-@app.command()
 def check(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Policy files; without any, the whole library.")
@@ -32,7 +29,7 @@ def check(
         _check_files(files)
         return
     folder = settings_or_exit().policies_dir
-    library = _library(folder)
+    library = library_of(folder)
     lock = folder / LOCK
     faults = check_lock(
         library.all_versions(), lock.read_text(encoding="utf-8") if lock.exists() else ""
@@ -45,13 +42,12 @@ def check(
     typer.echo(f"{count} versions of {len(library.policies())} policies: no fault.")
 
 
-@app.command(name="test")
 def run_worked_cases(
     policy: Annotated[str | None, typer.Argument(help="A policy's key; without it, all.")] = None,
 ) -> None:
     """Run the worked cases. Exit code 1 when one fails or a policy has none."""
     folder = settings_or_exit().policies_dir
-    library = _library(folder)
+    library = library_of(folder)
     wanted = (policy,) if policy else library.policies()
     failed = 0
     for key in wanted:
@@ -60,7 +56,6 @@ def run_worked_cases(
         raise typer.Exit(1)
 
 
-@app.command()
 def show(
     policy: Annotated[
         str | None, typer.Argument(help="A policy's key; without it, list them all.")
@@ -68,7 +63,7 @@ def show(
     version: Annotated[str | None, typer.Argument(help="A version; else the newest.")] = None,
 ) -> None:
     """Show a policy version as readable text, or list the library."""
-    library = _library(settings_or_exit().policies_dir)
+    library = library_of(settings_or_exit().policies_dir)
     if policy is None:
         _list(library)
         return
@@ -80,11 +75,10 @@ def show(
     typer.echo(readable(found))
 
 
-@app.command()
 def lock() -> None:
     """Add new versions to versions.lock. A version in force is never changed."""
     folder = settings_or_exit().policies_dir
-    library = _library(folder)
+    library = library_of(folder)
     path = folder / LOCK
     known = path.read_text(encoding="utf-8") if path.exists() else ""
     changed = [f for f in check_lock(library.all_versions(), known) if f.code != "lock-missing"]
@@ -96,7 +90,6 @@ def lock() -> None:
     typer.echo(f"{path}: {len(library.all_versions())} versions.")
 
 
-@app.command(name="adopt")
 def adopt_version(
     policy: str,
     version: str,
@@ -108,7 +101,7 @@ def adopt_version(
     ],
 ) -> None:
     """Let a policy version decide for a commissioner: a dated act of two people."""
-    library = _library(settings_or_exit().policies_dir)
+    library = library_of(settings_or_exit().policies_dir)
     door = door_or_exit()
     try:
         found = library.get(policy, version)
@@ -123,15 +116,6 @@ def adopt_version(
 
 
 # --- parts --------------------------------------------------------------------------------------
-
-
-def _library(folder: Path) -> Library:
-    try:
-        return load_library(folder, load_drugs().keys())
-    except PolicyFileFaults as error:
-        for fault in error.faults:
-            typer.echo(str(fault), err=True)
-        raise typer.Exit(1) from None
 
 
 def _check_files(files: list[Path]) -> None:
@@ -160,7 +144,7 @@ def _test_policy(folder: Path, library: Library, policy: str) -> int:
     except ApprovalsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    path = _cases_of(folder, policy)
+    path = cases_of(folder, policy)
     if path is None:
         typer.echo(f"{policy}: no cases.yaml beside its versions. Write worked cases.", err=True)
         return 1
@@ -179,14 +163,6 @@ def _test_policy(folder: Path, library: Library, policy: str) -> int:
         typer.echo(failure_text(result), err=True)
     typer.echo(f"{policy}: {len(results) - len(failures)} passed, {len(failures)} failed")
     return len(failures) + len(few)
-
-
-def _cases_of(folder: Path, policy: str) -> Path | None:
-    for path in policy_files(folder):
-        if path.parent.name == policy or f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
-            cases = path.parent / "cases.yaml"
-            return cases if cases.exists() else None
-    return None
 
 
 def _list(library: Library) -> None:

@@ -1,0 +1,16 @@
+"""`assent policies`: the library, and the bench on which policies are written and proved."""
+
+import typer
+
+from app.commands.policies import library, proving
+
+app = typer.Typer(
+    help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
+)
+app.command()(library.check)
+app.command(name="test")(library.run_worked_cases)
+app.command()(library.show)
+app.command()(library.lock)
+app.command(name="adopt")(library.adopt_version)
+app.command()(proving.prove)
+app.command()(proving.diff)
