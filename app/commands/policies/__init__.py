@@ -2,15 +2,16 @@
 
 import typer
 
-from app.commands.policies import library, proving
+from app.commands.policies import checking, library, proving
 
 app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
 )
-app.command()(library.check)
-app.command(name="test")(library.run_worked_cases)
+app.command()(checking.check)
+app.command(name="test")(checking.run_worked_cases)
+app.command(name="explain")(checking.explain_form)
+app.command()(proving.prove)
+app.command()(proving.diff)
 app.command()(library.show)
 app.command()(library.lock)
 app.command(name="adopt")(library.adopt_version)
-app.command()(proving.prove)
-app.command()(proving.diff)

@@ -1,7 +1,6 @@
-"""`assent policies check`, `test`, `show`, `lock` and `adopt`."""
+"""`assent policies show`, `lock` and `adopt`."""
 
 import datetime as dt
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,48 +11,9 @@ from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library
 from app.approvals.office import adopt
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.commands.policies.parts import LOCK, cases_of, library_of
-from app.policy import PolicyFileFaults, load_policy, readable
-from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
+from app.commands.policies.parts import LOCK, library_of
+from app.policy import readable
 from app.policy.lock import check_lock, lock_text
-from app.reference_data.drugs import load_drugs
-
-
-def check(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Policy files; without any, the whole library.")
-    ] = None,
-) -> None:
-    """Find every fault of policy files at once. Exit code 1 when there is any."""
-    if files:
-        _check_files(files)
-        return
-    folder = settings_or_exit().policies_dir
-    library = library_of(folder)
-    lock = folder / LOCK
-    faults = check_lock(
-        library.all_versions(), lock.read_text(encoding="utf-8") if lock.exists() else ""
-    )
-    for fault in faults:
-        typer.echo(str(fault), err=True)
-    if faults:
-        raise typer.Exit(1)
-    count = len(library.all_versions())
-    typer.echo(f"{count} versions of {len(library.policies())} policies: no fault.")
-
-
-def run_worked_cases(
-    policy: Annotated[str | None, typer.Argument(help="A policy's key; without it, all.")] = None,
-) -> None:
-    """Run the worked cases. Exit code 1 when one fails or a policy has none."""
-    folder = settings_or_exit().policies_dir
-    library = library_of(folder)
-    wanted = (policy,) if policy else library.policies()
-    failed = 0
-    for key in wanted:
-        failed += _test_policy(folder, library, key)
-    if failed:
-        raise typer.Exit(1)
 
 
 def show(
@@ -116,53 +76,6 @@ def adopt_version(
 
 
 # --- parts --------------------------------------------------------------------------------------
-
-
-def _check_files(files: list[Path]) -> None:
-    failed = False
-    keys = load_drugs().keys()
-    for path in files:
-        try:
-            version = load_policy(path.read_text(encoding="utf-8"), str(path), keys)
-        except PolicyFileFaults as error:
-            failed = True
-            for fault in error.faults:
-                typer.echo(str(fault), err=True)
-        except (OSError, UnicodeDecodeError):
-            failed = True
-            typer.echo(f"{path}: cannot be read as a text file in UTF-8. Check the path.", err=True)
-        else:
-            typer.echo(f"{path}: {version.policy} {version.version}: no fault.")
-    if failed:
-        raise typer.Exit(1)
-
-
-def _test_policy(folder: Path, library: Library, policy: str) -> int:
-    """Run one policy's cases; returns how many failed (an absent suite is one failure)."""
-    try:
-        versions = {v.version: v for v in library.versions(policy)}
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    path = cases_of(folder, policy)
-    if path is None:
-        typer.echo(f"{policy}: no cases.yaml beside its versions. Write worked cases.", err=True)
-        return 1
-    try:
-        cases = read_cases(path.read_text(encoding="utf-8"), str(path))
-    except PolicyFileFaults as error:
-        for fault in error.faults:
-            typer.echo(str(fault), err=True)
-        return 1
-    few = suite_faults(cases, str(path))
-    for fault in few:
-        typer.echo(str(fault), err=True)
-    results = run_cases(versions, cases)
-    failures = [result for result in results if not result.passed]
-    for result in failures:
-        typer.echo(failure_text(result), err=True)
-    typer.echo(f"{policy}: {len(results) - len(failures)} passed, {len(failures)} failed")
-    return len(failures) + len(few)
 
 
 def _list(library: Library) -> None:
