@@ -144,7 +144,8 @@ def read_version(version: PolicyVersion) -> Reading:
     scope = scope_of(version.questions, BUILT_IN)
     types = dict(scope.types)
     derived: dict[str, Definition] = {}
-    for name, raw in (data.get("derive") or {}).items():
+    for name, entry in (data.get("derive") or {}).items():
+        raw = {key: value for key, value in entry.items() if key != "source"}
         derived[name], types[name] = _definition(version, raw, types)
     tests = {
         raw["id"]: criterion_tree(raw)

@@ -2,11 +2,13 @@
 
 import typer
 
-from app.commands.policies import checking, library, proving
+from app.commands.policies import checking, library, proving, writing
 
 app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
 )
+app.command()(writing.new)
+app.command(name="import")(writing.import_form)
 app.command()(checking.check)
 app.command(name="test")(checking.run_worked_cases)
 app.command(name="explain")(checking.explain_form)
