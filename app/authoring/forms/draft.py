@@ -227,7 +227,7 @@ def _gaps(found: Sequence[Classified], tests: Sequence[_Test]) -> Iterator[str]:
         for ask in each.decide:
             yield f"statement {each.name}: {_ended(ask)}"
         if each.what is Class.COMMERCIAL:
-            yield f"statement {each.name}: a commercial clause; it belongs with the price, not here."
+            yield f"statement {each.name}: a commercial clause: it belongs with the price."
     if any(test.id == "S-0" for test in tests):
         yield "no statement could be brought over as a test to start."
     if not any(test.section == "continue" for test in tests):

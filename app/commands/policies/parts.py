@@ -55,9 +55,12 @@ def version_named(named: str, library: Library | None = None) -> PolicyVersion:
 
 
 def cases_of(folder: Path, policy: str) -> Path | None:
-    """The file of a policy's worked cases, if there is one."""
+    """The file of a policy's worked cases, if there is one; mostly in a folder of its name."""
+    beside = sorted(folder.glob(f"*/{policy}/cases.yaml")) if policy.isascii() else []
+    if beside:
+        return beside[0]
     for path in policy_files(folder):
-        if path.parent.name == policy or f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
+        if f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
             cases = path.parent / "cases.yaml"
             return cases if cases.exists() else None
     return None
