@@ -21,7 +21,7 @@ _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _TA = re.compile(r"\b(?:NICE\s+)?(TA|HST|SSC)\s?(\d{1,4})\b", re.I)
 _NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)")
 _MARK = re.compile(r"^\s*(?:[•●▪◦‣·*–—-]|o(?=\s)|\(?[a-h][.)](?=\s)|\(?[ivx]{1,4}[.)](?=\s))\s*")
-_BOX = re.compile(r"\s*(?:\byes\b\s*[/|]?\s*\bno\b|☐|□|\[\s?\])\s*", re.I)
+_BOX = re.compile(r"\s*(?:\byes\b[\s/|☐□]*\bno\b[\s☐□]*|☐|□|\[\s?\])\s*", re.I)
 _HEADERS = {
     "title": {"title", "form", "form title", "form name"},
     "ta": {"ta", "appraisal", "nice ta", "guidance"},

@@ -87,6 +87,7 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     """Preferences, in turn: all answered, hints, dates in order, few rows, a day soon after."""
     yield answered(encoder)
     yield list(encoder.hints)
+    yield from _plain_numbers(encoder)
     decided = encoder.inputs.get("decision_to_treat")
     if decided is not None:
         day = decided.sym.low
@@ -100,6 +101,14 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     for each in encoder.inputs.values():
         for row in reversed(each.rows):
             yield [z3.Not(row.present)]
+
+
+def _plain_numbers(encoder: Encoder) -> Iterator[list[Any]]:
+    """Numbers that a person has: above zero, not huge, and whole where that will do."""
+    found = [e for e in encoder.inputs.values() if e.sym.family is Family.NUMBER]
+    for each in found:
+        yield [each.sym.low > 0, each.sym.low <= 1000]
+    yield [z3.IsInt(each.sym.low) for each in found if z3.is_real(each.sym.low)]
 
 
 def _days(encoder: Encoder) -> list[Any]:

@@ -140,8 +140,8 @@ class Encoder:
         places = 0 if question.type is QuestionType.INTEGER else question.decimals
         steps = z3.Int(key)
         scale = 10 ** (8 if places is None else places)
-        low = -(10**12) if question.minimum is None else question.minimum
-        high = 10**12 if question.maximum is None else question.maximum
+        low = 1 - 10**12 if question.minimum is None else question.minimum
+        high = 10**12 - 1 if question.maximum is None else question.maximum
         self._domain.append(z3.And(steps >= _up(low * scale), steps <= _down(high * scale)))
         return steps if scale == 1 else z3.ToReal(steps) / scale
 
