@@ -1,0 +1,80 @@
+"""What a policy's worked cases reach: per criterion how often met, failed and not answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.policy import PolicyVersion, Result, Section
+from app.policy.cases import CaseResult
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often the cases reached each result of one criterion, in one wording of its test.
+
+    `versions` are those that test it in these words.
+    """
+
+    criterion: str
+    test: str
+    versions: tuple[str, ...]
+    met: int
+    failed: int
+    unanswered: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether a case meets it and another fails it."""
+        return self.met > 0 and self.failed > 0
+
+
+def coverage(
+    versions: Mapping[str, PolicyVersion], results: Iterable[CaseResult]
+) -> tuple[Coverage, ...]:
+    """The coverage of every criterion of every version; one that did not change counts once."""
+    counts: dict[tuple[str, str], dict[Result, int]] = {}
+    used: dict[tuple[str, str], list[str]] = {}
+    for name, version in versions.items():
+        for section in Section:
+            for criterion in version.criteria(section):
+                key = (criterion.id, criterion.met_when)
+                counts.setdefault(key, dict.fromkeys(Result, 0))
+                used.setdefault(key, []).append(name)
+    for result in results:
+        if result.decision is None:
+            continue
+        version = versions[result.case.version]
+        tests = {c.id: c.met_when for s in Section for c in version.criteria(s)}
+        for finding in result.decision.findings:
+            counts[finding.criterion, tests[finding.criterion]][finding.result] += 1
+    return tuple(
+        Coverage(
+            criterion,
+            test,
+            tuple(used[criterion, test]),
+            found[Result.MET],
+            found[Result.NOT_MET],
+            found[Result.NOT_ANSWERED],
+        )
+        for (criterion, test), found in counts.items()
+    )
+
+
+def coverage_lines(policy: str, found: Sequence[Coverage]) -> Iterator[str]:
+    """The coverage as a table in text; what no case reaches is named."""
+    width = max([len("criterion"), *(len(each.criterion) for each in found)])
+    yield policy
+    yield f"  {'criterion':<{width}}    met  failed  unanswered"
+    for each in found:
+        counts = f"{each.met:>6}  {each.failed:>6}  {each.unanswered:>10}"
+        yield f"  {each.criterion:<{width}} {counts}{_lacking(each)}"
+    complete = sum(each.complete for each in found)
+    yield f"  {complete} of {len(found)} criteria are met by one case and failed by another."
+
+
+def _lacking(each: Coverage) -> str:
+    lacks = [word for count, word in ((each.met, "met"), (each.failed, "failed")) if not count]
+    if not lacks:
+        return ""
+    return f"   no case has it {' or '.join(lacks)} ({', '.join(each.versions)})"

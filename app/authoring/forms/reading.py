@@ -1,0 +1,257 @@
+"""Reads plain yes/no forms out of CSV, XLSX or DOCX: title, appraisal, numbered statements."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from app.authoring.errors import BenchRefused
+
+MOST_XML = 20 * 1024 * 1024
+MOST_ROWS = 20_000
+BULLET = "•"
+_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_TA = re.compile(r"\b(?:NICE\s+)?(TA|HST|SSC)\s?(\d{1,4})\b", re.I)
+_NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)")
+_MARK = re.compile(r"^\s*(?:[•●▪◦‣·*–—-]|o(?=\s)|\(?[a-h][.)](?=\s)|\(?[ivx]{1,4}[.)](?=\s))\s*")
+_BOX = re.compile(r"\s*(?:\byes\b[\s/|☐□]*\bno\b[\s☐□]*|☐|□|\[\s?\])\s*", re.I)
+_HEADERS = {
+    "title": {"title", "form", "form title", "form name"},
+    "ta": {"ta", "appraisal", "nice ta", "guidance"},
+    "number": {"no", "no.", "number", "statement no", "statement_no", "#"},
+    "statement": {"statement", "criterion", "criteria", "question", "text"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as it stands: its position, the number printed beside it, text and bullets."""
+
+    position: int
+    printed: str | None
+    text: str
+    bullets: tuple[str, ...] = ()
+    box: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlainForm:
+    """A form as it was read."""
+
+    title: str
+    appraisal: str | None
+    statements: tuple[Statement, ...]
+    file: str
+
+
+def read_forms(data: bytes, file: str) -> tuple[PlainForm, ...]:
+    """Every form of a file. Raises BenchRefused where it is no CSV, XLSX or DOCX, or has none."""
+    lowered = file.lower()
+    if lowered.endswith(".xlsx"):
+        rows = _xlsx_rows(data, file)
+    elif lowered.endswith(".docx"):
+        rows = _docx_rows(data, file)
+    elif lowered.endswith(".csv"):
+        rows = _csv_rows(data, file)
+    else:
+        raise BenchRefused(f"{file}: a form comes as .csv, .xlsx or .docx. Save it as one of them.")
+    kept = [row for row in rows if any(row)]
+    if len(kept) > MOST_ROWS:
+        raise BenchRefused(f"{file}: over {MOST_ROWS} rows. Split the file.")
+    forms = tuple(_forms(kept, file))
+    if not any(form.statements for form in forms):
+        raise BenchRefused(
+            f"{file}: no numbered statement was found. Give a title, then statements numbered "
+            "1, 2, 3, or a table with a column “statement”."
+        )
+    return forms
+
+
+# --- rows of cells out of each kind of file -----------------------------------------------------
+
+
+def _clean(cell: object) -> str:
+    text = "" if cell is None else str(cell)
+    text = "".join(c for c in text.replace("\xa0", " ") if c in "\n\t" or c.isprintable())
+    return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
+
+
+def _csv_rows(data: bytes, file: str) -> list[list[str]]:
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise BenchRefused(f"{file}: not readable as text. Save it as CSV in UTF-8.")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:
+        raise BenchRefused(f"{file}: not readable as CSV. Save it again as CSV.") from None
+    return [[_clean(cell) for cell in row] for row in rows]
+
+
+def _xlsx_rows(data: bytes, file: str) -> list[list[str]]:
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
+        return [[_whole(cell) for cell in row] for sheet in sheets for row in sheet.to_python()]
+    except (CalamineError, OSError, ValueError):
+        raise BenchRefused(f"{file}: not readable as XLSX. Open it and save it again.") from None
+
+
+def _whole(cell: object) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else _clean(cell)
+
+
+def _docx_rows(data: bytes, file: str) -> list[list[str]]:
+    unreadable = BenchRefused(f"{file}: not readable as DOCX. Open it and save it again.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if archive.getinfo("word/document.xml").file_size > MOST_XML:
+                raise BenchRefused(f"{file}: the document is over 20 MB unpacked. Shorten it.")
+            xml = archive.read("word/document.xml")
+    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError):
+        raise unreadable from None
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+        raise BenchRefused(f"{file}: holds XML entities, which no form needs. Save it again.")
+    try:
+        body = ElementTree.fromstring(xml).find(f"{_WORD}body")
+    except ElementTree.ParseError:
+        raise unreadable from None
+    if body is None:
+        raise unreadable
+    return list(_docx_body(body))
+
+
+def _docx_body(body: ElementTree.Element) -> Iterator[list[str]]:
+    for child in body:
+        if child.tag == f"{_WORD}p":
+            yield [_paragraph(child)]
+        elif child.tag == f"{_WORD}tbl":
+            for row in child.iter(f"{_WORD}tr"):
+                cells = row.findall(f"{_WORD}tc")
+                yield ["\n".join(_paragraph(p) for p in c.iter(f"{_WORD}p")) for c in cells]
+
+
+def _paragraph(paragraph: ElementTree.Element) -> str:
+    text = "".join(
+        (node.text or "") if node.tag == f"{_WORD}t" else "\n" if node.tag == f"{_WORD}br" else ""
+        for node in paragraph.iter()
+    )
+    listed = paragraph.find(f"{_WORD}pPr/{_WORD}numPr") is not None
+    cleaned = _clean(text)
+    is_bullet = listed and cleaned and not _NUMBERED.match(cleaned)
+    return f"{BULLET} {cleaned}" if is_bullet else cleaned
+
+
+# --- forms out of rows --------------------------------------------------------------------------
+
+
+def _forms(rows: Sequence[list[str]], file: str) -> Iterator[PlainForm]:
+    columns = _columns(rows[0]) if rows else None
+    if columns is not None:
+        yield from _tabular(rows[1:], columns, file)
+    elif rows:
+        yield _plain(rows, file)
+
+
+def _columns(header: Sequence[str]) -> dict[str, int] | None:
+    """Where a table's columns are, if the row is the header of one."""
+    found = {
+        key: index
+        for index, cell in enumerate(header)
+        for key, words in _HEADERS.items()
+        if cell.strip().lower() in words
+    }
+    return found if "statement" in found and len(found) > 1 else None
+
+
+def _tabular(
+    rows: Iterable[Sequence[str]], columns: dict[str, int], file: str
+) -> Iterator[PlainForm]:
+    def cell(row: Sequence[str], key: str) -> str:
+        index = columns.get(key)
+        return row[index] if index is not None and index < len(row) else ""
+
+    grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    title, appraisal = file.rsplit(".", 1)[0], ""
+    for row in rows:
+        title, appraisal = cell(row, "title") or title, cell(row, "ta") or appraisal
+        if cell(row, "statement"):
+            grouped.setdefault((title, appraisal), []).append(
+                (cell(row, "number"), cell(row, "statement"))
+            )
+    for (name, ta), found in grouped.items():
+        statements = tuple(
+            _statement(position, number or None, text.split("\n"), True)
+            for position, (number, text) in enumerate(found, start=1)
+        )
+        yield PlainForm(name, _appraisal(ta or name), statements, file)
+
+
+def _plain(rows: Sequence[list[str]], file: str) -> PlainForm:
+    title, appraisal = "", None
+    open_: list[tuple[str | None, list[str], bool]] = []
+    for row in rows:
+        cells = [cell for cell in row if cell]
+        printed, text = _number_and_text(cells)
+        box = any(_BOX.fullmatch(c) for c in cells) or bool(_BOX.search(" ".join(cells)))
+        if printed is not None:
+            open_.append((printed, text.split("\n"), box))
+        elif open_:
+            open_[-1] = (open_[-1][0], open_[-1][1] + text.split("\n"), open_[-1][2] or box)
+        else:
+            appraisal = appraisal or _appraisal(text)
+            title = title or text.split("\n")[0].removeprefix("Title:").strip()
+    any_box = any(box for _, _, box in open_)
+    statements = tuple(
+        _statement(position, printed, lines, box or not any_box)
+        for position, (printed, lines, box) in enumerate(open_, start=1)
+    )
+    return PlainForm(title or file.rsplit(".", 1)[0], appraisal, statements, file)
+
+
+def _number_and_text(cells: Sequence[str]) -> tuple[str | None, str]:
+    kept = [c for c in cells if not _BOX.fullmatch(c) and c.lower() not in ("yes", "no")]
+    if not kept:
+        return None, ""
+    if re.fullmatch(r"\(?\d{1,2}[.)]?", kept[0]) and len(kept) > 1:
+        return kept[0].strip("().") or None, "\n".join(kept[1:])
+    found = _NUMBERED.match(kept[0])
+    if found is not None:
+        return found[1], "\n".join([kept[0][found.end() :], *kept[1:]])
+    return None, "\n".join(kept)
+
+
+def _appraisal(text: str) -> str | None:
+    found = _TA.search(text)
+    return None if found is None else f"{found[1].upper()}{found[2]}"
+
+
+def _statement(position: int, printed: str | None, lines: Sequence[str], box: bool) -> Statement:
+    """Gather a statement's words, and its bullets where lines begin with a bullet's mark."""
+    words: list[str] = []
+    bullets: list[str] = []
+    for raw in lines:
+        line = _BOX.sub(" ", raw).strip()
+        if not line:
+            continue
+        inner = re.split(rf"\s+(?=[{BULLET}●▪])", line)
+        for piece in inner:
+            mark = _MARK.match(piece)
+            if mark is not None and len(piece) > mark.end():
+                bullets.append(piece[mark.end() :].strip())
+            elif bullets:
+                bullets[-1] = f"{bullets[-1]} {piece}"
+            else:
+                words.append(piece)
+    return Statement(position, printed, " ".join(words), tuple(bullets), box)

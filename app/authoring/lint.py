@@ -1,0 +1,375 @@
+"""What is suspicious in a policy that loads: lint beyond the loader's faults.
+
+A `fault` must be mended before the version is published; `advice` is for the author to judge.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.authoring import prover
+from app.authoring.reading import Counted, Reading, Worked, read_version
+from app.policy import Criterion, PolicyVersion, QuestionType, Section, nodes
+
+_YEAR = re.compile(
+    r"\b(12|twelve)\s+months?\b|\b(a|one|1|previous|past|last|each|every|per)\s+year\b", re.I
+)
+_MONTHS = re.compile(r"\b(\w+)[\s-]+months?\b", re.I)
+_YEAR_IN_DAYS = (364, 365, 366)
+_MONTH_IN_DAYS = {
+    28: 1, 30: 1, 31: 1, 60: 2, 61: 2, 90: 3, 91: 3, 92: 3,
+    120: 4, 122: 4, 180: 6, 182: 6, 183: 6, 270: 9, 273: 9, 274: 9, 545: 18, 547: 18, 548: 18,
+    730: 24, 731: 24, 1095: 36, 1096: 36,
+}  # fmt: skip
+_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "nine": 9, "twelve": 12,
+    "eighteen": 18,
+}  # fmt: skip
+_VAGUE = re.compile(r"\b(normally|usually|for example|such as|where appropriate|including)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One remark on a version, and what to do about it."""
+
+    policy: str
+    version: str
+    criterion: str | None
+    level: Literal["fault", "advice"]
+    code: str
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        owner = f" {self.criterion}" if self.criterion else ""
+        return f"{self.policy} {self.version}{owner}: {self.level}: {self.message}. {self.mend}."
+
+
+class _Linter:
+    """One pass over one version."""
+
+    def __init__(self, version: PolicyVersion) -> None:
+        self.version = version
+        self.reading = read_version(version)
+        self.criteria = [c for section in Section for c in version.criteria(section)]
+
+    def say(
+        self,
+        level: Literal["fault", "advice"],
+        code: str,
+        message: str,
+        mend: str,
+        criterion: Criterion | None = None,
+    ) -> Lint:
+        name = None if criterion is None else criterion.id
+        return Lint(self.version.policy, self.version.version, name, level, code, message, mend)
+
+
+def lint_version(version: PolicyVersion, prove: bool = True, seconds: float = 2.0) -> list[Lint]:
+    """Every remark on one version; `prove` also asks z3, where it is installed."""
+    linter = _Linter(version)
+    found = [
+        *_unused(linter),
+        *_sections(linter),
+        *_citations(linter),
+        *_windows(linter),
+        *_wording(linter),
+        *_dates(linter),
+    ]
+    if prove and prover.available():
+        found += _proved(linter, seconds)
+    return found
+
+
+def lint_policy(versions: Sequence[PolicyVersion]) -> list[Lint]:
+    """Remarks on how the versions of one policy follow each other, oldest first."""
+    found = []
+    for earlier, later in itertools.pairwise(versions):
+        linter = _Linter(earlier)
+        last, begins = earlier.in_force.last_new_start, later.in_force.from_
+        if last is not None and last >= begins:
+            found.append(
+                linter.say(
+                    "fault",
+                    "overlap",
+                    f"it takes new starts until {last}, but {later.version} decides from {begins}",
+                    "End it the day before, or leave `last_new_start` out",
+                )
+            )
+        elif last is not None and (begins - last).days > 1:
+            found.append(
+                linter.say(
+                    "advice",
+                    "gap",
+                    f"between {last} and {begins} no version takes a new start",
+                    "Close the gap, or say in `what_changed` why there is one",
+                )
+            )
+        if earlier.in_force.from_ == begins and earlier.version.split(".")[0] != begins.isoformat():
+            found.append(
+                linter.say(
+                    "fault", "same-day", f"{later.version} begins on the same day", "Date it apart"
+                )
+            )
+    return found
+
+
+def _unused(linter: _Linter) -> Iterator[Lint]:
+    used: set[str] = set()
+    workings: set[str] = set()
+    for tree in (t for t in linter.reading.tests.values() if t is not None):
+        used |= set(linter.reading.reached(tree))
+        workings |= set(linter.reading.workings(tree))
+    if None in linter.reading.tests.values():
+        return
+    for name, question in linter.version.questions.items():
+        if name not in used and question.type is not QuestionType.TEXT:
+            yield linter.say(
+                "advice",
+                "unused-question",
+                f"no criterion looks at the question {name}",
+                "Test it, or take it out: what decides nothing is not asked",
+            )
+    for name in linter.version.derived:
+        if name not in workings:
+            yield linter.say(
+                "advice",
+                "unused-working",
+                f"no criterion looks at the working {name}",
+                "Use it in a test, or take it out",
+            )
+
+
+def _sections(linter: _Linter) -> Iterator[Lint]:
+    version = linter.version
+    ends = version.approval.pattern == "rolling" and (
+        version.approval.lasts_months or version.approval.lasts_days
+    )
+    if ends and not version.continue_ and version.mechanism != "notification":
+        yield linter.say(
+            "advice",
+            "no-continuation",
+            "its approvals end and roll on, but it says nothing about continuing",
+            "Add `continue:` criteria, or make the approval an episode or a fixed course",
+        )
+    if version.approval.pattern == "rolling" and not version.stop:
+        yield linter.say(
+            "advice",
+            "no-stop",
+            "it says nothing about when to stop",
+            "Add `stop:` criteria if the source has them",
+        )
+
+
+def _citations(linter: _Linter) -> Iterator[Lint]:
+    cited = {criterion.source.id for criterion in linter.criteria}
+    cited.add(linter.version.approval.source.id)
+    if linter.version.new_starts is not None:
+        cited.add(linter.version.new_starts.source.id)
+    for criterion in linter.criteria:
+        source = criterion.source
+        if criterion.evidence == "verified" and source.read_on is None:
+            yield linter.say(
+                "fault",
+                "not-read",
+                f"it is marked verified, but nobody has read its source “{source.title}”",
+                "Give the source its `read_on:`, or mark the criterion unverified",
+                criterion,
+            )
+    verified = {c.source.id for c in linter.criteria if c.evidence == "verified"}
+    for name, source in linter.version.sources.items():
+        if name in verified and source.url is None:
+            yield linter.say(
+                "advice",
+                "no-address",
+                f"the source “{source.title}” has no address, so a reader cannot check it",
+                "Give the source its `url:`",
+            )
+        if name not in cited and f'"source":"{name}"' not in linter.version.resolved:
+            yield linter.say(
+                "advice",
+                "unused-source",
+                f"nothing cites the source {name}",
+                "Cite it, or take it out",
+            )
+
+
+def _windows(linter: _Linter) -> Iterator[Lint]:
+    for criterion in linter.criteria:
+        tree = linter.reading.tests[criterion.id]
+        if tree is None:
+            continue
+        for days in sorted(set(_days(linter.reading, tree))):
+            months = _MONTH_IN_DAYS.get(days)
+            if days in _YEAR_IN_DAYS and _YEAR.search(criterion.text):
+                yield _window(linter, criterion, days, 12)
+            elif months is not None and months in _said_months(criterion.text):
+                yield _window(linter, criterion, days, months)
+
+
+def _window(linter: _Linter, criterion: Criterion, days: int, months: int) -> Lint:
+    said = "12 months or a year" if months == 12 else f"{months} months"
+    if months == 1:
+        said = "a month"
+    return linter.say(
+        "fault",
+        "days-for-months",
+        f"the text says {said}, but the test counts {days} days, which is not the same",
+        f"Write ADD_MONTHS(decision_to_treat, -{months}), which the calendar decides",
+        criterion,
+    )
+
+
+def _said_months(text: str) -> set[int]:
+    found = set()
+    for word in _MONTHS.findall(text):
+        if word.isdigit():
+            found.add(int(word))
+        elif word.lower() in _WORDS:
+            found.add(_WORDS[word.lower()])
+    return found
+
+
+def _days(reading: Reading, node: nodes.Node) -> Iterator[int]:
+    """The literals that a number of days is compared with, in a test and its workings."""
+    if isinstance(node, nodes.Compare | nodes.Between) and any(
+        isinstance(each, nodes.DaysBetween) for each in _everything(reading, node)
+    ):
+        for each in _everything(reading, node):
+            if isinstance(each, nodes.Number) and each.value == each.value.to_integral_value():
+                yield abs(int(each.value))
+    for child in nodes.children(node):
+        yield from _days(reading, child)
+    if isinstance(node, nodes.Name):
+        match reading.derived.get(node.name):
+            case Worked(inner):
+                yield from _days(reading, inner)
+            case Counted(_, where) if where is not None:
+                yield from _days(reading, where)
+
+
+def _everything(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    if isinstance(node, nodes.Name):
+        match reading.derived.get(node.name):
+            case Worked(inner):
+                yield from _everything(reading, inner)
+    for child in nodes.children(node):
+        yield from _everything(reading, child)
+
+
+def _wording(linter: _Linter) -> Iterator[Lint]:
+    for criterion in linter.criteria:
+        vague = _VAGUE.search(criterion.text)
+        if vague and criterion.on_failure == "not met" and not criterion.waivable:
+            yield linter.say(
+                "advice",
+                "vague",
+                f"its text says “{vague.group().lower()}”, but its test is hard",
+                "Let it refer (`on_failure: refer`), or quote the exact rule",
+                criterion,
+            )
+    yield from _untested(linter)
+
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w|\.\d)")
+
+
+def _untested(linter: _Linter) -> Iterator[Lint]:
+    """A number in the wording that stands nowhere in the test: wording without a test."""
+    for criterion in linter.criteria:
+        tree = linter.reading.tests[criterion.id]
+        if tree is None or _is_citation(criterion.text):
+            continue
+        tested = set(_numbers(linter.reading, tree))
+        said = {_value(each) for each in _NUMBER.findall(criterion.text)}
+        if said and not tested:
+            yield linter.say(
+                "advice",
+                "wording-without-test",
+                f"its text speaks of {', '.join(sorted(said))}, but its test compares no number",
+                "Ask the value itself and compare it, or accept that the prescriber attests it",
+                criterion,
+            )
+
+
+def _value(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _is_citation(text: str) -> bool:
+    return re.search(r"\b(TA|HST|SSC|NG|CG)\s?\d+", text) is not None
+
+
+def _numbers(reading: Reading, node: nodes.Node) -> Iterator[str]:
+    waiting = [node]
+    workings = reading.workings(node)
+    for working in workings.values():
+        match working:
+            case Worked(inner):
+                waiting.append(inner)
+            case Counted(_, where):
+                yield "count"
+                waiting += [] if where is None else [where]
+            case _:
+                yield "working"
+    for each in waiting:
+        for below in _all(each):
+            if isinstance(below, nodes.Number):
+                yield str(below.value)
+            elif isinstance(below, nodes.AddMonths):
+                yield str(abs(below.months))
+            elif isinstance(below, nodes.AtLeast):
+                yield str(below.number)
+
+
+def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in nodes.children(node):
+        yield from _all(child)
+
+
+def _dates(linter: _Linter) -> Iterator[Lint]:
+    """Dates of a version that cannot be so."""
+    in_force = linter.version.in_force
+    for name in ("last_new_start", "last_continuation"):
+        last = getattr(in_force, name)
+        if last is not None and last < in_force.from_:
+            yield linter.say(
+                "fault",
+                "dates",
+                f"`{name}` is before the version is in force",
+                "Correct one of the two dates",
+            )
+
+
+def _proved(linter: _Linter, seconds: float) -> Iterator[Lint]:
+    from app.authoring.proofs.one import (  # needs z3
+        SECTIONS,
+        Bench,
+        can_be_met,
+        can_never_fail,
+        contradictions,
+    )
+
+    for kind, sections in SECTIONS.items():
+        bench = Bench(linter.reading, sections, seconds)
+        if not bench.rules:
+            continue
+        claim, _ = can_be_met(bench, kind)
+        found = [claim, *contradictions(bench, kind, claim)]
+        for each in (each for each in found if each.fault):
+            code = "never-approved" if each is claim else "contradiction"
+            yield linter.say("fault", code, each.text, each.mend)
+    for criterion in can_never_fail(linter.reading, seconds):
+        yield linter.say(
+            "advice",
+            "never-fails",
+            "whatever is answered it never fails, it only waits for an answer",
+            "Tighten its test, unless it is there to make somebody answer",
+            criterion,
+        )

@@ -1,0 +1,136 @@
+"""Asking z3, with a time cap and with preferences for patients that a reader finds natural."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from app.authoring.proofs.symbols import Encoder
+from app.policy.typecheck import Family
+
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What z3 says: satisfiable with a model, not satisfiable, or (`None`) not decided in time."""
+
+    satisfiable: bool | None
+    model: Any = None
+
+
+def solve(
+    encoder: Encoder,
+    assertions: Sequence[Any],
+    preferences: Iterable[Sequence[Any]] = (),
+    seconds: float = SECONDS,
+) -> Answered:
+    """Whether some patient meets all assertions; each set of preferences is kept if it can be."""
+    solver = _solver(seconds)
+    solver.add(*encoder.constraints(), *assertions)
+    found = solver.check()
+    if found == z3.unsat:
+        return Answered(False)
+    if found == z3.unknown:
+        return Answered(None)
+    model = solver.model()
+    for preferred in preferences:
+        solver.push()
+        solver.add(*preferred)
+        if solver.check() == z3.sat:
+            model = solver.model()
+        else:
+            solver.pop()
+    return Answered(True, model)
+
+
+def conflict(
+    encoder: Encoder, named: Sequence[tuple[str, Any]], seconds: float = SECONDS
+) -> tuple[str, ...] | None:
+    """The names of a smallest set that cannot hold together; None where they can, or no answer."""
+    kept = list(named)
+    if _together(encoder, kept, seconds) is not False:
+        return None
+    for each in list(kept):
+        fewer = [other for other in kept if other is not each]
+        if _together(encoder, fewer, seconds) is False:
+            kept = fewer
+    return tuple(name for name, _ in kept)
+
+
+def _together(encoder: Encoder, named: Sequence[tuple[str, Any]], seconds: float) -> bool | None:
+    return solve(encoder, [formula for _, formula in named], seconds=seconds).satisfiable
+
+
+def _solver(seconds: float) -> Any:
+    solver = z3.Solver()
+    solver.set("timeout", int(seconds * 1000))
+    return solver
+
+
+def answered(encoder: Encoder) -> list[Any]:
+    """Everything is answered, fields of rows too."""
+    terms = [each.sym.known for each in encoder.inputs.values()]
+    return terms + [
+        cell.sym.known
+        for each in encoder.inputs.values()
+        for row in each.rows
+        for cell in row.fields.values()
+    ]
+
+
+def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
+    """Preferences, in turn: all answered, hints, dates in order, few rows, a day soon after."""
+    yield answered(encoder)
+    yield list(encoder.hints)
+    yield from _plain_numbers(encoder)
+    decided = encoder.inputs.get("decision_to_treat")
+    if decided is not None:
+        day = decided.sym.low
+        yield [other <= day for other in _days(encoder)]
+        yield [day <= in_force.toordinal() + 365]
+        yield [other >= day - 5 * 365 for other in _days(encoder)]
+    born = encoder.inputs.get("birth_date")
+    if born is not None:
+        yield [born.sym.low >= dt.date(1950, 1, 1).toordinal()]
+        yield [other >= born.sym.low for other in _days(encoder)]
+    for each in encoder.inputs.values():
+        for row in reversed(each.rows):
+            yield [z3.Not(row.present)]
+
+
+def _plain_numbers(encoder: Encoder) -> Iterator[list[Any]]:
+    """Numbers that a person has: above zero, not huge, and whole where that will do."""
+    found = [e for e in encoder.inputs.values() if e.sym.family is Family.NUMBER]
+    for each in found:
+        yield [each.sym.low > 0, each.sym.low <= 1000]
+    yield [z3.IsInt(each.sym.low) for each in found if z3.is_real(each.sym.low)]
+
+
+def _days(encoder: Encoder) -> list[Any]:
+    """The days of answers and rows, without the decision to treat and the date of birth."""
+    found = [
+        each.sym.low
+        for name, each in encoder.inputs.items()
+        if each.sym.family is Family.DATE and name not in ("decision_to_treat", "birth_date")
+    ]
+    for each in encoder.inputs.values():
+        for row in each.rows:
+            found += [c.sym.low for c in row.fields.values() if c.sym.family is Family.DATE]
+    return found
+
+
+def possible(encoder: Encoder, in_force: dt.date) -> list[Any]:
+    """What holds of every request: decided once the version is in force, after the birth."""
+    found = []
+    decided = encoder.inputs.get("decision_to_treat")
+    if decided is not None:
+        found.append(decided.sym.low >= in_force.toordinal())
+        born = encoder.inputs.get("birth_date")
+        if born is not None:
+            found.append(born.sym.low <= decided.sym.low)
+    return found

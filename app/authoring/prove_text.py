@@ -1,0 +1,100 @@
+"""Proofs in words, for the terminal and for the web."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from app.authoring.proofs.claims import Claim, NearMiss, Proof
+from app.authoring.proofs.patients import Patient
+from app.authoring.proofs.two import Comparison, Verdict
+from app.policy import PolicyVersion
+
+INDENT = "    "
+_DID = {"initiation": "start", "continuation": "continue"}
+
+
+def proof_lines(
+    version: PolicyVersion,
+    claims: Sequence[Claim],
+    near: Sequence[NearMiss],
+    patients: bool = True,
+) -> Iterator[str]:
+    """One version's proofs; `patients` writes out the example patients."""
+    yield f"{version.policy} {version.version}"
+    for claim in claims:
+        yield f"  {claim.outcome}: {claim.text}."
+        if claim.why:
+            yield f"{INDENT}Why: {claim.why}."
+        if claim.mend:
+            yield f"{INDENT}{claim.mend}."
+        if claim.patient is not None and patients:
+            who = "A patient who does" if claim.outcome is Proof.PROVEN else "A patient who must"
+            yield from _patient(version, who, claim.patient)
+    for each in near:
+        yield from _near_lines(version, each, patients)
+    decided = sum(each.outcome is not Proof.NOT_DECIDED for each in near)
+    yield f"  {decided} of {len(near)} criteria decided."
+
+
+def _near_lines(version: PolicyVersion, each: NearMiss, patients: bool) -> Iterator[str]:
+    match each.outcome:
+        case Proof.COUNTER_EXAMPLE:
+            outcome = "" if each.decision is None else f": {each.decision.outcome}"
+            yield f"  near miss: {each.criterion} alone fails{outcome}."
+        case Proof.PROVEN:
+            yield f"  proven: {each.criterion} never fails alone: {each.why}."
+        case Proof.NOT_DECIDED:
+            yield f"  not decided: a near miss for {each.criterion}. Why: {each.why}."
+    if each.patient is not None and patients:
+        yield from _patient(version, "The patient", each.patient)
+
+
+def _patient(version: PolicyVersion, who: str, patient: Patient) -> Iterator[str]:
+    yield f"{INDENT}{who}:"
+    for line in patient.lines(version):
+        yield f"{INDENT}  {line}"
+
+
+def comparison_lines(
+    first: PolicyVersion,
+    second: PolicyVersion,
+    comparisons: Sequence[Comparison],
+    patients: bool = True,
+) -> Iterator[str]:
+    """What the second version does to the first, in words."""
+    yield f"{second.policy} {second.version} against {first.policy} {first.version}"
+    for each in comparisons:
+        what = each.criterion or f"all criteria to {_DID[each.kind]}"
+        mark = "proven" if each.verdict is not Verdict.NOT_DECIDED else "not decided"
+        text = f": {each.verdict}" if each.verdict is not Verdict.NOT_DECIDED else ""
+        yield f"  {mark}: {what}{text}."
+        if each.why:
+            yield f"{INDENT}Why: {each.why}."
+        if not patients:
+            continue
+        if each.lost is not None:
+            yield from _both(first, second, each.lost, "Passes before, not after")
+        if each.gained is not None:
+            yield from _both(second, first, each.gained, "Passes after, not before")
+
+
+def _both(
+    passing: PolicyVersion, other: PolicyVersion, patient: Patient, who: str
+) -> Iterator[str]:
+    """A patient's lines, each answer with the words of the version that asks it."""
+    yield f"{INDENT}{who}:"
+    for name_version in (passing, other):
+        own = {
+            name: raw
+            for name, raw in patient.answers.items()
+            if name in name_version.questions
+            and (name_version is passing or name not in passing.questions)
+        }
+        part = Patient(patient.context, own, patient.today)
+        lines = list(part.lines(name_version))
+        skip = sum(
+            getattr(patient.context, n) is not None
+            for n in ("decision_to_treat", "first_dose", "birth_date", "sex")
+        )
+        for line in lines if name_version is passing else lines[skip:]:
+            yield f"{INDENT}  {line}"

@@ -1,0 +1,163 @@
+"""Publishing: a version becomes part of the library for good, by two people.
+
+In the file library that is its line in `versions.lock`, with the two names in
+`publications.log`; in the database a row of `policy_version` and an audit event. After that its
+hash may not change: a correction is a new numbered version, and lists the decisions it affects.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import insert, select
+
+from app.audit import Actor, Event, record
+from app.authoring.errors import BenchRefused
+from app.authoring.lint import lint_version
+from app.db import tables
+from app.db.work import Work
+from app.policy import PolicyVersion
+
+LOCK, LOG = "versions.lock", "publications.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A decision made under the text that a correction corrects."""
+
+    request_id: str
+    number: int
+    outcome: str
+    decided_on: dt.date
+
+
+def check_two_people(by: str, seconded_by: str) -> None:
+    """Raise BenchRefused unless two different people are named."""
+    if not by.strip() or not seconded_by.strip() or _same(by, seconded_by):
+        raise BenchRefused(
+            "Publishing takes two people. Name a second one with --seconded-by, not the same."
+        )
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.lower().split()) == " ".join(other.lower().split())
+
+
+def check_publishable(version: PolicyVersion) -> None:
+    """Raise BenchRefused with every fault that lint and, where it is installed, the prover find."""
+    faults = [str(each) for each in lint_version(version) if each.level == "fault"]
+    if "DECIDE" in version.commissioner or version.commissioner == "To be decided":
+        faults.append(f"{version.policy} {version.version}: its commissioner is to be decided.")
+    if faults:
+        raise BenchRefused("It is not published, for these faults:\n" + "\n".join(faults))
+
+
+def publish_to_files(
+    folder: Path, version: PolicyVersion, by: str, seconded_by: str, today: dt.date
+) -> None:
+    """Add the version to the lock and the log of a file library.
+
+    The version's file must lie in the folder already. Raises BenchRefused for one person, for
+    faults, and for a number that was published with another text.
+    """
+    check_two_people(by, seconded_by)
+    check_publishable(version)
+    path = folder / LOCK
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    known = dict(_entry(line) for line in lines if line.count(" ") == 2)
+    check_unchanged(version, known.get((version.policy, version.version)))
+    if (version.policy, version.version) in known:
+        raise BenchRefused(f"{version.policy} {version.version} is published already.")
+    lines.append(f"{version.policy} {version.version} {version.hash}")
+    path.write_text("".join(f"{line}\n" for line in sorted(lines)), encoding="utf-8")
+    names = json.dumps([by.strip(), seconded_by.strip()], ensure_ascii=False)
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{today} {version.policy} {version.version} {version.hash} {names}\n")
+
+
+def _entry(line: str) -> tuple[tuple[str, str], str]:
+    policy, version, digest = line.split(" ")
+    return (policy, version), digest
+
+
+def check_unchanged(version: PolicyVersion, published: str | None) -> None:
+    """Raise BenchRefused where the number stands for another text already."""
+    if published is not None and published != version.hash:
+        raise BenchRefused(
+            f"{version.policy} {version.version} was published with another text, and decisions "
+            "may rest on it. Publish this text as a correction: a new file with `correction:` and "
+            "the next number."
+        )
+
+
+def publish_to_database(work: Work, version: PolicyVersion, by: str, seconded_by: str) -> None:
+    """Store the version as published, with both names in the audit log; refusals as for files."""
+    check_two_people(by, seconded_by)
+    check_publishable(version)
+    column = tables.policy_version.c
+    stored = work.connection.execute(
+        select(column.hash).where(
+            column.policy == version.policy, column.version == version.version
+        )
+    ).scalar_one_or_none()
+    check_unchanged(version, stored)
+    if stored is not None:
+        raise BenchRefused(f"{version.policy} {version.version} is stored already.")
+    work.connection.execute(
+        insert(tables.policy_version).values(
+            hash=version.hash,
+            policy=version.policy,
+            version=version.version,
+            language=version.language,
+            resolved=version.resolved,
+            origin="published",
+            recorded_at=work.moment.instant,
+        )
+    )
+    people = {"by": by.strip(), "seconded_by": seconded_by.strip()}
+    actor = Actor(by.strip()[:36], "person", "", "policy author", "command line", "publish")
+    event = Event(
+        action="policy version published",
+        object_type="policy",
+        object_id=version.policy[:60],
+        after={"version": version.version, **people},
+        policy_hash=version.hash,
+    )
+    record(work, actor, event)
+
+
+def corrects(version: PolicyVersion) -> str | None:
+    """The number of the version that a correction corrects; None where it is no correction."""
+    day, _, number = version.version.partition(".")
+    if not number:
+        return None
+    return day if int(number) == 1 else f"{day}.{int(number) - 1}"
+
+
+def affected_by(work: Work, version: PolicyVersion) -> tuple[Affected, ...]:
+    """The policy's decisions under the version that this one corrects, and its corrections."""
+    corrected = corrects(version)
+    if corrected is None:
+        return ()
+    request, decision = tables.request.c, tables.decision.c
+    day = version.version.partition(".")[0]
+    rows = work.connection.execute(
+        select(request.id, decision.number, decision.outcome, decision.decided_at)
+        .join(tables.decision, decision.request_id == request.id)
+        .where(
+            request.policy == version.policy,
+            request.policy_version.in_(_earlier(day, corrected)),
+            decision.made_by == "policy",
+        )
+        .order_by(request.id, decision.number)
+    )
+    return tuple(Affected(r.id, r.number, r.outcome, r.decided_at.date()) for r in rows)
+
+
+def _earlier(day: str, corrected: str) -> Sequence[str]:
+    last = int(corrected.partition(".")[2] or 0)
+    return [day, *(f"{day}.{number}" for number in range(1, last + 1))]

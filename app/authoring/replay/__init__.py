@@ -1,0 +1,1 @@
+"""Decides stored forms again under another version, by the million, with DuckDB."""

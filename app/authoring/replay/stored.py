@@ -1,0 +1,141 @@
+"""The service's own stored requests as a table of forms, and the spend of their approvals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sqlalchemy import and_, func, select
+
+from app.approvals.answering import context_from_json, read_answers
+from app.approvals.errors import AnswersNotAccepted
+from app.authoring.replay.forms import Forms, as_table, table_forms
+from app.db import tables
+from app.db.work import Work
+from app.policy import Kind, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Requests as forms; `unreadable` are ids whose answers the version's form would not take."""
+
+    forms: Forms
+    unreadable: tuple[str, ...]
+    waived: tuple[str, ...]
+
+
+def stored_forms(
+    work: Work,
+    version: PolicyVersion,
+    kind: Kind,
+    first: dt.date,
+    last: dt.date,
+    outcome_files: Sequence[Path] = (),
+) -> Stored:
+    """The latest answers of the requests under the version's policy, by day of the decision.
+
+    The outcome is the policy's own last decision. Requests with waived criteria are named apart:
+    what people waived is not the version's to say.
+    """
+    spent = spend_by_reference(outcome_files)
+    rows: list[dict[str, Any]] = []
+    unreadable: list[str] = []
+    waived: list[str] = []
+    for found in _rows(work, version.policy, kind, first, last):
+        if found.waived:
+            waived.append(found.id)
+            continue
+        row = _row(version, kind, found)
+        if row is None:
+            unreadable.append(found.id)
+        else:
+            rows.append({**row, "spend": spent.get(found.reference or "", Decimal(0))})
+    return Stored(table_forms(version, as_table(version, rows)), tuple(unreadable), tuple(waived))
+
+
+def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) -> Iterator[Any]:
+    request, revision = tables.request.c, tables.request_revision.c
+    decision, approval = tables.decision.c, tables.approval.c
+    newest = (
+        select(decision.request_id, func.max(decision.number).label("number"))
+        .where(decision.made_by == "policy")
+        .group_by(decision.request_id)
+        .subquery()
+    )
+    query = (
+        select(
+            request.id,
+            revision.answers,
+            revision.context,
+            decision.outcome,
+            decision.waived,
+            approval.reference,
+        )
+        .join(
+            tables.request_revision,
+            and_(revision.request_id == request.id, revision.revision == request.revision),
+        )
+        .join(newest, newest.c.request_id == request.id)
+        .join(
+            tables.decision,
+            and_(decision.request_id == request.id, decision.number == newest.c.number),
+        )
+        .outerjoin(tables.approval, approval.request_id == request.id)
+        .where(
+            request.policy == policy,
+            request.kind == kind.value,
+            request.decision_to_treat >= first,
+            request.decision_to_treat <= last,
+        )
+        .order_by(request.id)
+    )
+    return iter(work.connection.execute(query))
+
+
+def _row(version: PolicyVersion, kind: Kind, found: Any) -> dict[str, Any] | None:
+    """One stored request as a typed row; None where the version's form would refuse an answer.
+
+    Answers to questions that the version does not ask are left out: it would not look at them.
+    """
+    context, read_on = context_from_json(found.context)
+    asked = {n for n, question in version.questions.items() if kind in question.kinds}
+    raw = {name: answer for name, answer in found.answers.items() if name in asked}
+    try:
+        answers = read_answers(
+            version, kind, raw, decision_to_treat=context.decision_to_treat, today=read_on
+        )
+    except AnswersNotAccepted:
+        return None
+    values = {
+        name: list(a.value) if isinstance(a.value, tuple) else a.value
+        for name, a in answers.items()
+    }
+    return {
+        **values,
+        "id": found.id,
+        "outcome": found.outcome,
+        "kind": kind.value,
+        "decision_to_treat": context.decision_to_treat,
+        "first_dose": context.first_dose,
+        "birth_date": context.birth_date,
+        "sex": context.sex,
+    }
+
+
+def spend_by_reference(outcome_files: Sequence[Path]) -> dict[str, Decimal]:
+    """The money accepted on invoice lines, by approval reference, out of runs' outcomes."""
+    total: dict[str, Decimal] = {}
+    for path in outcome_files:
+        table: pa.Table = pq.read_table(path, columns=["reference", "accepted"])
+        kept = table.filter(pc.is_valid(table["reference"]))
+        for reference, accepted in zip(*(column.to_pylist() for column in kept), strict=True):
+            if accepted:
+                total[reference] = total.get(reference, Decimal(0)) + Decimal(accepted)
+    return total

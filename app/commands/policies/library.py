@@ -1,0 +1,195 @@
+"""`assent policies show`, `overview`, `lock`, `publish`, `affected` and `adopt`."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.approvals.errors import ApprovalsError
+from app.approvals.library import Library
+from app.approvals.office import adopt
+from app.authoring.errors import BenchRefused
+from app.authoring.overview import overview, page, table_lines
+from app.authoring.publish import (
+    Affected,
+    affected_by,
+    corrects,
+    publish_to_database,
+    publish_to_files,
+)
+from app.authoring.show import FORMATS
+from app.authoring.show import show as show_version
+from app.clock import now
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.policies.parts import (
+    LOCK,
+    VERSION_HELP,
+    cases_of,
+    library_of,
+    plain_refusals,
+    policies_folder,
+    version_named,
+)
+from app.policy import PolicyVersion
+from app.policy.cases import Case, read_cases
+from app.policy.lock import check_lock, lock_text
+
+
+def show(
+    policy: Annotated[
+        str | None, typer.Argument(help="A policy's key or file; without it, list them all.")
+    ] = None,
+    version: Annotated[str | None, typer.Argument(help="A version; else the newest.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.")
+    ] = "md",
+    out: Annotated[Path | None, typer.Option(help="The file to write; a PDF needs one.")] = None,
+) -> None:
+    """Show a policy version as readable text with its form, or list the library."""
+    if policy is None:
+        _list(library_of(policies_folder()))
+        return
+    found = version_named(f"{policy}@{version}" if version else policy)
+    with plain_refusals():
+        if form == "pdf" and out is None:
+            raise BenchRefused("A PDF needs a file. Say --out FILE.pdf.")
+        made = show_version(found, form)
+    if out is None:
+        typer.echo(made.decode("utf-8"), nl=False)
+        return
+    out.write_bytes(made)
+    typer.echo(f"{out}: written.")
+
+
+def show_overview(
+    write: Annotated[bool, typer.Option(help="Write docs/policies.md.")] = False,
+) -> None:
+    """The table of policies, versions, criteria, cases and the share verified."""
+    folder = policies_folder()
+    rows = overview(library_of(folder), _cases(folder))
+    if not write:
+        for line in table_lines(rows):
+            typer.echo(line)
+        return
+    path = folder.parent / "docs" / "policies.md"
+    path.write_text(page(rows), encoding="utf-8")
+    typer.echo(f"{path}: {len(rows)} policies.")
+
+
+def publish(
+    named: Annotated[str, typer.Argument(metavar="VERSION", help=VERSION_HELP)],
+    by: Annotated[str, typer.Option(help="Who publishes.")],
+    seconded_by: Annotated[str, typer.Option(help="A second person, who agrees.")],
+    database: Annotated[
+        bool, typer.Option("--database", help="Into the database; else into the file library.")
+    ] = False,
+) -> None:
+    """Publish a version, by two people: after that its text may not change."""
+    version = version_named(named)
+    with plain_refusals():
+        if database:
+            door = door_or_exit()
+            door.transact(lambda work: publish_to_database(work, version, by, seconded_by))
+            affected = door.read(lambda work: affected_by(work, version))
+            _say_affected(version, affected)
+        else:
+            folder = policies_folder()
+            library_of(folder).get(version.policy, version.version)
+            publish_to_files(folder, version, by, seconded_by, now().date())
+            if corrects(version):
+                typer.echo("Its decisions: `assent policies affected` lists them.")
+    typer.echo(f"{version.policy} {version.version} is published: {version.hash}")
+
+
+def show_affected(
+    named: Annotated[str, typer.Argument(metavar="VERSION", help=VERSION_HELP)],
+) -> None:
+    """List the decisions made under the text that a correction corrects."""
+    version = version_named(named)
+    if corrects(version) is None:
+        typer.echo(f"{version.policy} {version.version} is not a correction.", err=True)
+        raise typer.Exit(2)
+    _say_affected(version, door_or_exit().read(lambda work: affected_by(work, version)))
+
+
+def lock() -> None:
+    """Add new versions to versions.lock. A version in force is never changed."""
+    folder = settings_or_exit().policies_dir
+    library = library_of(folder)
+    path = folder / LOCK
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = [f for f in check_lock(library.all_versions(), known) if f.code != "lock-missing"]
+    if changed:
+        for fault in changed:
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(1)
+    path.write_text(lock_text(library.all_versions()), encoding="utf-8")
+    typer.echo(f"{path}: {len(library.all_versions())} versions.")
+
+
+def adopt_version(
+    policy: str,
+    version: str,
+    commissioner: Annotated[str, typer.Option(help="The commissioner's ODS code.")],
+    by: Annotated[str, typer.Option(help="Who adopts.")],
+    seconded_by: Annotated[str, typer.Option(help="A second person, who agrees.")],
+    from_day: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day it decides.")
+    ],
+) -> None:
+    """Let a policy version decide for a commissioner: a dated act of two people."""
+    library = library_of(settings_or_exit().policies_dir)
+    door = door_or_exit()
+    try:
+        found = library.get(policy, version)
+        door.transact(
+            lambda work: adopt(work, found, commissioner, from_day.date(), by, seconded_by)
+        )
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    limited = " It holds unverified criteria, so it can only refer." if found.unverified else ""
+    typer.echo(f"{commissioner} adopts {policy} {version} from {from_day:%Y-%m-%d}.{limited}")
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _say_affected(version: PolicyVersion, affected: tuple[Affected, ...]) -> None:
+    if corrects(version) is None:
+        return
+    typer.echo(f"{version.version} corrects {corrects(version)}: {len(affected)} decisions.")
+    for each in affected:
+        typer.echo(f"  {each.request_id} decision {each.number}: {each.outcome}, {each.decided_on}")
+
+
+def _cases(folder: Path) -> dict[str, tuple[Case, ...]]:
+    """The worked cases of every policy of a folder."""
+    found: dict[str, tuple[Case, ...]] = {}
+    with plain_refusals():
+        for key in library_of(folder).policies():
+            path = cases_of(folder, key)
+            if path is not None:
+                found[key] = read_cases(path.read_text(encoding="utf-8"), path.name)
+    return found
+
+
+def _list(library: Library) -> None:
+    table = Table(title="Policies", title_justify="left")
+    for name in ("Policy", "Version", "Drug", "Mechanism", "Criteria", "Verified"):
+        table.add_column(name, justify="right" if name in ("Criteria", "Verified") else "left")
+    for version in library.all_versions():
+        criteria = (*version.start, *version.continue_, *version.stop)
+        verified = sum(c.evidence == "verified" for c in criteria)
+        table.add_row(
+            version.policy,
+            version.version,
+            version.drug,
+            version.mechanism,
+            str(len(criteria)),
+            str(verified),
+        )
+    Console(width=110).print(table)

@@ -1,0 +1,94 @@
+"""`assent policies replay`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from app.authoring.errors import BenchRefused
+from app.authoring.replay.forms import open_forms
+from app.authoring.replay.run import Replay, replay
+from app.authoring.replay.stored import stored_forms
+from app.commands.doors import door_or_exit
+from app.commands.policies.parts import VERSION_HELP, plain_refusals, version_named
+from app.policy import Kind, PolicyVersion
+
+_KINDS = (Kind.INITIATION.value, Kind.CONTINUATION.value)
+
+
+def replay_forms(
+    version: Annotated[str, typer.Option(help=VERSION_HELP)],
+    forms: Annotated[
+        Path | None, typer.Option(help="A Parquet or CSV of forms; else the stored requests.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Compare with this version, not with what was recorded.")
+    ] = None,
+    first: Annotated[
+        dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day decided.")
+    ] = None,
+    last: Annotated[
+        dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day decided.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help=" or ".join(_KINDS))] = Kind.INITIATION.value,
+    outcomes: Annotated[
+        list[Path] | None, typer.Option(help="Outcomes of reconciliation, for the spend.")
+    ] = None,
+    show: Annotated[int, typer.Option(help="How many changed forms to list.")] = 20,
+) -> None:
+    """Decide stored forms again under another version: who would change, by what, at what cost."""
+    draft = version_named(version)
+    before = version_named(against) if against is not None else None
+    with plain_refusals():
+        if kind not in _KINDS:
+            raise BenchRefused(f"Criteria decide only: {' and '.join(_KINDS)}.")
+        days = (_day(first, dt.date.min), _day(last, dt.date.max))
+        if forms is not None:
+            result = _from_file(forms, draft, before, Kind(kind), days)
+        else:
+            result = _from_store(draft, before, Kind(kind), days, tuple(outcomes or ()))
+    for line in result.lines():
+        typer.echo(line)
+    for each in result.changed[:show]:
+        typer.echo(f"  {each.id}: {each.before} → {each.after} by {', '.join(each.criteria)}")
+
+
+def _from_file(
+    path: Path,
+    draft: PolicyVersion,
+    before: PolicyVersion | None,
+    kind: Kind,
+    days: tuple[dt.date, dt.date],
+) -> Replay:
+    others = () if before is None else (before,)
+    found = open_forms(path, draft, *others).between(*days)
+    return replay(found, draft, kind, before)
+
+
+def _from_store(
+    draft: PolicyVersion,
+    before: PolicyVersion | None,
+    kind: Kind,
+    days: tuple[dt.date, dt.date],
+    outcomes: tuple[Path, ...],
+) -> Replay:
+    try:
+        stored = door_or_exit().read(lambda work: stored_forms(work, draft, kind, *days, outcomes))
+    except DBAPIError:
+        raise BenchRefused(
+            "The store of requests cannot be read. Check ASSENT_DATABASE_URL, and set the database "
+            "up with `assent db upgrade`; or give --forms."
+        ) from None
+    for id_ in stored.unreadable:
+        typer.echo(f"  {id_}: left out: an answer is not one that this version takes.", err=True)
+    for id_ in stored.waived:
+        typer.echo(f"  {id_}: left out: a panel waived a criterion.", err=True)
+    return replay(stored.forms, draft, kind, before)
+
+
+def _day(given: dt.datetime | None, otherwise: dt.date) -> dt.date:
+    return otherwise if given is None else given.date()

@@ -1,0 +1,149 @@
+"""`assent policies …`: each command of the bench, from the command line to its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from tests.unit.authoring.test_forms import csv_form
+from tests.unit.policy.makers import policy_text
+
+runner = CliRunner()
+NTZ = "natalizumab-rrms-res"
+
+
+@pytest.fixture(autouse=True)
+def _demonstration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ASSENT_DEMONSTRATION", "true")
+    monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path / "data"))
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = runner.invoke(app, ["policies", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def draft(tmp_path: Path, name: str = "draft.yaml", **changes: object) -> str:
+    path = tmp_path / name
+    changes.setdefault("drug", "natalizumab")
+    path.write_text(policy_text(**changes), encoding="utf-8")
+    return str(path)
+
+
+def test_check_finds_no_fault_in_the_library() -> None:
+    assert "no fault" in run("check")
+
+
+def test_check_of_a_draft_prints_faults_and_advice(tmp_path: Path) -> None:
+    output = run("check", draft(tmp_path, start=["flag", "NOT flag"]), code=1)
+    assert "contradict each other" in output
+    assert "advice" in output
+    assert "advice" not in run("check", "--no-advice", draft(tmp_path, start=["flag"]), code=1)
+    assert "there is no such file" in run("check", "none.yaml", code=1)
+
+
+def test_test_prints_coverage() -> None:
+    output = run("test", "--coverage", NTZ)
+    assert "0 failed" in output
+    assert "criterion" in output
+
+
+def test_prove_of_a_draft_that_cannot_be_approved_exits_with_1(tmp_path: Path) -> None:
+    output = run("prove", draft(tmp_path, start=["flag", "NOT flag"]), code=1)
+    assert "contradict each other" in output
+
+
+def test_prove_against_an_earlier_version_shows_the_patient(tmp_path: Path) -> None:
+    before = draft(tmp_path, start=["score >= 4"])
+    after = draft(tmp_path, "after.yaml", start=["score >= 5"])
+    output = run("prove", after, "--against", before)
+    assert "only tightens" in output
+    assert "Passes before, not after:" in output
+
+
+def test_diff_names_what_changed_and_can_prove_it(tmp_path: Path) -> None:
+    before = draft(tmp_path, start=["score >= 4"])
+    after = draft(tmp_path, "after.yaml", start=["score >= 5"])
+    output = run("diff", before, after, "--prove")
+    assert "was: score >= 4" in output
+    assert "only tightens" in output
+    assert "Criteria to start" in run("diff", f"{NTZ}@2018-09-04", NTZ)
+
+
+def test_explain_decides_a_form_by_the_version_of_its_day(tmp_path: Path) -> None:
+    form = tmp_path / "form.json"
+    form.write_text(
+        json.dumps(
+            {"policy": NTZ, "decision_to_treat": "2019-01-01", "answers": {"ms_course": "rrms"}}
+        )
+    )
+    output = run("explain", str(form))
+    assert "version 2018-09-04" in output
+    assert "version 2024-05-01" in run("explain", str(form), "--version", NTZ)
+    form.write_text("{}")
+    assert "no `answers`" in run("explain", str(form), code=2)
+
+
+def test_new_and_import_write_files_that_check_accepts(tmp_path: Path) -> None:
+    made = tmp_path / "new.yaml"
+    run("new", "natalizumab", "an invented condition", "--from", "2026-11-22", "--out", str(made))
+    assert "no fault" in run("check", str(made))
+    again = run("new", "natalizumab", "x", "--out", str(made), code=2)
+    assert "not overwritten" in again
+
+    form = tmp_path / "form.csv"
+    form.write_bytes(csv_form("The disease is severe", "Used only if:"))
+    output = run("import", str(form), "--from", "2026-11-22", "--out", str(tmp_path / "drafts"))
+    assert "statement 2: broken" in output
+    written = next((tmp_path / "drafts").glob("*/2026-11-22.yaml"))
+    assert "no fault" in run("check", str(written))
+
+
+def test_import_of_a_form_for_an_unknown_drug_asks_for_it(tmp_path: Path) -> None:
+    form = tmp_path / "form.csv"
+    form.write_bytes(csv_form("The disease is severe", title="A form for a new drug"))
+    assert "Say --drug KEY" in run("import", str(form), code=2)
+
+
+def test_show_in_three_formats(tmp_path: Path) -> None:
+    assert "## The form to start" in run("show", NTZ)
+    assert "<!doctype html>" in run("show", NTZ, "2018-09-04", "--format", "html")
+    out = tmp_path / "policy.pdf"
+    run("show", NTZ, "--format", "pdf", "--out", str(out))
+    assert out.read_bytes().startswith(b"%PDF-")
+    assert "needs a file" in run("show", NTZ, "--format", "pdf", code=2)
+    assert "one of: md, html, pdf" in run("show", NTZ, "--format", "odt", code=2)
+
+
+def test_replay_of_a_csv_prints_the_matrix(tmp_path: Path) -> None:
+    forms = tmp_path / "forms.csv"
+    forms.write_text(
+        "id,decision_to_treat,outcome,flag,other,spend\n"
+        "f1,2026-06-01,approved,true,false,10.50\n"
+        "f2,2026-06-01,approved,true,true,1\n"
+    )
+    output = run(
+        "replay", "--forms", str(forms), "--version", draft(tmp_path, start=["flag", "other"])
+    )
+    assert "2 forms decided again by DuckDB; 1 would change." in output
+    assert "f1: approved → criteria not met by C-2" in output
+    assert "would not be given: 10.50" in output
+
+
+def test_replay_without_a_database_says_what_to_do() -> None:
+    assert "assent db upgrade" in run("replay", "--version", NTZ, code=2)
+
+
+def test_publish_needs_a_second_person_and_affected_a_correction() -> None:
+    output = run("publish", NTZ, "--by", "Ann", "--seconded-by", "Ann", code=2)
+    assert "two people" in output
+    assert "is not a correction" in run("affected", NTZ, code=2)
+
+
+def test_overview_prints_the_table() -> None:
+    assert f"`{NTZ}`" in run("overview")

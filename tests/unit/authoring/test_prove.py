@@ -1,0 +1,317 @@
+"""What the prover says of invented policies; each patient has been through the evaluator."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import z3
+
+from app.approvals.library import load_library
+from app.authoring.near_cases import append_cases, case_name
+from app.authoring.proofs import days
+from app.authoring.proofs.claims import Claim, Proof
+from app.authoring.proofs.one import prove_version
+from app.authoring.proofs.patients import replayed
+from app.authoring.proofs.two import Verdict, compare_versions
+from app.authoring.prove_text import comparison_lines, proof_lines
+from app.policy import Kind, Outcome, PolicyVersion, Result
+from app.policy.calendar import add_months
+from app.policy.cases import read_cases, run_cases
+from tests.policies.library import POLICIES
+from tests.unit.authoring.golden import assert_golden
+from tests.unit.policy.makers import make_policy
+
+WINDOW = "tested_on BETWEEN ADD_MONTHS(decision_to_treat, -12) AND decision_to_treat"
+DAYS_365 = "DAYS_BETWEEN(tested_on, decision_to_treat) BETWEEN 0 AND 365"
+
+
+def faults(version: PolicyVersion) -> list[Claim]:
+    return [claim for claim in prove_version(version)[0] if claim.fault]
+
+
+def whole(first: PolicyVersion, second: PolicyVersion, kind: Kind = Kind.INITIATION) -> Verdict:
+    found = compare_versions(first, second)
+    return next(each.verdict for each in found if each.kind is kind and each.criterion is None)
+
+
+# --- one version --------------------------------------------------------------------------------
+
+
+def test_a_policy_that_can_be_approved_comes_with_a_patient_whom_it_approves() -> None:
+    version = make_policy(start=["flag", "score >= 4", WINDOW, "recent >= 2"])
+
+    claim = prove_version(version)[0][0]
+
+    assert claim.outcome is Proof.PROVEN
+    assert claim.patient is not None
+    decision = replayed(version, Kind.INITIATION, claim.patient)
+    assert decision is not None
+    assert decision.outcome is Outcome.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("start", "culprits"),
+    [
+        (["flag", "score > 6", "score < 5"], {"C-2", "C-3"}),
+        (["route = 'iv'", "other", "route = 'sc'"], {"C-1", "C-3"}),
+        (["recent >= 3", "flag", "recent <= 1"], {"C-1", "C-3"}),
+        (["dose_per_kg > 4", "dose < 10 AND weight > 5"], {"C-1", "C-2"}),
+        ([WINDOW, "DAYS_BETWEEN(tested_on, decision_to_treat) > 400"], {"C-1", "C-2"}),
+        (["either", "NOT flag AND NOT other"], {"C-1", "C-2"}),
+    ],
+)
+def test_criteria_that_contradict_each_other_are_named(
+    start: list[str], culprits: set[str]
+) -> None:
+    found = faults(make_policy(start=start))
+
+    assert {frozenset(claim.criteria) for claim in found} == {frozenset(culprits)}
+    assert any("contradict each other" in claim.text for claim in found)
+
+
+def test_a_criterion_that_no_answers_meet_is_named() -> None:
+    found = faults(make_policy(start=["flag", "score > 10"]))
+
+    assert {claim.criteria for claim in found} == {("C-2",)}
+    assert any("can never be satisfied" in claim.text for claim in found)
+
+
+def test_three_criteria_that_only_together_contradict_are_named_all_three() -> None:
+    start = ["AT_LEAST(2, flag, other, third)", "NOT flag", "NOT other"]
+
+    claim = faults(make_policy(start=start))[0]
+
+    assert set(claim.criteria) == {"C-1", "C-2", "C-3"}
+
+
+def test_whether_somebody_may_start_and_must_stop_is_proven_or_shown() -> None:
+    version = make_policy(start=["flag", "score >= 4"], stop=["score < 2", "other"])
+
+    found = {c.criteria: c for c in prove_version(version)[0] if c.about == "start and stop"}
+
+    assert found[("C-3",)].outcome is Proof.PROVEN
+    shown = found[("C-4",)]
+    assert shown.outcome is Proof.COUNTER_EXAMPLE
+    assert shown.patient is not None
+    assert shown.patient.answers["other"] is True
+
+
+def test_a_near_miss_fails_one_criterion_alone_and_by_the_least_step() -> None:
+    version = make_policy(start=["flag", "score >= 4", WINDOW, "age >= 18", "recent >= 2"])
+
+    near = {each.criterion: each for each in prove_version(version)[1]}
+
+    for name, each in near.items():
+        assert each.outcome is Proof.COUNTER_EXAMPLE
+        assert each.decision is not None
+        failed = [f.criterion for f in each.decision.findings if f.result is not Result.MET]
+        assert failed == [name]
+    assert near["C-2"].patient is not None
+    assert near["C-2"].patient.answers["score"] == "3.9"
+    assert near["C-4"].patient is not None
+    assert near["C-4"].patient.answers["age"] == {"value": "17", "unit": "years"}
+    patient = near["C-3"].patient
+    assert patient is not None
+    decided = patient.context.decision_to_treat
+    edge = add_months(decided, -12)
+    assert edge is not None
+    near_edge = (edge - timedelta(days=1), decided + timedelta(days=1))
+    assert patient.answers["tested_on"] in near_edge
+
+
+def test_a_criterion_that_cannot_fail_is_proven_so() -> None:
+    version = make_policy(start=["flag", "score >= 0"])
+
+    near = {each.criterion: each for each in prove_version(version)[1]}
+
+    assert near["C-2"].outcome is Proof.PROVEN
+    assert "never fail" in near["C-2"].why
+
+
+def test_near_misses_are_written_as_cases_that_pass_and_only_once(tmp_path: Path) -> None:
+    version = make_policy(start=["flag", "score >= 4", WINDOW, "recent >= 2", "dose_per_kg < 2"])
+    path = tmp_path / "cases.yaml"
+    path.write_text(
+        "cases:\n"
+        "  - name: nothing is answered\n"
+        '    version: "2026-01-01"\n'
+        "    kind: initiation\n"
+        "    decision_to_treat: 2026-06-01\n"
+        "    expect: {outcome: more information needed}\n"
+    )
+    near = prove_version(version)[1]
+
+    assert append_cases(path, version, near) == 5
+    assert append_cases(path, version, near) == 0
+    cases = read_cases(path.read_text("utf-8"), "cases.yaml")
+    assert case_name(version, near[0]) in {case.name for case in cases}
+    results = run_cases({version.version: version}, cases)
+    assert [result.differences for result in results] == [()] * 6
+
+
+def test_a_list_that_would_need_too_many_rows_is_not_decided_where_it_matters() -> None:
+    version = make_policy(start=["recent >= 60", "flag"])
+
+    claim = prove_version(version)[0][0]
+
+    assert claim.outcome is Proof.NOT_DECIDED
+    assert "rows" in claim.why
+
+
+# --- two versions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (["flag", "score >= 4"], ["flag", "score >= 5"], Verdict.TIGHTENS),
+        (["flag", "score >= 5"], ["flag", "score >= 4"], Verdict.LOOSENS),
+        (["flag", "score > 4"], ["flag", "NOT score <= 4"], Verdict.EQUALS),
+        (["score BETWEEN 2 AND 6"], ["score BETWEEN 3 AND 7"], Verdict.NEITHER),
+        (["flag"], ["flag", "other"], Verdict.TIGHTENS),
+        (["flag", "other"], ["flag"], Verdict.LOOSENS),
+        (["flag OR other"], ["either"], Verdict.EQUALS),
+        (["NOT (flag AND other)"], ["NOT flag OR NOT other"], Verdict.EQUALS),
+        (["flag OR NOT flag"], ["flag OR NOT flag OR other"], Verdict.LOOSENS),
+        (["recent >= 2"], ["recent >= 3"], Verdict.TIGHTENS),
+        (["recent >= 2"], ["recent > 1"], Verdict.EQUALS),
+        (["recent >= 1", "recent <= 2"], ["recent BETWEEN 1 AND 2"], Verdict.EQUALS),
+        (["AT_LEAST(2, flag, other, third)"], ["flag AND other"], Verdict.TIGHTENS),
+        (["dose_per_kg <= 2"], ["dose / weight <= 2"], Verdict.EQUALS),
+        (["route IN ('iv')"], ["route = 'iv'"], Verdict.EQUALS),
+        (["age >= 18"], ["age > 17"], Verdict.EQUALS),
+        ([WINDOW], [DAYS_365], Verdict.TIGHTENS),
+        ([WINDOW], [DAYS_365.replace("365", "366")], Verdict.LOOSENS),
+    ],
+)
+def test_the_verdict_on_two_versions(before: list[str], after: list[str], verdict: Verdict) -> None:
+    assert whole(make_policy(start=before), make_policy(start=after)) is verdict
+
+
+def test_365_days_for_12_months_is_refuted_with_a_patient_of_a_leap_year() -> None:
+    months, in_days = make_policy(start=[WINDOW]), make_policy(start=[DAYS_365])
+
+    found = compare_versions(months, in_days)[-1]
+
+    assert found.lost is not None
+    tested, decided = found.lost.answers["tested_on"], found.lost.context.decision_to_treat
+    assert (decided - tested).days == 366
+    assert add_months(decided, -12) == tested
+
+
+def test_a_count_in_a_window_of_days_is_refuted_too() -> None:
+    where = "disabling AND DAYS_BETWEEN(on, decision_to_treat) <= 365"
+    in_days = make_policy(
+        start=["recent >= 2"], derive={"recent": {"count": "relapses", "where": where}}
+    )
+    months = make_policy(start=["recent >= 2"])
+
+    found = compare_versions(months, in_days)[-1]
+
+    assert found.lost is not None
+    rows = found.lost.answers["relapses"]
+    gaps = [(found.lost.context.decision_to_treat - row["on"]).days for row in rows]
+    assert max(gaps) == 366
+
+
+def test_a_question_that_changed_its_unit_is_two_questions() -> None:
+    before = make_policy(start=["weight >= 50"])
+    questions = {**_questions(), "weight": {"type": "number", "label": "Weight", "unit": "lb"}}
+    after = make_policy(start=["weight >= 50"], questions=questions, derive=None)
+
+    assert whole(before, after) is Verdict.NEITHER
+
+
+def _questions() -> dict[str, object]:
+    from tests.unit.policy.makers import BASE
+
+    questions: dict[str, object] = dict(BASE["questions"])  # type: ignore[arg-type]
+    return questions
+
+
+def test_a_list_with_a_field_more_is_compared_on_each_versions_own_form() -> None:
+    questions = _questions()
+    fields = {"on": {"type": "date", "label": "Date"}, "severe": {"type": "boolean", "label": "S"}}
+    questions["relapses"] = {"type": "list", "label": "Relapses", "of": fields}
+    derive = {"recent": {"count": "relapses", "where": "severe"}}
+    after = make_policy(start=["recent >= 2"], questions=questions, derive=derive)
+
+    assert whole(make_policy(start=["recent >= 2"]), after) is Verdict.NEITHER
+
+
+def test_a_stop_criterion_that_stops_fewer_loosens() -> None:
+    before = make_policy(**{"continue": ["flag"]}, stop=["score > 5"])
+    after = make_policy(**{"continue": ["flag"]}, stop=["score > 7"])
+
+    assert whole(before, after, Kind.CONTINUATION) is Verdict.LOOSENS
+
+
+# --- the calendar, and the messages -------------------------------------------------------------
+
+
+def test_months_are_added_as_the_evaluator_adds_them_on_every_edge() -> None:
+    edges = [date(2024, 2, 29), date(2023, 3, 31), date(1999, 12, 31), date(2000, 2, 29)]
+    edges += [date(2025, 1, 31), date(1920, 1, 1), date(2030, 12, 31), date(2001, 3, 1)]
+    for day in edges:
+        for months in (-1200, -216, -24, -13, -12, -11, -6, -1, 0, 1, 2, 11, 12, 13, 216):
+            calendar = days.Calendar()
+            start, moved = z3.Int("start"), add_months(day, months)
+            assert moved is not None
+            found = calendar.add_months(start, months)
+            solver = z3.Solver()
+            solver.add(*calendar.constraints, start == day.toordinal())
+            assert solver.check() == z3.sat
+            assert solver.model().eval(found).as_long() == moved.toordinal(), (day, months)
+
+
+def test_the_words_of_a_proof() -> None:
+    version = make_policy(
+        start=["flag", "score > 6", "score < 5", "score >= 0"],
+        stop=["other"],
+        **{"continue": ["third"]},
+    )
+    claims, near = prove_version(version)
+    assert_golden("prove", proof_lines(version, claims, near, patients=False))
+
+
+def test_the_words_of_a_proof_with_a_patient() -> None:
+    version = make_policy(
+        start=["flag AND NOT other", "age = 18", "decision_to_treat = DATE '2026-03-31'"]
+    )
+    claims, _ = prove_version(version)
+    assert_golden("prove_patient", proof_lines(version, claims, ()))
+
+
+def test_the_words_of_a_comparison() -> None:
+    before = make_policy(start=["flag", "age >= 18", "score > 4"])
+    after = make_policy(start=["flag", "age >= 16", "score > 4.5"], in_force={"from": "2026-06-01"})
+    comparisons = compare_versions(before, after)
+    assert_golden("prove_against", comparison_lines(before, after, comparisons, patients=False))
+
+
+# --- the library --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_nine_in_ten_criteria_of_the_library_are_decided_and_no_policy_has_a_fault() -> None:
+    decided = total = 0
+    undecided, bad = [], []
+    for version in _newest():
+        claims, near = prove_version(version)
+        bad += [f"{version.policy}: {claim.text}" for claim in claims if claim.fault]
+        total += len(near)
+        decided += sum(each.outcome is not Proof.NOT_DECIDED for each in near)
+        undecided += [f"{version.policy} {n.criterion}" for n in near if not _decided(n.outcome)]
+    assert bad == []
+    assert decided >= 0.9 * total, undecided
+
+
+def _decided(outcome: Proof) -> bool:
+    return outcome is not Proof.NOT_DECIDED
+
+
+def _newest() -> list[PolicyVersion]:
+    library = load_library(POLICIES)
+    return [library.versions(policy)[-1] for policy in library.policies()]
