@@ -116,8 +116,9 @@ def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> Su
         dialect.insert(tables.submission)
         .values(**asdict(submission))
         .on_conflict_do_nothing(index_elements=["organisation", "sha256"])
+        .returning(tables.submission.c.id)
     )
-    if added.rowcount == 0:
+    if added.scalar_one_or_none() is None:
         known = submission_by_hash(work, submission.organisation, submission.sha256)
         assert known is not None
         return known

@@ -1,0 +1,192 @@
+"""Who sees what of approvals in matching, exemptions by commissioner, and the snapshot's digest."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from app.approvals import reviewing
+from app.approvals.office import APPROVAL_NOT_REQUIRED, change_setting
+from app.auth.model import Caller, Role
+from app.policy import Kind
+from app.reconciliation import LineOutcome as O
+from app.reconciliation.scope import ALL_ORGANISATIONS
+from app.reconciliation.snapshots import digest_of
+from tests.integration.reconciliation.matching import (
+    LATER,
+    START,
+    days,
+    line,
+    match,
+    outcome,
+    take,
+)
+from tests.world import (
+    COMMISSIONER,
+    OTHER_CLINICIAN,
+    OTHER_COMMISSIONER,
+    PHARMACIST,
+    World,
+    patient,
+    person,
+)
+
+D = dt.date
+DAY = dt.timedelta(days=1)
+OTHER_PHARMACIST = person(Role.PHARMACIST, "DEMO2")
+OPERATOR = person(Role.COMMISSIONER, ALL_ORGANISATIONS)
+
+
+def test_each_organisation_is_matched_against_its_own_approvals_only(world: World) -> None:
+    world.trial(patient=patient(1))
+    world.trial(OTHER_CLINICIAN, patient=patient(2), commissioner="DEMQ2")
+    mine, other = patient(1).nhs_number, patient(2).nhs_number
+    expected: list[tuple[Caller, set[str | None]]] = [
+        (PHARMACIST, {mine}),
+        (OTHER_PHARMACIST, {other}),
+        (COMMISSIONER, {mine}),
+        (OTHER_COMMISSIONER, {other}),
+        (person(Role.PHARMACIST, "DEMO3"), set()),
+        (person(Role.COMMISSIONER, "DEMQ3"), set()),
+        (OPERATOR, {mine, other}),
+    ]
+    for caller, numbers in expected:
+        assert {c.nhs_number for c in take(world, caller).coverages} == numbers, caller
+
+
+def test_a_former_provider_is_matched_against_its_own_part_only(world: World) -> None:
+    treatment = world.trial().request.treatment_id
+    world.on(LATER)
+    asked = world.change(treatment, Kind.TRANSFER, to_provider="DEMO2", from_day=LATER)
+    assert {c.provider for c in take(world, OTHER_PHARMACIST).coverages} == {"DEMO1"}
+    world.do(
+        lambda w: reviewing.consent(
+            w, world.office, OTHER_CLINICIAN, asked.request.id, asked.request.version
+        )
+    )
+    world.on(D(2027, 6, 1))
+    world.carry_on(treatment, OTHER_CLINICIAN, answers={})
+    former = take(world, PHARMACIST)
+    assert days(former) == [(START, LATER - DAY, "DEMO1", False)]
+    assert former.pending == ()
+    assert former.coverages[0].continuation_due is None
+    found = outcome(world, LATER, PHARMACIST)
+    assert found.outcome is O.OUTSIDE_APPROVAL_PERIOD
+    assert "DEMO2" not in found.reason
+    now = take(world, OTHER_PHARMACIST)
+    assert {c.provider for c in now.coverages} == {"DEMO1", "DEMO2"}
+    assert len(now.pending) == 1
+
+
+def test_a_commissioner_pays_only_for_the_days_that_are_its_own(world: World) -> None:
+    world.trial()
+    world.do(
+        lambda w: w.connection.execute(
+            sa.text("UPDATE segment SET commissioner = 'DEMQ2' WHERE kind = 'coverage'")
+        )
+    )
+    assert take(world, COMMISSIONER).coverages == ()
+    assert len(take(world, OTHER_COMMISSIONER).coverages) == 1
+
+
+def test_a_snapshot_takes_as_many_queries_for_many_treatments_as_for_one(world: World) -> None:
+    world.trial(patient=patient(1))
+    counted: list[str] = []
+
+    def count(_c: object, _k: object, statement: str, *_: object) -> None:
+        counted.append(statement)
+
+    sa.event.listen(world.database.engine, "before_cursor_execute", count)
+    take(world)
+    first = len(counted)
+    for sequence in range(2, 8):
+        world.trial(patient=patient(sequence))
+    counted.clear()
+    assert len(take(world).coverages) == 7
+    assert len(counted) == first
+    sa.event.remove(world.database.engine, "before_cursor_execute", count)
+
+
+# --- exemptions ---------------------------------------------------------------------------------
+
+
+def exempt(
+    world: World, commissioner: str, drugs: list[str], day: dt.date, to: dt.date | None = None
+) -> None:
+    world.do(lambda w: change_setting(w, commissioner, APPROVAL_NOT_REQUIRED, drugs, day, "tests"))
+    if to is not None:
+        world.do(
+            lambda w: w.connection.execute(
+                sa.text("UPDATE organisation_setting SET to_day = :to WHERE from_day = :day"),
+                {"to": to.isoformat(), "day": day.isoformat()}
+                if world.database.engine.dialect.name == "sqlite"
+                else {"to": to, "day": day},
+            )
+        )
+
+
+def test_an_exemption_cuts_the_policies_for_its_days(world: World) -> None:
+    exempt(world, "DEMQ1", ["natalizumab"], START, LATER)
+    expected = {
+        START - DAY: O.NO_APPROVAL,
+        START: O.APPROVAL_NOT_REQUIRED,
+        LATER: O.APPROVAL_NOT_REQUIRED,
+        LATER + DAY: O.NO_APPROVAL,
+    }
+    assert {day: outcome(world, day).outcome for day in expected} == expected
+    assert outcome(world, START, drug="HUMIRA 40mg pen").outcome is O.NO_APPROVAL
+
+
+def test_a_later_setting_outdates_an_exemption(world: World) -> None:
+    exempt(world, "DEMQ1", ["natalizumab"], START)
+    exempt(world, "DEMQ1", [], LATER)
+    assert outcome(world, LATER - DAY).outcome is O.APPROVAL_NOT_REQUIRED
+    assert outcome(world, LATER).outcome is O.NO_APPROVAL
+
+
+@pytest.mark.parametrize("caller", [OPERATOR, PHARMACIST])
+def test_elsewhere_the_exemptions_of_the_lines_own_commissioner_count(
+    world: World, caller: Caller
+) -> None:
+    exempt(world, "DEMQ1", ["natalizumab"], START)
+    payer = "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)"
+    assert outcome(world, START, caller).outcome is O.APPROVAL_NOT_REQUIRED
+    for code in ("DEMQ2", ""):
+        (found,) = match(world, {**line(START), payer: code}, caller=caller)
+        assert found.outcome is O.NO_APPROVAL
+    assert outcome(world, START, OTHER_COMMISSIONER).outcome is O.NO_APPROVAL
+
+
+# --- digest -------------------------------------------------------------------------------------
+
+
+def test_the_digest_is_blind_to_order_and_day_and_sees_every_change(world: World) -> None:
+    treatment = world.trial().request.treatment_id
+    world.trial(patient=patient(2))
+    seen = take(world)
+    turned = replace(
+        seen,
+        coverages=seen.coverages[::-1],
+        policies=seen.policies[::-1],
+        as_at=seen.as_at + DAY,
+    )
+    assert digest_of(turned) == digest_of(seen) == digest_of(take(world))
+    digests = {digest_of(seen)}
+    world.on(LATER)
+    assert digest_of(take(world)) in digests
+    changes = [
+        lambda: world.change(treatment, Kind.PAUSE, from_day=LATER),
+        lambda: world.change(treatment, Kind.RESUME, from_day=LATER + DAY),
+        lambda: world.change(treatment, Kind.SWITCH, product="tysabri", from_day=LATER + DAY),
+        lambda: world.change(treatment, Kind.TRANSFER, to_provider="DEMO2", from_day=LATER + DAY),
+        lambda: exempt(world, "DEMQ1", ["natalizumab"], D(2027, 1, 1)),
+        lambda: world.trial(patient=patient(3), answers={}),
+    ]
+    for number, change in enumerate(changes, 2):
+        world.on(LATER + DAY)
+        change()
+        digests.add(digest_of(take(world)))
+        assert len(digests) == number
+    exempt(world, "DEMQ1", ["natalizumab"], D(2027, 2, 1))  # says the same again
+    assert digest_of(take(world)) in digests
