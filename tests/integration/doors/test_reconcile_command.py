@@ -1,0 +1,86 @@
+"""`assent reconcile`: exit codes, formats, the file that comes back, and doing it twice."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from tests.unit.reconciliation.builders import PATIENT, cells, csv_bytes
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("ASSENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", "a key of the tests, of 32 characters or more")
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "lines.csv"
+    rows = [cells(), cells(drug="=1+1", total="10.50"), cells(total="TBC")]
+    path.write_bytes(csv_bytes(rows))
+    return path
+
+
+def run(*arguments: object, code: int = 0) -> Any:
+    result = runner.invoke(app, ["reconcile", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_the_summary_comes_as_text_json_or_csv(file: Path) -> None:
+    assert "1,010.50" in run(file).stdout
+    shown = json.loads(run(file, "--format", "json").stdout)
+    assert "1010.50" in json.dumps(shown)
+    rows = list(csv.reader(io.StringIO(run(file, "--format", "csv").stdout)))
+    assert len({len(row) for row in rows}) == 1
+    assert PATIENT not in run(file, "--format", "json").output
+
+
+def test_the_second_time_nothing_changes(file: Path) -> None:
+    first, again = run(file), run(file)
+    assert "nothing changed" not in first.stderr
+    assert "nothing changed" in again.stderr
+    assert first.stdout == again.stdout
+
+
+def test_the_file_comes_back_with_outcomes_and_its_formulas_disarmed_on_request(
+    file: Path, tmp_path: Path
+) -> None:
+    plain, safe = tmp_path / "plain.csv", tmp_path / "safe.csv"
+    run(file, "-o", plain)
+    run(file, "-o", safe, "--safe")
+    found = {}
+    for path in (plain, safe):
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        assert [row["ASSENT OUTCOME"] for row in rows] == [
+            "no approval",
+            "cannot be read",
+            "cannot be read",
+        ]
+        found[path] = rows[1]["DRUG NAME"]
+    assert found == {plain: "=1+1", safe: "'=1+1"}
+
+
+def test_a_wrong_call_exits_with_2(tmp_path: Path, file: Path) -> None:
+    assert "Check the path" in run(tmp_path / "absent.csv", code=2).output
+    run(file, "--format", "xml", code=2)
+    run(code=2)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a workbook", b"only words\n"])
+def test_a_file_that_cannot_be_read_exits_with_3(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "unreadable.csv"
+    path.write_bytes(content)
+    run(path, code=3)
