@@ -1,6 +1,7 @@
 """Who sees what of approvals in matching, exemptions by commissioner, and the snapshot's digest."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -190,3 +191,27 @@ def test_the_digest_is_blind_to_order_and_day_and_sees_every_change(world: World
         assert len(digests) == number
     exempt(world, "DEMQ1", ["natalizumab"], D(2027, 2, 1))  # says the same again
     assert digest_of(take(world)) in digests
+
+
+# --- one state ----------------------------------------------------------------------------------
+
+
+def test_what_is_committed_while_a_snapshot_is_taken_is_wholly_absent_from_it(
+    world: World,
+) -> None:
+    world.trial(patient=patient(1))
+    before = digest_of(take(world))
+    engine = world.database.engine
+    statements: list[str] = []
+
+    def intrude(_c: object, _k: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+        if len([s for s in statements if s.startswith("SELECT")]) != 3:
+            return
+        sa.event.remove(engine, "before_cursor_execute", intrude)
+        with ThreadPoolExecutor(1) as pool:  # another writer, in its own thread
+            pool.submit(world.trial, patient=patient(2)).result()
+
+    sa.event.listen(engine, "before_cursor_execute", intrude)
+    assert digest_of(take(world)) == before
+    assert len(take(world).coverages) == 2
