@@ -1,8 +1,8 @@
 """Runs every benchmark; exits non-zero if one misses its target.
 
 A benchmark is a module of this package with a function `run() -> int`, non-zero on a miss. One that
-takes a size also runs with `--quick`, on little, to show that it runs: its ratios mean nothing then,
-and a miss is told but fails nothing.
+takes a size also runs with `--quick`, on little, to show that it runs: its ratios mean nothing
+then, and a miss is told but fails nothing.
 """
 
 from __future__ import annotations
