@@ -243,6 +243,8 @@ def _postgres_url(_postgres_admin: sa.Engine) -> Iterator[str]:
 GUARDED = {
     "audit_event": ("audit_event_no_change", "audit_event_no_truncate"),
     "audit_payload": ("audit_payload_only_erasure", "audit_payload_no_truncate"),
+    "audit_seal": ("audit_seal_no_change", "audit_seal_no_truncate"),
+    "audit_epoch": ("audit_epoch_no_change", "audit_epoch_no_truncate"),
     "policy_version": ("policy_version_no_change", "policy_version_no_truncate"),
 }
 

@@ -104,9 +104,9 @@ def list_changes(
     after: Annotated[
         str | None,
         Query(
-            pattern="^(0|[1-9][0-9]{0,17})[.](0|[1-9][0-9]{0,17})$",
+            pattern="^((0|[1-9][0-9]{0,17})[.]){1,2}(0|[1-9][0-9]{0,17})$",
             description="'next' of the page before; leave it out to begin at the beginning",
-            examples=["0.0"],
+            examples=["1.0.0"],
         ),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100,

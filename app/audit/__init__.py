@@ -1,16 +1,18 @@
 """The append-only log of who did what to which object, and the proof that it was not altered."""
 
 from app.audit.errors import InvalidCursor, UnauditableValue
+from app.audit.keys import Keyring
 from app.audit.log import erase, record
-from app.audit.model import Actor, Event, TrailEntry
+from app.audit.model import Actor, Event, Fault, TrailEntry
 from app.audit.store import changes_after, request_trail, trail
-from app.audit.verify import Fault, verify_rows
+from app.audit.verify import verify_rows
 
 __all__ = [
     "Actor",
     "Event",
     "Fault",
     "InvalidCursor",
+    "Keyring",
     "TrailEntry",
     "UnauditableValue",
     "changes_after",

@@ -5,12 +5,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.audit.keys import key_id
 from app.audit.model import Actor, Event
 from app.audit.seal import canonical, digest, sign
-from app.db.tables import audit_event, audit_payload
+from app.db.tables import audit_epoch, audit_event, audit_payload
 from app.db.work import Work
 
 SALT_BYTES = 32
+#: The epoch before any restore; a restored database opens the next one (`sealing.open_epoch`).
+FIRST_EPOCH = 1
 
 
 def record(work: Work, actor: Actor, event: Event) -> None:
@@ -34,6 +37,7 @@ def record(work: Work, actor: Actor, event: Event) -> None:
         "after_digest": digest(salt or "", "after", event.after),
     }
     row |= _place(work, event.object_type, event.object_id)
+    row["key_id"] = key_id(work.audit_key)
     row["hmac"] = sign(row, work.audit_key)
     work.connection.execute(sa.insert(audit_event).values(**row))
 
@@ -72,19 +76,23 @@ def _row(work: Work, actor: Actor, event: Event) -> dict[str, Any]:
 
 
 def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
-    """The row's id, its number within its object, and its transaction's id."""
+    """The row's id, its number within its object, its epoch and its transaction's id."""
     e = audit_event.c
     number = (
         sa.select(sa.func.coalesce(sa.func.max(e.object_number), 0) + 1)
         .where(e.object_type == object_type, e.object_id == object_id)
         .scalar_subquery()
     )
+    epoch = sa.select(
+        sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
+    ).scalar_subquery()
     if work.on_postgres:
         _wait_for_object(work, object_type, object_id)
         # A statement of its own: it must see what the rival that we waited for has committed.
         query = sa.select(
             sa.func.nextval("audit_event_id_seq"),
             number,
+            epoch,
             sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger),
         )
     else:
@@ -94,10 +102,11 @@ def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
         query = sa.select(
             sa.func.coalesce(last, 0) + 1,
             number,
+            epoch,
             sa.literal(0),
         )
-    id_, object_number, xid = work.connection.execute(query).one()
-    return {"id": id_, "object_number": object_number, "xid": xid}
+    id_, object_number, in_epoch, xid = work.connection.execute(query).one()
+    return {"id": id_, "object_number": object_number, "epoch": in_epoch, "xid": xid}
 
 
 def _wait_for_object(work: Work, object_type: str, object_id: str) -> None:

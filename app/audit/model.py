@@ -34,6 +34,17 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with one row of the log, or with a seal (then `object_type` says so)."""
+
+    event_id: int
+    object_type: str
+    object_id: str
+    object_number: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrailEntry:
     """A row of the log. `before` and `after` are None, too, once `erased_at` is set."""
 

@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from app.audit.errors import UnauditableValue
+from app.audit.keys import NO_ID, Keyring
+from app.audit.merkle import leaf
 
-#: The columns that the HMAC covers: all but the HMAC itself, in the order of their names.
-SIGNED = (
+#: The columns that the HMAC of the first release's rows covers, in the order of their names.
+SIGNED_BEFORE_KEY_IDS = (
     "action",
     "actor",
     "actor_kind",
@@ -32,6 +34,8 @@ SIGNED = (
     "treatment_id",
     "xid",
 )
+#: The columns that the HMAC covers: all but the HMAC itself, in the order of their names.
+SIGNED = tuple(sorted((*SIGNED_BEFORE_KEY_IDS, "epoch", "key_id")))
 
 
 def canonical(value: Any) -> str:
@@ -78,14 +82,37 @@ def digest(salt: str, side: str, value: Any) -> str | None:
 
 def sign(row: Mapping[str, Any], key: bytes) -> str:
     """HMAC-SHA256 over a row of audit_event, every column but `hmac`."""
-    content = canonical({name: row[name] for name in SIGNED})
+    return mac(signed_content(row), key)
+
+
+def mac(content: str, key: bytes) -> str:
+    """HMAC-SHA256 of a text, in hexadecimal."""
     return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()
 
 
-def signed_by(row: Mapping[str, Any], key: bytes) -> bool:
-    """Whether the row is as it was when `key` signed it; any value at all may have got into it."""
+def signed_content(row: Mapping[str, Any]) -> str:
+    """The text that a row's HMAC is over. Raises UnauditableValue for a value of a wrong kind."""
+    names = SIGNED_BEFORE_KEY_IDS if row["key_id"] == NO_ID else SIGNED
+    return canonical({name: row[name] for name in names})
+
+
+def leaf_of(row: Mapping[str, Any]) -> str:
+    """The Merkle leaf of a row: over all of its columns, whoever signed it."""
+    names = (*SIGNED, "hmac")
     try:
-        expected = sign(row, key)
+        return leaf(canonical({name: row[name] for name in names}))
+    except UnauditableValue:  # an intruder's value of a wrong kind: no honest row has this leaf
+        return leaf(repr(sorted((name, repr(row[name])) for name in names)))
+
+
+def signed_by(row: Mapping[str, Any], keys: Keyring) -> bool:
+    """Whether the row is as one of the keys signed it; any value at all may have got into it."""
+    try:
+        content = signed_content(row)
     except UnauditableValue:
         return False
-    return hmac.compare_digest(expected.encode(), str(row["hmac"]).encode())
+    given = str(row["hmac"]).encode()
+    return any(
+        hmac.compare_digest(mac(content, key).encode(), given)
+        for key in keys.candidates(row["key_id"])
+    )

@@ -8,12 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.audit.errors import InvalidCursor
+from app.audit.log import FIRST_EPOCH
 from app.audit.model import Actor, TrailEntry
+from app.audit.sealing import current_epoch
 from app.db.tables import audit_event, audit_payload
 from app.db.work import Work
 
-START = "0.0"
-CURSOR = re.compile(r"(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})")
+#: An epoch, a transaction and a row. The first release gave out the last two alone.
+START = "1.0.0"
+_NUMBER = "(0|[1-9][0-9]{0,17})"
+CURSOR = re.compile(rf"(?:{_NUMBER}\.)?{_NUMBER}\.{_NUMBER}")
 
 _EVENTS = sa.select(audit_event, audit_payload.c.body, audit_payload.c.erased_at).outerjoin_from(
     audit_event, audit_payload, audit_event.c.payload_id == audit_payload.c.id
@@ -49,28 +53,30 @@ def changes_after(
     """
     if limit < 1:
         raise ValueError("a page of the change feed holds at least one event")
-    xid, id_ = parse_cursor(cursor)
+    start = parse_cursor(cursor)
     # Read before the rows: every transaction below the horizon has ended by then.
     horizon = _horizon(work)
     e = audit_event.c
-    after = sa.tuple_(e.xid, e.id) > sa.tuple_(xid, id_)  # one range of the index on both databases
-    query = _EVENTS.where(after, e.xid < horizon)
+    epoch = current_epoch(work)
+    # One range of the index on both databases. Before this epoch everything has been committed.
+    after = sa.tuple_(e.epoch, e.xid, e.id) > sa.tuple_(*start)
+    query = _EVENTS.where(after, sa.or_(e.epoch < epoch, e.xid < horizon))
     if visible is not None:
         query = query.where(visible)
-    end = _end(work, horizon)
-    rows = work.connection.execute(query.order_by(e.xid, e.id).limit(limit)).all()
+    end = (epoch, *_end(work, horizon))
+    rows = work.connection.execute(query.order_by(e.epoch, e.xid, e.id).limit(limit)).all()
     if len(rows) == limit:
-        return _entries(rows), f"{rows[-1].xid}.{rows[-1].id}"
+        return _entries(rows), f"{rows[-1].epoch}.{rows[-1].xid}.{rows[-1].id}"
     # All up to the end was looked at: a caller who may see little need not look there again.
-    return _entries(rows), "{}.{}".format(*max(end, (xid, id_)))
+    return _entries(rows), "{}.{}.{}".format(*max(end, start))
 
 
-def parse_cursor(cursor: str | None) -> tuple[int, int]:
-    """The (xid, id) after which the feed goes on. Raises InvalidCursor."""
+def parse_cursor(cursor: str | None) -> tuple[int, int, int]:
+    """The (epoch, xid, id) after which the feed goes on. Raises InvalidCursor."""
     found = CURSOR.fullmatch(cursor or START)
     if found is None:
         raise InvalidCursor
-    return int(found[1]), int(found[2])
+    return int(found[1] or FIRST_EPOCH), int(found[2]), int(found[3])
 
 
 def _horizon(work: Work) -> int:

@@ -347,10 +347,46 @@ audit_event = Table(
     # PostgreSQL's pg_current_xact_id(), for sealing and the feed; 0 on SQLite (one writer).
     Column("xid", BigInteger, nullable=False),
     Column("hmac", String(64), nullable=False),
+    # The first release's rows have neither: they are of the first epoch, signed by any key.
+    Column("epoch", Integer, nullable=False, server_default="1"),
+    Column("key_id", String(16), nullable=False, server_default="none"),
     UniqueConstraint("object_type", "object_id", "object_number"),
     Index("ix_audit_event_organisation", "organisation", "id"),
-    Index("ix_audit_event_feed", "xid", "id"),
+    Index("ix_audit_event_feed", "epoch", "xid", "id"),
     sqlite_autoincrement=True,
+)
+
+# A batch of the log under one Merkle root, chained to the batch before it. `members` names each
+# row with its leaf, so that a check can name the row that is gone or was slipped in.
+audit_seal = Table(
+    "audit_seal",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # dense, from 1
+    Column("epoch", Integer, nullable=False),
+    Column("from_position", BigInteger, nullable=False),  # PostgreSQL: xid; SQLite: row id
+    Column("to_position", BigInteger, nullable=False),  # the first that is not sealed here
+    Column("events", Integer, nullable=False),
+    Column("root", String(64), nullable=False),
+    Column("members", Text, nullable=False),
+    Column("faults", Text, nullable=False),  # rows known to be wrong: sealed, and not blessed
+    Column("previous", String(64), nullable=False),  # the hash of the seal before this one
+    Column("sealed_at", Instant, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("hmac", String(64), nullable=False),
+)
+
+# Transaction ids start anew in a restored cluster, so a restore opens an epoch.
+audit_epoch = Table(
+    "audit_epoch",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 2
+    Column("opened_at", Instant, nullable=False),
+    Column("after_event", BigInteger, nullable=False),  # the last row's id of the epoch before
+    Column("after_seal", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("hmac", String(64), nullable=False),
 )
 
 # --- the doors' own books -----------------------------------------------------------------------

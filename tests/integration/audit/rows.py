@@ -28,7 +28,7 @@ def drop_triggers(engine: sa.Engine) -> None:
     """What only the tables' owner can do: take the guards of the audit log away."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            for table in ("audit_event", "audit_payload"):
+            for table in ("audit_event", "audit_payload", "audit_seal", "audit_epoch"):
                 connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
             return
         names = "SELECT name FROM sqlite_master WHERE type = 'trigger'"

@@ -218,7 +218,7 @@ def test_two_objects_recorded_in_opposite_orders_by_rivals_are_all_recorded(
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "1", "1.", "-1.0", "01.2", "1.2.3", "٣.٤", "1.1 ", "9" * 40]
+    "cursor", ["x", "1", "1.", "-1.0", "01.2", "1.2.3.4", "1.02.3", "٣.٤", "1.1 ", "9" * 40]
 )
 def test_a_cursor_that_the_feed_did_not_give_out_is_refused(read: Transact, cursor: str) -> None:
     with pytest.raises(InvalidCursor, match="none to start from the beginning"):

@@ -8,7 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from app.audit import Fault, UnauditableValue, verify_rows
-from app.audit.seal import SIGNED, canonical, digest, sign, signed_by
+from app.audit.keys import NO_ID, Keyring, key_id
+from app.audit.seal import (
+    SIGNED,
+    SIGNED_BEFORE_KEY_IDS,
+    canonical,
+    digest,
+    sign,
+    signed_by,
+)
 from app.db.tables import audit_event, audit_payload
 from app.db.transaction import Database
 from app.db.work import Work
@@ -116,10 +124,30 @@ def test_the_signature_covers_every_column_but_itself() -> None:
 @pytest.mark.parametrize("column", SIGNED)
 def test_changing_any_column_breaks_the_signature(column: str) -> None:
     row: dict[str, Any] = {name: f"text of {name}" for name in SIGNED}
+    row |= {"key_id": key_id(AUDIT_KEY)}
     row["hmac"] = sign(row, AUDIT_KEY)
-    assert signed_by(row, AUDIT_KEY)
-    assert not signed_by(row | {column: "other"}, AUDIT_KEY)
-    assert not signed_by(row | {column: None}, AUDIT_KEY)
+    keys = Keyring.of(AUDIT_KEY)
+    assert signed_by(row, keys)
+    assert not signed_by(row | {column: "other"}, keys)
+    assert not signed_by(row | {column: None}, keys)
+
+
+@pytest.mark.parametrize("column", SIGNED_BEFORE_KEY_IDS)
+def test_a_row_of_the_first_release_is_checked_with_every_key(column: str) -> None:
+    row: dict[str, Any] = {name: f"text of {name}" for name in SIGNED_BEFORE_KEY_IDS}
+    row |= {"key_id": NO_ID, "epoch": 1}
+    row["hmac"] = sign(row, AUDIT_KEY)
+    keys = Keyring.of(b"the key in use now", [AUDIT_KEY])
+    assert signed_by(row, keys)
+    assert not signed_by(row | {column: "other"}, keys)
+    assert not signed_by(row, Keyring.of(b"the key in use now"))
+
+
+def test_a_row_that_names_its_key_is_checked_with_no_other() -> None:
+    row: dict[str, Any] = {name: f"text of {name}" for name in SIGNED}
+    row["key_id"] = key_id(b"retired")
+    row["hmac"] = sign(row, AUDIT_KEY)
+    assert not signed_by(row, Keyring.of(AUDIT_KEY, [b"retired"]))
 
 
 def test_equal_payloads_have_unlike_digests_and_neither_side_passes_for_the_other() -> None:

@@ -15,12 +15,16 @@ from app.db.upgrade import current, head, upgrade
 from tests.integration.db.together import together
 
 
+#: The whole history, oldest first. A new revision is added here.
+HISTORY = ["0001", "0002"]
+
+
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
     empty_engine: sa.Engine,
 ) -> None:
     assert current(empty_engine) is None
-    assert upgrade(empty_engine) == ["0001"]
-    assert current(empty_engine) == head() == "0001"
+    assert upgrade(empty_engine) == HISTORY
+    assert current(empty_engine) == head() == HISTORY[-1]
     assert upgrade(empty_engine) == []
 
 
@@ -45,6 +49,16 @@ TRIGGERS = {
             "audit_payload_no_delete",
             "audit_payload_no_replace",
         },
+        "audit_seal": {
+            "audit_seal_no_update",
+            "audit_seal_no_delete",
+            "audit_seal_no_replace",
+        },
+        "audit_epoch": {
+            "audit_epoch_no_update",
+            "audit_epoch_no_delete",
+            "audit_epoch_no_replace",
+        },
         "policy_version": {
             "policy_version_no_update",
             "policy_version_no_delete",
@@ -55,6 +69,8 @@ TRIGGERS = {
         # "A" = ENABLE ALWAYS: not even a replica's session passes them by.
         "audit_event": {"audit_event_no_change A", "audit_event_no_truncate A"},
         "audit_payload": {"audit_payload_only_erasure A", "audit_payload_no_truncate A"},
+        "audit_seal": {"audit_seal_no_change A", "audit_seal_no_truncate A"},
+        "audit_epoch": {"audit_epoch_no_change A", "audit_epoch_no_truncate A"},
         "policy_version": {"policy_version_no_change A", "policy_version_no_truncate A"},
     },
 }
@@ -77,7 +93,7 @@ def test_every_guarded_table_has_all_its_triggers_after_an_upgrade(empty_engine:
 
 def test_two_processes_that_start_together_upgrade_once(empty_engine: sa.Engine) -> None:
     done = together(2, lambda _: upgrade(empty_engine))
-    assert sorted(done) == [[], ["0001"]]
+    assert sorted(done) == [[], HISTORY]
 
 
 def test_a_failing_upgrade_leaves_nothing_behind(
@@ -91,7 +107,7 @@ def test_a_failing_upgrade_leaves_nothing_behind(
         upgrade(empty_engine)
     assert sa.inspect(empty_engine).get_table_names() == []
     monkeypatch.undo()
-    assert upgrade(empty_engine) == ["0001"]
+    assert upgrade(empty_engine) == HISTORY
 
 
 def _then(*steps: Callable[..., None]) -> Callable[..., None]:
