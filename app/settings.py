@@ -24,6 +24,12 @@ class Settings(BaseSettings):
     policies_dir: Path = REPOSITORY / "policies"
     demonstration: bool = False
     audit_key: SecretStr = SecretStr("")
+    #: Keys that signed rows before `audit_key` did, as a JSON list; they still prove those rows.
+    audit_keys_retired: tuple[SecretStr, ...] = ()
+    #: Where signed checkpoints of the audit log go: best on a disk that the database's owner
+    #: cannot write to. Without it they go below the data folder.
+    checkpoints_dir: Path | None = None
+    seal_every_seconds: int = Field(default=60, ge=1, le=86_400)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
@@ -49,6 +55,14 @@ class Settings(BaseSettings):
             raise ValueError(f"The audit key is under {SHORTEST_AUDIT_KEY} characters. {mend}")
         if key == DEMONSTRATION_AUDIT_KEY and not self.demonstration:
             raise ValueError(f"The audit key is the demonstration's, which is public. {mend}")
+
+    def retired_audit_keys(self) -> tuple[bytes, ...]:
+        """The keys in use before, as bytes."""
+        return tuple(key.get_secret_value().encode() for key in self.audit_keys_retired)
+
+    def checkpoints(self) -> Path:
+        """The folder that checkpoints of the audit log are kept in."""
+        return self.checkpoints_dir or self.data_dir.resolve() / "checkpoints"
 
     def audit_key_bytes(self) -> bytes:
         """The key as bytes, as `app.db.transaction.Database` takes it."""

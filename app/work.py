@@ -4,7 +4,7 @@
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +44,30 @@ class Held:
         )
 
 
+@dataclass(slots=True)
+class Chore:
+    """Something small that the worker does again and again, between jobs.
+
+    A chore that fails is logged by name and tried at its next turn; it never stops the jobs.
+    """
+
+    name: str
+    every: dt.timedelta
+    do: Callable[[Door], None]
+    due: dt.datetime | None = None
+
+    def run_if_due(self, door: Door) -> None:
+        """Do it when its time has come, by the door's clock."""
+        now = door.now()
+        if self.due is not None and now < self.due:
+            return
+        self.due = now + self.every
+        try:
+            self.do(door)
+        except Exception as error:
+            log.error("chore failed", chore=self.name, error=type(error).__qualname__)
+
+
 #: A handler does the slow part, then returns what saves its effects and gives the job's result,
 #: which runs in the same transaction that marks the job done.
 Saving = Callable[[Work], dict[str, Any]]
@@ -67,9 +91,15 @@ def run_for_ever(
     handlers: Mapping[str, Handler],
     *,
     pause: Callable[[float], bool],
+    chores: Sequence[Chore] = (),
 ) -> None:
-    """Work jobs off until `pause`, called when none waits or the database fails, says stop."""
+    """Work jobs off until `pause`, called when none waits or the database fails, says stop.
+
+    Chores are done when they are due, between jobs.
+    """
     while True:
+        for chore in chores:
+            chore.run_if_due(door)
         try:
             if run_next(door, handlers):
                 if pause(0):

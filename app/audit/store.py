@@ -38,6 +38,12 @@ def request_trail(work: Work, request_id: str) -> tuple[TrailEntry, ...]:
     return _entries(work.connection.execute(query).all())
 
 
+def entries_where(work: Work, where: sa.ColumnElement[bool]) -> tuple[TrailEntry, ...]:
+    """The events that fit a condition on `audit_event`, in the order of their rows."""
+    query = _EVENTS.where(where).order_by(audit_event.c.id)
+    return _entries(work.connection.execute(query).all())
+
+
 def changes_after(
     work: Work,
     cursor: str | None,

@@ -10,6 +10,7 @@ import uvicorn
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.handlers import make_handlers
+from app.sealer import sealing
 from app.work import run_for_ever
 
 
@@ -45,7 +46,9 @@ def worker(
 ) -> None:
     """Work jobs off until told to stop (SIGINT or SIGTERM); a job under way is finished first."""
     door = door_or_exit()
-    handlers = make_handlers(make_desk(settings_or_exit()))
+    settings = settings_or_exit()
+    handlers = make_handlers(make_desk(settings))
+    chores = [sealing(settings)]
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
@@ -56,7 +59,7 @@ def worker(
         return stop.wait(seconds)
 
     try:
-        run_for_ever(door, handlers, pause=pause)
+        run_for_ever(door, handlers, pause=pause, chores=chores)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

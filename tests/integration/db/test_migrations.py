@@ -14,7 +14,6 @@ from app.db.tables import metadata
 from app.db.upgrade import current, head, upgrade
 from tests.integration.db.together import together
 
-
 #: The whole history, oldest first. A new revision is added here.
 HISTORY = ["0001", "0002"]
 
