@@ -6,12 +6,12 @@ work, so that a test, or a replay, can hand over its own.
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app import clock
 from app.db.transaction import Database
-from app.db.work import Moment, Work
+from app.db.work import EVERYBODY, Moment, Work
 
 T = TypeVar("T")
 
@@ -24,6 +24,11 @@ class Door:
     now: Callable[[], dt.datetime] = field(default=clock.now)
     new_id: Callable[[], str] = field(default=clock.new_id)
     random_bytes: Callable[[int], bytes] = field(default=clock.random_bytes)
+    scope: str = EVERYBODY
+
+    def acting_for(self, organisation: str) -> "Door":
+        """The same door, through which only this organisation's rows can be reached."""
+        return replace(self, scope=organisation)
 
     def moment(self) -> Moment:
         """The current instant, with its Europe/London day."""
@@ -33,9 +38,13 @@ class Door:
     def transact(self, fn: Callable[[Work], T]) -> T:
         """Run a use case in one transaction, committed before this returns."""
         return self.database.transact(
-            fn, moment=self.moment(), new_id=self.new_id, random_bytes=self.random_bytes
+            fn,
+            moment=self.moment(),
+            new_id=self.new_id,
+            random_bytes=self.random_bytes,
+            scope=self.scope,
         )
 
     def read(self, fn: Callable[[Work], T]) -> T:
         """Run a query that writes nothing."""
-        return self.database.read(fn, moment=self.moment())
+        return self.database.read(fn, moment=self.moment(), scope=self.scope)

@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.engine import make_engine
+from app.db.roles import grant
 from app.db.tables import metadata
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
@@ -128,6 +129,19 @@ def read(database: Database, moment: Moment) -> Transact:
 
 
 @pytest.fixture
+def owned(request: pytest.FixtureRequest) -> Callable[[Database], sa.Engine]:
+    """The same database as its tables' owner has it: `owned(database)`. It may do anything."""
+
+    def engine(database: Database) -> sa.Engine:
+        if database.engine.dialect.name == "sqlite":
+            return database.engine
+        owner: sa.Engine = request.getfixturevalue("_postgres_urls")[0]
+        return owner
+
+    return engine
+
+
+@pytest.fixture
 def settle() -> Callable[[Database], None]:
     """Wait until the change feed shows all that is committed: `settle(database)`.
 
@@ -144,10 +158,14 @@ def _settle(database: Database) -> None:
         "SELECT max(xid) >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM audit_event"
     )
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for _ in range(3000):
-            if not connection.exec_driver_sql(behind).scalar():
-                return
-            time.sleep(0.01)
+        connection.exec_driver_sql("SET app.organisation = '*'")
+        try:
+            for _ in range(3000):
+                if not connection.exec_driver_sql(behind).scalar():
+                    return
+                time.sleep(0.01)
+        finally:
+            connection.exec_driver_sql("RESET app.organisation")
     pytest.fail("a transaction has been open in PostgreSQL for 30 seconds: the feed waits for it")
 
 
@@ -164,8 +182,9 @@ def _serve(request: pytest.FixtureRequest, dialect: str, *, scratch: bool) -> It
             upgrade(engine)
             yield Database(engine, AUDIT_KEY)
     else:
-        engine = make_engine(request.getfixturevalue("_postgres_url"))
-        _clean(engine)
+        owner, url = request.getfixturevalue("_postgres_urls")
+        _clean(owner)
+        engine = make_engine(url)
         yield Database(engine, AUDIT_KEY)
         engine.dispose()
 
@@ -229,14 +248,31 @@ def _postgres_admin() -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+#: The role that tests on PostgreSQL run as: as in production, it owns nothing.
+APPLICATION_ROLE = "assent_tests_application"
+
+
 @pytest.fixture(scope="session")
-def _postgres_url(_postgres_admin: sa.Engine) -> Iterator[str]:
+def _postgres_urls(_postgres_admin: sa.Engine) -> Iterator[tuple[sa.Engine, str]]:
+    """The owner's engine and the application's URL of this worker's database."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     with _FreshPostgres(_postgres_admin, f"assent_test_{os.getpid()}_{worker}") as url:
-        engine = make_engine(url)
-        upgrade(engine)
-        engine.dispose()
-        yield url
+        owner = make_engine(url)
+        upgrade(owner)
+        make_application_role(_postgres_admin)
+        grant(owner, APPLICATION_ROLE)
+        application = owner.url.set(username=APPLICATION_ROLE, password=None)
+        yield owner, application.render_as_string(hide_password=False)
+        owner.dispose()
+
+
+def make_application_role(admin: sa.Engine) -> None:
+    """Make the role that tests run as, once for the cluster, whoever else is making it."""
+    with admin.connect() as connection:
+        connection.exec_driver_sql(
+            "DO $$ BEGIN CREATE ROLE assent_tests_application LOGIN; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        )
 
 
 #: These tables refuse to be emptied; only the tables' owner can lift that.

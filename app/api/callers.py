@@ -9,6 +9,7 @@ from app.api import correlation
 from app.auth.errors import NotSignedIn
 from app.auth.model import Caller
 from app.auth.store import find_caller
+from app.db.work import NOBODY
 from app.door import Door
 
 bearer = HTTPBearer(
@@ -18,8 +19,8 @@ bearer = HTTPBearer(
 
 
 def door_of(request: Request) -> Door:
-    """The application's door: its database, clock and randomness."""
-    door = request.app.state.door
+    """The door for this call: the caller's organisation's, or nobody's while none is known."""
+    door = getattr(request.state, "door", None) or request.app.state.door.acting_for(NOBODY)
     assert isinstance(door, Door)
     return door
 
@@ -37,6 +38,7 @@ def signed_in(
     )
     if caller is None:
         raise NotSignedIn
+    request.state.door = door_of(request).acting_for(caller.organisation)
     return caller
 
 

@@ -78,7 +78,7 @@ def _row(work: Work, actor: Actor, event: Event) -> dict[str, Any]:
 def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
     """The row's id, its number within its object, its epoch and its transaction's id."""
     e = audit_event.c
-    number = (
+    number: sa.ColumnElement[int] = (
         sa.select(sa.func.coalesce(sa.func.max(e.object_number), 0) + 1)
         .where(e.object_type == object_type, e.object_id == object_id)
         .scalar_subquery()
@@ -88,6 +88,8 @@ def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
     ).scalar_subquery()
     if work.on_postgres:
         _wait_for_object(work, object_type, object_id)
+        # The database counts: other organisations' events of the object are hidden from us.
+        number = sa.func.assent_next_event_number(object_type, object_id)
         # A statement of its own: it must see what the rival that we waited for has committed.
         query = sa.select(
             sa.func.nextval("audit_event_id_seq"),

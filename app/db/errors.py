@@ -43,3 +43,7 @@ class JobNotHeld(Exception):
 
 class MigrationsMissing(RuntimeError):
     """The folder with the schema's history is not where the service looks for it."""
+
+
+class RoleNotSafe(Exception):
+    """The database role is no wall between organisations."""

@@ -107,7 +107,9 @@ patient = Table(
     Column("registered_by", ORGANISATION, nullable=False),
     Column("birth_date", Date, nullable=False),
     Column("sex", String(20), nullable=False),
-    Column("linked_to", ID, ForeignKey("patient.id")),  # the record that now stands for this one
+    Column(
+        "linked_to", ID, ForeignKey("patient.id"), index=True
+    ),  # the record that now stands for this one
     Column("created_at", Instant, nullable=False),
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import READ_ONLY
 from app.db.errors import NestedTransaction, ReadOnlyWork
-from app.db.work import Moment, Work
+from app.db.work import EVERYBODY, Moment, Work, enter_scope
 
 T = TypeVar("T")
 
@@ -47,8 +47,11 @@ class Database:
         moment: Moment,
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes],
+        scope: str = EVERYBODY,
     ) -> T:
         """Run `fn` in a transaction and commit it before returning its result.
+
+        On PostgreSQL row-level security keeps it to the rows of the organisation `scope`.
 
         Whatever `fn` raises rolls everything back and is raised on. After a serialisation failure,
         a deadlock or a busy SQLite, `fn` runs again from its start, up to 5 times in all. A commit
@@ -58,22 +61,31 @@ class Database:
         for attempt in range(1, TRIES + 1):
             try:
                 with self._writing() as connection:  # commits on leaving, so before the return
-                    return fn(Work(connection, moment, new_id, random_bytes, self._audit_key))
+                    if self._writer is None:
+                        enter_scope(connection, scope)
+                    return fn(
+                        Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
+                    )
             except DBAPIError as error:
                 if attempt == TRIES or not is_transient(error):
                     raise
             self._sleep(_pause(attempt, random_bytes))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def read(self, fn: Callable[[Work], T], *, moment: Moment) -> T:
-        """Run `fn` on one consistent snapshot, in which writes are refused. Takes no write lock."""
+    def read(self, fn: Callable[[Work], T], *, moment: Moment, scope: str = EVERYBODY) -> T:
+        """Run `fn` on one consistent snapshot, in which writes are refused. Takes no write lock.
+
+        On PostgreSQL row-level security keeps it to the rows of the organisation `scope`.
+        """
         options: dict[str, Any] = {READ_ONLY: True}
         if self.engine.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._alone(), self.engine.connect() as plain:
             connection = plain.execution_options(**options)
             with connection.begin():
-                return fn(Work(connection, moment, _no_id, _no_bytes, self._audit_key))
+                if self._writer is None:
+                    enter_scope(connection, scope)
+                return fn(Work(connection, moment, _no_id, _no_bytes, self._audit_key, scope))
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

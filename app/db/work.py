@@ -1,10 +1,17 @@
 """One unit of work: everything that a use case may touch, passed in."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import sqlalchemy as sa
+
+#: The scope of an operator and of the service's own work: every organisation's rows.
+EVERYBODY: Final = "*"
+#: The scope of a call whose caller is not known yet: no organisation's rows.
+NOBODY: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,47 @@ class Work:
     new_id: Callable[[], str]
     random_bytes: Callable[[int], bytes]
     audit_key: bytes = field(repr=False)
+    scope: str = EVERYBODY
+
+    @contextmanager
+    def beyond_scope(self) -> Iterator[None]:
+        """Read and write across organisations inside the block, where a rule needs to.
+
+        Whether a person has a live approval, who a patient is, what number an audit row takes:
+        these are asked of the whole database. Whoever uses this tells the caller no more than
+        the rule's answer. On SQLite, which has no row-level security, it changes nothing.
+        """
+        if not self.on_postgres or self.scope == EVERYBODY:
+            yield
+            return
+        enter_scope(self.connection, EVERYBODY)
+        try:
+            yield
+        finally:
+            # After an error the transaction only takes a rollback, which ends the setting too.
+            if not self.connection.invalidated and self.connection.in_transaction():
+                _leave(self.connection, self.scope)
 
     @property
     def on_postgres(self) -> bool:
         """Whether the transaction is on PostgreSQL (otherwise it is on SQLite)."""
         return self.connection.dialect.name == "postgresql"
+
+
+def enter_scope(connection: sa.Connection, scope: str) -> None:
+    """Tell PostgreSQL for which organisation the rest of the transaction reads and writes."""
+    connection.execute(sa.select(sa.func.set_config("app.organisation", scope, True)))
+
+
+def _leave(connection: sa.Connection, scope: str) -> None:
+    try:
+        enter_scope(connection, scope)
+    except sa.exc.DBAPIError:
+        if not _is_failed(connection):
+            raise
+
+
+def _is_failed(connection: sa.Connection) -> bool:
+    """Whether an error has ended the transaction, so that it takes nothing but a rollback."""
+    driver = connection.connection.driver_connection
+    return driver is not None and driver.info.transaction_status.name == "INERROR"

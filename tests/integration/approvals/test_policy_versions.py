@@ -1,11 +1,14 @@
 """A stored policy version is never changed, whoever asks."""
 
+from collections.abc import Callable
+
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from app.approvals.office import remember_version, stored_version
 from app.db.tables import policy_version
+from app.db.transaction import Database
 from tests.world import World
 
 CHANGES = (
@@ -23,9 +26,14 @@ def remembered(world: World) -> World:
 
 
 @pytest.mark.parametrize("statement", CHANGES)
-def test_a_stored_version_is_neither_changed_nor_removed(remembered: World, statement: str) -> None:
-    with pytest.raises(DBAPIError, match="never changed"):
-        remembered.do(lambda work: work.connection.execute(text(statement)))
+def test_a_stored_version_is_neither_changed_nor_removed(
+    remembered: World, owned: Callable[[Database], Engine], statement: str
+) -> None:
+    with (
+        owned(remembered.database).connect() as connection,
+        pytest.raises(DBAPIError, match="never changed"),
+    ):
+        connection.execute(text(statement))
     version = remembered.office.library.versions("adalimumab-ra-severe")[-1]
     assert remembered.do(lambda work: stored_version(work, version.hash)) == version.resolved
 

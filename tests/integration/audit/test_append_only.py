@@ -1,6 +1,7 @@
 """Nothing in the audit log can be changed; of a payload, nothing but its erasure is possible."""
 
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -42,9 +43,12 @@ REFUSED_ON_POSTGRES = [
 WHY = "append-only|can only be erased"
 
 
-def check_refused(database: Database, statement: str, before: str | None = None) -> None:
-    """Assert that a trigger refuses the statement."""
-    with database.engine.connect() as connection:
+Owned = Callable[[Database], sa.Engine]
+
+
+def check_refused(engine: sa.Engine, statement: str, before: str | None = None) -> None:
+    """Assert that a trigger refuses the statement, even to the tables' owner."""
+    with engine.connect() as connection:
         if before is not None:
             connection.exec_driver_sql(before)
         with pytest.raises(sa.exc.DBAPIError, match=WHY):
@@ -53,10 +57,10 @@ def check_refused(database: Database, statement: str, before: str | None = None)
 
 @pytest.mark.parametrize("statement", REFUSED_ON_BOTH)
 def test_a_change_is_refused(
-    database: Database, transact: Transact, read: Transact, statement: str
+    database: Database, owned: Owned, transact: Transact, read: Transact, statement: str
 ) -> None:
     transact(note)
-    check_refused(database, statement)
+    check_refused(owned(database), statement)
     assert read(verify_rows) == []
     assert len(read(lambda work: trail(work, "request", "r-1"))) == 1
 
@@ -80,16 +84,18 @@ def test_replacing_a_row_is_refused_on_sqlite(
     sqlite_database: Database, run: Run, statement: str
 ) -> None:
     run.on(sqlite_database, note)
-    check_refused(sqlite_database, statement)
+    check_refused(sqlite_database.engine, statement)
 
 
 @pytest.mark.parametrize("role", ["origin", "replica"])
 @pytest.mark.parametrize("statement", REFUSED_ON_BOTH + REFUSED_ON_POSTGRES)
 def test_postgresql_refuses_it_even_in_a_replicas_session(
-    postgres_database: Database, run: Run, statement: str, role: str
+    postgres_database: Database, owned: Owned, run: Run, statement: str, role: str
 ) -> None:
     run.on(postgres_database, note)
-    check_refused(postgres_database, statement, f"SET LOCAL session_replication_role = {role}")
+    check_refused(
+        owned(postgres_database), statement, f"SET LOCAL session_replication_role = {role}"
+    )
 
 
 def test_the_delete_triggers_alone_stop_a_replacement_on_our_connections(
@@ -102,7 +108,7 @@ def test_the_delete_triggers_alone_stop_a_replacement_on_our_connections(
         for name in ("audit_event_no_replace", "audit_payload_no_replace"):
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
     for statement in REFUSED_ON_SQLITE:
-        check_refused(scratch_database, statement)  # thanks to PRAGMA recursive_triggers
+        check_refused(scratch_database.engine, statement)  # thanks to PRAGMA recursive_triggers
 
 
 def test_erasure_takes_a_patients_payloads_and_leaves_a_sound_log(
@@ -125,11 +131,23 @@ def test_erasure_takes_a_patients_payloads_and_leaves_a_sound_log(
 
 
 def test_what_was_erased_cannot_be_brought_back_or_erased_again(
-    database: Database, transact: Transact
+    database: Database, owned: Owned, transact: Transact
 ) -> None:
     transact(note)
     transact(lambda work: erase(work, PHARMACIST, patient_id="p-1", reason="court order"))
     again = "UPDATE audit_payload SET body = {}, erased_at = {} WHERE patient_id = 'p-1'"
-    check_refused(database, again.format("'{\"after\": 1}'", "NULL"))
-    check_refused(database, again.format("NULL", "'2027-01-01 00:00:00'"))
+    check_refused(owned(database), again.format("'{\"after\": 1}'", "NULL"))
+    check_refused(owned(database), again.format("NULL", "'2027-01-01 00:00:00'"))
     assert transact(lambda w: erase(w, PHARMACIST, patient_id="p-1", reason="again")) == 0
+
+
+@pytest.mark.parametrize("statement", [*REFUSED_ON_BOTH[:4], *REFUSED_ON_POSTGRES])
+def test_the_services_own_role_may_not_even_try(
+    postgres_database: Database, run: Run, statement: str
+) -> None:
+    run.on(postgres_database, note)
+    with (
+        postgres_database.engine.connect() as connection,
+        pytest.raises(sa.exc.DBAPIError, match="permission denied"),
+    ):
+        connection.exec_driver_sql(statement)

@@ -11,7 +11,7 @@ from app.db import engine as engine_module
 from app.db.engine import make_engine
 from app.db.errors import UnsafeConnection, UnsupportedDatabase
 from app.db.transaction import Database
-from app.db.upgrade import not_ready, upgrade
+from app.db.upgrade import head, not_ready, upgrade
 from app.db.work import Moment
 from tests.conftest import Transact
 from tests.integration.db.rows import TEST_NUMBER, add_patient
@@ -78,7 +78,7 @@ def test_a_database_is_not_ready_before_its_upgrade_and_ready_after(
     empty_engine: sa.Engine,
 ) -> None:
     assert not_ready(empty_engine) == (
-        "The database is at revision None, the service at 0001. Upgrade it."
+        f"The database is at revision None, the service at {head()}. Upgrade it."
     )
     upgrade(empty_engine)
     assert not_ready(empty_engine) is None

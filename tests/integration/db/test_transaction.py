@@ -12,7 +12,7 @@ from app.db.engine import make_engine
 from app.db.errors import NestedTransaction, ReadOnlyWork
 from app.db.tables import patient
 from app.db.transaction import TRIES, Database
-from app.db.work import Work
+from app.db.work import EVERYBODY, Work, enter_scope
 from tests.conftest import AUDIT_KEY, Transact
 from tests.integration.db.rows import add_orphan, add_patient, count
 from tests.integration.db.run import Run
@@ -59,6 +59,8 @@ def test_another_connection_sees_the_row_as_soon_as_the_answer_is_there(
     run.on(database, add_patient)
     other = make_engine(database.engine.url.render_as_string(hide_password=False))
     with other.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            enter_scope(connection, EVERYBODY)
         assert connection.scalar(sa.select(sa.func.count()).select_from(patient)) == 1
     other.dispose()
 
@@ -106,16 +108,17 @@ def test_a_real_serialisation_failure_runs_the_whole_use_case_again(
 
     def rival() -> None:
         with postgres_database.engine.begin() as other:
+            enter_scope(other, EVERYBODY)
             other.execute(sa.update(patient).where(is_it).values(sex="male"))
 
     def change(work: Work) -> None:
-        work.connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         seen.append(work.connection.scalar(sa.select(patient.c.sex).where(is_it)))
         if len(seen) == 1:
             rival()
         work.connection.execute(sa.update(patient).where(is_it).values(sex=f"{seen[-1]}, changed"))
 
-    run.on(Database(postgres_database.engine, AUDIT_KEY, sleep=pauses.append), change)
+    strict = postgres_database.engine.execution_options(isolation_level="REPEATABLE READ")
+    run.on(Database(strict, AUDIT_KEY, sleep=pauses.append), change)
     assert seen == ["female", "male"]  # the second run read what the rival wrote
     assert len(pauses) == 1
     after = run.on(postgres_database, lambda w: w.connection.scalar(sa.select(patient.c.sex)))

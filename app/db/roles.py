@@ -1,0 +1,79 @@
+"""The PostgreSQL role that the service runs as: it owns nothing and cannot pass row security by.
+
+Each table is granted what the service does with it and no more; the audit log and policy versions
+are only added to.
+"""
+
+import re
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.db.errors import RoleNotSafe
+from app.db.tables import metadata
+
+_ADD = ("SELECT", "INSERT")
+_CHANGE = (*_ADD, "UPDATE")
+_REMOVE = (*_CHANGE, "DELETE")
+#: Tables that are only added to, or whose rows may also go. Every other may be changed.
+GRANTS: Final[dict[str, tuple[str, ...]]] = {
+    "audit_event": _ADD,
+    "audit_seal": _ADD,
+    "audit_epoch": _ADD,
+    "policy_version": _ADD,
+    "live_treatment": _REMOVE,
+}
+_NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
+
+
+def grant(engine: sa.Engine, role: str) -> None:
+    """Let a role use the tables as the service does. Run it as the tables' owner.
+
+    Raises RoleNotSafe for a role that could pass row-level security by, or is not there.
+    """
+    if _NAME.fullmatch(role) is None:
+        raise RoleNotSafe("A role's name is lower-case letters, digits and “_”. Correct it.")
+    with engine.begin() as connection:
+        why = unsafe(connection, role)
+        if why is not None:
+            raise RoleNotSafe(why)
+        schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+        statements = [f"GRANT USAGE ON SCHEMA {schema} TO {role}"]
+        for table in (*(t.name for t in metadata.sorted_tables), "alembic_version"):
+            may = ("SELECT",) if table == "alembic_version" else GRANTS.get(table, _CHANGE)
+            statements.append(f"REVOKE ALL ON {table} FROM {role}")
+            statements.append(f"GRANT {', '.join(may)} ON {table} TO {role}")
+        statements.append(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def unsafe(connection: sa.Connection, role: str | None = None) -> str | None:
+    """Why a role (by default the one connected) is no wall between organisations; None if it is."""
+    query = sa.text(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, EXISTS ("
+        "  SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "  WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+        "  AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns "
+        "FROM pg_roles r WHERE rolname = coalesce(:role, current_user)"
+    )
+    found = connection.execute(query, {"role": role}).one_or_none()
+    if found is None:
+        return f"There is no role {role}. Create it first: CREATE ROLE {role} LOGIN PASSWORD '…'."
+    faults = [
+        words
+        for wrong, words in (
+            (found.rolsuper, "is a superuser"),
+            (found.rolbypassrls, "may bypass row-level security"),
+            (found.rolcreaterole, "may create roles"),
+            (found.owns, "owns tables of the service"),
+        )
+        if wrong
+    ]
+    if not faults:
+        return None
+    return (
+        f"The database role {found.rolname} {' and '.join(faults)}, so PostgreSQL would not keep "
+        "one hospital's patients from another. Make a plain role, run 'assent db grant ROLE' as "
+        "the tables' owner, and connect as that role."
+    )
