@@ -40,7 +40,10 @@ def create_app(
     Raises PolicyFileFaults, with every fault, when the policy library cannot be used.
     """
     if database is None:
-        database = Database(make_engine(settings.database_url), settings.audit_key_bytes())
+        database = Database(
+            make_engine(settings.database_url, restricted=not settings.demonstration),
+            settings.audit_key_bytes(),
+        )
     app = FastAPI(
         docs_url=None,  # FastAPI's page loads its scripts from another host
         redoc_url=None,

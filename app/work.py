@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 from app.db import jobs
-from app.db.errors import JobNotHeld
+from app.db.errors import JobNotHeld, UnsafeConnection
 from app.db.jobs import Job
 from app.db.work import Work
 from app.door import Door
@@ -80,7 +80,7 @@ def run_next(door: Door, handlers: Mapping[str, Handler]) -> bool:
     if job is None:
         return False
     try:
-        _run(Held(door, job), handlers)
+        _run(Held(door.acting_for(job.organisation), job), handlers)
     except JobNotHeld:
         log.warning("job passed to another worker", job=job.id, kind=job.kind)
     return True
@@ -106,7 +106,9 @@ def run_for_ever(
                     return
                 continue
         except Exception as error:
-            log.error("worker could not reach its jobs", error=type(error).__qualname__)
+            # An unsafe database is the operator's to mend, and its message holds no row's value.
+            why = {"why": str(error)} if isinstance(error, UnsafeConnection) else {}
+            log.error("worker could not reach its jobs", error=type(error).__qualname__, **why)
         if pause(PAUSE_SECONDS):
             return
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import asdict, replace
 
-from sqlalchemy import and_, insert, select, text
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, text
 
 from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
 from app.approvals.model import PatientDetails, PatientRecord
@@ -114,11 +114,7 @@ def contradiction() -> PatientContradiction:
 
 def patient(work: Work, patient_id: str) -> PatientRecord:
     """The record of that id. Callers have already found something of it that they may see."""
-    row = (
-        work.connection.execute(select(tables.patient).where(tables.patient.c.id == patient_id))
-        .mappings()
-        .one_or_none()
-    )
+    row = _row(work, tables.patient.c.id == patient_id)
     if row is None:
         raise NotFound("patient")
     return as_record(PatientRecord, row)
@@ -126,12 +122,21 @@ def patient(work: Work, patient_id: str) -> PatientRecord:
 
 def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
     """The ids of every record that stands for this person, the canonical one first."""
-    others = work.connection.execute(
+    query = (
         select(tables.patient.c.id)
         .where(tables.patient.c.linked_to == canonical_id)
         .order_by(tables.patient.c.id)
-    ).scalars()
+    )
+    with work.beyond_scope():
+        others = work.connection.execute(query).scalars().all()
     return (canonical_id, *others)
+
+
+def _row(work: Work, where: ColumnElement[bool]) -> RowMapping | None:
+    """A patient's row, whoever registered it: one person is one record for the whole service."""
+    with work.beyond_scope():
+        found = work.connection.execute(select(tables.patient).where(where)).mappings()
+        return found.one_or_none()
 
 
 def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
@@ -183,13 +188,7 @@ def serialise(work: Work, names: list[str]) -> None:
 def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
     if details.nhs_number is None:
         return None
-    row = (
-        work.connection.execute(
-            select(tables.patient).where(tables.patient.c.nhs_number == details.nhs_number)
-        )
-        .mappings()
-        .one_or_none()
-    )
+    row = _row(work, tables.patient.c.nhs_number == details.nhs_number)
     return None if row is None else as_record(PatientRecord, row)
 
 

@@ -186,18 +186,11 @@ def approval_exists(
         number = parse_nhs_number(nhs_number)
     except InvalidNhsNumber as error:
         raise DetailsNotAccepted("nhs_number", str(error)) from None
-    row = (
-        work.connection.execute(
-            select(tables.patient).where(
-                and_(
-                    tables.patient.c.nhs_number == number,
-                    tables.patient.c.birth_date == birth_date,
-                )
-            )
-        )
-        .mappings()
-        .one_or_none()
+    query = select(tables.patient).where(
+        and_(tables.patient.c.nhs_number == number, tables.patient.c.birth_date == birth_date)
     )
+    with work.beyond_scope():  # that an approval exists is told across providers, and no more
+        row = work.connection.execute(query).mappings().one_or_none()
     nothing = Existence(False, False, "No live approval is known. Send an initiation.")
     if row is None:
         _log(work, caller, 0)

@@ -1,4 +1,8 @@
-"""Whether a treatment stands covered: computed from its approvals and segments, never stored."""
+"""Whether a treatment stands covered: computed from its approvals and segments, never stored.
+
+Asked of treatments of any provider, since a person has one live approval for a drug and indication;
+callers of the service learn no more than the answer.
+"""
 
 import datetime as dt
 
@@ -13,17 +17,17 @@ STANDING = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
 
 def has_standing(work: Work, treatment_id: str) -> bool:
     """Whether any approval of the treatment was neither ended nor taken back; it may be past."""
-    return any(a.state in STANDING for a in store.approvals_of(work, treatment_id))
+    with work.beyond_scope():
+        return any(a.state in STANDING for a in store.approvals_of(work, treatment_id))
 
 
 def covered_to(work: Work, treatment_id: str) -> tuple[bool, dt.date | None]:
     """Whether the treatment has standing coverage at all, and its last covered day (None: open)."""
-    standing = {a.id for a in store.approvals_of(work, treatment_id) if a.state in STANDING}
-    days = [
-        s.to_day
-        for s in store.segments_of(work, treatment_id)
-        if s.kind == "coverage" and s.approval_id in standing
-    ]
+    with work.beyond_scope():
+        approvals = store.approvals_of(work, treatment_id)
+        segments = store.segments_of(work, treatment_id)
+    standing = {a.id for a in approvals if a.state in STANDING}
+    days = [s.to_day for s in segments if s.kind == "coverage" and s.approval_id in standing]
     if not days:
         return False, None
     return True, None if None in days else max(d for d in days if d is not None)

@@ -28,7 +28,11 @@ def record(work: Work, actor: Actor, event: Event) -> None:
         body = canonical({"before": event.before, "after": event.after})
         work.connection.execute(
             sa.insert(audit_payload).values(
-                id=payload_id, patient_id=event.patient_id, salt=salt, body=body
+                id=payload_id,
+                patient_id=event.patient_id,
+                organisation=actor.organisation,
+                salt=salt,
+                body=body,
             )
         )
     row = _row(work, actor, event) | {

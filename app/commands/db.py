@@ -1,8 +1,12 @@
 """`assent db …`: the database's schema."""
 
+from typing import Annotated
+
 import typer
 
 from app.commands.doors import door_or_exit
+from app.db.errors import RoleNotSafe
+from app.db.roles import grant
 from app.db.upgrade import current, upgrade
 
 app = typer.Typer(no_args_is_help=True, help="The database's schema.")
@@ -20,3 +24,20 @@ def upgrade_command() -> None:
     for revision in upgrade(engine):
         typer.echo(f"applied {revision}")
     typer.echo(f"the database is at {current(engine)}")
+
+
+@app.command("grant")
+def grant_command(
+    role: Annotated[str, typer.Argument(help="A PostgreSQL role that is there and owns nothing.")],
+) -> None:
+    """Let a plain role serve: run it as the tables' owner, after each upgrade (PostgreSQL)."""
+    engine = door_or_exit().database.engine
+    if engine.dialect.name != "postgresql":
+        typer.echo("SQLite has no roles: protect its file instead.", err=True)
+        raise typer.Exit(2)
+    try:
+        grant(engine, role)
+    except RoleNotSafe as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
+    typer.echo(f"{role} may serve, and reads one organisation's rows at a time")

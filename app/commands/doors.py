@@ -24,9 +24,16 @@ def settings_or_exit() -> Settings:
     return settings
 
 
-def door_or_exit() -> Door:
-    """A door on the database that the settings name; its data folder is made if need be."""
+def door_or_exit(*, restricted: bool = False) -> Door:
+    """A door on the database that the settings name; its data folder is made if need be.
+
+    With `restricted`, outside demonstration mode, a database role that could pass row-level
+    security by is refused: what serves callers must not be the tables' owner.
+    """
     settings = settings_or_exit()
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Door(Database(make_engine(settings.database_url), settings.audit_key_bytes()))
+    engine = make_engine(
+        settings.database_url, restricted=restricted and not settings.demonstration
+    )
+    return Door(Database(engine, settings.audit_key_bytes()))

@@ -45,7 +45,7 @@ def worker(
     ] = False,
 ) -> None:
     """Work jobs off until told to stop (SIGINT or SIGTERM); a job under way is finished first."""
-    door = door_or_exit()
+    door = door_or_exit(restricted=True)
     settings = settings_or_exit()
     handlers = make_handlers(make_desk(settings))
     chores = [sealing(settings)]

@@ -7,6 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 
 from app.db.errors import UnsafeConnection, UnsupportedDatabase
+from app.db.roles import unsafe_role
 
 #: Execution option of a connection that only reads: no write lock, and writes are refused.
 READ_ONLY = "assent_read_only"
@@ -23,8 +24,11 @@ PRAGMAS: dict[str, str | int] = {
 }
 
 
-def make_engine(url: str) -> sa.Engine:
+def make_engine(url: str, *, restricted: bool = False) -> sa.Engine:
     """An engine for a `sqlite:///file` or `postgresql://` URL. Connects only when first used.
+
+    With `restricted`, a PostgreSQL role that could pass row-level security by is refused at each
+    connection (UnsafeConnection): then the database would not keep organisations apart.
 
     Raises UnsupportedDatabase for any other URL, and for SQLite in memory, which keeps nothing.
     """
@@ -33,7 +37,10 @@ def make_engine(url: str) -> sa.Engine:
     if backend == "sqlite":
         return _sqlite(parsed)
     if backend in ("postgresql", "postgres"):
-        return _postgres(parsed.set(drivername="postgresql+psycopg"))
+        engine = _postgres(parsed.set(drivername="postgresql+psycopg"))
+        if restricted:
+            event.listen(engine, "connect", _refuse_unsafe_role)
+        return engine
     raise UnsupportedDatabase(
         f"The database URL names {backend}. Use sqlite:///<file> or postgresql://<host>/<name>."
     )
@@ -104,6 +111,14 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
             f"PostgreSQL has fsync = {fsync} and synchronous_commit = {commit}, so a saved "
             "approval could be lost. Turn both on."
         )
+
+
+def _refuse_unsafe_role(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        why = unsafe_role(lambda query: cursor.execute(query, {"role": None}).fetchone())
+    connection.commit()
+    if why is not None:
+        raise UnsafeConnection(why)
 
 
 def _drop_row_values(context: ExceptionContext) -> None:

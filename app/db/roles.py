@@ -5,7 +5,8 @@ are only added to.
 """
 
 import re
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -34,7 +35,11 @@ def grant(engine: sa.Engine, role: str) -> None:
     if _NAME.fullmatch(role) is None:
         raise RoleNotSafe("A role's name is lower-case letters, digits and “_”. Correct it.")
     with engine.begin() as connection:
-        why = unsafe(connection, role)
+
+        def ask(query: str) -> Sequence[Any] | None:
+            return connection.exec_driver_sql(query, {"role": role}).one_or_none()
+
+        why = unsafe_role(ask, role)
         if why is not None:
             raise RoleNotSafe(why)
         schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
@@ -48,32 +53,35 @@ def grant(engine: sa.Engine, role: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-def unsafe(connection: sa.Connection, role: str | None = None) -> str | None:
-    """Why a role (by default the one connected) is no wall between organisations; None if it is."""
-    query = sa.text(
-        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, EXISTS ("
-        "  SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        "  WHERE n.nspname = current_schema() AND c.relkind = 'r'"
-        "  AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns "
-        "FROM pg_roles r WHERE rolname = coalesce(:role, current_user)"
-    )
-    found = connection.execute(query, {"role": role}).one_or_none()
+_ASKED: Final = (
+    "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, EXISTS ("
+    "  SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "  WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+    "  AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns "
+    "FROM pg_roles r WHERE rolname = coalesce(%(role)s, current_user)"
+)
+_FAULTS: Final = (
+    "is a superuser",
+    "may bypass row-level security",
+    "may create roles",
+    "owns tables of the service",
+)
+
+
+def unsafe_role(ask: Callable[[str], Sequence[Any] | None], role: str | None = None) -> str | None:
+    """Why a role (by default the one connected) is no wall between organisations; None if it is.
+
+    `ask` runs the query with the parameter `role` and gives its one row, or None.
+    """
+    found = ask(_ASKED)
     if found is None:
         return f"There is no role {role}. Create it first: CREATE ROLE {role} LOGIN PASSWORD '…'."
-    faults = [
-        words
-        for wrong, words in (
-            (found.rolsuper, "is a superuser"),
-            (found.rolbypassrls, "may bypass row-level security"),
-            (found.rolcreaterole, "may create roles"),
-            (found.owns, "owns tables of the service"),
-        )
-        if wrong
-    ]
+    name, *wrong = found
+    faults = [words for is_so, words in zip(wrong, _FAULTS, strict=True) if is_so]
     if not faults:
         return None
     return (
-        f"The database role {found.rolname} {' and '.join(faults)}, so PostgreSQL would not keep "
+        f"The database role {name} {' and '.join(faults)}, so PostgreSQL would not keep "
         "one hospital's patients from another. Make a plain role, run 'assent db grant ROLE' as "
         "the tables' owner, and connect as that role."
     )

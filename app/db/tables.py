@@ -323,6 +323,7 @@ audit_payload = Table(
     Column("salt", String(64)),
     Column("body", Text),
     Column("erased_at", Instant),
+    Column("organisation", ORGANISATION),  # whose act it tells of; the first release kept none
 )
 
 audit_event = Table(

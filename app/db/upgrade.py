@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.db.engine import READ_ONLY
-from app.db.errors import MigrationsMissing
+from app.db.errors import MigrationsMissing, UnsafeConnection
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: Any fixed number: two processes that start together upgrade one after the other.
@@ -61,6 +61,8 @@ def not_ready(engine: sa.Engine) -> str | None:
         found = current(engine)
     except sa.exc.OperationalError:
         return "The database does not answer. It may be starting: check that it runs."
+    except UnsafeConnection as unsafe:
+        return str(unsafe)
     expected = head()
     if found != expected:
         return f"The database is at revision {found}, the service at {expected}. Upgrade it."

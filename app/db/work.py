@@ -12,6 +12,7 @@ import sqlalchemy as sa
 EVERYBODY: Final = "*"
 #: The scope of a call whose caller is not known yet: no organisation's rows.
 NOBODY: Final = ""
+_DEPTH: Final = "assent beyond scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,19 @@ class Work:
         these are asked of the whole database. Whoever uses this tells the caller no more than
         the rule's answer. On SQLite, which has no row-level security, it changes nothing.
         """
-        if not self.on_postgres or self.scope == EVERYBODY:
+        depth = self.connection.info.get(_DEPTH, 0)
+        if not self.on_postgres or self.scope == EVERYBODY or depth:
             yield
             return
         enter_scope(self.connection, EVERYBODY)
+        self.connection.info[_DEPTH] = 1
         try:
             yield
         finally:
+            self.connection.info.pop(_DEPTH, None)
             # After an error the transaction only takes a rollback, which ends the setting too.
-            if not self.connection.invalidated and self.connection.in_transaction():
-                _leave(self.connection, self.scope)
+            if not _is_failed(self.connection):
+                enter_scope(self.connection, self.scope)
 
     @property
     def on_postgres(self) -> bool:
@@ -71,15 +75,9 @@ def enter_scope(connection: sa.Connection, scope: str) -> None:
     connection.execute(sa.select(sa.func.set_config("app.organisation", scope, True)))
 
 
-def _leave(connection: sa.Connection, scope: str) -> None:
-    try:
-        enter_scope(connection, scope)
-    except sa.exc.DBAPIError:
-        if not _is_failed(connection):
-            raise
-
-
 def _is_failed(connection: sa.Connection) -> bool:
     """Whether an error has ended the transaction, so that it takes nothing but a rollback."""
+    if connection.invalidated:
+        return True
     driver = connection.connection.driver_connection
-    return driver is not None and driver.info.transaction_status.name == "INERROR"
+    return driver is None or driver.closed or driver.info.transaction_status.name == "INERROR"

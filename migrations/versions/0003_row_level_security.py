@@ -8,6 +8,7 @@ asks inside `Work.beyond_scope`.
 SQLite has no such thing: there the stores' own conditions are the only wall.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
@@ -48,8 +49,7 @@ POLICIES = {
 #: Written by whoever acts, for any object; read only by those who reach what it tells of.
 READ = {
     "audit_event": f"{OWN} OR assent_reaches_treatment(treatment_id, assent_organisation())",
-    "audit_payload": "patient_id IS NULL "
-    "OR assent_reaches_patient(patient_id, assent_organisation())",
+    "audit_payload": f"{OWN} OR assent_reaches_patient(patient_id, assent_organisation())",
 }
 
 # Each looks past the policies (they would call one another for ever), so each is told for whom.
@@ -99,6 +99,8 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     """Make the functions, then guard each table."""
+    # Whose act a payload tells of; null for those of the release before, which name no patient.
+    op.add_column("audit_payload", sa.Column("organisation", sa.String(9), nullable=True))
     op.create_index("ix_patient_linked_to", "patient", ["linked_to"], unique=False)
     connection = op.get_bind()
     if connection.dialect.name != "postgresql":

@@ -75,7 +75,11 @@ def test_the_compose_file_keeps_to_its_specification() -> None:
 def test_nothing_serves_before_the_database_is_migrated() -> None:
     ours = services()
     assert set(ours) == {"postgres", "migrate", "service", "worker"}
-    assert ours["migrate"]["command"] == ["assent", "db", "upgrade"]
+    assert ours["migrate"]["command"] == [
+        "sh",
+        "-c",
+        "assent db upgrade && assent db grant assent_service",
+    ]
     assert ours["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in ("service", "worker"):
         waits = ours[name]["depends_on"]["migrate"]
@@ -85,7 +89,7 @@ def test_nothing_serves_before_the_database_is_migrated() -> None:
 
 def test_no_secret_has_a_default() -> None:
     text = COMPOSE.read_text(encoding="utf-8")
-    for name in ("ASSENT_AUDIT_KEY", "ASSENT_DATABASE_PASSWORD"):
+    for name in ("ASSENT_AUDIT_KEY", "ASSENT_DATABASE_PASSWORD", "ASSENT_OWNER_PASSWORD"):
         used = re.findall(rf"\$\{{{name}(.)(.)", text)
         assert used
         assert set(used) == {(":", "?")}
@@ -94,3 +98,12 @@ def test_no_secret_has_a_default() -> None:
 def test_the_run_of_everything_is_a_program_that_bash_can_read() -> None:
     assert RUN.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", RUN]).returncode == 0
+
+
+def test_what_serves_connects_as_the_role_that_owns_nothing() -> None:
+    ours = services()
+    for name in ("service", "worker"):
+        assert "//assent_service:" in ours[name]["environment"]["ASSENT_DATABASE_URL"]
+    assert "//assent:" in ours["migrate"]["environment"]["ASSENT_DATABASE_URL"]
+    script = (ROOT / "deploy" / "service-role.sh").read_text(encoding="utf-8")
+    assert "NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS" in script

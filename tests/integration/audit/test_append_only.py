@@ -30,7 +30,7 @@ REFUSED_ON_SQLITE = [
     f"INSERT OR REPLACE INTO audit_event (id, {COLUMNS}) {AGAIN}",
     f"REPLACE INTO audit_event (id, {COLUMNS}) SELECT id + 1, {COLUMNS} FROM audit_event",
     "UPDATE OR REPLACE audit_event SET id = id + 1",
-    "INSERT OR REPLACE INTO audit_payload SELECT id, patient_id, salt, '{}', NULL "
+    "INSERT OR REPLACE INTO audit_payload SELECT id, patient_id, salt, '{}', NULL, NULL "
     "FROM audit_payload",
 ]
 REFUSED_ON_POSTGRES = [

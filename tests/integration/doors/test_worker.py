@@ -146,7 +146,7 @@ def test_a_worker_that_lost_its_lease_saves_nothing(door: Door, moment: Moment) 
     later = replace(door, now=lambda: moment.instant + LEASE)
 
     def overtaken(held: Held) -> Callable[[Work], dict[str, Any]]:
-        if held.door is door:  # while the first is at work, its lease runs out
+        if held.door.now is door.now:  # while the first is at work, its lease runs out
             assert run_next(later, {"count": overtaken})
         return counting(replace(held, door=later))
 
