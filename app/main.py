@@ -7,7 +7,9 @@ import structlog
 from fastapi import FastAPI
 
 from app import clock
-from app.api import approvals_api, health, policies, replies, submissions
+from app.api import approvals_api, health, oauth, policies, replies, submissions
+from app.api.jwks import KeySets
+from app.api.limits import Limits
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Outermost
 from app.api.openapi import describe
@@ -23,7 +25,7 @@ from app.settings import Settings
 
 log = structlog.stdlib.get_logger("assent")
 
-ROUTERS = (health.router, policies.router, *approvals_api.ROUTERS, submissions.router)
+ROUTERS = (health.router, oauth.router, policies.router, *approvals_api.ROUTERS, submissions.router)
 
 
 def create_app(
@@ -59,6 +61,8 @@ def create_app(
     app.state.desk = make_desk(settings, office)
     app.state.metrics = Metrics()
     app.state.settings = settings
+    app.state.limits = Limits(settings.requests_per_minute)
+    app.state.key_sets = KeySets()
     replies.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.approvals import errors as approvals
 from app.approvals.import_errors import ImportNotAccepted
 from app.audit.errors import InvalidCursor
-from app.auth.errors import CallerNotAccepted, NotAllowed, NotSignedIn
+from app.auth.errors import AssertionRefused, CallerNotAccepted, NotAllowed, NotSignedIn
 from app.db.errors import InvalidRequestId, RequestIdReused
 from app.policy.errors import AnswerFaults
 from app.reconciliation import errors as reconciliation
@@ -112,6 +112,7 @@ BY_STATUS: dict[int, Kind] = {
 TABLE: dict[type[Exception], Kind] = {
     NotSignedIn: NOT_SIGNED_IN,
     NotAllowed: NOT_ALLOWED,
+    AssertionRefused: Kind(401, "invalid-client", "No token is given"),
     CallerNotAccepted: Kind(422, "caller-not-accepted", "The caller cannot be registered so"),
     RequestIdReused: Kind(409, "request-id-reused", "X-Request-ID already used"),
     InvalidRequestId: HEADER_NOT_ACCEPTED,
@@ -160,6 +161,9 @@ def kind_of(error: Exception) -> Kind:
         return error.kind
     if isinstance(error, UNAVAILABLE):
         return NOT_READY
+    if isinstance(error, AssertionRefused):
+        status = 401 if error.error == "invalid_client" else 400
+        return Kind(status, error.error.replace("_", "-"), "No token is given")
     for cls in type(error).__mro__:
         found = TABLE.get(cls)
         if found is not None:

@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    #: Where the outside world reaches the service: what tokens and sign-in are meant for.
+    public_url: str = "http://127.0.0.1:8000"
+    #: Whether callers with a long-lived token of `assent callers add` may call, outside
+    #: demonstration mode. Systems should sign in with a signed token of their own instead.
+    registered_tokens: bool = False
+    requests_per_minute: int = Field(default=600, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

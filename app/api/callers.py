@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api import correlation
-from app.auth.errors import NotSignedIn
+from app.auth.clients import holder_of
+from app.auth.errors import NotAllowed, NotSignedIn
 from app.auth.model import Caller
 from app.auth.store import find_caller
-from app.db.work import NOBODY
+from app.db.work import NOBODY, Work
 from app.door import Door
 
 bearer = HTTPBearer(
@@ -25,20 +26,53 @@ def door_of(request: Request) -> Door:
     return door
 
 
+OnBehalfOf = Annotated[
+    str | None,
+    Header(
+        alias="NHSD-End-User-Organisation-ODS",
+        pattern="^[A-Z0-9]{1,9}$",
+        description="The organisation that the call is made for. A client that is registered for "
+        "one only may leave it out.",
+    ),
+]
+
+
 def signed_in(
     request: Request,
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    organisation: OnBehalfOf = None,
 ) -> Caller:
-    """The caller whose token came along; NotSignedIn without a valid one."""
+    """The caller whose token came along; NotSignedIn without a valid one.
+
+    Raises NotAllowed for an organisation that the caller does not act for, and DoorProblem 429
+    when it calls too often.
+    """
     if given is None or not given.credentials:
         raise NotSignedIn
+    door, state = door_of(request), request.app.state
     correlation_id = correlation.of(request.scope)
-    caller = door_of(request).read(
-        lambda work: find_caller(work, given.credentials, correlation_id=correlation_id)
-    )
-    if caller is None:
+
+    def look(work: Work) -> tuple[Caller, int | None] | None:
+        held = holder_of(work, given.credentials, organisation, correlation_id)
+        if held is not None:
+            return held[1], held[0].requests_per_minute
+        if not (state.settings.demonstration or state.settings.registered_tokens):
+            return None
+        registered = find_caller(work, given.credentials, correlation_id=correlation_id)
+        return None if registered is None else (registered, None)
+
+    found = door.read(look)
+    if found is None:
         raise NotSignedIn
-    request.state.door = door_of(request).acting_for(caller.organisation)
+    caller, per_minute = found
+    if organisation not in (None, caller.organisation):
+        raise NotAllowed(
+            "act for that organisation",
+            "your token is another's",
+            "Leave NHSD-End-User-Organisation-ODS out, or use that organisation's own token.",
+        )
+    state.limits.check(caller.client, door.now(), per_minute)
+    request.state.door = door.acting_for(caller.organisation)
     return caller
 
 

@@ -56,12 +56,40 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
 }
 
+#: The scope that a system's token needs for each action, besides its role.
+SCOPE_OF: dict[Action, str] = {
+    Action.CHECK: "check",
+    Action.DECLARE_CARE: "check",
+    Action.SUBMIT: "requests",
+    Action.AMEND: "requests",
+    Action.WITHDRAW: "requests",
+    Action.ESCALATE: "requests",
+    Action.CORRECT: "requests",
+    Action.AUTHORISE: "requests",
+    Action.CONSENT: "requests",
+    Action.RECORD_START: "requests",
+    Action.LINK_PATIENTS: "requests",
+    Action.DECIDE_AS_PANEL: "decide",
+    Action.FUND: "decide",
+    Action.RESOLVE_QUERY: "decide",
+    Action.READ: "read",
+    Action.READ_AUDIT: "audit",
+    Action.IMPORT: "import",
+    Action.RECONCILE: "reconcile",
+}
+
 #: Roles that belong to a hospital provider, and may act only on its own treatments.
 PROVIDER_ROLES = _CARE_TEAM
 
 
 def check_can(caller: Caller, action: Action) -> None:
-    """Raise NotAllowed unless the caller's role may do the action at all."""
+    """Raise NotAllowed unless the caller's role, and its token, may do the action at all."""
+    if caller.scopes is not None and SCOPE_OF[action] not in caller.scopes:
+        raise NotAllowed(
+            action.value,
+            f"the token lacks the scope '{SCOPE_OF[action]}'",
+            "Ask for a token with that scope, if your client has it.",
+        )
     if caller.role not in ROLES[action]:
         allowed = ", ".join(sorted(ROLES[action]))
         raise NotAllowed(

@@ -28,3 +28,14 @@ class NotAllowed(AuthError):
 
 class CallerNotAccepted(AuthError):
     """A caller cannot be registered as described."""
+
+
+class AssertionRefused(AuthError):
+    """A client's signed assertion is not taken, so no token is given.
+
+    `error` is OAuth's own word for it (RFC 6749, section 5.2).
+    """
+
+    def __init__(self, why: str, error: str = "invalid_client") -> None:
+        self.error = error
+        super().__init__(f"No token is given: {why}")

@@ -36,6 +36,7 @@ class Caller:
     role: Role
     client: str
     correlation_id: str
+    scopes: frozenset[str] | None = None  # None: all that the role may do
 
     def actor(self) -> Actor:
         """The caller as the audit log names it."""

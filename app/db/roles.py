@@ -23,6 +23,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "audit_epoch": _ADD,
     "policy_version": _ADD,
     "live_treatment": _REMOVE,
+    "client_assertion": _REMOVE,
+    "access_token": _REMOVE,
 }
 _NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
 

@@ -52,6 +52,50 @@ caller = Table(
     Column("revoked_at", Instant),
 )
 
+# Systems that sign in with a signed token of their own (OAuth 2 client credentials).
+client = Table(
+    "client",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("organisations", Document, nullable=False),  # those that it may act for
+    Column("scopes", Document, nullable=False),
+    Column("jwks_url", String(300)),
+    Column("requests_per_minute", Integer),  # null: the service's own limit
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+client_key = Table(
+    "client_key",
+    metadata,
+    Column("client_id", ID, ForeignKey("client.id"), primary_key=True),
+    Column("kid", String(100), primary_key=True),
+    Column("jwk", Document, nullable=False),  # public
+    Column("added_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+)
+
+# The jti of each assertion that was taken, so that no worker takes it again.
+client_assertion = Table(
+    "client_assertion",
+    metadata,
+    Column("client_id", ID, ForeignKey("client.id"), primary_key=True),
+    Column("jti", String(100), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("client_id", ID, ForeignKey("client.id"), nullable=False, index=True),
+    Column("scopes", Document, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 organisation_setting = Table(
     "organisation_setting",
     metadata,

@@ -10,7 +10,7 @@ from tests.architecture.test_locks import required
 PAGE = ROOT / "docs" / "dependencies.md"
 #: Where a package is imported by another name than it is asked for.
 IMPORTED_AS = {"yaml": "pyyaml", "multipart": "python-multipart", "zen": "zen-engine"}
-IMPORTED_AS |= {"z3": "z3-solver"}
+IMPORTED_AS |= {"z3": "z3-solver", "jwt": "pyjwt"}
 #: Parts of a package that is asked for, which it re-exports without hiding them.
 PART_OF = {"starlette": "fastapi"}
 

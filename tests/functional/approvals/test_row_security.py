@@ -25,6 +25,10 @@ from tests.functional.approvals.scene import Scene
 #: Tables that hold nobody's data: they are the same for everyone, or have no row to hide.
 SHARED = {
     "caller": "who may call; its reader is not known before it is read",
+    "client": "which system may call for which organisations; read before its caller is known",
+    "client_key": "public keys",
+    "client_assertion": "names of assertions that were used",
+    "access_token": "digests of tokens, read before their caller is known",
     "organisation_setting": "what an organisation settled, such as its panel; no patient",
     "policy_version": "published texts",
     "adoption": "which commissioner decides by which text",

@@ -15,7 +15,7 @@ from app.db.upgrade import current, head, upgrade
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = ["0001", "0002", "0003"]
+HISTORY = ["0001", "0002", "0003", "0004"]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
