@@ -30,7 +30,6 @@ OnBehalfOf = Annotated[
     str | None,
     Header(
         alias="NHSD-End-User-Organisation-ODS",
-        pattern="^[A-Z0-9]{1,9}$",
         description="The organisation that the call is made for. A client that is registered for "
         "one only may leave it out.",
     ),
@@ -65,7 +64,7 @@ def signed_in(
     if found is None:
         raise NotSignedIn
     caller, per_minute = found
-    if organisation not in (None, caller.organisation):
+    if organisation and organisation != caller.organisation:
         raise NotAllowed(
             "act for that organisation",
             "your token is another's",

@@ -153,7 +153,7 @@ def _from_shape(operation: dict[str, Any]) -> set[int]:
     places = {(p["in"], p["name"].lower()) for p in operation.get("parameters", ())}
     statuses = {500}
     if operation.get("security"):
-        statuses |= {401, 403, 429, 503}
+        statuses |= {400, 401, 403, 429, 503}
     if ROLES_KEY in operation:
         statuses |= {403}
     if "requestBody" in operation:

@@ -297,7 +297,7 @@ def test_a_client_acts_only_for_its_own_organisations(signer: Signer) -> None:
         assert reply.status_code == status, code
     unnamed = signer.read(token)
     assert (unnamed.status_code, "the call names none" in unnamed.json()["detail"]) == (403, True)
-    assert signer.read(token, **{"NHSD-End-User-Organisation-ODS": "demo1"}).status_code == 400
+    assert signer.read(token, **{"NHSD-End-User-Organisation-ODS": "demo1"}).status_code == 403
 
 
 def test_a_token_opens_only_its_scopes(signer: Signer) -> None:
