@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from app.policy import build, nodes
@@ -18,8 +19,10 @@ from app.policy.compile import (
     compile_row_test,
 )
 from app.policy.document import Document, read
+from app.policy.emit import CountOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
 from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
+from app.policy.on_demand import OnDemand
 from app.policy.schema_check import shape_faults
 
 DrugKeys = Mapping[str, frozenset[str]]
@@ -108,20 +111,17 @@ def _compiled(
 ) -> CompiledPolicy:
     program = checked.program()
     compiled = {
-        section: compile_expressions(_expressions(section, checked), program)
+        section: partial(compile_expressions, _expressions(section, checked), program)
         for section in sections
     }
-    rows = {
-        name: RowTest(
-            count.list_name,
-            count.fields,
-            None
-            if count.where is None
-            else compile_row_test(count.where, program, count.row_scope),
-        )
-        for name, count in checked.counts.items()
-    }
-    return CompiledPolicy(compiled, rows)
+    rows = {name: partial(_row_test, count, program) for name, count in checked.counts.items()}
+    return CompiledPolicy(OnDemand(compiled), OnDemand(rows))
+
+
+def _row_test(count: CountOf, program: Program) -> RowTest:
+    where = count.where
+    test = None if where is None else compile_row_test(where, program, count.row_scope)
+    return RowTest(count.list_name, count.fields, test)
 
 
 def _expressions(section: Section, checked: Checked) -> list[nodes.Node]:
