@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from app.api.documents import Document
 from app.api.fields import (
@@ -13,11 +13,13 @@ from app.api.fields import (
     Key,
     LocalId,
     NhsNumber,
+    OfficeName,
     PlausibleDay,
     PolicyField,
     Practice,
     QuestionName,
     Reason,
+    RegistryId,
     ShortText,
     Unit,
 )
@@ -28,6 +30,7 @@ from app.approvals.library import Library
 from app.approvals.model import (
     Basis,
     Dose,
+    EmergencyStart,
     FollowUpCommand,
     FundingOrigin,
     InitiationCommand,
@@ -119,6 +122,23 @@ class DoseBody(Document):
     every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
 
 
+class EmergencyBody(Document):
+    """Who authorised an urgent start before this form: a role and an office, not a person's name.
+
+    It needs a 'retrospective_reason'; the policy says how many days late the form may come.
+    """
+
+    role: OfficeName = Field(examples=["consultant haematologist on call"])
+    office: OfficeName = Field(examples=["immunoglobulin panel's emergency line"])
+    at: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="The day and time, with its offset from UTC"
+    )
+
+    def to_start(self) -> EmergencyStart:
+        """The urgent start as the approvals room takes it."""
+        return EmergencyStart(self.role, self.office, self.at)
+
+
 class DetailsBody(Document):
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -144,6 +164,12 @@ class DetailsBody(Document):
     )
     stop_reason: Annotated[StopReason, Field(strict=False)] | None = None
     note: Reason | None = None
+    registry_id: RegistryId | None = Field(
+        default=None,
+        description="The patient's own number in the registry or database that the policy "
+        "reports to, such as the national immunoglobulin database",
+    )
+    emergency: EmergencyBody | None = None
 
     def to_details(self, today: dt.date) -> RequestDetails:
         """The details, with organisations checked; DetailsNotAccepted names the field."""
@@ -163,6 +189,8 @@ class DetailsBody(Document):
             to_provider=None if to is None else provider_code(to, "details.to_provider", today),
             stop_reason=self.stop_reason,
             note=self.note,
+            registry_id=self.registry_id,
+            emergency=None if self.emergency is None else self.emergency.to_start(),
         )
 
 

@@ -11,6 +11,7 @@ from app.approvals.answering import as_typed, carry_forward, context_of, read_an
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
 from app.approvals.model import (
     FollowUpCommand,
@@ -78,6 +79,13 @@ def check_initiation(
     check_days(command.decision_to_treat, command.first_dose, today)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    check_emergency(
+        command.details,
+        Kind.INITIATION,
+        command.retrospective_reason,
+        command.first_dose,
+        work.moment.instant,
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from app.approvals.emergency import emergency_from_json, emergency_to_json
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import Dose, FundingOrigin, RequestDetails, StopReason
 from app.policy import Kind, PolicyVersion
@@ -25,6 +26,7 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 
 #: A change may be recorded this long before it takes effect.
 DAYS_AHEAD = 366
+REGISTRY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9/ .-]{0,39}")
 ORGANISATION_CODE = re.compile(r"[A-Z0-9]{3,9}")
 LONGEST_UNIT = 20
 LONGEST_ROUTE = 40
@@ -44,6 +46,12 @@ def check_details(
     if details.dose is not None:
         _check_dose(details.dose)
     _check_codes(details)
+    if details.registry_id is not None and not REGISTRY_ID.fullmatch(details.registry_id):
+        raise DetailsNotAccepted(
+            "details.registry_id",
+            "Give the registry's own number as it shows it: letters, digits, '/', '.' and '-', "
+            "at most 40 characters.",
+        )
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
         raise DetailsNotAccepted(
             "details.from_day", "That day is more than a year ahead: check it."
@@ -133,6 +141,8 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "to_provider": details.to_provider,
         "stop_reason": details.stop_reason.value if details.stop_reason else None,
         "note": details.note,
+        "registry_id": details.registry_id,
+        "emergency": emergency_to_json(details.emergency),
     }
     if details.dose is not None:
         plain["dose"] = {
@@ -160,6 +170,8 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         to_provider=stored.get("to_provider"),
         stop_reason=StopReason(stop_reason) if stop_reason else None,
         note=stored.get("note"),
+        registry_id=stored.get("registry_id"),
+        emergency=emergency_from_json(stored.get("emergency")),
     )
 
 

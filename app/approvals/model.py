@@ -89,6 +89,15 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyStart:
+    """Who let an urgent treatment begin before its form: a role and an office, not a name."""
+
+    role: str
+    office: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDetails:
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -102,6 +111,8 @@ class RequestDetails:
     to_provider: str | None = None  # transfer
     stop_reason: StopReason | None = None
     note: str | None = None
+    registry_id: str | None = None  # the patient's id in a national registry or database
+    emergency: EmergencyStart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from app.approvals.details import (
     details_from_json,
     details_to_json,
 )
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import (
@@ -114,6 +115,9 @@ def submit_continuation(
     )
     check_details(command.details, Kind.CONTINUATION, version, today)
     _check_reason(version, command.retrospective_reason)
+    check_emergency(
+        command.details, command.kind, command.retrospective_reason, None, work.moment.instant
+    )
     request = new_request(
         work,
         caller,
@@ -279,6 +283,13 @@ def _read_initiation(
     check_commissioner(command.commissioner)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    check_emergency(
+        command.details,
+        Kind.INITIATION,
+        command.retrospective_reason,
+        command.first_dose,
+        work.moment.instant,
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
