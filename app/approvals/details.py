@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from app.approvals.emergency import emergency_from_json, emergency_to_json
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import Dose, FundingOrigin, RequestDetails, StopReason
+from app.approvals.model import Dose, EmergencyStart, FundingOrigin, RequestDetails, StopReason
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 
@@ -142,7 +141,7 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "stop_reason": details.stop_reason.value if details.stop_reason else None,
         "note": details.note,
         "registry_id": details.registry_id,
-        "emergency": emergency_to_json(details.emergency),
+        "emergency": _emergency_to_json(details.emergency),
     }
     if details.dose is not None:
         plain["dose"] = {
@@ -171,8 +170,24 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         stop_reason=StopReason(stop_reason) if stop_reason else None,
         note=stored.get("note"),
         registry_id=stored.get("registry_id"),
-        emergency=emergency_from_json(stored.get("emergency")),
+        emergency=_emergency_from_json(stored.get("emergency")),
     )
+
+
+def _emergency_to_json(emergency: EmergencyStart | None) -> dict[str, Any] | None:
+    """The urgent start as plain JSON, its time in UTC."""
+    if emergency is None:
+        return None
+    at = emergency.at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return {"role": emergency.role, "office": emergency.office, "at": at}
+
+
+def _emergency_from_json(stored: Mapping[str, Any] | None) -> EmergencyStart | None:
+    """The urgent start again from what is stored."""
+    if not stored:
+        return None
+    at = dt.datetime.fromisoformat(stored["at"])
+    return EmergencyStart(stored["role"], stored["office"], at)
 
 
 def _read_day(text: str | None) -> dt.date | None:

@@ -1,15 +1,13 @@
-"""An urgent start that an office authorised before the form: what it must say, and as JSON.
+"""An urgent start that an office authorised before the form: what it must say.
 
 The form is then retrospective: it names one of the policy's reasons, and the policy's days limit
 how long after the first dose it may come (`coverage.check_retrospective`).
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import EmergencyStart, RequestDetails
+from app.approvals.model import RequestDetails
 from app.clock import london_day
 from app.policy import Kind
 
@@ -48,22 +46,6 @@ def check_emergency(
         )
     if first_dose is not None and london_day(emergency.at) > first_dose:
         raise _refused(".at", "It was authorised after the first dose. Check both days.")
-
-
-def emergency_to_json(emergency: EmergencyStart | None) -> dict[str, Any] | None:
-    """The urgent start as plain JSON, its time in UTC."""
-    if emergency is None:
-        return None
-    at = emergency.at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-    return {"role": emergency.role, "office": emergency.office, "at": at}
-
-
-def emergency_from_json(stored: Mapping[str, Any] | None) -> EmergencyStart | None:
-    """The urgent start again from what is stored."""
-    if not stored:
-        return None
-    at = dt.datetime.fromisoformat(stored["at"])
-    return EmergencyStart(stored["role"], stored["office"], at)
 
 
 def _refused(part: str, why: str) -> DetailsNotAccepted:
