@@ -27,3 +27,7 @@ app.add_typer(callers.app, name="callers")
 def main() -> None:
     """The entry point of the `assent` command."""
     app()
+
+
+if __name__ == "__main__":
+    main()
