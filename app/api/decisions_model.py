@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from app.api.documents import Document
 from app.api.policies_model import DRAFT, Draft
 from app.api.types import Day
-from app.approvals.model import DecisionRecord
+from app.approvals.model import DecisionRecord, Interest
 from app.policy import PolicyDecision, PolicyVersion, decision_to_json
 from app.policy.model import Evidence, OnFailure
 
@@ -87,6 +87,9 @@ class DecisionDocument(Document):
     decided_at: AwareDatetime
     decided_by: str | None = Field(description="The caller who decided; null for the policy")
     reason: str | None
+    interest: Literal["none", "declared"] | None = Field(
+        description="What a member of a panel declared of their own interests with it"
+    )
 
 
 def deciding_policy(version: PolicyVersion) -> DecidingPolicy:
@@ -114,6 +117,7 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         decided_at=stored.decided_at,
         decided_by=stored.decided_by,
         reason=stored.reason,
+        interest=None if stored.interest is None else Interest(stored.interest).value,
     )
 
 

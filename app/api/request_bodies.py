@@ -275,21 +275,60 @@ class ReasonBody(Document):
     reason: Reason
 
 
+#: Said by each member with each decision of a panel, see `app.approvals.interests`.
+NoInterest = Annotated[
+    bool,
+    Field(
+        description="The member declares that they have no interest in this request. A panel's "
+        "member must; where the commissioner decides itself, it may. A member who has one declares "
+        "it with 'declare-interest' instead, and another decides"
+    ),
+]
+
+
+class PanelDeclineBody(Document):
+    """Why the panel declines, with the member's declaration."""
+
+    model_config = example(
+        {"reason": "The alternatives have not been tried.", "declares_no_interest": True}
+    )
+
+    reason: Reason
+    declares_no_interest: NoInterest = False
+
+
+class InterestBody(Document):
+    """The interest that a member of the panel declares, in words, without a patient's name."""
+
+    model_config = example({"interest": "The applicant is a member of my own department."})
+
+    interest: Reason
+
+
 class QuestionBody(Document):
     """What the panel asks of the clinician."""
 
-    model_config = example({"question": "Which treatments were tried before, and for how long?"})
+    model_config = example(
+        {
+            "question": "Which treatments were tried before, and for how long?",
+            "declares_no_interest": True,
+        }
+    )
 
     question: Reason
+    declares_no_interest: NoInterest = False
 
 
 class PanelApprovalBody(Document):
     """The panel's reason, and the criteria that it waives where the policy lets it."""
 
-    model_config = example({"reason": "Agreed at the panel's meeting.", "waived": []})
+    model_config = example(
+        {"reason": "Agreed at the panel's meeting.", "waived": [], "declares_no_interest": True}
+    )
 
     reason: Reason
     waived: Annotated[list[CriterionId], Field(max_length=50)] = Field(default_factory=list)
+    declares_no_interest: NoInterest = False
 
 
 class FundingBody(Document):

@@ -11,6 +11,7 @@ from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
 from app.approvals.model import (
     Basis,
     DecisionRecord,
+    Interest,
     PatientRecord,
     RequestDetails,
     RequestRecord,
@@ -98,6 +99,7 @@ def add_decision(
     reasons: list[str],
     waived: list[str],
     reason: str | None = None,
+    interest: Interest | None = None,
 ) -> DecisionRecord:
     """Store one decision on a request, numbered, with its audit event."""
     number = len(store.decisions_of(work, request.id)) + 1
@@ -117,6 +119,7 @@ def add_decision(
         decided_at=work.moment.instant,
         decided_by=None if made_by == "policy" else caller.id,
         reason=reason,
+        interest=interest,
     )
     event = Event(
         action=f"decision: {outcome}",
@@ -125,7 +128,13 @@ def add_decision(
         treatment_id=request.treatment_id,
         request_id=request.id,
         patient_id=patient_id,
-        after={"made_by": made_by, "number": number, "waived": waived, "reason": reason},
+        after={
+            "made_by": made_by,
+            "number": number,
+            "waived": waived,
+            "reason": reason,
+            "interest": interest,
+        },
         policy_hash=request.policy_hash,
     )
     store.add(work, tables.decision, decision, caller.actor(), event)
@@ -266,6 +275,7 @@ def add_opinion(
     made_by: str,
     outcome: str,
     reason: str | None,
+    interest: Interest | None = None,
 ) -> DecisionRecord:
     """Store what somebody decided on a request without going through its criteria."""
     return add_decision(
@@ -280,4 +290,5 @@ def add_opinion(
         reasons=[reason] if reason else [],
         waived=[],
         reason=reason,
+        interest=interest,
     )

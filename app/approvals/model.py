@@ -33,6 +33,13 @@ class FundingOrigin(StrEnum):
     OVERSEAS = "overseas"
 
 
+class Interest(StrEnum):
+    """What a member of a panel declares of their own interests in a request."""
+
+    NONE = "none"
+    DECLARED = "declared"
+
+
 class NoNumberReason(StrEnum):
     """Why a patient has no NHS number on the request."""
 
@@ -231,6 +238,7 @@ class DecisionRecord:
     decided_at: dt.datetime
     decided_by: str | None
     reason: str | None
+    interest: str | None = None  # what a panel's member declared, see Interest
 
 
 @dataclass(frozen=True, slots=True)

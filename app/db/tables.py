@@ -236,6 +236,7 @@ decision = Table(
     Column("decided_at", Instant, nullable=False),
     Column("decided_by", ID),
     Column("reason", Text),
+    Column("interest", String(20)),  # none | declared: a panel member's own declaration
     UniqueConstraint("request_id", "number"),
 )
 

@@ -91,6 +91,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests/{id}/panel-approve": Try(PANEL, PAYER, REASON),
     "POST /v1/requests/{id}/panel-decline": Try(PANEL, PAYER, REASON),
     "POST /v1/requests/{id}/panel-return": Try(PANEL, PAYER, {"question": "Why?"}),
+    "POST /v1/requests/{id}/declare-interest": Try(PANEL, PAYER, {"interest": "Mine."}),
     "POST /v1/requests/{id}/fund": Try(COMMISSIONER, PAYER, FUNDING),
     "POST /v1/requests/{id}/consent": Try(THIRD, PHARMACIST),
     "POST /v1/requests/{id}/refuse-consent": Try(THIRD, PHARMACIST, REASON),

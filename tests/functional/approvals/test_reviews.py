@@ -49,6 +49,7 @@ def test_where_a_trust_wants_it_its_pharmacist_authorises(
         ("panel-approve", {**REASON, "waived": []}, "approved"),
         ("panel-decline", REASON, "declined"),
         ("panel-return", {"question": "Why not screened?"}, "returned"),
+        ("declare-interest", {"interest": "My own department."}, "referred"),
     ],
 )
 def test_the_panel_that_a_commissioner_names_decides(
@@ -62,10 +63,19 @@ def test_the_panel_that_a_commissioner_names_decides(
     assert people["other panel member"].get(at).status_code == 404
     assert people["commissioner"].post(f"{at}/{step}", sent, version=version).status_code == 403
 
+    if step != "declare-interest":
+        undeclared = people["panel member"].post(f"{at}/{step}", sent, version=version)
+        assert (undeclared.status_code, undeclared.json()["code"]) == (
+            422,
+            "details-not-accepted",
+        )
+        sent = {**sent, "declares_no_interest": True}
     decided = good(people["panel member"].post(f"{at}/{step}", sent, version=version))
 
     assert decided["state"] == state
     assert decided["decisions"][-1]["made_by"] == "panel"
+    declared = "declared" if step == "declare-interest" else "none"
+    assert decided["decisions"][-1]["interest"] == declared
     assert good(people["clinician"].get(at)) == decided
 
 
