@@ -10,6 +10,7 @@ from app.api.policies_model import (
     InForceDocument,
     MaxDoseDocument,
     NewStartsDocument,
+    PanelDocument,
     PolicyDocument,
     PolicySummary,
     QuestionDocument,
@@ -25,7 +26,9 @@ from app.policy import (
     PolicyVersion,
     Question,
     Source,
+    panel_status,
     questions_for,
+    status_words,
 )
 
 
@@ -82,6 +85,7 @@ def version_document(version: PolicyVersion) -> VersionDocument:
     return VersionDocument(
         **plain,
         indication=_indication(version),
+        panel=_panel(version),
         new_starts=_new_starts(version),
         in_force=_in_force(version),
         sources=[_source(source) for source in version.sources.values()],
@@ -175,6 +179,22 @@ def _terms(terms: ApprovalTerms) -> TermsDocument:
         interchangeable=terms.interchangeable,
         source=terms.source.id,
         evidence=terms.evidence,
+    )
+
+
+def _panel(version: PolicyVersion) -> PanelDocument:
+    terms = version.panel
+    return PanelDocument(
+        status=panel_status(version),
+        stated=terms is not None,
+        words=status_words(version),
+        authority=terms.authority if terms else None,
+        crisis=terms.crisis if terms else None,
+        answer_days=terms.answer_days if terms else None,
+        answer_working_days=terms.answer_working_days if terms else None,
+        urgent=terms.urgent if terms else None,
+        source=terms.source.id if terms else None,
+        evidence=terms.evidence if terms else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Requests as documents."""
 
+import datetime as dt
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -22,8 +23,9 @@ from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
 from app.approvals.replaying import version_of
 from app.auth.model import Caller
+from app.clock import london_day
 from app.db.work import Work
-from app.policy import Kind, PolicyVersion
+from app.policy import Kind, Outcome, PanelStatus, PolicyVersion, answer_by, panel_status
 
 
 class AnswerDocument(Document):
@@ -59,6 +61,11 @@ class RequestDocument(Document):
     provider: str
     commissioner: str
     panel: str | None = Field(description="The panel that decides; null: the commissioner does")
+    panel_status: PanelStatus = Field(description="Whether the policy wants a panel at all")
+    panel_answer_by: Day | None = Field(
+        description="The day by which the panel that the request waits for answers, where the "
+        "policy says how soon. Counted from the day of the decision that referred it"
+    )
     counterparty: str | None = Field(description="The receiving provider of a transfer")
     route: Route
     policy: DecidingPolicy
@@ -89,6 +96,7 @@ def request_document(
     """A request in full, with what to do next as of today."""
     request = view.request
     version = version_of(work, office.library, request.policy_hash)
+    due = _answer_by(view, version)
     same = (
         "id",
         "treatment_id",
@@ -110,7 +118,9 @@ def request_document(
     )
     return RequestDocument(
         **{name: getattr(request, name) for name in same},
-        next=after_request(request.state, request.kind),
+        next=after_request(request.state, request.kind, version, due),
+        panel_status=panel_status(version),
+        panel_answer_by=due,
         policy=deciding_policy(version),
         answers={
             name: AnswerDocument.model_validate(answer)
@@ -120,6 +130,16 @@ def request_document(
         decisions=[decision_document(decision, version) for decision in view.decisions],
         approval=_approval(work, office, caller, view),
     )
+
+
+def _answer_by(view: RequestView, version: PolicyVersion) -> dt.date | None:
+    """When the panel answers; None unless the policy's own decision referred the request."""
+    if view.request.state is not RequestState.REFERRED:
+        return None
+    decided = [each for each in view.decisions if each.made_by == "policy"]
+    if not decided or decided[-1].outcome != Outcome.REFERRED:
+        return None
+    return answer_by(version.panel, london_day(decided[-1].decided_at))
 
 
 def _still_missing(view: RequestView, version: PolicyVersion) -> list[MissingQuestion]:

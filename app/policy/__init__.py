@@ -30,6 +30,14 @@ from app.policy.model import (
     Section,
     Source,
 )
+from app.policy.panel import (
+    PanelStatus,
+    PanelTerms,
+    answer_by,
+    answer_words,
+    panel_status,
+    status_words,
+)
 from app.policy.schema_check import json_schema
 
 __all__ = [
@@ -50,6 +58,8 @@ __all__ = [
     "MaxDose",
     "NewStarts",
     "Outcome",
+    "PanelStatus",
+    "PanelTerms",
     "Part",
     "PolicyDecision",
     "PolicyFileFaults",
@@ -59,6 +69,8 @@ __all__ = [
     "Result",
     "Section",
     "Source",
+    "answer_by",
+    "answer_words",
     "decide",
     "decision_from_json",
     "decision_to_json",
@@ -67,7 +79,9 @@ __all__ = [
     "json_schema",
     "label_of",
     "load_policy",
+    "panel_status",
     "parse_answers",
     "questions_for",
     "readable",
+    "status_words",
 ]

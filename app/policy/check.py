@@ -18,6 +18,7 @@ from app.policy.language import parse
 from app.policy.lexicon import RESERVED
 from app.policy.model import Question, QuestionType
 from app.policy.names import BUILT_IN, question_type, scope_of
+from app.policy.panel import panel_faults
 from app.policy.schema_check import criterion_at
 from app.policy.suggestions import did_you_mean
 from app.policy.typecheck import COUNT, Scope
@@ -279,9 +280,12 @@ class Checker:
 
     def terms(self, drug_keys: Mapping[str, frozenset[str]] | None) -> None:
         """Check the sources of terms, the drug and its products, and an empty `start`."""
-        for name in ("approval", "new_starts"):
+        for name in ("approval", "new_starts", "panel"):
             if isinstance(self.data.get(name), dict):
                 self._check_source((name,), self.data[name])
+        if "panel" in self.data and not self.unsound:
+            for found in panel_faults(self.data):
+                self.fault(*found)
         if (
             drug_keys is not None
             and self.sound(("drug",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, localcontext
 from decimal import Context as Arithmetic
 from typing import Any
@@ -22,6 +23,7 @@ from app.policy.model import (
     Section,
 )
 from app.policy.names import BUILT_IN_LABELS
+from app.policy.panel import panel_reasons
 from app.policy.present import findings as present
 
 ARITHMETIC = Arithmetic(prec=34, rounding=ROUND_HALF_EVEN)
@@ -58,7 +60,10 @@ def decide(
         return PolicyDecision(Outcome.APPROVED, findings, (), ("A stop is recorded.",), ())
     relied_on = tuple(finding.criterion for finding in findings if finding.criterion in waived)
     outcome, missing, reasons = _outcome(version, kind, examined)
-    return PolicyDecision(outcome, findings, missing, reasons, relied_on)
+    decision = PolicyDecision(outcome, findings, missing, reasons, relied_on)
+    if kind is Kind.INITIATION and version.panel is not None:
+        return replace(decision, reasons=(*reasons, *panel_reasons(version, decision)))
+    return decision
 
 
 class _Examined:

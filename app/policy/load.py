@@ -23,6 +23,7 @@ from app.policy.emit import CountOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
 from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
 from app.policy.on_demand import OnDemand
+from app.policy.panel import panel_terms
 from app.policy.schema_check import shape_faults
 
 DrugKeys = Mapping[str, frozenset[str]]
@@ -73,11 +74,13 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
     sections = {section: build.criteria(data, section, sources) for section in Section}
     approval = build.approval(data["approval"], sources)
     new_starts = build.new_starts(data.get("new_starts"), sources)
+    panel = panel_terms(data.get("panel"), sources)
     in_force = build.in_force(data["in_force"])
     resolved = canonical_json(data)
     correction = data.get("correction", 0)
     evidence = {each.evidence for criteria in sections.values() for each in criteria}
     evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
+    evidence |= {panel.evidence if panel else "verified"}
     return PolicyVersion(
         policy=data["policy"],
         version=in_force.from_.isoformat() + (f".{correction}" if correction else ""),
@@ -86,6 +89,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         indication=build.indication(data["indication"]),
         commissioner=data["commissioner"].strip(),
         mechanism=data["mechanism"],
+        panel=panel,
         new_starts=new_starts,
         in_force=in_force,
         what_changed=data["what_changed"].strip(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from app.policy.compile import CompiledPolicy
+    from app.policy.panel import PanelTerms
 
 LANGUAGE_VERSION = 1
 
@@ -199,6 +200,7 @@ class PolicyVersion:
     indication: Indication
     commissioner: str
     mechanism: Literal["prior_approval", "panel", "notification"]
+    panel: PanelTerms | None
     new_starts: NewStarts | None
     in_force: InForce
     what_changed: str
