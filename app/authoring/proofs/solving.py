@@ -5,6 +5,7 @@ The cap counts z3's own steps, not seconds, so a slow machine proves what a fast
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
         day = decided.sym.low
         yield [other <= day for other in _days(encoder)]
         yield [day <= in_force.toordinal() + 365]
+        yield [day == in_force.toordinal()]
+        yield [day == _leap_day(in_force).toordinal()]
         yield [other >= day - 5 * 365 for other in _days(encoder)]
     born = encoder.inputs.get("birth_date")
     if born is not None:
@@ -106,6 +109,13 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     for each in encoder.inputs.values():
         for row in reversed(each.rows):
             yield [z3.Not(row.present)]
+
+
+def _leap_day(after: dt.date) -> dt.date:
+    """The next 29 February: the day on which rules of days and of months part."""
+    year = next(y for y in range(after.year, after.year + 9) if calendar.isleap(y))
+    day = dt.date(year, 2, 29)
+    return day if day >= after else _leap_day(dt.date(year + 1, 1, 1))
 
 
 def _plain_numbers(encoder: Encoder) -> Iterator[list[Any]]:
