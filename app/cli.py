@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import callers, db, policies
+from app.commands import callers, db, policies, reports
 from app.commands.demo import demo
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
@@ -22,6 +22,7 @@ app.command(name="reconcile")(run_reconcile)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")
+app.add_typer(reports.app, name="report")
 
 
 def main() -> None:

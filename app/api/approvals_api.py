@@ -6,6 +6,7 @@ from app.api import (
     checks,
     imports,
     patients,
+    reports,
     requests,
     reviews,
     searches,
@@ -22,4 +23,5 @@ ROUTERS = (
     changes.router,
     patients.router,
     imports.router,
+    reports.router,
 )

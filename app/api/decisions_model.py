@@ -51,6 +51,15 @@ class PartDocument(Document):
     looked_at: list[LookedAt]
 
 
+class OverriddenDocument(Document):
+    """That a clinician overrode the criterion. Its result stays what it is."""
+
+    reason: str
+    label: str = Field(description="The reason in the policy's words")
+    by: str | None = Field(description="The caller who overrode it")
+    relied_on: bool = Field(description="The decision needed it: the criterion is not satisfied")
+
+
 class FindingDocument(Document):
     """A criterion's result, as a tree, with its source and whether that was verified."""
 
@@ -63,6 +72,7 @@ class FindingDocument(Document):
     on_failure: OnFailure
     waivable: bool
     part: PartDocument
+    overridden: OverriddenDocument | None = None
 
 
 class MissingQuestion(Document):
@@ -84,6 +94,7 @@ class DecisionDocument(Document):
     missing: list[MissingQuestion]
     reasons: list[str]
     waived: list[str]
+    overridden: list[str] = Field(description="Criteria that it relied on an override for")
     decided_at: AwareDatetime
     decided_by: str | None = Field(description="The caller who decided; null for the policy")
     reason: str | None
@@ -114,6 +125,7 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         missing=missing_questions(stored.missing, version),
         reasons=stored.reasons,
         waived=stored.waived,
+        overridden=stored.overridden or [],
         decided_at=stored.decided_at,
         decided_by=stored.decided_by,
         reason=stored.reason,

@@ -122,6 +122,14 @@ class QuestionDocument(Document):
     measured: bool = Field(description="The answer carries the day on which it was measured")
 
 
+class OverrideRuleDocument(Document):
+    """That a clinician may override a criterion, and for which reasons."""
+
+    reasons: dict[str, str]
+    source: str = Field(description="The id of one of the version's sources")
+    evidence: Evidence
+
+
 class CriterionDocument(Document):
     """One testable statement with its source."""
 
@@ -132,6 +140,7 @@ class CriterionDocument(Document):
     evidence: Evidence
     on_failure: OnFailure
     waivable: bool
+    override: OverrideRuleDocument | None = Field(description="null: no clinician may override it")
 
 
 class MaxDoseDocument(Document):

@@ -10,6 +10,7 @@ from app.api.policies_model import (
     InForceDocument,
     MaxDoseDocument,
     NewStartsDocument,
+    OverrideRuleDocument,
     PanelDocument,
     PolicyDocument,
     PolicySummary,
@@ -23,6 +24,7 @@ from app.policy import (
     ApprovalTerms,
     Criterion,
     Kind,
+    OverrideRule,
     PolicyVersion,
     Question,
     Source,
@@ -159,7 +161,14 @@ def _criterion(criterion: Criterion) -> CriterionDocument:
         evidence=criterion.evidence,
         on_failure=criterion.on_failure,
         waivable=criterion.waivable,
+        override=_override(criterion.override),
     )
+
+
+def _override(rule: OverrideRule | None) -> OverrideRuleDocument | None:
+    if rule is None:
+        return None
+    return OverrideRuleDocument(reasons=rule.reasons, source=rule.source.id, evidence=rule.evidence)
 
 
 def _terms(terms: ApprovalTerms) -> TermsDocument:

@@ -35,6 +35,7 @@ from app.approvals.model import (
     FundingOrigin,
     InitiationCommand,
     NoNumberReason,
+    OverrideGiven,
     PatientDetails,
     RequestDetails,
     Route,
@@ -194,6 +195,26 @@ class DetailsBody(Document):
         )
 
 
+class OverrideBody(Document):
+    """A clinician's override of a criterion that the policy lets a clinician override."""
+
+    criterion: CriterionId
+    reason: QuestionName = Field(description="A key of the criterion's own list of reasons")
+    words: Reason = Field(description="The clinician's own words; put no patient's name in them")
+
+    def to_given(self) -> OverrideGiven:
+        """The override as the approvals room takes it."""
+        return OverrideGiven(self.criterion, self.reason, self.words)
+
+
+Overrides = Annotated[list[OverrideBody], Field(max_length=50)]
+
+
+def overrides_given(bodies: list[OverrideBody]) -> tuple[OverrideGiven, ...]:
+    """The overrides of a body."""
+    return tuple(body.to_given() for body in bodies)
+
+
 class InitiationBody(Document):
     """A first request: this patient, this policy, this commissioner."""
 
@@ -211,6 +232,7 @@ class InitiationBody(Document):
         description="Why the form comes after the first dose: a key of the policy's own reasons",
     )
     route: Annotated[Route, Field(strict=False)] = Route.POLICY
+    overrides: Overrides = Field(default_factory=list)
 
     def to_command(self, library: Library, today: dt.date) -> InitiationCommand:
         """The command, with policy and organisations known; DetailsNotAccepted names the field."""
@@ -229,6 +251,7 @@ class InitiationBody(Document):
             details=self.details.to_details(today),
             retrospective_reason=self.retrospective_reason,
             route=self.route,
+            overrides=overrides_given(self.overrides),
         )
 
 
@@ -245,6 +268,7 @@ class FollowUpBody(Document):
     birth_date: PlausibleDay | None = Field(
         default=None, description="Checked against the patient's record when given"
     )
+    overrides: Overrides = Field(default_factory=list)
 
     def to_command(self, treatment_id: str, today: dt.date) -> FollowUpCommand:
         """The command, with organisations checked; DetailsNotAccepted names the field."""
@@ -256,6 +280,7 @@ class FollowUpBody(Document):
             details=self.details.to_details(today),
             retrospective_reason=self.retrospective_reason,
             birth_date=self.birth_date,
+            overrides=overrides_given(self.overrides),
         )
 
 
@@ -265,6 +290,15 @@ class AmendBody(Document):
     model_config = example({"answers": {"das28_at_start": "5.8"}})
 
     answers: Answers
+    overrides: Overrides | None = Field(
+        default=None,
+        description="Replaces the earlier overrides, an empty list takes them back; left out, "
+        "they stand",
+    )
+
+    def to_overrides(self) -> tuple[OverrideGiven, ...] | None:
+        """The overrides that replace the earlier ones; None: those stand."""
+        return None if self.overrides is None else overrides_given(self.overrides)
 
 
 class ReasonBody(Document):

@@ -37,6 +37,16 @@ class AnswerDocument(Document):
     origin: str
 
 
+class OverrideDocument(Document):
+    """A clinician's override, as the request carries it."""
+
+    criterion: str
+    reason: str
+    words: str
+    made_by: str
+    relied_on: bool = Field(description="The policy's decision needed it")
+
+
 class RequestSummary(Document):
     """A request in short."""
 
@@ -74,6 +84,7 @@ class RequestDocument(Document):
     retrospective_reason: str | None
     details: dict[str, Any]
     answers: dict[str, AnswerDocument]
+    overrides: list[OverrideDocument] = Field(description="With the newest answers")
     missing: list[MissingQuestion] = Field(description="Questions to answer next, if any")
     submitted_at: AwareDatetime
     submitted_by: str
@@ -126,6 +137,12 @@ def request_document(
             name: AnswerDocument.model_validate(answer)
             for name, answer in view.revision.answers.items()
         },
+        overrides=[
+            OverrideDocument(
+                **{name: getattr(each, name) for name in OverrideDocument.model_fields}
+            )
+            for each in view.overrides
+        ],
         missing=_still_missing(view, version),
         decisions=[decision_document(decision, version) for decision in view.decisions],
         approval=_approval(work, office, caller, view),

@@ -57,6 +57,10 @@ def submit_change(
     check_emergency(command.details, command.kind, reason, None, work.moment.instant)
     check_change_day(version, command.kind, command.details, reason, today)
     _check_changeable(work, treatment, command)
+    if command.overrides:
+        raise DetailsNotAccepted(
+            "overrides", f"A {command.kind} has no criteria to override. Leave them out."
+        )
     answered = command.kind is Kind.STOP
     if command.answers and not answered:
         raise DetailsNotAccepted("answers", f"A {command.kind} asks no questions. Leave them out.")

@@ -12,6 +12,7 @@ from app.approvals.model import (
     Basis,
     DecisionRecord,
     Interest,
+    OverrideGiven,
     PatientRecord,
     RequestDetails,
     RequestRecord,
@@ -27,6 +28,7 @@ from app.approvals.office import (
     remember_version,
     wants_pharmacist,
 )
+from app.approvals.overriding import add_overrides, for_audit, for_policy
 from app.approvals.terms import dose_to_refer
 from app.audit import Event
 from app.auth.model import Caller
@@ -63,6 +65,7 @@ class Case:
     context: Context
     route: Route
     details: RequestDetails = field(default_factory=RequestDetails)
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 def decide_case(
@@ -73,7 +76,8 @@ def decide_case(
     waived: frozenset[str] = frozenset(),
 ) -> PolicyDecision:
     """The decision that the policy version gives, as far as it has authority to decide."""
-    decision = decide(case.version, case.kind, case.answers, case.context, waived)
+    overrides = for_policy(case.overrides)
+    decision = decide(case.version, case.kind, case.answers, case.context, waived, overrides)
     if case.route is not Route.POLICY:
         why = f"The request asks for {case.route}: the commissioner decides, not the policy."
         return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
@@ -100,8 +104,14 @@ def add_decision(
     waived: list[str],
     reason: str | None = None,
     interest: Interest | None = None,
+    overridden: list[str] | None = None,
+    audited: Mapping[str, Any] | None = None,
 ) -> DecisionRecord:
-    """Store one decision on a request, numbered, with its audit event."""
+    """Store one decision on a request, numbered, with its audit event.
+
+    `overridden` are the criteria that it relied on a clinician's override for; `audited` is what
+    the event says beside the decision's own.
+    """
     number = len(store.decisions_of(work, request.id)) + 1
     decision = DecisionRecord(
         id=work.new_id(),
@@ -114,6 +124,7 @@ def add_decision(
         missing=missing,
         reasons=reasons,
         waived=waived,
+        overridden=overridden or [],
         policy_hash=request.policy_hash,
         overlay_hash=None,
         decided_at=work.moment.instant,
@@ -134,6 +145,7 @@ def add_decision(
             "waived": waived,
             "reason": reason,
             "interest": interest,
+            **(audited or {}),
         },
         policy_hash=request.policy_hash,
     )
@@ -161,7 +173,26 @@ def add_policy_decision(
         missing=list(decision.missing),
         reasons=list(decision.reasons),
         waived=list(decision.waived),
+        overridden=list(decision.overridden),
+        audited={"overrides": told} if (told := for_audit(decision)) else None,
     )
+
+
+def decide_and_store(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    case: Case,
+    why: str,
+    note: str | None = None,
+) -> DecisionRecord:
+    """Store what a request is decided on as its revision, decide it, and store the decision."""
+    add_revision(work, caller, request, why, case, note)
+    decision = decide_case(work, office, case, request.commissioner)
+    add_overrides(work, caller, request, case.overrides, decision)
+    return add_policy_decision(work, caller, request, treatment.patient_id, decision)
 
 
 def add_revision(

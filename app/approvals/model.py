@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.approvals.lifecycle import ApprovalState, RequestState
-from app.policy import Kind
+from app.policy import Kind, Override
 
 
 class Route(StrEnum):
@@ -123,6 +123,17 @@ class RequestDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideGiven:
+    """A clinician's override as a request carries it; `words` are the clinician's own, stored
+    like an answer and never logged."""
+
+    criterion: str
+    reason: str
+    words: str
+    by: str | None = None  # the caller who gave it; the service says so
+
+
+@dataclass(frozen=True, slots=True)
 class InitiationCommand:
     """A first request: this patient, this policy, this commissioner."""
 
@@ -135,6 +146,7 @@ class InitiationCommand:
     details: RequestDetails = field(default_factory=RequestDetails)
     retrospective_reason: str | None = None
     route: Route = Route.POLICY
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +160,7 @@ class FollowUpCommand:
     details: RequestDetails = field(default_factory=RequestDetails)
     retrospective_reason: str | None = None
     birth_date: dt.date | None = None  # checked against the record when given
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +235,25 @@ class RevisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideRecord:
+    """One override of one set of answers. `relied_on`: the policy's decision needed it."""
+
+    request_id: str
+    revision: int
+    criterion: str
+    section: str
+    reason: str
+    words: str
+    relied_on: bool
+    made_by: str
+    made_at: dt.datetime
+
+    def as_given(self) -> Override:
+        """The override as the policy room takes it."""
+        return Override(self.criterion, self.reason, self.made_by)
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRecord:
     id: str
     request_id: str
@@ -233,6 +265,7 @@ class DecisionRecord:
     missing: list[str]
     reasons: list[str]
     waived: list[str]
+    overridden: list[str] | None  # None: stored before there were overrides
     policy_hash: str
     overlay_hash: str | None
     decided_at: dt.datetime
@@ -297,6 +330,7 @@ class RequestView:
 
     request: RequestRecord
     revision: RevisionRecord
+    overrides: tuple[OverrideRecord, ...]
     decisions: tuple[DecisionRecord, ...]
     approval: ApprovalRecord | None
 

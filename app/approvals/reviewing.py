@@ -200,14 +200,16 @@ def _with_waivers(
         decision_to_treat=context.decision_to_treat,
         today=read_on,
     )
-    before = {f.criterion: f for f in decide(version, request.kind, answers, context).findings}
+    overrides = [each.as_given() for each in store.overrides_of(work, request.id, request.revision)]
+    found = decide(version, request.kind, answers, context, frozenset(), overrides).findings
+    before = {finding.criterion: finding for finding in found}
     for criterion in sorted(waived):
-        found = before.get(criterion)
-        if found is None or not found.waivable:
+        finding = before.get(criterion)
+        if finding is None or not finding.waivable:
             raise NotWaivable(f"The policy has no criterion {criterion} that may be waived.")
-        if found.result is not Result.NOT_ANSWERED and not _fails(found):
+        if finding.result is not Result.NOT_ANSWERED and not _fails(finding):
             raise NotWaivable(f"Criterion {criterion} did not fail, so there is nothing to waive.")
-    decision = decide(version, request.kind, answers, context, waived)
+    decision = decide(version, request.kind, answers, context, waived, overrides)
     _check_nothing_left(decision, waived)
     return list(decision_to_json(decision)["findings"])
 
@@ -217,7 +219,10 @@ def _check_nothing_left(decision: PolicyDecision, waived: frozenset[str]) -> Non
     hard = [
         f.criterion
         for f in decision.findings
-        if _fails(f) and f.on_failure == "not met" and f.criterion not in waived
+        if _fails(f)
+        and f.on_failure == "not met"
+        and f.criterion not in waived
+        and f.overridden is None
     ]
     if hard:
         raise NotWaivable(

@@ -1,9 +1,9 @@
 """Policies as dated text: loading them, asking their questions, deciding by them. Pure."""
 
 from app.policy.answers import parse_answers
-from app.policy.decision_json import decision_from_json, decision_to_json
+from app.policy.decision_json import decision_from_json, decision_to_json, with_defaults
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
-from app.policy.evaluate import decide, label_of
+from app.policy.evaluate import decide, label_of, override_fault
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
@@ -21,6 +21,9 @@ from app.policy.model import (
     MaxDose,
     NewStarts,
     Outcome,
+    Overridden,
+    Override,
+    OverrideRule,
     Part,
     PolicyDecision,
     PolicyVersion,
@@ -58,6 +61,9 @@ __all__ = [
     "MaxDose",
     "NewStarts",
     "Outcome",
+    "Overridden",
+    "Override",
+    "OverrideRule",
     "PanelStatus",
     "PanelTerms",
     "Part",
@@ -79,9 +85,11 @@ __all__ = [
     "json_schema",
     "label_of",
     "load_policy",
+    "override_fault",
     "panel_status",
     "parse_answers",
     "questions_for",
     "readable",
     "status_words",
+    "with_defaults",
 ]

@@ -265,8 +265,22 @@ class Checker:
                         self.fault(path, "duplicate-id", "its id stands twice", "Give each its own")
                     seen.add(each["id"])
                 self._check_source(path, each)
+                self._check_override(path, each)
                 if isinstance(each.get("met_when"), str) and self.sound((*path, "met_when")):
                     self._test((*path, "met_when"), each["met_when"], scope)
+
+    def _check_override(self, path: Path, each: Mapping[str, Any]) -> None:
+        rule = each.get("override")
+        if rule is None or not self.sound((*path, "override")):
+            return
+        self._check_source((*path, "override"), rule)
+        if self.data.get("language") == 1:
+            self.fault(
+                (*path, "override"),
+                "language",
+                "an override needs language 2",
+                "Say `language: 2` at the head of the file",
+            )
 
     def _check_source(self, path: Path, holder: Mapping[str, Any]) -> None:
         name = holder.get("source")

@@ -164,6 +164,9 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
         yield "- If this fails, the request is referred"
     if criterion.waivable:
         yield "- A panel may waive this"
+    if criterion.override is not None:
+        reasons = "; ".join(_plain(each) for each in criterion.override.reasons.values())
+        yield f"- The clinician may override this, in their own words, because: {reasons}"
 
 
 def _terms(approval: ApprovalTerms) -> Iterator[str]:

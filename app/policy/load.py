@@ -79,6 +79,12 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
     resolved = canonical_json(data)
     correction = data.get("correction", 0)
     evidence = {each.evidence for criteria in sections.values() for each in criteria}
+    evidence |= {
+        each.override.evidence
+        for criteria in sections.values()
+        for each in criteria
+        if each.override
+    }
     evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
     evidence |= {panel.evidence if panel else "verified"}
     return PolicyVersion(

@@ -79,6 +79,9 @@ TABLE: dict[str, Try] = {
     # Lists and searches are empty.
     "POST /v1/searches": Try(THIRD, body={}, expected=200),
     "GET /v1/changes": Try(THIRD, expected=200),
+    "GET /v1/reports/overrides": Try(
+        THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
+    ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
     # Everything else names an object, and is not found.
     "POST /v1/treatments/{id}/checks": Try(CLINICIAN, body=STOP),

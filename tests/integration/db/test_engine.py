@@ -78,7 +78,7 @@ def test_a_database_is_not_ready_before_its_upgrade_and_ready_after(
     empty_engine: sa.Engine,
 ) -> None:
     assert not_ready(empty_engine) == (
-        "The database is at revision None, the service at 0001. Upgrade it."
+        "The database is at revision None, the service at 0003. Upgrade it."
     )
     upgrade(empty_engine)
     assert not_ready(empty_engine) is None
