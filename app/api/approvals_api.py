@@ -5,6 +5,7 @@ from app.api import (
     changes,
     checks,
     imports,
+    known_answers,
     patients,
     reports,
     requests,
@@ -15,6 +16,7 @@ from app.api import (
 
 ROUTERS = (
     checks.router,
+    known_answers.router,
     requests.router,
     reviews.router,
     treatments.router,

@@ -9,6 +9,7 @@ import pytest
 from app.api.openapi import METHODS
 from app.api.request_bodies import EXAMPLE_PATIENT
 from app.commands.openapi import current_application
+from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, initiation
 from tests.functional.approvals.scene import SUBMISSION_ROW, Scene, table, upload
 
@@ -32,6 +33,13 @@ EXISTENCE = {
     "drug": "adalimumab",
     "indication": "ra",
     "care_reason": "Seen today.",
+}
+KNOWN = {
+    "policy": "adalimumab-ra-severe",
+    "kind": "initiation",
+    "decision_to_treat": "2026-06-10",
+    "birth_date": "1970-01-01",
+    "nhs_number": invented_nhs_number(1),
 }
 NOBODYS_FILE = table({**SUBMISSION_ROW, "NHS NUMBER": "", "TOTAL COST": "1.00"})
 
@@ -76,7 +84,8 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests": Try(
         CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
     ),
-    # Lists and searches are empty.
+    # Lists, searches and answers on record are empty.
+    "POST /v1/requests/known-answers": Try(CLINICIAN, body=KNOWN, expected=200),
     "POST /v1/searches": Try(THIRD, body={}, expected=200),
     "GET /v1/changes": Try(THIRD, expected=200),
     "GET /v1/reports/overrides": Try(
@@ -193,3 +202,15 @@ def test_lists_of_another_organisation_are_empty(
     transfer = {scene.transfer} if who == "other clinician" else set()
     assert {c["request_id"] for c in changes["changes"]} - {None} <= transfer
     assert len(found["hits"]) == len(transfer)
+
+
+def test_answers_on_record_are_told_to_the_hospital_that_gave_them_and_to_no_other(
+    people: Mapping[str, Api], scene: Scene
+) -> None:
+    def known(who: str) -> list[str]:
+        reply = people[who].post("/v1/requests/known-answers", KNOWN)
+        assert reply.status_code == 200, reply.text
+        return [each["name"] for each in reply.json()["questions"]]
+
+    assert {"das28_at_start", "csdmards"} <= set(known("clinician"))
+    assert known("other clinician") == known("other pharmacist") == []
