@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import audit, callers, clients, db, policies
+from app.commands import audit, callers, clients, db, policies, reports
 from app.commands.demo import demo
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
@@ -24,8 +24,13 @@ app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(reports.app, name="report")
 
 
 def main() -> None:
     """The entry point of the `assent` command."""
     app()
+
+
+if __name__ == "__main__":
+    main()

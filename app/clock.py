@@ -22,6 +22,11 @@ def london_day(instant: dt.datetime) -> dt.date:
     return instant.astimezone(LONDON).date()
 
 
+def london_midnight(day: dt.date) -> dt.datetime:
+    """The instant, in UTC, at which a Europe/London calendar day begins."""
+    return dt.datetime.combine(day, dt.time.min, LONDON).astimezone(dt.UTC)
+
+
 def new_id() -> str:
     """A fresh random identifier (UUID version 4, as text)."""
     return str(uuid.uuid4())

@@ -5,7 +5,9 @@ from app.api import (
     changes,
     checks,
     imports,
+    known_answers,
     patients,
+    reports,
     requests,
     reviews,
     searches,
@@ -14,6 +16,7 @@ from app.api import (
 
 ROUTERS = (
     checks.router,
+    known_answers.router,
     requests.router,
     reviews.router,
     treatments.router,
@@ -22,4 +25,5 @@ ROUTERS = (
     changes.router,
     patients.router,
     imports.router,
+    reports.router,
 )

@@ -47,6 +47,7 @@ class CheckDocument(Document):
     findings: list[FindingDocument]
     missing: list[MissingQuestion]
     reasons: list[str]
+    overridden: list[str] = Field(description="Criteria that it relied on an override for")
     already_approved: str | None = Field(
         description="Set where a live approval stands in the way; never another provider's details"
     )
@@ -195,6 +196,7 @@ def check_document(run: checking.DryRun) -> CheckDocument:
         findings=findings_of(decision),
         missing=missing_questions(decision.missing, run.version),
         reasons=list(decision.reasons),
+        overridden=list(decision.overridden),
         already_approved=run.already_approved,
     )
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from app.api.documents import Document
 from app.api.policies_model import DRAFT, Draft
 from app.api.types import Day
-from app.approvals.model import DecisionRecord
+from app.approvals.model import DecisionRecord, Interest
 from app.policy import PolicyDecision, PolicyVersion, decision_to_json
 from app.policy.model import Evidence, OnFailure
 
@@ -51,6 +51,15 @@ class PartDocument(Document):
     looked_at: list[LookedAt]
 
 
+class OverriddenDocument(Document):
+    """That a clinician overrode the criterion. Its result stays what it is."""
+
+    reason: str
+    label: str = Field(description="The reason in the policy's words")
+    by: str | None = Field(description="The caller who overrode it")
+    relied_on: bool = Field(description="The decision needed it: the criterion is not satisfied")
+
+
 class FindingDocument(Document):
     """A criterion's result, as a tree, with its source and whether that was verified."""
 
@@ -63,6 +72,7 @@ class FindingDocument(Document):
     on_failure: OnFailure
     waivable: bool
     part: PartDocument
+    overridden: OverriddenDocument | None = None
 
 
 class MissingQuestion(Document):
@@ -84,9 +94,13 @@ class DecisionDocument(Document):
     missing: list[MissingQuestion]
     reasons: list[str]
     waived: list[str]
+    overridden: list[str] = Field(description="Criteria that it relied on an override for")
     decided_at: AwareDatetime
     decided_by: str | None = Field(description="The caller who decided; null for the policy")
     reason: str | None
+    interest: Literal["none", "declared"] | None = Field(
+        description="What a member of a panel declared of their own interests with it"
+    )
 
 
 def deciding_policy(version: PolicyVersion) -> DecidingPolicy:
@@ -111,9 +125,11 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         missing=missing_questions(stored.missing, version),
         reasons=stored.reasons,
         waived=stored.waived,
+        overridden=stored.overridden or [],
         decided_at=stored.decided_at,
         decided_by=stored.decided_by,
         reason=stored.reason,
+        interest=None if stored.interest is None else Interest(stored.interest).value,
     )
 
 

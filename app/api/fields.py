@@ -76,6 +76,11 @@ PolicyField = Annotated[
 #: The organisation's own words for why it does something. Kept in the audit trail.
 Reason = Annotated[str, Field(max_length=2000, pattern=WORDS_PATTERN)]
 ShortText = Annotated[str, Field(max_length=40, pattern=WORDS_PATTERN)]
+OfficeName = Annotated[str, Field(max_length=80, pattern=WORDS_PATTERN)]
+#: A patient's number in a registry, as the registry shows it. No registry's own form is checked.
+RegistryId = Annotated[
+    str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9/ .-]{0,39}$", examples=["IGD-000123"])
+]
 Unit = Annotated[str, Field(max_length=20, pattern=WORDS_PATTERN)]
 NhsNumber = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import ApprovalRecord
-from app.policy import Kind, Outcome
+from app.policy import Kind, Outcome, PanelStatus, PolicyVersion, panel_status, status_words
 
 CARE: Final = (
     "This is about funding only: what is right for the patient stays the decision of the clinician "
@@ -81,12 +81,37 @@ CHECK_STEPS: Final[dict[Outcome, str]] = {
 CHECKED_STOP: Final = f"A stop is recorded, never refused; the findings are for information. {CARE}"
 
 
-def after_request(state: RequestState, kind: Kind) -> str:
-    """What to do next about a request in this state."""
+#: Where a policy says that a treatment was shown not to work.
+NOT_SHOWN_TO_WORK: Final = (
+    "Look at the findings that are 'not met', and correct the request if an answer is wrong. The "
+    "policy says that this was shown not to work, so an individual funding request should not "
+    f"normally be sought. {CARE}"
+)
+
+
+def after_request(
+    state: RequestState,
+    kind: Kind,
+    version: PolicyVersion | None = None,
+    answer_by: dt.date | None = None,
+) -> str:
+    """What to do next about a request in this state, under this version where it is known.
+
+    `answer_by` is the day by which the panel that it waits for answers.
+    """
     has_reference = kind in (Kind.INITIATION, Kind.CONTINUATION)
     if state is RequestState.APPROVED and not has_reference:
         return CHANGED
-    return REQUEST_STEPS[state]
+    status = None if version is None else panel_status(version)
+    if state is RequestState.CRITERIA_NOT_MET and status is PanelStatus.INEFFECTIVE:
+        return NOT_SHOWN_TO_WORK
+    step = REQUEST_STEPS[state]
+    if state is RequestState.REFERRED and version is not None:
+        if status is PanelStatus.EXTERNAL_AUTHORITY:
+            return f"{status_words(version)} {step}"
+        if answer_by is not None:
+            return f"{step} The panel answers by {_words(answer_by)}."
+    return step
 
 
 def after_approval(approval: ApprovalRecord, first_dose: dt.date | None, today: dt.date) -> str:

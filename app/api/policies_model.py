@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from app.api.documents import Document
 from app.api.types import ExactNumber
-from app.policy import Kind
+from app.policy import Kind, PanelStatus
 from app.policy.model import Evidence, OnFailure, QuestionType
 
 DRAFT = "Draft: check before clinical use. Some of its statements have not been verified."
@@ -122,6 +122,14 @@ class QuestionDocument(Document):
     measured: bool = Field(description="The answer carries the day on which it was measured")
 
 
+class OverrideRuleDocument(Document):
+    """That a clinician may override a criterion, and for which reasons."""
+
+    reasons: dict[str, str]
+    source: str = Field(description="The id of one of the version's sources")
+    evidence: Evidence
+
+
 class CriterionDocument(Document):
     """One testable statement with its source."""
 
@@ -132,6 +140,7 @@ class CriterionDocument(Document):
     evidence: Evidence
     on_failure: OnFailure
     waivable: bool
+    override: OverrideRuleDocument | None = Field(description="null: no clinician may override it")
 
 
 class MaxDoseDocument(Document):
@@ -168,6 +177,21 @@ class NewStartsDocument(Document):
     evidence: Evidence
 
 
+class PanelDocument(Document):
+    """Whether a panel decides under the version, and how soon it answers."""
+
+    status: PanelStatus
+    stated: bool = Field(description="False: derived from how the version decides")
+    words: str = Field(description="The status as a sentence")
+    authority: str | None = Field(description="Who decides an external authority's cases")
+    crisis: str | None = Field(description="The start criterion that tells a crisis")
+    answer_days: int | None
+    answer_working_days: int | None
+    urgent: str | None = Field(description="What happens when treatment cannot wait")
+    source: str | None
+    evidence: Evidence | None
+
+
 class VersionDocument(Document):
     """One dated, immutable text of a policy."""
 
@@ -178,6 +202,7 @@ class VersionDocument(Document):
     indication: IndicationDocument
     commissioner: str
     mechanism: str
+    panel: PanelDocument
     new_starts: NewStartsDocument | None
     in_force: InForceDocument
     what_changed: str

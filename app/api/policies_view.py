@@ -10,6 +10,8 @@ from app.api.policies_model import (
     InForceDocument,
     MaxDoseDocument,
     NewStartsDocument,
+    OverrideRuleDocument,
+    PanelDocument,
     PolicyDocument,
     PolicySummary,
     QuestionDocument,
@@ -22,10 +24,13 @@ from app.policy import (
     ApprovalTerms,
     Criterion,
     Kind,
+    OverrideRule,
     PolicyVersion,
     Question,
     Source,
+    panel_status,
     questions_for,
+    status_words,
 )
 
 
@@ -82,6 +87,7 @@ def version_document(version: PolicyVersion) -> VersionDocument:
     return VersionDocument(
         **plain,
         indication=_indication(version),
+        panel=_panel(version),
         new_starts=_new_starts(version),
         in_force=_in_force(version),
         sources=[_source(source) for source in version.sources.values()],
@@ -155,7 +161,14 @@ def _criterion(criterion: Criterion) -> CriterionDocument:
         evidence=criterion.evidence,
         on_failure=criterion.on_failure,
         waivable=criterion.waivable,
+        override=_override(criterion.override),
     )
+
+
+def _override(rule: OverrideRule | None) -> OverrideRuleDocument | None:
+    if rule is None:
+        return None
+    return OverrideRuleDocument(reasons=rule.reasons, source=rule.source.id, evidence=rule.evidence)
 
 
 def _terms(terms: ApprovalTerms) -> TermsDocument:
@@ -175,6 +188,22 @@ def _terms(terms: ApprovalTerms) -> TermsDocument:
         interchangeable=terms.interchangeable,
         source=terms.source.id,
         evidence=terms.evidence,
+    )
+
+
+def _panel(version: PolicyVersion) -> PanelDocument:
+    terms = version.panel
+    return PanelDocument(
+        status=panel_status(version),
+        stated=terms is not None,
+        words=status_words(version),
+        authority=terms.authority if terms else None,
+        crisis=terms.crisis if terms else None,
+        answer_days=terms.answer_days if terms else None,
+        answer_working_days=terms.answer_working_days if terms else None,
+        urgent=terms.urgent if terms else None,
+        source=terms.source.id if terms else None,
+        evidence=terms.evidence if terms else None,
     )
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from app.api.documents import Document
 from app.api.fields import (
@@ -13,11 +13,13 @@ from app.api.fields import (
     Key,
     LocalId,
     NhsNumber,
+    OfficeName,
     PlausibleDay,
     PolicyField,
     Practice,
     QuestionName,
     Reason,
+    RegistryId,
     ShortText,
     Unit,
 )
@@ -28,10 +30,12 @@ from app.approvals.library import Library
 from app.approvals.model import (
     Basis,
     Dose,
+    EmergencyStart,
     FollowUpCommand,
     FundingOrigin,
     InitiationCommand,
     NoNumberReason,
+    OverrideGiven,
     PatientDetails,
     RequestDetails,
     Route,
@@ -119,6 +123,23 @@ class DoseBody(Document):
     every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
 
 
+class EmergencyBody(Document):
+    """Who authorised an urgent start before this form: a role and an office, not a person's name.
+
+    It needs a 'retrospective_reason'; the policy says how many days late the form may come.
+    """
+
+    role: OfficeName = Field(examples=["consultant haematologist on call"])
+    office: OfficeName = Field(examples=["immunoglobulin panel's emergency line"])
+    at: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="The day and time, with its offset from UTC"
+    )
+
+    def to_start(self) -> EmergencyStart:
+        """The urgent start as the approvals room takes it."""
+        return EmergencyStart(self.role, self.office, self.at)
+
+
 class DetailsBody(Document):
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -144,6 +165,12 @@ class DetailsBody(Document):
     )
     stop_reason: Annotated[StopReason, Field(strict=False)] | None = None
     note: Reason | None = None
+    registry_id: RegistryId | None = Field(
+        default=None,
+        description="The patient's own number in the registry or database that the policy "
+        "reports to, such as the national immunoglobulin database",
+    )
+    emergency: EmergencyBody | None = None
 
     def to_details(self, today: dt.date) -> RequestDetails:
         """The details, with organisations checked; DetailsNotAccepted names the field."""
@@ -163,7 +190,29 @@ class DetailsBody(Document):
             to_provider=None if to is None else provider_code(to, "details.to_provider", today),
             stop_reason=self.stop_reason,
             note=self.note,
+            registry_id=self.registry_id,
+            emergency=None if self.emergency is None else self.emergency.to_start(),
         )
+
+
+class OverrideBody(Document):
+    """A clinician's override of a criterion that the policy lets a clinician override."""
+
+    criterion: CriterionId
+    reason: QuestionName = Field(description="A key of the criterion's own list of reasons")
+    words: Reason = Field(description="The clinician's own words; put no patient's name in them")
+
+    def to_given(self) -> OverrideGiven:
+        """The override as the approvals room takes it."""
+        return OverrideGiven(self.criterion, self.reason, self.words)
+
+
+Overrides = Annotated[list[OverrideBody], Field(max_length=50)]
+
+
+def overrides_given(bodies: list[OverrideBody]) -> tuple[OverrideGiven, ...]:
+    """The overrides of a body."""
+    return tuple(body.to_given() for body in bodies)
 
 
 class InitiationBody(Document):
@@ -183,6 +232,7 @@ class InitiationBody(Document):
         description="Why the form comes after the first dose: a key of the policy's own reasons",
     )
     route: Annotated[Route, Field(strict=False)] = Route.POLICY
+    overrides: Overrides = Field(default_factory=list)
 
     def to_command(self, library: Library, today: dt.date) -> InitiationCommand:
         """The command, with policy and organisations known; DetailsNotAccepted names the field."""
@@ -201,6 +251,7 @@ class InitiationBody(Document):
             details=self.details.to_details(today),
             retrospective_reason=self.retrospective_reason,
             route=self.route,
+            overrides=overrides_given(self.overrides),
         )
 
 
@@ -217,6 +268,7 @@ class FollowUpBody(Document):
     birth_date: PlausibleDay | None = Field(
         default=None, description="Checked against the patient's record when given"
     )
+    overrides: Overrides = Field(default_factory=list)
 
     def to_command(self, treatment_id: str, today: dt.date) -> FollowUpCommand:
         """The command, with organisations checked; DetailsNotAccepted names the field."""
@@ -228,6 +280,7 @@ class FollowUpBody(Document):
             details=self.details.to_details(today),
             retrospective_reason=self.retrospective_reason,
             birth_date=self.birth_date,
+            overrides=overrides_given(self.overrides),
         )
 
 
@@ -237,6 +290,15 @@ class AmendBody(Document):
     model_config = example({"answers": {"das28_at_start": "5.8"}})
 
     answers: Answers
+    overrides: Overrides | None = Field(
+        default=None,
+        description="Replaces the earlier overrides, an empty list takes them back; left out, "
+        "they stand",
+    )
+
+    def to_overrides(self) -> tuple[OverrideGiven, ...] | None:
+        """The overrides that replace the earlier ones; None: those stand."""
+        return None if self.overrides is None else overrides_given(self.overrides)
 
 
 class ReasonBody(Document):
@@ -247,21 +309,60 @@ class ReasonBody(Document):
     reason: Reason
 
 
+#: Said by each member with each decision of a panel, see `app.approvals.interests`.
+NoInterest = Annotated[
+    bool,
+    Field(
+        description="The member declares that they have no interest in this request. A panel's "
+        "member must; where the commissioner decides itself, it may. A member who has one declares "
+        "it with 'declare-interest' instead, and another decides"
+    ),
+]
+
+
+class PanelDeclineBody(Document):
+    """Why the panel declines, with the member's declaration."""
+
+    model_config = example(
+        {"reason": "The alternatives have not been tried.", "declares_no_interest": True}
+    )
+
+    reason: Reason
+    declares_no_interest: NoInterest = False
+
+
+class InterestBody(Document):
+    """The interest that a member of the panel declares, in words, without a patient's name."""
+
+    model_config = example({"interest": "The applicant is a member of my own department."})
+
+    interest: Reason
+
+
 class QuestionBody(Document):
     """What the panel asks of the clinician."""
 
-    model_config = example({"question": "Which treatments were tried before, and for how long?"})
+    model_config = example(
+        {
+            "question": "Which treatments were tried before, and for how long?",
+            "declares_no_interest": True,
+        }
+    )
 
     question: Reason
+    declares_no_interest: NoInterest = False
 
 
 class PanelApprovalBody(Document):
     """The panel's reason, and the criteria that it waives where the policy lets it."""
 
-    model_config = example({"reason": "Agreed at the panel's meeting.", "waived": []})
+    model_config = example(
+        {"reason": "Agreed at the panel's meeting.", "waived": [], "declares_no_interest": True}
+    )
 
     reason: Reason
     waived: Annotated[list[CriterionId], Field(max_length=50)] = Field(default_factory=list)
+    declares_no_interest: NoInterest = False
 
 
 class FundingBody(Document):

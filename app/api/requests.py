@@ -93,7 +93,9 @@ def amend(
         office,
         caller,
         if_match,
-        lambda work, version: submitting.amend(work, office, caller, id, body.answers, version),
+        lambda work, version: submitting.amend(
+            work, office, caller, id, body.answers, version, body.to_overrides()
+        ),
     )
 
 

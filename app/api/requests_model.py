@@ -1,5 +1,6 @@
 """Requests as documents."""
 
+import datetime as dt
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -22,8 +23,9 @@ from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
 from app.approvals.replaying import version_of
 from app.auth.model import Caller
+from app.clock import london_day
 from app.db.work import Work
-from app.policy import Kind, PolicyVersion
+from app.policy import Kind, Outcome, PanelStatus, PolicyVersion, answer_by, panel_status
 
 
 class AnswerDocument(Document):
@@ -33,6 +35,16 @@ class AnswerDocument(Document):
     unit: str | None
     measured_on: Day | None
     origin: str
+
+
+class OverrideDocument(Document):
+    """A clinician's override, as the request carries it."""
+
+    criterion: str
+    reason: str
+    words: str
+    made_by: str
+    relied_on: bool = Field(description="The policy's decision needed it")
 
 
 class RequestSummary(Document):
@@ -59,6 +71,11 @@ class RequestDocument(Document):
     provider: str
     commissioner: str
     panel: str | None = Field(description="The panel that decides; null: the commissioner does")
+    panel_status: PanelStatus = Field(description="Whether the policy wants a panel at all")
+    panel_answer_by: Day | None = Field(
+        description="The day by which the panel that the request waits for answers, where the "
+        "policy says how soon. Counted from the day of the decision that referred it"
+    )
     counterparty: str | None = Field(description="The receiving provider of a transfer")
     route: Route
     policy: DecidingPolicy
@@ -67,6 +84,7 @@ class RequestDocument(Document):
     retrospective_reason: str | None
     details: dict[str, Any]
     answers: dict[str, AnswerDocument]
+    overrides: list[OverrideDocument] = Field(description="With the newest answers")
     missing: list[MissingQuestion] = Field(description="Questions to answer next, if any")
     submitted_at: AwareDatetime
     submitted_by: str
@@ -89,6 +107,7 @@ def request_document(
     """A request in full, with what to do next as of today."""
     request = view.request
     version = version_of(work, office.library, request.policy_hash)
+    due = _answer_by(view, version)
     same = (
         "id",
         "treatment_id",
@@ -110,16 +129,34 @@ def request_document(
     )
     return RequestDocument(
         **{name: getattr(request, name) for name in same},
-        next=after_request(request.state, request.kind),
+        next=after_request(request.state, request.kind, version, due),
+        panel_status=panel_status(version),
+        panel_answer_by=due,
         policy=deciding_policy(version),
         answers={
             name: AnswerDocument.model_validate(answer)
             for name, answer in view.revision.answers.items()
         },
+        overrides=[
+            OverrideDocument(
+                **{name: getattr(each, name) for name in OverrideDocument.model_fields}
+            )
+            for each in view.overrides
+        ],
         missing=_still_missing(view, version),
         decisions=[decision_document(decision, version) for decision in view.decisions],
         approval=_approval(work, office, caller, view),
     )
+
+
+def _answer_by(view: RequestView, version: PolicyVersion) -> dt.date | None:
+    """When the panel answers; None unless the policy's own decision referred the request."""
+    if view.request.state is not RequestState.REFERRED:
+        return None
+    decided = [each for each in view.decisions if each.made_by == "policy"]
+    if not decided or decided[-1].outcome != Outcome.REFERRED:
+        return None
+    return answer_by(version.panel, london_day(decided[-1].decided_at))
 
 
 def _still_missing(view: RequestView, version: PolicyVersion) -> list[MissingQuestion]:

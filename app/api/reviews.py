@@ -5,7 +5,14 @@ from fastapi import APIRouter, Request, Response
 from app.api.callers import SignedIn
 from app.api.fields import IdPath
 from app.api.headers import IfMatch
-from app.api.request_bodies import FundingBody, PanelApprovalBody, QuestionBody, ReasonBody
+from app.api.request_bodies import (
+    FundingBody,
+    InterestBody,
+    PanelApprovalBody,
+    PanelDeclineBody,
+    QuestionBody,
+    ReasonBody,
+)
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
@@ -96,7 +103,14 @@ def panel_approve(
         caller,
         if_match,
         lambda work, version: reviewing.panel_approve(
-            work, office, caller, id, body.reason, frozenset(body.waived), version
+            work,
+            office,
+            caller,
+            id,
+            body.reason,
+            frozenset(body.waived),
+            version,
+            body.declares_no_interest,
         ),
     )
 
@@ -114,7 +128,7 @@ def panel_decline(
     caller: SignedIn,
     office: ThisOffice,
     id: IdPath,
-    body: ReasonBody,
+    body: PanelDeclineBody,
     if_match: IfMatch = None,
 ) -> Response:
     """Declines with a reason. It changes nothing about approvals that run already."""
@@ -123,7 +137,9 @@ def panel_decline(
         office,
         caller,
         if_match,
-        lambda work, version: reviewing.panel_decline(work, caller, id, body.reason, version),
+        lambda work, version: reviewing.panel_decline(
+            work, caller, id, body.reason, version, body.declares_no_interest
+        ),
     )
 
 
@@ -149,7 +165,35 @@ def panel_return(
         office,
         caller,
         if_match,
-        lambda work, version: reviewing.panel_return(work, caller, id, body.question, version),
+        lambda work, version: reviewing.panel_return(
+            work, caller, id, body.question, version, body.declares_no_interest
+        ),
+    )
+
+
+@router.post(
+    "/{id}/declare-interest",
+    summary="Declare an interest in a referred request and stand aside",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
+)
+def declare_interest(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: InterestBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """The member may not decide the request from then on; it waits for the other members."""
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.declare_interest(work, caller, id, body.interest, version),
     )
 
 

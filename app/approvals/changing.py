@@ -17,6 +17,7 @@ from app.approvals.deciding import (
     person_of,
 )
 from app.approvals.details import check_details, details_to_json
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import (
@@ -53,8 +54,13 @@ def submit_change(
     version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
     check_details(command.details, command.kind, version, today)
     reason = command.retrospective_reason
+    check_emergency(command.details, command.kind, reason, None, work.moment.instant)
     check_change_day(version, command.kind, command.details, reason, today)
     _check_changeable(work, treatment, command)
+    if command.overrides:
+        raise DetailsNotAccepted(
+            "overrides", f"A {command.kind} has no criteria to override. Leave them out."
+        )
     answered = command.kind is Kind.STOP
     if command.answers and not answered:
         raise DetailsNotAccepted("answers", f"A {command.kind} asks no questions. Leave them out.")

@@ -11,6 +11,7 @@ from app.approvals.answering import as_typed, carry_forward, context_of, read_an
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
 from app.approvals.model import (
     FollowUpCommand,
@@ -21,6 +22,7 @@ from app.approvals.model import (
 )
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
 from app.approvals.opening import check_days
+from app.approvals.overriding import accepted
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.submitting import earlier_revisions
 from app.audit import Event, record
@@ -78,6 +80,13 @@ def check_initiation(
     check_days(command.decision_to_treat, command.first_dose, today)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    check_emergency(
+        command.details,
+        Kind.INITIATION,
+        command.retrospective_reason,
+        command.first_dose,
+        work.moment.instant,
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
@@ -93,7 +102,10 @@ def check_initiation(
     context = context_of(
         replace(person, sex=details.sex), command.decision_to_treat, command.first_dose
     )
-    case = Case(version, Kind.INITIATION, answers, context, command.route, command.details)
+    overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
+    case = Case(
+        version, Kind.INITIATION, answers, context, command.route, command.details, overrides
+    )
     decision = decide_case(work, office, case, command.commissioner)
     already = _already(work, caller, found, version) if found else None
     _log(work, caller, version, found)
@@ -119,7 +131,8 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     )
     person = patients.patient(work, treatment.patient_id)
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
-    case = Case(version, command.kind, answers, context, Route.POLICY, command.details)
+    overrides = accepted(caller, version, command.kind, command.overrides)
+    case = Case(version, command.kind, answers, context, Route.POLICY, command.details, overrides)
     decision = decide_case(work, office, case, treatment.commissioner)
     _log(work, caller, version, person)
     return DryRun(version, command.kind, decision, None)

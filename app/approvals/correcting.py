@@ -6,10 +6,8 @@ from typing import Any
 
 from app.approvals import store
 from app.approvals.deciding import (
-    add_policy_decision,
-    add_revision,
     conclude,
-    decide_case,
+    decide_and_store,
     hold,
     move,
 )
@@ -68,21 +66,19 @@ def correct(
     case = revised_case(work, office, treatment, request, changed)
     before = [d for d in store.decisions_of(work, request_id) if d.made_by == "policy"][-1]
     corrected = replace(request, revision=request.revision + 1)
-    add_revision(work, caller, corrected, "corrected", case, reason)
-    decision = decide_case(work, office, case, request.commissioner)
-    stored = add_policy_decision(work, caller, corrected, treatment.patient_id, decision)
+    stored = decide_and_store(work, office, caller, treatment, corrected, case, "corrected", reason)
     revision = {"revision": corrected.revision}
     event = RequestEvent.CORRECT
     if request.state is RequestState.APPROVED:
         move(work, caller, treatment, request, event, RequestState.APPROVED, revision, reason)
         approval = store.approval_of_request(work, request_id)
         if approval is not None and _answer_changed(approval, before, stored):
-            _query(work, caller, treatment, request, f"correction: {decision.outcome}")
+            _query(work, caller, treatment, request, f"correction: {stored.outcome}")
     elif request.state is RequestState.DECLINED:
         # A panel has spoken: only a panel can say otherwise.
         to = (
             RequestState.REFERRED
-            if decision.outcome in (Outcome.APPROVED, Outcome.REFERRED)
+            if stored.outcome in (Outcome.APPROVED, Outcome.REFERRED)
             else RequestState.DECLINED
         )
         move(work, caller, treatment, request, event, to, revision, reason)

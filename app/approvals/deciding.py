@@ -11,6 +11,8 @@ from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
 from app.approvals.model import (
     Basis,
     DecisionRecord,
+    Interest,
+    OverrideGiven,
     PatientRecord,
     RequestDetails,
     RequestRecord,
@@ -26,6 +28,7 @@ from app.approvals.office import (
     remember_version,
     wants_pharmacist,
 )
+from app.approvals.overriding import add_overrides, for_audit, for_policy
 from app.approvals.terms import dose_to_refer
 from app.audit import Event
 from app.auth.model import Caller
@@ -62,6 +65,7 @@ class Case:
     context: Context
     route: Route
     details: RequestDetails = field(default_factory=RequestDetails)
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 def decide_case(
@@ -72,7 +76,8 @@ def decide_case(
     waived: frozenset[str] = frozenset(),
 ) -> PolicyDecision:
     """The decision that the policy version gives, as far as it has authority to decide."""
-    decision = decide(case.version, case.kind, case.answers, case.context, waived)
+    overrides = for_policy(case.overrides)
+    decision = decide(case.version, case.kind, case.answers, case.context, waived, overrides)
     if case.route is not Route.POLICY:
         why = f"The request asks for {case.route}: the commissioner decides, not the policy."
         return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
@@ -98,8 +103,15 @@ def add_decision(
     reasons: list[str],
     waived: list[str],
     reason: str | None = None,
+    interest: Interest | None = None,
+    overridden: list[str] | None = None,
+    audited: Mapping[str, Any] | None = None,
 ) -> DecisionRecord:
-    """Store one decision on a request, numbered, with its audit event."""
+    """Store one decision on a request, numbered, with its audit event.
+
+    `overridden` are the criteria that it relied on a clinician's override for; `audited` is what
+    the event says beside the decision's own.
+    """
     number = len(store.decisions_of(work, request.id)) + 1
     decision = DecisionRecord(
         id=work.new_id(),
@@ -112,11 +124,13 @@ def add_decision(
         missing=missing,
         reasons=reasons,
         waived=waived,
+        overridden=overridden or [],
         policy_hash=request.policy_hash,
         overlay_hash=None,
         decided_at=work.moment.instant,
         decided_by=None if made_by == "policy" else caller.id,
         reason=reason,
+        interest=interest,
     )
     event = Event(
         action=f"decision: {outcome}",
@@ -125,7 +139,14 @@ def add_decision(
         treatment_id=request.treatment_id,
         request_id=request.id,
         patient_id=patient_id,
-        after={"made_by": made_by, "number": number, "waived": waived, "reason": reason},
+        after={
+            "made_by": made_by,
+            "number": number,
+            "waived": waived,
+            "reason": reason,
+            "interest": interest,
+            **(audited or {}),
+        },
         policy_hash=request.policy_hash,
     )
     store.add(work, tables.decision, decision, caller.actor(), event)
@@ -152,7 +173,26 @@ def add_policy_decision(
         missing=list(decision.missing),
         reasons=list(decision.reasons),
         waived=list(decision.waived),
+        overridden=list(decision.overridden),
+        audited={"overrides": told} if (told := for_audit(decision)) else None,
     )
+
+
+def decide_and_store(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    case: Case,
+    why: str,
+    note: str | None = None,
+) -> DecisionRecord:
+    """Store what a request is decided on as its revision, decide it, and store the decision."""
+    add_revision(work, caller, request, why, case, note)
+    decision = decide_case(work, office, case, request.commissioner)
+    add_overrides(work, caller, request, case.overrides, decision)
+    return add_policy_decision(work, caller, request, treatment.patient_id, decision)
 
 
 def add_revision(
@@ -266,6 +306,7 @@ def add_opinion(
     made_by: str,
     outcome: str,
     reason: str | None,
+    interest: Interest | None = None,
 ) -> DecisionRecord:
     """Store what somebody decided on a request without going through its criteria."""
     return add_decision(
@@ -280,4 +321,5 @@ def add_opinion(
         reasons=[reason] if reason else [],
         waived=[],
         reason=reason,
+        interest=interest,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import Dose, FundingOrigin, RequestDetails, StopReason
+from app.approvals.model import Dose, EmergencyStart, FundingOrigin, RequestDetails, StopReason
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 
@@ -25,6 +25,7 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 
 #: A change may be recorded this long before it takes effect.
 DAYS_AHEAD = 366
+REGISTRY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9/ .-]{0,39}")
 ORGANISATION_CODE = re.compile(r"[A-Z0-9]{3,9}")
 LONGEST_UNIT = 20
 LONGEST_ROUTE = 40
@@ -44,6 +45,12 @@ def check_details(
     if details.dose is not None:
         _check_dose(details.dose)
     _check_codes(details)
+    if details.registry_id is not None and not REGISTRY_ID.fullmatch(details.registry_id):
+        raise DetailsNotAccepted(
+            "details.registry_id",
+            "Give the registry's own number as it shows it: letters, digits, '/', '.' and '-', "
+            "at most 40 characters.",
+        )
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
         raise DetailsNotAccepted(
             "details.from_day", "That day is more than a year ahead: check it."
@@ -133,6 +140,8 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "to_provider": details.to_provider,
         "stop_reason": details.stop_reason.value if details.stop_reason else None,
         "note": details.note,
+        "registry_id": details.registry_id,
+        "emergency": _emergency_to_json(details.emergency),
     }
     if details.dose is not None:
         plain["dose"] = {
@@ -160,7 +169,25 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         to_provider=stored.get("to_provider"),
         stop_reason=StopReason(stop_reason) if stop_reason else None,
         note=stored.get("note"),
+        registry_id=stored.get("registry_id"),
+        emergency=_emergency_from_json(stored.get("emergency")),
     )
+
+
+def _emergency_to_json(emergency: EmergencyStart | None) -> dict[str, Any] | None:
+    """The urgent start as plain JSON, its time in UTC."""
+    if emergency is None:
+        return None
+    at = emergency.at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return {"role": emergency.role, "office": emergency.office, "at": at}
+
+
+def _emergency_from_json(stored: Mapping[str, Any] | None) -> EmergencyStart | None:
+    """The urgent start again from what is stored."""
+    if not stored:
+        return None
+    at = dt.datetime.fromisoformat(stored["at"])
+    return EmergencyStart(stored["role"], stored["office"], at)
 
 
 def _read_day(text: str | None) -> dt.date | None:

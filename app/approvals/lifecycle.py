@@ -35,6 +35,7 @@ class RequestEvent(StrEnum):
     PANEL_APPROVE = "panel approves"
     PANEL_DECLINE = "panel declines"
     PANEL_RETURN = "panel returns"
+    DECLARE_INTEREST = "panel member stands aside"
     FUND = "commissioner funds"
     CONSENT = "consent"
     REFUSE_CONSENT = "refuse consent"
@@ -91,6 +92,8 @@ REQUEST_TRANSITIONS: dict[tuple[RequestState, RequestEvent], frozenset[RequestSt
     (_R.REFERRED, _E.PANEL_APPROVE): frozenset({_R.APPROVED, _R.AWAITING_AUTHORISATION}),
     (_R.REFERRED, _E.PANEL_DECLINE): frozenset({_R.DECLINED}),
     (_R.REFERRED, _E.PANEL_RETURN): frozenset({_R.RETURNED}),
+    # One member declared an interest and may not decide; the others still may.
+    (_R.REFERRED, _E.DECLARE_INTEREST): frozenset({_R.REFERRED}),
     (_R.REFERRED, _E.FUND): frozenset({_R.APPROVED}),
     (_R.CRITERIA_NOT_MET, _E.FUND): frozenset({_R.APPROVED}),
     (_R.DECLINED, _E.FUND): frozenset({_R.APPROVED}),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.approvals.lifecycle import ApprovalState, RequestState
-from app.policy import Kind
+from app.policy import Kind, Override
 
 
 class Route(StrEnum):
@@ -31,6 +31,13 @@ class FundingOrigin(StrEnum):
     TRIAL = "trial"
     PRIVATE = "private"
     OVERSEAS = "overseas"
+
+
+class Interest(StrEnum):
+    """What a member of a panel declares of their own interests in a request."""
+
+    NONE = "none"
+    DECLARED = "declared"
 
 
 class NoNumberReason(StrEnum):
@@ -89,6 +96,15 @@ class Dose:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyStart:
+    """Who let an urgent treatment begin before its form: a role and an office, not a name."""
+
+    role: str
+    office: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDetails:
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -102,6 +118,19 @@ class RequestDetails:
     to_provider: str | None = None  # transfer
     stop_reason: StopReason | None = None
     note: str | None = None
+    registry_id: str | None = None  # the patient's id in a national registry or database
+    emergency: EmergencyStart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideGiven:
+    """A clinician's override as a request carries it; `words` are the clinician's own, stored
+    like an answer and never logged."""
+
+    criterion: str
+    reason: str
+    words: str
+    by: str | None = None  # the caller who gave it; the service says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,7 @@ class InitiationCommand:
     details: RequestDetails = field(default_factory=RequestDetails)
     retrospective_reason: str | None = None
     route: Route = Route.POLICY
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +160,7 @@ class FollowUpCommand:
     details: RequestDetails = field(default_factory=RequestDetails)
     retrospective_reason: str | None = None
     birth_date: dt.date | None = None  # checked against the record when given
+    overrides: tuple[OverrideGiven, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +235,25 @@ class RevisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideRecord:
+    """One override of one set of answers. `relied_on`: the policy's decision needed it."""
+
+    request_id: str
+    revision: int
+    criterion: str
+    section: str
+    reason: str
+    words: str
+    relied_on: bool
+    made_by: str
+    made_at: dt.datetime
+
+    def as_given(self) -> Override:
+        """The override as the policy room takes it."""
+        return Override(self.criterion, self.reason, self.made_by)
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRecord:
     id: str
     request_id: str
@@ -215,11 +265,13 @@ class DecisionRecord:
     missing: list[str]
     reasons: list[str]
     waived: list[str]
+    overridden: list[str] | None  # None: stored before there were overrides
     policy_hash: str
     overlay_hash: str | None
     decided_at: dt.datetime
     decided_by: str | None
     reason: str | None
+    interest: str | None = None  # what a panel's member declared, see Interest
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +330,7 @@ class RequestView:
 
     request: RequestRecord
     revision: RevisionRecord
+    overrides: tuple[OverrideRecord, ...]
     decisions: tuple[DecisionRecord, ...]
     approval: ApprovalRecord | None
 

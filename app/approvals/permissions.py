@@ -28,6 +28,7 @@ class Action(StrEnum):
     READ_AUDIT = "read the audit trail"
     DECLARE_CARE = "declare a care relationship"
     IMPORT = "import existing approvals"
+    REPORT = "read reports of requests"
     RECONCILE = "upload and reconcile submissions"
 
 
@@ -53,6 +54,7 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.READ_AUDIT: frozenset({Role.AUDITOR, Role.COMMISSIONER, Role.PHARMACIST}),
     Action.DECLARE_CARE: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
     Action.IMPORT: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
+    Action.REPORT: frozenset({Role.CLINICIAN, Role.PHARMACIST, Role.COMMISSIONER, Role.AUDITOR}),
     Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
 }
 

@@ -20,6 +20,7 @@ from app.policy import (
     decide,
     decision_to_json,
     from_resolved,
+    with_defaults,
 )
 
 DECIDED_BY_CRITERIA = frozenset({Kind.INITIATION, Kind.CONTINUATION, Kind.STOP})
@@ -57,7 +58,8 @@ def replay(
         decision_to_treat=context.decision_to_treat,
         today=read_on,
     )
-    return decide(version, request.kind, answers, context, waived)
+    overrides = [each.as_given() for each in store.overrides_of(work, request.id, revision_number)]
+    return decide(version, request.kind, answers, context, waived, overrides)
 
 
 def check_replays(work: Work, library: Library, caller: Caller, request_id: str) -> int:
@@ -72,7 +74,8 @@ def check_replays(work: Work, library: Library, caller: Caller, request_id: str)
         if stored.made_by == "policy":
             same = _replays(work, library, request, stored)
         elif stored.made_by == "panel" and stored.findings:
-            same = _findings(work, library, request, stored)["findings"] == stored.findings
+            again = _findings(work, library, request, stored)
+            same = again["findings"] == with_defaults(stored.findings)
         else:
             continue
         if not same:
@@ -91,10 +94,17 @@ def _replays(work: Work, library: Library, request: RequestRecord, stored: Decis
         version = version_of(work, library, request.policy_hash)
         details = details_from_json(request.details)
         outcome, why = decide_change(version, request.kind, details)
-        again = {"findings": [], "missing": [], "outcome": outcome.value, "reasons": [why]}
+        again = {
+            "findings": [],
+            "missing": [],
+            "outcome": outcome.value,
+            "reasons": [why],
+            "overridden": [],
+        }
     told = again["reasons"]
     return (
-        again["findings"] == stored.findings
+        again["findings"] == with_defaults(stored.findings)
+        and again["overridden"] == (stored.overridden or [])
         and again["missing"] == stored.missing
         and stored.reasons[: len(told)] == told
         and _same_outcome(again["outcome"], len(told), request, stored)

@@ -9,18 +9,19 @@ from app.approvals.consenting import consent as consent
 from app.approvals.consenting import refuse_consent as refuse_consent
 from app.approvals.deciding import add_decision, add_opinion, move, open_request
 from app.approvals.effects import take_effect
-from app.approvals.errors import NotWaivable, TransitionNotAllowed
+from app.approvals.errors import NotWaivable
 from app.approvals.funding import FundingDecision as FundingDecision
 from app.approvals.funding import record_funding as record_funding
 from app.approvals.funding import resolve_query as resolve_query
+from app.approvals.interests import check_decides, check_disinterested
+from app.approvals.interests import declare_interest as declare_interest
 from app.approvals.lifecycle import RequestEvent, RequestState
-from app.approvals.model import Basis, RequestRecord, RequestView, Route
+from app.approvals.model import Basis, RequestRecord, RequestView
 from app.approvals.office import Office, wants_pharmacist
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of
 from app.approvals.views import request_view
-from app.auth.errors import NotAllowed
-from app.auth.model import Caller, Role
+from app.auth.model import Caller
 from app.clock import london_day
 from app.db.work import Work
 from app.policy import (
@@ -83,6 +84,7 @@ def panel_approve(
     reason: str,
     waived: frozenset[str],
     expected_version: int,
+    declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel approves a referred request, waiving named criteria that the policy lets it waive.
 
@@ -91,7 +93,8 @@ def panel_approve(
     reason that the policy permits.
     """
     request, treatment = open_request(work, caller, request_id, expected_version)
-    _check_panel(caller, request)
+    check_decides(caller, request)
+    interest = check_disinterested(work, caller, request, declares_no_interest)
     version = version_of(work, office.library, request.policy_hash)
     findings = _with_waivers(work, version, request, waived)
     stored = add_decision(
@@ -106,6 +109,7 @@ def panel_approve(
         reasons=[reason],
         waived=sorted(waived),
         reason=reason,
+        interest=interest,
     )
     to = (
         RequestState.AWAITING_AUTHORISATION
@@ -120,7 +124,12 @@ def panel_approve(
 
 
 def panel_decline(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work,
+    caller: Caller,
+    request_id: str,
+    reason: str,
+    expected_version: int,
+    declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel declines a referred request. Nothing about it stops a running treatment."""
     return _panel_answer(
@@ -131,11 +140,17 @@ def panel_decline(
         expected_version,
         RequestEvent.PANEL_DECLINE,
         RequestState.DECLINED,
+        declares_no_interest,
     )
 
 
 def panel_return(
-    work: Work, caller: Caller, request_id: str, question: str, expected_version: int
+    work: Work,
+    caller: Caller,
+    request_id: str,
+    question: str,
+    expected_version: int,
+    declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel returns a referred request to the clinician with a question."""
     return _panel_answer(
@@ -146,6 +161,7 @@ def panel_return(
         expected_version,
         RequestEvent.PANEL_RETURN,
         RequestState.RETURNED,
+        declares_no_interest,
     )
 
 
@@ -157,29 +173,14 @@ def _panel_answer(
     expected_version: int,
     event: RequestEvent,
     to: RequestState,
+    declares_no_interest: bool,
 ) -> RequestView:
     request, treatment = open_request(work, caller, request_id, expected_version)
-    _check_panel(caller, request)
-    add_opinion(work, caller, request, treatment, "panel", to.value, reason)
+    check_decides(caller, request)
+    interest = check_disinterested(work, caller, request, declares_no_interest)
+    add_opinion(work, caller, request, treatment, "panel", to.value, reason, interest)
     move(work, caller, treatment, request, event, to, reason=reason)
     return request_view(work, caller, request_id)
-
-
-def _check_panel(caller: Caller, request: RequestRecord) -> None:
-    """A panel member of the request's panel decides; without a panel, its commissioner."""
-    if request.route is not Route.POLICY:
-        raise TransitionNotAllowed(
-            f"The request asks for {request.route}. The commissioner records its decision on that."
-        )
-    decider = request.panel or request.commissioner
-    check_acts_for(caller, Action.DECIDE_AS_PANEL, decider)
-    expected = Role.PANEL_MEMBER if request.panel else Role.COMMISSIONER
-    if caller.role is not expected:
-        raise NotAllowed(
-            Action.DECIDE_AS_PANEL.value,
-            f"this request waits for a {expected}",
-            "Ask the panel or the commissioner that the request names.",
-        )
 
 
 def _with_waivers(
@@ -199,14 +200,16 @@ def _with_waivers(
         decision_to_treat=context.decision_to_treat,
         today=read_on,
     )
-    before = {f.criterion: f for f in decide(version, request.kind, answers, context).findings}
+    overrides = [each.as_given() for each in store.overrides_of(work, request.id, request.revision)]
+    found = decide(version, request.kind, answers, context, frozenset(), overrides).findings
+    before = {finding.criterion: finding for finding in found}
     for criterion in sorted(waived):
-        found = before.get(criterion)
-        if found is None or not found.waivable:
+        finding = before.get(criterion)
+        if finding is None or not finding.waivable:
             raise NotWaivable(f"The policy has no criterion {criterion} that may be waived.")
-        if found.result is not Result.NOT_ANSWERED and not _fails(found):
+        if finding.result is not Result.NOT_ANSWERED and not _fails(finding):
             raise NotWaivable(f"Criterion {criterion} did not fail, so there is nothing to waive.")
-    decision = decide(version, request.kind, answers, context, waived)
+    decision = decide(version, request.kind, answers, context, waived, overrides)
     _check_nothing_left(decision, waived)
     return list(decision_to_json(decision)["findings"])
 
@@ -216,7 +219,10 @@ def _check_nothing_left(decision: PolicyDecision, waived: frozenset[str]) -> Non
     hard = [
         f.criterion
         for f in decision.findings
-        if _fails(f) and f.on_failure == "not met" and f.criterion not in waived
+        if _fails(f)
+        and f.on_failure == "not met"
+        and f.criterion not in waived
+        and f.overridden is None
     ]
     if hard:
         raise NotWaivable(

@@ -19,6 +19,7 @@ from app.approvals.model import (
     Basis,
     DecisionRecord,
     FundingOrigin,
+    OverrideRecord,
     RequestRecord,
     RevisionRecord,
     Route,
@@ -152,6 +153,17 @@ def revisions_of(work: Work, request_id: str) -> tuple[RevisionRecord, ...]:
         .order_by(tables.request_revision.c.revision)
     )
     return _many(work, query, RevisionRecord)
+
+
+def overrides_of(work: Work, request_id: str, revision: int) -> tuple[OverrideRecord, ...]:
+    """What the clinician overrode with one set of answers of a request, by criterion."""
+    column = tables.request_override.c
+    query = (
+        select(tables.request_override)
+        .where(and_(column.request_id == request_id, column.revision == revision))
+        .order_by(column.criterion)
+    )
+    return _many(work, query, OverrideRecord)
 
 
 def decisions_of(work: Work, request_id: str) -> tuple[DecisionRecord, ...]:

@@ -10,10 +10,8 @@ from app.approvals.answering import as_typed, carry_forward, context_of, read_an
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import (
     Case,
-    add_policy_decision,
-    add_revision,
     conclude,
-    decide_case,
+    decide_and_store,
     hold,
     move,
     person_of,
@@ -24,11 +22,13 @@ from app.approvals.details import (
     details_from_json,
     details_to_json,
 )
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
+    OverrideGiven,
     PatientDetails,
     PatientRecord,
     RequestRecord,
@@ -39,6 +39,7 @@ from app.approvals.model import (
 )
 from app.approvals.office import Office, panel_of
 from app.approvals.opening import check_days, new_request, treatment_for
+from app.approvals.overriding import accepted, standing
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of
 from app.approvals.standing import STANDING, has_standing
@@ -58,6 +59,7 @@ def submit_initiation(
     """
     check_can(caller, Action.SUBMIT)
     version, case_answers = _read_initiation(work, office, command)
+    overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
     details = patients.check_details(command.patient, work.moment.day)
     patient = patients.lock_person(work, patients.identify(work, caller, details))
     today = work.moment.day
@@ -81,7 +83,15 @@ def submit_initiation(
     context = context_of(
         replace(patient, sex=details.sex), command.decision_to_treat, command.first_dose
     )
-    case = Case(version, Kind.INITIATION, case_answers, context, command.route, command.details)
+    case = Case(
+        version,
+        Kind.INITIATION,
+        case_answers,
+        context,
+        command.route,
+        command.details,
+        overrides,
+    )
     return _submit(work, office, caller, treatment, request, case)
 
 
@@ -112,8 +122,12 @@ def submit_continuation(
         decision_to_treat=command.decision_to_treat,
         today=today,
     )
+    overrides = accepted(caller, version, Kind.CONTINUATION, command.overrides)
     check_details(command.details, Kind.CONTINUATION, version, today)
     _check_reason(version, command.retrospective_reason)
+    check_emergency(
+        command.details, command.kind, command.retrospective_reason, None, work.moment.instant
+    )
     request = new_request(
         work,
         caller,
@@ -127,7 +141,9 @@ def submit_continuation(
         details=details_to_json(command.details),
     )
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
-    case = Case(version, Kind.CONTINUATION, answers, context, Route.POLICY, command.details)
+    case = Case(
+        version, Kind.CONTINUATION, answers, context, Route.POLICY, command.details, overrides
+    )
     return _submit(work, office, caller, treatment, request, case)
 
 
@@ -138,11 +154,12 @@ def amend(
     request_id: str,
     answers: Mapping[str, Any],
     expected_version: int,
+    overrides: tuple[OverrideGiven, ...] | None = None,
 ) -> RequestView:
     """Answer what was missing, or what the panel or pharmacist asked; earlier answers stand.
 
     The request keeps the policy version of its first submission. An answer of null takes the
-    earlier one back.
+    earlier one back. `overrides` replace the earlier ones; None leaves them standing.
     """
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.AMEND, request.provider)
@@ -153,10 +170,10 @@ def amend(
         )
     treatment = hold(work, caller, request.treatment_id)
     case = revised_case(work, office, treatment, request, answers)
+    if overrides is not None:
+        case = replace(case, overrides=accepted(caller, case.version, request.kind, overrides))
     amended = replace(request, revision=request.revision + 1)
-    add_revision(work, caller, amended, "amended", case, None)
-    decision = decide_case(work, office, case, request.commissioner)
-    stored = add_policy_decision(work, caller, amended, treatment.patient_id, decision)
+    stored = decide_and_store(work, office, caller, treatment, amended, case, "amended")
     conclude(
         work,
         caller,
@@ -243,7 +260,8 @@ def revised_case(
     context = context_of(person_of(work, treatment), request.decision_to_treat, first_dose)
     context = replace(context, sex=latest.context["sex"])
     details = details_from_json(request.details)
-    return Case(version, request.kind, typed, context, request.route, details)
+    overrides = standing(work, request)
+    return Case(version, request.kind, typed, context, request.route, details, overrides)
 
 
 def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionRecord, ...]:
@@ -264,6 +282,8 @@ def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionR
 
 
 def _is_failure(finding: Mapping[str, Any]) -> bool:
+    if finding.get("overridden"):
+        return False
     failed = "met" if finding["section"] == "stop" else "not met"
     return bool(finding["result"] == failed and finding["on_failure"] == "not met")
 
@@ -279,6 +299,13 @@ def _read_initiation(
     check_commissioner(command.commissioner)
     version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
     check_details(command.details, Kind.INITIATION, version, today)
+    check_emergency(
+        command.details,
+        Kind.INITIATION,
+        command.retrospective_reason,
+        command.first_dose,
+        work.moment.instant,
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
@@ -299,9 +326,7 @@ def _submit(
     request: RequestRecord,
     case: Case,
 ) -> RequestView:
-    add_revision(work, caller, request, "submitted", case, None)
-    decision = decide_case(work, office, case, request.commissioner)
-    stored = add_policy_decision(work, caller, request, treatment.patient_id, decision)
+    stored = decide_and_store(work, office, caller, treatment, request, case, "submitted")
     conclude(work, caller, treatment, request, RequestEvent.SUBMIT, case.version, stored)
     return request_view(work, caller, request.id)
 

@@ -14,9 +14,11 @@ def request_view(work: Work, caller: Caller, request_id: str) -> RequestView:
     """A request with its latest answers and its decisions; NotFound outside the caller's scope."""
     check_can(caller, Action.READ)
     request = store.find_request(work, caller, request_id)
+    revision = store.revisions_of(work, request_id)[-1]
     return RequestView(
         request=request,
-        revision=store.revisions_of(work, request_id)[-1],
+        revision=revision,
+        overrides=store.overrides_of(work, request_id, revision.revision),
         decisions=store.decisions_of(work, request_id),
         approval=store.approval_of_request(work, request_id),
     )

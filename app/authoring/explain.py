@@ -17,6 +17,7 @@ from app.policy import (
     Finding,
     Kind,
     Outcome,
+    Override,
     Part,
     PolicyDecision,
     PolicyVersion,
@@ -45,6 +46,7 @@ _KEYS = {
     "today",
     "answers",
     "waived",
+    "overrides",
 }
 
 
@@ -59,6 +61,7 @@ class Form:
     today: dt.date
     answers: Mapping[str, Any]
     waived: frozenset[str]
+    overrides: tuple[Override, ...]
 
 
 def read_form(text: str) -> Form:
@@ -94,7 +97,23 @@ def read_form(text: str) -> Form:
         today=_day(data, "today") or decided,
         answers=data["answers"],
         waived=frozenset(data.get("waived") or ()),
+        overrides=_overrides(data.get("overrides") or ()),
     )
+
+
+def _overrides(raw: Any) -> tuple[Override, ...]:
+    known = {"criterion", "reason", "words"}
+    shaped = isinstance(raw, list | tuple) and all(
+        isinstance(each, dict)
+        and {"criterion", "reason"} <= each.keys() <= known
+        and all(isinstance(value, str) for value in each.values())
+        for each in raw
+    )
+    if not shaped:
+        raise BenchRefused(
+            "The form's `overrides` must be a list, each with a `criterion`, a `reason` and words."
+        )
+    return tuple(Override(each["criterion"], each["reason"]) for each in raw)
 
 
 def _day(data: Mapping[str, Any], name: str) -> dt.date | None:
@@ -117,7 +136,7 @@ def decide_form(version: PolicyVersion, form: Form) -> PolicyDecision:
             decision_to_treat=form.context.decision_to_treat,
             today=form.today,
         )
-        return decide(version, form.kind, answers, form.context, form.waived)
+        return decide(version, form.kind, answers, form.context, form.waived, form.overrides)
     except AnswerFaults as error:
         faults = "\n".join(f"  {fault}" for fault in error.faults)
         raise BenchRefused(f"These answers are not accepted:\n{faults}") from None
@@ -157,6 +176,9 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     yield f"{_mark(finding)} {finding.criterion}: {_sentence(finding.text)}"
     if waived:
         yield "    A panel waived this."
+    if finding.overridden is not None:
+        needed = "" if finding.overridden.relied_on else " The decision did not need that."
+        yield f"    The clinician overrode this: {_sentence(finding.overridden.label)}{needed}"
     if finding.result is not Result.MET or finding.section is Section.STOP:
         yield from _parts(version, finding.part)
     source = finding.source

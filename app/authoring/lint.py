@@ -69,7 +69,7 @@ class _Linter:
         return Lint(self.version.policy, self.version.version, name, level, code, message, mend)
 
 
-def lint_version(version: PolicyVersion, prove: bool = True, seconds: float = 2.0) -> list[Lint]:
+def lint_version(version: PolicyVersion, prove: bool = True, effort: int = 4_000_000) -> list[Lint]:
     """Every remark on one version; `prove` also asks z3, where it is installed."""
     linter = _Linter(version)
     found = [
@@ -81,7 +81,7 @@ def lint_version(version: PolicyVersion, prove: bool = True, seconds: float = 2.
         *_dates(linter),
     ]
     if prove and prover.available():
-        found += _proved(linter, seconds)
+        found += _proved(linter, effort)
     return found
 
 
@@ -347,7 +347,7 @@ def _dates(linter: _Linter) -> Iterator[Lint]:
             )
 
 
-def _proved(linter: _Linter, seconds: float) -> Iterator[Lint]:
+def _proved(linter: _Linter, effort: int) -> Iterator[Lint]:
     from app.authoring.proofs.one import (  # needs z3
         SECTIONS,
         Bench,
@@ -357,7 +357,7 @@ def _proved(linter: _Linter, seconds: float) -> Iterator[Lint]:
     )
 
     for kind, sections in SECTIONS.items():
-        bench = Bench(linter.reading, sections, seconds)
+        bench = Bench(linter.reading, sections, effort)
         if not bench.rules:
             continue
         claim, _ = can_be_met(bench, kind)
@@ -365,7 +365,7 @@ def _proved(linter: _Linter, seconds: float) -> Iterator[Lint]:
         for each in (each for each in found if each.fault):
             code = "never-approved" if each is claim else "contradiction"
             yield linter.say("fault", code, each.text, each.mend)
-    for criterion in can_never_fail(linter.reading, seconds):
+    for criterion in can_never_fail(linter.reading, effort):
         yield linter.say(
             "advice",
             "never-fails",

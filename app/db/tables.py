@@ -264,6 +264,21 @@ request_revision = Table(
     Column("note", Text),
 )
 
+# The clinician's overrides of one set of answers; `words` are free text about a patient.
+request_override = Table(
+    "request_override",
+    metadata,
+    Column("request_id", ID, ForeignKey("request.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("criterion", String(40), primary_key=True),
+    Column("section", String(10), nullable=False),  # start | continue | stop
+    Column("reason", String(60), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("relied_on", Boolean, nullable=False),
+    Column("made_by", ID, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
 decision = Table(
     "decision",
     metadata,
@@ -277,11 +292,13 @@ decision = Table(
     Column("missing", Document, nullable=False),
     Column("reasons", Document, nullable=False),
     Column("waived", Document, nullable=False),
+    Column("overridden", Document),  # criteria decided by override; null before there were any
     Column("policy_hash", String(64), nullable=False),
     Column("overlay_hash", String(64)),
     Column("decided_at", Instant, nullable=False),
     Column("decided_by", ID),
     Column("reason", Text),
+    Column("interest", String(20)),  # none | declared: a panel member's own declaration
     UniqueConstraint("request_id", "number"),
 )
 

@@ -207,7 +207,13 @@ class Case:
     # --- panel and commissioner -----------------------------------------------------------------
 
     def panel_approves(self, reason: str) -> RequestState:
-        return self._step(reviewing.panel_approve, self._decider, reason, frozenset[str]())
+        return self._step(
+            reviewing.panel_approve,
+            self._decider,
+            reason,
+            frozenset[str](),
+            declares_no_interest=True,
+        )
 
     def panel_declines(self, reason: str) -> RequestState:
         return self._panel(reviewing.panel_decline, reason)
@@ -263,13 +269,19 @@ class Case:
         return self.clerk.people.commissioner(request.commissioner)
 
     def _step(
-        self, use_case: Callable[..., RequestView], caller: Caller, *arguments: Any
+        self, use_case: Callable[..., RequestView], caller: Caller, *arguments: Any, **named: Any
     ) -> RequestState:
         request = self.request
         return self._keep(
             self.clerk.do(
                 lambda work: use_case(
-                    work, self.clerk.office, caller, request.id, *arguments, request.version
+                    work,
+                    self.clerk.office,
+                    caller,
+                    request.id,
+                    *arguments,
+                    request.version,
+                    **named,
                 )
             )
         )
@@ -277,7 +289,11 @@ class Case:
     def _panel(self, use_case: Callable[..., RequestView], reason: str) -> RequestState:
         request, decider = self.request, self._decider
         return self._keep(
-            self.clerk.do(lambda work: use_case(work, decider, request.id, reason, request.version))
+            self.clerk.do(
+                lambda work: use_case(
+                    work, decider, request.id, reason, request.version, declares_no_interest=True
+                )
+            )
         )
 
     def _keep(self, view: RequestView) -> RequestState:

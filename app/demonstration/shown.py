@@ -104,13 +104,15 @@ def calls_text(address: str, submission: str, runs: Mapping[str, str]) -> str:
     calls = (
         (
             "A clinician's form, decided at once, criterion by criterion",
-            f"curl -s {address}/v1/requests -H 'Authorization: Bearer demo-demo1-clinician' \\\n"
-            f"    -H \"X-Request-ID: $(python3 -c 'import uuid; print(uuid.uuid4())')\" \\\n"
-            "    -H 'Content-Type: application/json' "
-            "-d @examples/request-adalimumab-approved.json",
+            _sent(address, "/v1/requests", "request-adalimumab-approved"),
         ),
         (
-            "The same policy as text",
+            "Another form, and what it tells the form for the patient's next drug",
+            f"{_sent(address, '/v1/requests', 'request-natalizumab-approved')}\n"
+            f"  {_sent(address, '/v1/requests/known-answers', 'known-answers-ocrelizumab')}",
+        ),
+        (
+            "The first policy as text",
             f"curl -s {address}/v1/policies/adalimumab-ra-severe/versions/2016-01-26/text "
             "-H 'Authorization: Bearer demo-demo1-clinician'",
         ),
@@ -129,3 +131,12 @@ def calls_text(address: str, submission: str, runs: Mapping[str, str]) -> str:
     )
     shown = [f"  # {what}\n  {call}" for what, call in calls]
     return "\n".join(["Lines to paste:", *shown])
+
+
+def _sent(address: str, path: str, form: str) -> str:
+    """A clinician's call with one of the examples as its body."""
+    return (
+        f"curl -s {address}{path} -H 'Authorization: Bearer demo-demo1-clinician' \\\n"
+        f"    -H \"X-Request-ID: $(python3 -c 'import uuid; print(uuid.uuid4())')\" \\\n"
+        f"    -H 'Content-Type: application/json' -d @examples/{form}.json"
+    )

@@ -1,9 +1,9 @@
 """Policies as dated text: loading them, asking their questions, deciding by them. Pure."""
 
 from app.policy.answers import parse_answers
-from app.policy.decision_json import decision_from_json, decision_to_json
+from app.policy.decision_json import decision_from_json, decision_to_json, with_defaults
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
-from app.policy.evaluate import decide, label_of
+from app.policy.evaluate import decide, label_of, override_fault
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
@@ -21,6 +21,9 @@ from app.policy.model import (
     MaxDose,
     NewStarts,
     Outcome,
+    Overridden,
+    Override,
+    OverrideRule,
     Part,
     PolicyDecision,
     PolicyVersion,
@@ -29,6 +32,14 @@ from app.policy.model import (
     Result,
     Section,
     Source,
+)
+from app.policy.panel import (
+    PanelStatus,
+    PanelTerms,
+    answer_by,
+    answer_words,
+    panel_status,
+    status_words,
 )
 from app.policy.schema_check import json_schema
 
@@ -50,6 +61,11 @@ __all__ = [
     "MaxDose",
     "NewStarts",
     "Outcome",
+    "Overridden",
+    "Override",
+    "OverrideRule",
+    "PanelStatus",
+    "PanelTerms",
     "Part",
     "PolicyDecision",
     "PolicyFileFaults",
@@ -59,6 +75,8 @@ __all__ = [
     "Result",
     "Section",
     "Source",
+    "answer_by",
+    "answer_words",
     "decide",
     "decision_from_json",
     "decision_to_json",
@@ -67,7 +85,11 @@ __all__ = [
     "json_schema",
     "label_of",
     "load_policy",
+    "override_fault",
+    "panel_status",
     "parse_answers",
     "questions_for",
     "readable",
+    "status_words",
+    "with_defaults",
 ]

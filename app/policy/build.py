@@ -16,6 +16,7 @@ from app.policy.model import (
     Kind,
     MaxDose,
     NewStarts,
+    OverrideRule,
     Question,
     QuestionType,
     Section,
@@ -77,9 +78,17 @@ def criteria(
             evidence=each["evidence"],
             on_failure=each.get("on_failure", "not met"),
             waivable=each.get("waivable", False),
+            override=override(each.get("override"), sources),
         )
         for each in data.get(section.value) or ()
     )
+
+
+def override(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> OverrideRule | None:
+    """The `override` of a criterion, if it may be overridden."""
+    if data is None:
+        return None
+    return OverrideRule(dict(data["reasons"]), sources[data["source"]], data["evidence"])
 
 
 def indication(data: Mapping[str, Any]) -> Indication:

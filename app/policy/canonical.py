@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 _ORDER_MATTERS = frozenset({"questions", "derive", "sources", "options", "of", "reasons"})
@@ -15,10 +16,12 @@ def canonical_json(data: Any, under: str = "") -> str:
 
     Decimals are written digit for digit, so reading them back as Decimal loses nothing.
     """
+    if isinstance(data, str):
+        return encode_basestring(data)  # what json.dumps does in the end, several times sooner
     if isinstance(data, dict):
         kept = [key for key, value in data.items() if value is not None]
         ordered = kept if under in _ORDER_MATTERS else sorted(kept)
-        inside = (f"{canonical_json(key)}:{canonical_json(data[key], key)}" for key in ordered)
+        inside = (f"{encode_basestring(key)}:{canonical_json(data[key], key)}" for key in ordered)
         return "{" + ",".join(inside) + "}"
     if isinstance(data, list):
         return "[" + ",".join(canonical_json(item) for item in data) + "]"

@@ -20,6 +20,7 @@ from app.policy.model import (
     Finding,
     Kind,
     Outcome,
+    Override,
     Part,
     PolicyDecision,
     PolicyVersion,
@@ -40,6 +41,7 @@ class Expectation:
     outcome: Outcome | None
     findings: Mapping[str, Result] = field(default_factory=dict)
     missing: frozenset[str] | None = None
+    overridden: frozenset[str] | None = None
     refused_answers: frozenset[str] = frozenset()
 
 
@@ -54,6 +56,7 @@ class Case:
     today: date
     answers: Mapping[str, Any]
     waived: frozenset[str]
+    overrides: tuple[Override, ...]
     expect: Expectation
     file: str
     line: int
@@ -108,6 +111,7 @@ def _case(reader: case_file.Reader) -> Case:
         today=reader.day("today") or decided,
         answers=reader.mapping("answers"),
         waived=frozenset(reader.words("waived") or ()),
+        overrides=tuple(Override(*each) for each in reader.mapping("overrides").items()),
         expect=_expectation(reader.inner("expect")),
         file=reader.file,
         line=reader.line,
@@ -132,12 +136,14 @@ def _expectation(reader: case_file.Reader) -> Expectation:
             "Say `outcome:`, or name the questions whose answers must be refused",
         )
     missing = reader.words("missing")
+    overridden = reader.words("overridden")
     findings = reader.results("findings", [result.value for result in Result])
     reader.finish()
     return Expectation(
         outcome=Outcome(outcome) if outcome else None,
         findings={name: Result(result) for name, result in findings.items()},
         missing=None if missing is None else frozenset(missing),
+        overridden=None if overridden is None else frozenset(overridden),
         refused_answers=frozenset(refused or ()),
     )
 
@@ -171,7 +177,10 @@ def _run(version: PolicyVersion | None, case: Case) -> CaseResult:
         )
     except AnswerFaults as refused:
         return CaseResult(case, None, _answer_differences(case.expect, refused))
-    decision = decide(version, case.kind, answers, case.context, case.waived)
+    try:
+        decision = decide(version, case.kind, answers, case.context, case.waived, case.overrides)
+    except ValueError as error:
+        return CaseResult(case, None, (f"it cannot be decided: {error}",))
     return CaseResult(case, decision, tuple(_differences(case.expect, decision)))
 
 
@@ -201,6 +210,11 @@ def _differences(expect: Expectation, decision: PolicyDecision) -> Iterable[str]
         yield (
             f"missing: expected {', '.join(sorted(expect.missing)) or 'nothing'}, "
             f"got {', '.join(sorted(decision.missing)) or 'nothing'}"
+        )
+    if expect.overridden is not None and frozenset(decision.overridden) != expect.overridden:
+        yield (
+            f"overridden: expected {', '.join(sorted(expect.overridden)) or 'nothing'}, "
+            f"got {', '.join(sorted(decision.overridden)) or 'nothing'}"
         )
 
 

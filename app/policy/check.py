@@ -18,6 +18,7 @@ from app.policy.language import parse
 from app.policy.lexicon import RESERVED
 from app.policy.model import Question, QuestionType
 from app.policy.names import BUILT_IN, question_type, scope_of
+from app.policy.panel import panel_faults
 from app.policy.schema_check import criterion_at
 from app.policy.suggestions import did_you_mean
 from app.policy.typecheck import COUNT, Scope
@@ -264,8 +265,22 @@ class Checker:
                         self.fault(path, "duplicate-id", "its id stands twice", "Give each its own")
                     seen.add(each["id"])
                 self._check_source(path, each)
+                self._check_override(path, each)
                 if isinstance(each.get("met_when"), str) and self.sound((*path, "met_when")):
                     self._test((*path, "met_when"), each["met_when"], scope)
+
+    def _check_override(self, path: Path, each: Mapping[str, Any]) -> None:
+        rule = each.get("override")
+        if rule is None or not self.sound((*path, "override")):
+            return
+        self._check_source((*path, "override"), rule)
+        if self.data.get("language") == 1:
+            self.fault(
+                (*path, "override"),
+                "language",
+                "an override needs language 2",
+                "Say `language: 2` at the head of the file",
+            )
 
     def _check_source(self, path: Path, holder: Mapping[str, Any]) -> None:
         name = holder.get("source")
@@ -279,9 +294,12 @@ class Checker:
 
     def terms(self, drug_keys: Mapping[str, frozenset[str]] | None) -> None:
         """Check the sources of terms, the drug and its products, and an empty `start`."""
-        for name in ("approval", "new_starts"):
+        for name in ("approval", "new_starts", "panel"):
             if isinstance(self.data.get(name), dict):
                 self._check_source((name,), self.data[name])
+        if "panel" in self.data and not self.unsound:
+            for found in panel_faults(self.data):
+                self.fault(*found)
         if (
             drug_keys is not None
             and self.sound(("drug",))

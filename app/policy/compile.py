@@ -69,10 +69,15 @@ class RowTest:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """The functions of one policy version."""
+    """The functions of one policy version, each made when it is first used."""
 
     sections: Mapping[Section, Compiled]
     rows: Mapping[str, RowTest]
+
+    def complete(self) -> None:
+        """Make every function now, as a check of a file must."""
+        for made in (self.sections, self.rows):
+            tuple(made.values())
 
 
 def compile_expressions(expressions: Sequence[nodes.Node], program: Program) -> Compiled:

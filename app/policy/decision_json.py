@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from app.policy.model import (
     Count,
     Finding,
     Outcome,
+    Overridden,
     Part,
     PolicyDecision,
     Result,
@@ -27,6 +28,7 @@ def decision_to_json(decision: PolicyDecision) -> dict[str, Any]:
         "missing": list(decision.missing),
         "reasons": list(decision.reasons),
         "waived": list(decision.waived),
+        "overridden": list(decision.overridden),
     }
 
 
@@ -38,6 +40,7 @@ def decision_from_json(data: Mapping[str, Any]) -> PolicyDecision:
         missing=tuple(data["missing"]),
         reasons=tuple(data["reasons"]),
         waived=tuple(data["waived"]),
+        overridden=tuple(data.get("overridden", ())),
     )
 
 
@@ -58,6 +61,18 @@ def _finding_to(finding: Finding) -> dict[str, Any]:
         "on_failure": finding.on_failure,
         "waivable": finding.waivable,
         "part": _part_to(finding.part),
+        "overridden": _overridden_to(finding.overridden),
+    }
+
+
+def _overridden_to(found: Overridden | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "reason": found.reason,
+        "label": found.label,
+        "by": found.by,
+        "relied_on": found.relied_on,
     }
 
 
@@ -79,7 +94,13 @@ def _finding_from(data: Mapping[str, Any]) -> Finding:
         on_failure=data["on_failure"],
         waivable=data["waivable"],
         part=_part_from(data["part"]),
+        overridden=Overridden(**data["overridden"]) if data.get("overridden") else None,
     )
+
+
+def with_defaults(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stored findings with the keys that an earlier release did not write yet."""
+    return [{"overridden": None, **finding} for finding in findings]
 
 
 def _part_to(part: Part) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, localcontext
 from decimal import Context as Arithmetic
 from typing import Any
@@ -16,12 +17,15 @@ from app.policy.model import (
     Finding,
     Kind,
     Outcome,
+    Overridden,
+    Override,
     PolicyDecision,
     PolicyVersion,
     Result,
     Section,
 )
 from app.policy.names import BUILT_IN_LABELS
+from app.policy.panel import panel_reasons
 from app.policy.present import findings as present
 
 ARITHMETIC = Arithmetic(prec=34, rounding=ROUND_HALF_EVEN)
@@ -41,24 +45,34 @@ def decide(
     answers: Mapping[str, Answer],
     context: Context,
     waived: frozenset[str] = frozenset(),
+    overrides: Iterable[Override] = (),
 ) -> PolicyDecision:
     """What the policy says of one request, with a finding for each criterion looked at.
 
-    `answers` come from `parse_answers`. `waived` are ids of waivable criteria of this kind: they
-    count as satisfied and keep their real finding. Raises ValueError for a kind that is not
-    decided by criteria, a waiver of a criterion that is unknown or not waivable, and a float.
+    `answers` come from `parse_answers`. `waived` are ids of waivable criteria of this kind, and
+    `overrides` what the clinician overrides of those that may be: neither blocks any longer, and
+    both keep their real finding. Raises ValueError for a kind that is not decided by criteria, a
+    waiver or an override that the version does not allow (`override_fault`), and a float.
     """
     if kind not in SECTIONS:
         raise ValueError(f"a {kind} is decided by approval terms, not by criteria")
     _check_waivers(version, kind, waived)
+    given = _checked_overrides(version, kind, overrides)
     values = _values(answers, context)
-    examined = [_examine(version, section, values, waived) for section in SECTIONS[kind]]
+    examined = [_examine(version, section, values, waived, given) for section in SECTIONS[kind]]
     findings = tuple(finding for each in examined for finding in each.findings)
     if kind is Kind.STOP:
         return PolicyDecision(Outcome.APPROVED, findings, (), ("A stop is recorded.",), ())
-    relied_on = tuple(finding.criterion for finding in findings if finding.criterion in waived)
+    used = tuple(finding.criterion for finding in findings if finding.criterion in waived)
+    overridden = [each for each in findings if each.overridden and each.overridden.relied_on]
     outcome, missing, reasons = _outcome(version, kind, examined)
-    return PolicyDecision(outcome, findings, missing, reasons, relied_on)
+    if overridden:
+        reasons = _with_overrides(outcome, reasons, overridden)
+    needed = tuple(each.criterion for each in overridden)
+    decision = PolicyDecision(outcome, findings, missing, reasons, used, needed)
+    if kind is Kind.INITIATION and version.panel is not None:
+        return replace(decision, reasons=(*reasons, *panel_reasons(version, decision)))
+    return decision
 
 
 class _Examined:
@@ -80,6 +94,54 @@ def _check_waivers(version: PolicyVersion, kind: Kind, waived: frozenset[str]) -
         raise ValueError(f"not waivable at {kind} under {version.policy}: {names}")
 
 
+def override_fault(version: PolicyVersion, kind: Kind, override: Override) -> str | None:
+    """Why a clinician may not override this criterion for this reason; None where they may."""
+    here = {
+        each.id: each for section in SECTIONS.get(kind, ()) for each in version.criteria(section)
+    }
+    found = here.get(override.criterion)
+    if kind is Kind.STOP or found is None:
+        return f"a {kind} under {version.policy} has no criterion of that id to override"
+    if found.override is None:
+        allowed = ", ".join(each.id for each in here.values() if each.override) or "none"
+        return f"{found.id} may not be overridden; those that may: {allowed}"
+    if override.reason not in found.override.reasons:
+        known = ", ".join(found.override.reasons)
+        return f"{found.id} may be overridden only for one of these reasons: {known}"
+    return None
+
+
+def _checked_overrides(
+    version: PolicyVersion, kind: Kind, overrides: Iterable[Override]
+) -> dict[str, Override]:
+    found: dict[str, Override] = {}
+    for each in overrides:
+        fault = override_fault(version, kind, each)
+        if fault is None and each.criterion in found:
+            fault = f"{each.criterion} is overridden twice"
+        if fault is not None:
+            raise ValueError(fault)
+        found[each.criterion] = each
+    return found
+
+
+def _with_overrides(
+    outcome: Outcome, reasons: tuple[str, ...], overridden: Sequence[Finding]
+) -> tuple[str, ...]:
+    """The reasons, with each override that the decision relies on."""
+    told = ("Every other criterion is met.",) if outcome is Outcome.APPROVED else reasons
+    return (*told, *(_override_reason(each) for each in overridden))
+
+
+def _override_reason(finding: Finding) -> str:
+    assert finding.overridden is not None  # chosen by its caller
+    state = "is not answered" if finding.result is Result.NOT_ANSWERED else "is not met"
+    if finding.section is Section.STOP and finding.result is Result.MET:
+        state = "says to stop"
+    why = _sentence(finding.overridden.label)
+    return f"{finding.criterion} {state}, and the clinician overrode it: {why}"
+
+
 def _values(answers: Mapping[str, Answer], context: Context) -> dict[str, Any]:
     values = {name: answer.value for name, answer in answers.items()}
     if any(isinstance(value, float) for value in values.values()):
@@ -98,15 +160,25 @@ def evaluate(compiled: Compiled, values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _examine(
-    version: PolicyVersion, section: Section, values: Mapping[str, Any], waived: frozenset[str]
+    version: PolicyVersion,
+    section: Section,
+    values: Mapping[str, Any],
+    waived: frozenset[str],
+    overrides: Mapping[str, Override],
 ) -> _Examined:
     compiled = version.compiled.sections[section]
     criteria: Sequence[Criterion] = version.criteria(section)
     raw = evaluate(compiled, values)
-    examined = _Examined(section, present(criteria, compiled, raw))
     failure = Result.MET if section is Section.STOP else Result.NOT_MET
+    findings: Sequence[Finding] = present(criteria, compiled, raw)
+    if overrides:
+        findings = [
+            _overridden(finding, criterion, overrides.get(criterion.id), failure)
+            for finding, criterion in zip(findings, criteria, strict=True)
+        ]
+    examined = _Examined(section, findings)
     for index, finding in enumerate(examined.findings):
-        if finding.criterion in waived:
+        if finding.criterion in waived or finding.overridden is not None:
             continue
         if finding.result is failure:
             examined.failed.append(finding)
@@ -115,6 +187,17 @@ def _examine(
                 found = gaps(version.compiled, compiled, index, raw, values)
             examined.gaps.append((finding, found))
     return examined
+
+
+def _overridden(
+    finding: Finding, criterion: Criterion, given: Override | None, failure: Result
+) -> Finding:
+    """The finding with its override, if there is one; its result stays what it is."""
+    if given is None or criterion.override is None:
+        return finding
+    relied_on = finding.result in (failure, Result.NOT_ANSWERED)
+    label = criterion.override.reasons[given.reason]
+    return replace(finding, overridden=Overridden(given.reason, label, given.by, relied_on))
 
 
 def _outcome(

@@ -16,6 +16,7 @@ from app.policy.model import (
     QuestionType,
     Section,
 )
+from app.policy.panel import answer_words, status_words
 
 _HEADINGS = {
     Section.START: "Criteria to start",
@@ -111,7 +112,24 @@ def _head(version: PolicyVersion) -> Iterator[str]:
     if version.new_starts is not None:
         verb = "referred" if version.new_starts.decide == "refer" else "not funded"
         yield f"- New starts are {verb}: {_plain(version.new_starts.reason)}"
+    yield from _panel(version)
     yield f"- Text: SHA-256 {_code(version.hash)}"
+
+
+def _panel(version: PolicyVersion) -> Iterator[str]:
+    yield f"- Panel: {_plain(status_words(version))}"
+    terms = version.panel
+    if terms is None:
+        return
+    if terms.crisis is not None:
+        yield f"- A crisis is told by {_plain(terms.crisis)}"
+    answer = answer_words(terms)
+    if answer is not None:
+        yield f"- {answer}"
+    if terms.urgent is not None:
+        yield f"- Where treatment cannot wait: {_plain(terms.urgent)}"
+    evidence = "read in the source" if terms.evidence == "verified" else _DRAFT
+    yield f"- Source of this: {_plain(terms.source.title)} ({evidence})"
 
 
 def _criteria(version: PolicyVersion) -> Iterator[str]:
@@ -146,6 +164,9 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
         yield "- If this fails, the request is referred"
     if criterion.waivable:
         yield "- A panel may waive this"
+    if criterion.override is not None:
+        reasons = "; ".join(_plain(each) for each in criterion.override.reasons.values())
+        yield f"- The clinician may override this, in their own words, because: {reasons}"
 
 
 def _terms(approval: ApprovalTerms) -> Iterator[str]:

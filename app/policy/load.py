@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from app.policy import build, nodes
@@ -18,8 +19,11 @@ from app.policy.compile import (
     compile_row_test,
 )
 from app.policy.document import Document, read
+from app.policy.emit import CountOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
 from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
+from app.policy.on_demand import OnDemand
+from app.policy.panel import panel_terms
 from app.policy.schema_check import shape_faults
 
 DrugKeys = Mapping[str, frozenset[str]]
@@ -70,11 +74,19 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
     sections = {section: build.criteria(data, section, sources) for section in Section}
     approval = build.approval(data["approval"], sources)
     new_starts = build.new_starts(data.get("new_starts"), sources)
+    panel = panel_terms(data.get("panel"), sources)
     in_force = build.in_force(data["in_force"])
     resolved = canonical_json(data)
     correction = data.get("correction", 0)
     evidence = {each.evidence for criteria in sections.values() for each in criteria}
+    evidence |= {
+        each.override.evidence
+        for criteria in sections.values()
+        for each in criteria
+        if each.override
+    }
     evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
+    evidence |= {panel.evidence if panel else "verified"}
     return PolicyVersion(
         policy=data["policy"],
         version=in_force.from_.isoformat() + (f".{correction}" if correction else ""),
@@ -83,6 +95,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         indication=build.indication(data["indication"]),
         commissioner=data["commissioner"].strip(),
         mechanism=data["mechanism"],
+        panel=panel,
         new_starts=new_starts,
         in_force=in_force,
         what_changed=data["what_changed"].strip(),
@@ -108,20 +121,17 @@ def _compiled(
 ) -> CompiledPolicy:
     program = checked.program()
     compiled = {
-        section: compile_expressions(_expressions(section, checked), program)
+        section: partial(compile_expressions, _expressions(section, checked), program)
         for section in sections
     }
-    rows = {
-        name: RowTest(
-            count.list_name,
-            count.fields,
-            None
-            if count.where is None
-            else compile_row_test(count.where, program, count.row_scope),
-        )
-        for name, count in checked.counts.items()
-    }
-    return CompiledPolicy(compiled, rows)
+    rows = {name: partial(_row_test, count, program) for name, count in checked.counts.items()}
+    return CompiledPolicy(OnDemand(compiled), OnDemand(rows))
+
+
+def _row_test(count: CountOf, program: Program) -> RowTest:
+    where = count.where
+    test = None if where is None else compile_row_test(where, program, count.row_scope)
+    return RowTest(count.list_name, count.fields, test)
 
 
 def _expressions(section: Section, checked: Checked) -> list[nodes.Node]:

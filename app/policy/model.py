@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from app.policy.compile import CompiledPolicy
+    from app.policy.panel import PanelTerms
 
 LANGUAGE_VERSION = 1
 
@@ -109,6 +110,27 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideRule:
+    """A criterion's permission to be overridden by the clinician: reason keys with their words."""
+
+    reasons: dict[str, str]
+    source: Source
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A clinician's override of one criterion: the key of its reason, and the caller who gave it.
+
+    The clinician's own words stay with the request: no rule looks at them.
+    """
+
+    criterion: str
+    reason: str
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Criterion:
     """One testable statement with its source; `met_when` is in the criteria language."""
 
@@ -120,6 +142,7 @@ class Criterion:
     evidence: Evidence
     on_failure: OnFailure = "not met"
     waivable: bool = False
+    override: OverrideRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +222,7 @@ class PolicyVersion:
     indication: Indication
     commissioner: str
     mechanism: Literal["prior_approval", "panel", "notification"]
+    panel: PanelTerms | None
     new_starts: NewStarts | None
     in_force: InForce
     what_changed: str
@@ -264,8 +288,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Overridden:
+    """That a finding was overridden: for which reason, in words too, and by which caller.
+
+    `relied_on`: the criterion was not met or not answered, so the decision needed the override.
+    """
+
+    reason: str
+    label: str
+    by: str | None
+    relied_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A criterion's result for one request, as a tree."""
+    """A criterion's result for one request, as a tree. An override never changes `result`."""
 
     criterion: str
     section: Section
@@ -276,13 +313,15 @@ class Finding:
     on_failure: OnFailure
     waivable: bool
     part: Part
+    overridden: Overridden | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
     """The policy's decision on one request, with a finding for each criterion looked at.
 
-    `missing` names the questions (or built-in names) that would let an undecided part be decided.
+    `missing` names the questions (or built-in names) that would let an undecided part be decided;
+    `overridden` the criteria that it relied on a clinician's override for.
     """
 
     outcome: Outcome
@@ -290,3 +329,4 @@ class PolicyDecision:
     missing: tuple[str, ...]
     reasons: tuple[str, ...]
     waived: tuple[str, ...]
+    overridden: tuple[str, ...] = ()

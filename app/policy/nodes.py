@@ -151,10 +151,15 @@ def children(node: Node) -> tuple[Node, ...]:
 
 def names_in(node: Node) -> tuple[str, ...]:
     """Every name below this node, each once, in the order of reading."""
-    if isinstance(node, Name):
-        return (node.name,)
-    found = (name for child in children(node) for name in names_in(child))
-    return tuple(dict.fromkeys(found))
+    found: dict[str, None] = {}
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Name):
+            found.setdefault(each.name)
+        else:
+            waiting.extend(reversed(children(each)))
+    return tuple(found)
 
 
 # How tightly each kind of node binds: a looser child stands in brackets.

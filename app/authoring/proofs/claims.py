@@ -49,7 +49,7 @@ class NearMiss:
     fault: bool = False
 
 
-TIMED_OUT = "the prover did not finish in the time allowed"
+TIMED_OUT = "the prover did not finish in the steps allowed"
 NOT_REPLAYED = "the example found does not hold in the evaluator, since a value was left free"
 TOO_MANY_ROWS = "a list would need more rows than the prover looks at"
 NOT_READ = "the criterion is written in a way that the prover does not read"

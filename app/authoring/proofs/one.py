@@ -13,7 +13,7 @@ from app.authoring.proofs.near import near_preferences
 from app.authoring.proofs.patients import Patient, patient_of, replayed
 from app.authoring.proofs.rows import rows_needed
 from app.authoring.proofs.solving import (
-    SECONDS,
+    EFFORT,
     Answered,
     conflict,
     natural,
@@ -54,11 +54,11 @@ class Bench:
     """One version's criteria of one kind of request (or of several sections), as formulas."""
 
     def __init__(
-        self, reading: Reading, sections: tuple[Section, ...], seconds: float = SECONDS
+        self, reading: Reading, sections: tuple[Section, ...], effort: int = EFFORT
     ) -> None:
         self.reading = reading
         self.version = reading.version
-        self.seconds = seconds
+        self.effort = effort
         criteria = [c for section in sections for c in reading.criteria(section)]
         trees = [reading.test(c) for c in criteria]
         self.rows = rows_needed([(reading, trees)])
@@ -81,7 +81,7 @@ class Bench:
         in_force = self.version.in_force.from_
         every = [*possible(self.encoder, in_force), *assertions]
         chosen = itertools.chain(preferences, natural(self.encoder, in_force))
-        return solve(self.encoder, every, chosen, self.seconds)
+        return solve(self.encoder, every, chosen, self.effort)
 
     def patient(self, model: Any, kind: Kind) -> Patient:
         """The patient of a model, on the form of a kind of request."""
@@ -94,23 +94,23 @@ class Bench:
 
 
 def prove_version(
-    version: PolicyVersion, seconds: float = SECONDS
+    version: PolicyVersion, effort: int = EFFORT
 ) -> tuple[tuple[Claim, ...], tuple[NearMiss, ...]]:
     """Every claim about one version, and a near miss for each criterion.
 
-    `seconds` caps each question to the prover. Pure; needs z3.
+    `effort` caps each question to the prover. Pure; needs z3.
     """
     reading = read_version(version)
     found: list[Claim] = []
     near: list[NearMiss] = []
     for kind, sections in SECTIONS.items():
-        bench = Bench(reading, sections, seconds)
+        bench = Bench(reading, sections, effort)
         if bench.rules:
             claim, answered = can_be_met(bench, kind)
             found += [claim, *contradictions(bench, kind, claim)]
             near += near_misses(bench, kind, answered)
         near += [NearMiss(c.id, kind, Proof.NOT_DECIDED, why=claims.NOT_READ) for c in bench.unread]
-    found += start_and_stop(reading, seconds)
+    found += start_and_stop(reading, effort)
     return tuple(found), tuple(near)
 
 
@@ -138,7 +138,7 @@ def can_be_met(bench: Bench, kind: Kind) -> tuple[Claim, Answered]:
 def _never(bench: Bench, kind: Kind, about: str) -> Claim:
     base = possible(bench.encoder, bench.version.in_force.from_)
     named = [(rule.id, rule.satisfied) for rule in bench.rules]
-    culprits = conflict(bench.encoder, [("", b) for b in base] + named, bench.seconds) or ()
+    culprits = conflict(bench.encoder, [("", b) for b in base] + named, bench.effort) or ()
     names = tuple(name for name in culprits if name)
     mend = (
         f"Mend one of {_listed(names)}: they cannot hold together"
@@ -151,27 +151,45 @@ def _never(bench: Bench, kind: Kind, about: str) -> Claim:
 
 def contradictions(bench: Bench, kind: Kind, can: Claim) -> Iterator[Claim]:
     """Each pair of criteria that cannot be satisfied together; one claim where there is none."""
-    about, verb = "contradictions", _VERBS[kind]
+    about = "contradictions"
+    text = f"No two criteria to {_VERBS[kind]} contradict each other"
     if can.outcome is Proof.PROVEN and not can.fault:
-        text = f"No two criteria to {verb} contradict each other"
         yield Claim(about, text, Proof.PROVEN, kind=kind)
         return
     base = possible(bench.encoder, bench.version.in_force.from_)
     alone: dict[str, bool | None] = {}
+    found: list[Claim] = []
+    sure = True
     for rule in bench.rules:
-        found = solve(bench.encoder, [*base, rule.satisfied], seconds=bench.seconds).satisfiable
-        alone[rule.id] = found
-        if found is False and not bench.doubt(rule.criterion):
-            text = f"{rule.id} can never be satisfied"
+        alone[rule.id] = _together(bench, base, rule)
+        sure = sure and alone[rule.id] is not None
+        if alone[rule.id] is False:
+            what = f"{rule.id} can never be satisfied"
             mend = f"Mend {rule.id}: no answers satisfy it"
-            yield Claim(about, text, Proof.PROVEN, (rule.id,), kind=kind, fault=True, mend=mend)
+            found.append(
+                Claim(about, what, Proof.PROVEN, (rule.id,), kind=kind, fault=True, mend=mend)
+            )
     for one, other in itertools.combinations(bench.rules, 2):
-        if not (alone[one.id] and alone[other.id]):
-            continue
-        both = [*base, one.satisfied, other.satisfied]
-        apart = solve(bench.encoder, both, seconds=bench.seconds).satisfiable is False
-        if apart and not bench.doubt(one.criterion, other.criterion):
-            yield _pair(one.id, other.id, kind)
+        if alone[one.id] and alone[other.id]:
+            both = _together(bench, base, one, other)
+            sure = sure and both is not None
+            if both is False:
+                found.append(_pair(one.id, other.id, kind))
+    yield from found
+    if not found:
+        # An example of a pair may rest on a value that was left free; the claim needs none.
+        known = sure and not bench.encoder.opaque
+        outcome = Proof.PROVEN if known else Proof.NOT_DECIDED
+        yield Claim(about, text, outcome, kind=kind, why="" if known else can.why)
+
+
+def _together(bench: Bench, base: list[Any], *rules: Rule) -> bool | None:
+    """Whether rules can be satisfied by one patient; None where that is not known."""
+    assertions = [*base, *(rule.satisfied for rule in rules)]
+    found = solve(bench.encoder, assertions, effort=bench.effort).satisfiable
+    if found is False and bench.doubt(*(rule.criterion for rule in rules)):
+        return None
+    return found
 
 
 def _pair(one: str, other: str, kind: Kind) -> Claim:
@@ -208,30 +226,33 @@ def _near(
     if doubt:
         return NearMiss(rule.id, kind, Proof.NOT_DECIDED, why=doubt)
     base = possible(bench.encoder, bench.version.in_force.from_)
-    alone = solve(bench.encoder, [*base, rule.failed], seconds=bench.seconds).satisfiable
+    alone = solve(bench.encoder, [*base, rule.failed], effort=bench.effort).satisfiable
     if alone is False:
         why = "it can never fail, whatever is answered"
         return NearMiss(rule.id, kind, Proof.PROVEN, why=why, fault=True)
+    others = [each for each in bench.rules if each is not rule]
+    if _together(bench, base, *others) is False:
+        return NearMiss(rule.id, kind, Proof.PROVEN, why="nobody satisfies all the others")
     return NearMiss(rule.id, kind, Proof.PROVEN, why="whoever satisfies the others satisfies it")
 
 
-def can_never_fail(reading: Reading, seconds: float = SECONDS) -> Iterator[Criterion]:
+def can_never_fail(reading: Reading, effort: int = EFFORT) -> Iterator[Criterion]:
     """The criteria that no possible answers fail."""
     for sections in SECTIONS.values():
-        bench = Bench(reading, sections, seconds)
+        bench = Bench(reading, sections, effort)
         base = possible(bench.encoder, bench.version.in_force.from_)
         for rule in bench.rules:
-            found = solve(bench.encoder, [*base, rule.failed], seconds=seconds)
+            found = solve(bench.encoder, [*base, rule.failed], effort=effort)
             if found.satisfiable is False and not bench.doubt(rule.criterion):
                 yield rule.criterion
 
 
-def start_and_stop(reading: Reading, seconds: float = SECONDS) -> Iterator[Claim]:
+def start_and_stop(reading: Reading, effort: int = EFFORT) -> Iterator[Claim]:
     """For each stop criterion: nobody who may start must at once stop, or the patient who must."""
     stops = reading.criteria(Section.STOP)
     if not stops or not reading.criteria(Section.START):
         return
-    bench = Bench(reading, (Section.START, Section.STOP), seconds)
+    bench = Bench(reading, (Section.START, Section.STOP), effort)
     starts = [rule for rule in bench.rules if rule.criterion.section is Section.START]
     for rule in bench.rules:
         if rule.criterion.section is Section.STOP:

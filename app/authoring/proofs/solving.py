@@ -1,7 +1,11 @@
-"""Asking z3, with a time cap and with preferences for patients that a reader finds natural."""
+"""Asking z3, with a cap on its work and with preferences for patients that a reader finds natural.
+
+The cap counts z3's own steps, not seconds, so a slow machine proves what a fast one does.
+"""
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +16,13 @@ import z3
 from app.authoring.proofs.symbols import Encoder
 from app.policy.typecheck import Family
 
-SECONDS = 5.0
+EFFORT = 10_000_000
+"""z3's resource units for one question; a core does one or two million a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What z3 says: satisfiable with a model, not satisfiable, or (`None`) not decided in time."""
+    """What z3 says: satisfiable with a model, not satisfiable, or (`None`) not decided."""
 
     satisfiable: bool | None
     model: Any = None
@@ -27,10 +32,10 @@ def solve(
     encoder: Encoder,
     assertions: Sequence[Any],
     preferences: Iterable[Sequence[Any]] = (),
-    seconds: float = SECONDS,
+    effort: int = EFFORT,
 ) -> Answered:
     """Whether some patient meets all assertions; each set of preferences is kept if it can be."""
-    solver = _solver(seconds)
+    solver = _solver(effort)
     solver.add(*encoder.constraints(), *assertions)
     found = solver.check()
     if found == z3.unsat:
@@ -38,6 +43,7 @@ def solve(
     if found == z3.unknown:
         return Answered(None)
     model = solver.model()
+    solver.set("rlimit", effort // 10)
     for preferred in preferences:
         solver.push()
         solver.add(*preferred)
@@ -49,26 +55,26 @@ def solve(
 
 
 def conflict(
-    encoder: Encoder, named: Sequence[tuple[str, Any]], seconds: float = SECONDS
+    encoder: Encoder, named: Sequence[tuple[str, Any]], effort: int = EFFORT
 ) -> tuple[str, ...] | None:
     """The names of a smallest set that cannot hold together; None where they can, or no answer."""
     kept = list(named)
-    if _together(encoder, kept, seconds) is not False:
+    if _together(encoder, kept, effort) is not False:
         return None
     for each in list(kept):
         fewer = [other for other in kept if other is not each]
-        if _together(encoder, fewer, seconds) is False:
+        if _together(encoder, fewer, effort) is False:
             kept = fewer
     return tuple(name for name, _ in kept)
 
 
-def _together(encoder: Encoder, named: Sequence[tuple[str, Any]], seconds: float) -> bool | None:
-    return solve(encoder, [formula for _, formula in named], seconds=seconds).satisfiable
+def _together(encoder: Encoder, named: Sequence[tuple[str, Any]], effort: int) -> bool | None:
+    return solve(encoder, [formula for _, formula in named], effort=effort).satisfiable
 
 
-def _solver(seconds: float) -> Any:
+def _solver(effort: int) -> Any:
     solver = z3.Solver()
-    solver.set("timeout", int(seconds * 1000))
+    solver.set("rlimit", effort)
     return solver
 
 
@@ -93,6 +99,8 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
         day = decided.sym.low
         yield [other <= day for other in _days(encoder)]
         yield [day <= in_force.toordinal() + 365]
+        yield [day == in_force.toordinal()]
+        yield [day == _leap_day(in_force).toordinal()]
         yield [other >= day - 5 * 365 for other in _days(encoder)]
     born = encoder.inputs.get("birth_date")
     if born is not None:
@@ -101,6 +109,13 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     for each in encoder.inputs.values():
         for row in reversed(each.rows):
             yield [z3.Not(row.present)]
+
+
+def _leap_day(after: dt.date) -> dt.date:
+    """The next 29 February: the day on which rules of days and of months part."""
+    year = next(y for y in range(after.year, after.year + 9) if calendar.isleap(y))
+    day = dt.date(year, 2, 29)
+    return day if day >= after else _leap_day(dt.date(year + 1, 1, 1))
 
 
 def _plain_numbers(encoder: Encoder) -> Iterator[list[Any]]:

@@ -18,7 +18,7 @@ from app.authoring.proofs import claims
 from app.authoring.proofs.one import SECTIONS
 from app.authoring.proofs.patients import Patient, patient_of, replayed
 from app.authoring.proofs.rows import Rows, rows_needed
-from app.authoring.proofs.solving import SECONDS, natural, possible, solve
+from app.authoring.proofs.solving import EFFORT, natural, possible, solve
 from app.authoring.proofs.symbols import Encoder, View
 from app.authoring.reading import Reading, read_version
 from app.policy import (
@@ -74,7 +74,7 @@ class _Side:
 
 
 def compare_versions(
-    first: PolicyVersion, second: PolicyVersion, seconds: float = SECONDS
+    first: PolicyVersion, second: PolicyVersion, effort: int = EFFORT
 ) -> tuple[Comparison, ...]:
     """The verdict for each kind of request, after those on each criterion that changed.
 
@@ -83,12 +83,12 @@ def compare_versions(
     readings = (read_version(first), read_version(second))
     found: list[Comparison] = []
     for kind, sections in SECTIONS.items():
-        found += _compare_kind(readings, kind, sections, seconds)
+        found += _compare_kind(readings, kind, sections, effort)
     return tuple(found)
 
 
 def _compare_kind(
-    readings: tuple[Reading, Reading], kind: Kind, sections: tuple[Section, ...], seconds: float
+    readings: tuple[Reading, Reading], kind: Kind, sections: tuple[Section, ...], effort: int
 ) -> Iterator[Comparison]:
     by_id = [
         {c.id: c for section in sections for c in reading.version.criteria(section)}
@@ -103,14 +103,14 @@ def _compare_kind(
     for name in [name for name in by_id[0] if name in by_id[1]]:
         pair = (by_id[0][name], by_id[1][name])
         if not _same_test(readings, pair):
-            yield _Query(readings, kind, ((pair[0],), (pair[1],)), seconds).verdict(name)
+            yield _Query(readings, kind, ((pair[0],), (pair[1],)), effort).verdict(name)
     whole = (tuple(by_id[0].values()), tuple(by_id[1].values()))
     if by_id[0].keys() == by_id[1].keys() and all(
         _same_test(readings, (by_id[0][name], by_id[1][name])) for name in by_id[0]
     ):
         yield Comparison(kind, None, Verdict.EQUALS)
         return
-    yield _Query(readings, kind, whole, seconds).verdict(None)
+    yield _Query(readings, kind, whole, effort).verdict(None)
 
 
 def _same_test(readings: tuple[Reading, Reading], pair: tuple[Criterion, Criterion]) -> bool:
@@ -149,10 +149,10 @@ class _Query:
         readings: tuple[Reading, Reading],
         kind: Kind,
         criteria: tuple[tuple[Criterion, ...], tuple[Criterion, ...]],
-        seconds: float,
+        effort: int,
     ) -> None:
         self.kind = kind
-        self.seconds = seconds
+        self.effort = effort
         trees = [[r.test(c) for c in cs] for r, cs in zip(readings, criteria, strict=True)]
         self.rows: Rows = rows_needed(zip(readings, trees, strict=True))
         merged, suffixes = merge_questions(readings[0].version, readings[1].version)
@@ -184,7 +184,7 @@ class _Query:
         base = possible(self.encoder, self.in_force)
         assertions = [*base, here.passes, z3.Not(there.passes)]
         preferences = itertools.chain(natural(self.encoder, self.in_force))
-        answered = solve(self.encoder, assertions, preferences, self.seconds)
+        answered = solve(self.encoder, assertions, preferences, self.effort)
         if answered.satisfiable is None:
             return None, claims.TIMED_OUT
         if not answered.satisfiable:

@@ -41,15 +41,15 @@ def stored_forms(
 ) -> Stored:
     """The latest answers of the requests under the version's policy, by day of the decision.
 
-    The outcome is the policy's own last decision. Requests with waived criteria are named apart:
-    what people waived is not the version's to say.
+    The outcome is the policy's own last decision. Requests with waived or overridden criteria are
+    named apart: what people decided is not the version's to say.
     """
     spent = spend_by_reference(outcome_files)
     rows: list[dict[str, Any]] = []
     unreadable: list[str] = []
     waived: list[str] = []
     for found in _rows(work, version.policy, kind, first, last):
-        if found.waived:
+        if found.waived or found.overridden:
             waived.append(found.id)
             continue
         row = _row(version, kind, found)
@@ -76,6 +76,7 @@ def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) ->
             revision.context,
             decision.outcome,
             decision.waived,
+            decision.overridden,
             approval.reference,
         )
         .join(

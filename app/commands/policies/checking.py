@@ -113,6 +113,7 @@ def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     except BenchRefused as error:
         typer.echo(str(error), err=True)
         return True
+    version.compiled.complete()
     found = lint_version(version, prove)
     faults = _say(found, advice)
     if not faults:
@@ -126,6 +127,7 @@ def _lint_library(library: Library, prove: bool, advice: bool) -> int:
         versions = library.versions(policy)
         found += lint_policy(versions)
         for version in versions:
+            version.compiled.complete()
             found += lint_version(version, prove)
     return _say(found, advice)
 

@@ -19,29 +19,45 @@ from app.commands.policies.parts import (
 )
 from app.policy import PolicyVersion
 
+STEPS = 10_000_000
+"""The most work for one question, in z3's steps."""
+
 
 def prove(
     versions: Annotated[list[str] | None, typer.Argument(help=VERSION_HELP)] = None,
     against: Annotated[
         str | None, typer.Option(help="An earlier version: does the one given only tighten it?")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="The most time for each question.")] = 5.0,
+    whole: Annotated[
+        bool, typer.Option("--all", help="The whole library: a line each, then a summary.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="With --all: policies proved at a time.")] = 1,
+    write: Annotated[
+        Path | None, typer.Option(help="With --all: write the summary as a page into this file.")
+    ] = None,
+    effort: Annotated[
+        int, typer.Option(min=1, help="The most work for each question, in millions of z3's steps.")
+    ] = 10,
     patients: Annotated[bool, typer.Option(help="Write out the example patients.")] = True,
     write_cases: Annotated[
         bool, typer.Option("--write-cases", help="Add the near misses to the policy's cases.")
     ] = False,
 ) -> None:
-    """Prove what a policy can and cannot do. Without a version: the whole library, in short."""
+    """Prove what a policy can and cannot do; with --all, or no version, the whole library in short.
+
+    The exit code is 1 where something contradicts or cannot be approved.
+    """
     with plain_refusals():
         prover.require()
-    if not versions:
-        raise typer.Exit(_prove_library(seconds))
+    steps = effort * 1_000_000
+    if whole or not versions:
+        raise typer.Exit(_prove_library(jobs, steps, write))
     found = [version_named(name) for name in versions]
     if against is not None:
         for version in found:
-            _compare(version_named(against), version, seconds, patients)
+            _compare(version_named(against), version, steps, patients)
         return
-    faults = sum(_prove_one(version, seconds, patients, write_cases) for version in found)
+    faults = sum(_prove_one(version, steps, patients, write_cases) for version in found)
     if faults:
         raise typer.Exit(1)
 
@@ -60,16 +76,16 @@ def diff(
     if prove_too:
         with plain_refusals():
             prover.require()
-        _compare(before, after, 5.0, patients=True)
+        _compare(before, after, STEPS, patients=True)
 
 
-def _prove_one(version: PolicyVersion, seconds: float, patients: bool, write_cases: bool) -> int:
+def _prove_one(version: PolicyVersion, effort: int, patients: bool, write_cases: bool) -> int:
     """Print one version's proofs; returns how many faults they show."""
     from app.authoring.near_cases import append_cases  # needs z3
     from app.authoring.proofs.one import prove_version
     from app.authoring.prove_text import proof_lines
 
-    claims, near = prove_version(version, seconds)
+    claims, near = prove_version(version, effort)
     for line in proof_lines(version, claims, near, patients):
         typer.echo(line)
     if write_cases:
@@ -83,38 +99,36 @@ def _prove_one(version: PolicyVersion, seconds: float, patients: bool, write_cas
     return sum(claim.fault for claim in claims)
 
 
-def _compare(first: PolicyVersion, second: PolicyVersion, seconds: float, patients: bool) -> None:
+def _compare(first: PolicyVersion, second: PolicyVersion, effort: int, patients: bool) -> None:
     from app.authoring.proofs.two import compare_versions  # needs z3
     from app.authoring.prove_text import comparison_lines
 
-    comparisons = compare_versions(first, second, seconds)
+    comparisons = compare_versions(first, second, effort)
     for line in comparison_lines(first, second, comparisons, patients):
         typer.echo(line)
 
 
-def _prove_library(seconds: float) -> int:
-    """Prove every version, a line each, then what is not decided; returns the exit code."""
-    from app.authoring.proofs.claims import Proof  # needs z3
-    from app.authoring.proofs.one import prove_version
+def _prove_library(jobs: int, effort: int, page: Path | None) -> int:
+    """Prove every version, and each against the one before; returns the exit code."""
+    from app.authoring.proofs.whole import prove_policies  # needs z3
+    from app.authoring.prove_summary import (
+        summarise,
+        summary_lines,
+        summary_markdown,
+        version_line,
+    )
 
-    library = library_of(Path(policies_folder()))
-    faults, total, undecided = 0, 0, []
-    for version in library.all_versions():
-        claims, near = prove_version(version, seconds)
-        found = [claim for claim in claims if claim.fault]
-        faults += len(found)
-        total += len(near)
-        unsure = [each for each in near if each.outcome is Proof.NOT_DECIDED]
-        undecided += [(version, each) for each in unsure]
-        mark = "FAULT" if found else "sound"
-        decided = f"{len(near) - len(unsure)} of {len(near)} criteria decided"
-        typer.echo(f"{version.policy} {version.version}: {mark}, {decided}")
-        for claim in found:
-            typer.echo(f"    {claim.text}. {claim.mend}.")
-    share = 100 * (total - len(undecided)) / total if total else 100
-    typer.echo(f"{total - len(undecided)} of {total} criteria decided ({share:.1f}%).")
-    for version, each in undecided:
-        typer.echo(
-            f"    not decided: {version.policy} {version.version} {each.criterion}: {each.why}"
-        )
-    return 1 if faults else 0
+    library = library_of(policies_folder())
+    policies = [library.versions(policy) for policy in library.policies()]
+    proofs = []
+    with plain_refusals():
+        for each in prove_policies(policies, jobs, effort):
+            typer.echo(version_line(each))
+            proofs.append(each)
+    summary = summarise(proofs)
+    for line in summary_lines(summary):
+        typer.echo(line)
+    if page is not None:
+        page.write_text(summary_markdown(summary, proofs), encoding="utf-8")
+        typer.echo(f"Written: {page}")
+    return 0 if summary.holds else 1

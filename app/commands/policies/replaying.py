@@ -86,7 +86,7 @@ def _from_store(
     for id_ in stored.unreadable:
         typer.echo(f"  {id_}: left out: an answer is not one that this version takes.", err=True)
     for id_ in stored.waived:
-        typer.echo(f"  {id_}: left out: a panel waived a criterion.", err=True)
+        typer.echo(f"  {id_}: left out: a criterion was waived or overridden.", err=True)
     return replay(stored.forms, draft, kind, before)
 
 

@@ -9,6 +9,7 @@ import pytest
 from app.api.openapi import METHODS
 from app.api.request_bodies import EXAMPLE_PATIENT
 from app.commands.openapi import current_application
+from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, initiation
 from tests.functional.approvals.scene import SUBMISSION_ROW, Scene, table, upload
 
@@ -32,6 +33,13 @@ EXISTENCE = {
     "drug": "adalimumab",
     "indication": "ra",
     "care_reason": "Seen today.",
+}
+KNOWN = {
+    "policy": "adalimumab-ra-severe",
+    "kind": "initiation",
+    "decision_to_treat": "2026-06-10",
+    "birth_date": "1970-01-01",
+    "nhs_number": invented_nhs_number(1),
 }
 NOBODYS_FILE = table({**SUBMISSION_ROW, "NHS NUMBER": "", "TOTAL COST": "1.00"})
 
@@ -76,9 +84,13 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests": Try(
         CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
     ),
-    # Lists and searches are empty.
+    # Lists, searches and answers on record are empty.
+    "POST /v1/requests/known-answers": Try(CLINICIAN, body=KNOWN, expected=200),
     "POST /v1/searches": Try(THIRD, body={}, expected=200),
     "GET /v1/changes": Try(THIRD, expected=200),
+    "GET /v1/reports/overrides": Try(
+        THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
+    ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
     # Everything else names an object, and is not found.
     "POST /v1/treatments/{id}/checks": Try(CLINICIAN, body=STOP),
@@ -91,6 +103,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests/{id}/panel-approve": Try(PANEL, PAYER, REASON),
     "POST /v1/requests/{id}/panel-decline": Try(PANEL, PAYER, REASON),
     "POST /v1/requests/{id}/panel-return": Try(PANEL, PAYER, {"question": "Why?"}),
+    "POST /v1/requests/{id}/declare-interest": Try(PANEL, PAYER, {"interest": "Mine."}),
     "POST /v1/requests/{id}/fund": Try(COMMISSIONER, PAYER, FUNDING),
     "POST /v1/requests/{id}/consent": Try(THIRD, PHARMACIST),
     "POST /v1/requests/{id}/refuse-consent": Try(THIRD, PHARMACIST, REASON),
@@ -189,3 +202,15 @@ def test_lists_of_another_organisation_are_empty(
     transfer = {scene.transfer} if who == "other clinician" else set()
     assert {c["request_id"] for c in changes["changes"]} - {None} <= transfer
     assert len(found["hits"]) == len(transfer)
+
+
+def test_answers_on_record_are_told_to_the_hospital_that_gave_them_and_to_no_other(
+    people: Mapping[str, Api], scene: Scene
+) -> None:
+    def known(who: str) -> list[str]:
+        reply = people[who].post("/v1/requests/known-answers", KNOWN)
+        assert reply.status_code == 200, reply.text
+        return [each["name"] for each in reply.json()["questions"]]
+
+    assert {"das28_at_start", "csdmards"} <= set(known("clinician"))
+    assert known("other clinician") == known("other pharmacist") == []

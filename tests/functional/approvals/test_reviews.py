@@ -49,6 +49,7 @@ def test_where_a_trust_wants_it_its_pharmacist_authorises(
         ("panel-approve", {**REASON, "waived": []}, "approved"),
         ("panel-decline", REASON, "declined"),
         ("panel-return", {"question": "Why not screened?"}, "returned"),
+        ("declare-interest", {"interest": "My own department."}, "referred"),
     ],
 )
 def test_the_panel_that_a_commissioner_names_decides(
@@ -62,10 +63,19 @@ def test_the_panel_that_a_commissioner_names_decides(
     assert people["other panel member"].get(at).status_code == 404
     assert people["commissioner"].post(f"{at}/{step}", sent, version=version).status_code == 403
 
+    if step != "declare-interest":
+        undeclared = people["panel member"].post(f"{at}/{step}", sent, version=version)
+        assert (undeclared.status_code, undeclared.json()["code"]) == (
+            422,
+            "details-not-accepted",
+        )
+        sent = {**sent, "declares_no_interest": True}
     decided = good(people["panel member"].post(f"{at}/{step}", sent, version=version))
 
     assert decided["state"] == state
     assert decided["decisions"][-1]["made_by"] == "panel"
+    declared = "declared" if step == "declare-interest" else "none"
+    assert decided["decisions"][-1]["interest"] == declared
     assert good(people["clinician"].get(at)) == decided
 
 
@@ -193,3 +203,54 @@ def transfer(api: Api, treatment: str) -> dict[str, object]:
         "details": {"to_provider": "DEMO2", "from_day": "2026-06-15"},
     }
     return dict(good(api.post(f"{treatment}/requests", form), 201))
+
+
+def ask(people: Mapping[str, Api], policy: str, answers: dict[str, object]) -> dict[str, object]:
+    form = initiation() | {"policy": policy, "answers": answers, "details": {}}
+    return good(people["clinician"].post("/v1/requests", form), 201)
+
+
+def test_a_request_that_waits_for_a_panel_says_by_when_it_answers(
+    people: Mapping[str, Api],
+) -> None:
+    row = {"fixed_beforehand": True, "meaningful": True}
+    measures = [{"measure": name, **row} for name in ("mrc_sum", "grip", "onls")]
+    answers = {
+        "outcome_measures": measures,
+        "height_cm": {"value": 165, "unit": "cm"},
+        "weight_kg": {"value": 60, "unit": "kg"},
+        "dose_g": {"value": 120, "unit": "g"},
+    }
+    body = ask(people, "immunoglobulin-cidp-long", answers)
+    assert (body["state"], body["panel_status"]) == ("referred", "panel")
+    assert body["panel_answer_by"] == "2026-06-22"  # five working days after Monday the 15th
+    assert "by 22 June 2026" in str(body["next"])
+
+
+def test_an_external_authority_is_named(people: Mapping[str, Api]) -> None:
+    answers = {
+        "exposed": True,
+        "days_since_exposure": {"value": 3, "unit": "days"},
+        "with_vaccine": True,
+        "chronic_liver_disease": True,
+        "dose_mg": {"value": 1000, "unit": "mg"},
+    }
+    body = ask(people, "immunoglobulin-hepatitis-a", answers)
+    assert (body["state"], body["panel_status"]) == ("referred", "external_authority")
+    assert str(body["next"]).startswith("UK Health Security Agency decides")
+    assert body["panel_answer_by"] is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "says"),
+    [
+        ("immunoglobulin-als", "ineffective", "should not normally be sought"),
+        ("immunoglobulin-poems", "ifr_only", "ask the commissioner for an individual funding"),
+    ],
+)
+def test_what_is_not_commissioned_says_whether_funding_may_be_sought(
+    people: Mapping[str, Api], policy: str, status: str, says: str
+) -> None:
+    body = ask(people, policy, {"individual_funding_agreed": False})
+    assert (body["state"], body["panel_status"]) == ("criteria not met", status)
+    assert says in str(body["next"])

@@ -59,7 +59,7 @@ from tests.world import (
 FOREVER = dt.date.max
 CHANGES = [kind for kind in Kind if kind not in (Kind.INITIATION, Kind.CONTINUATION)]
 STEPS = (
-    "amend,withdraw,escalate,correct,error,approve,waive,decline,return,authorise,refuse,"
+    "amend,withdraw,escalate,correct,error,approve,waive,decline,return,aside,authorise,refuse,"
     "consent,no consent,fund"
 )
 PATIENTS = (
@@ -226,6 +226,7 @@ class Approvals(RuleBasedStateMachine):
             ),
             "decline": lambda w: reviewing.panel_decline(w, COMMISSIONER, rid, "x", version),
             "return": lambda w: reviewing.panel_return(w, COMMISSIONER, rid, "x", version),
+            "aside": lambda w: reviewing.declare_interest(w, COMMISSIONER, rid, "x", version),
             "authorise": lambda w: reviewing.authorise(w, office, pharmacist, rid, version),
             "refuse": lambda w: reviewing.refuse_authorisation(w, pharmacist, rid, "x", version),
             "consent": lambda w: reviewing.consent(w, office, caller, rid, version),

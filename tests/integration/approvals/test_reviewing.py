@@ -17,11 +17,13 @@ from app.approvals.errors import (
     VersionMismatch,
 )
 from app.approvals.lifecycle import ApprovalEvent, RequestState
-from app.approvals.model import Basis, RequestView, Route
+from app.approvals.model import Basis, Interest, RequestView, Route
 from app.approvals.office import PANEL, PHARMACIST_AUTHORISATION, Office, adopt
 from app.approvals.replaying import check_replays
 from app.approvals.reviewing import FundingDecision
+from app.audit import request_trail
 from app.auth.errors import NotAllowed
+from app.auth.model import Caller, Role
 from app.policy import Kind
 from tests.world import (
     CLINICIAN,
@@ -46,7 +48,14 @@ def panel_approve(world: World, view: RequestView, *waived: str, by: Any = COMMI
     request = view.request
     return world.do(
         lambda w: reviewing.panel_approve(
-            w, world.office, by, request.id, "agreed", frozenset(waived), request.version
+            w,
+            world.office,
+            by,
+            request.id,
+            "agreed",
+            frozenset(waived),
+            request.version,
+            declares_no_interest=by.role is Role.PANEL_MEMBER,
         )
     )
 
@@ -151,6 +160,89 @@ def test_the_panel_of_the_policy_decides_and_nobody_else(wide: World) -> None:
     with pytest.raises(NotFound):
         panel_approve(wide, view, by=replace(PANEL_MEMBER, organisation="DEMP2"))
     assert panel_approve(wide, view, by=PANEL_MEMBER).request.state is S.APPROVED
+
+
+def decide_as(world: World, view: RequestView, by: Caller, how: str, declares: bool) -> RequestView:
+    """One of the panel's three decisions on a request, by this member."""
+    request = view.request
+    steps = {
+        "approve": lambda w: reviewing.panel_approve(
+            w, world.office, by, request.id, "ok", frozenset(), request.version, declares
+        ),
+        "decline": lambda w: reviewing.panel_decline(
+            w, by, request.id, "no", request.version, declares
+        ),
+        "return": lambda w: reviewing.panel_return(
+            w, by, request.id, "why?", request.version, declares
+        ),
+    }
+    return world.do(steps[how])
+
+
+@pytest.mark.parametrize("how", ["approve", "decline", "return"])
+def test_a_member_of_a_panel_declares_no_interest_with_each_decision(wide: World, how: str) -> None:
+    wide.set("DEMQ1", PANEL, "DEMP1")
+    view = wide.trial(answers=UNUSUAL)
+    with pytest.raises(DetailsNotAccepted, match="no interest"):
+        decide_as(wide, view, PANEL_MEMBER, how, declares=False)
+    done = decide_as(wide, view, PANEL_MEMBER, how, declares=True)
+    assert done.decision.interest == Interest.NONE
+    assert [d.interest for d in done.decisions[:-1]] == [None]  # the policy declares nothing
+
+
+def test_a_commissioner_in_a_panels_place_may_declare(wide: World) -> None:
+    view = wide.trial(answers=UNUSUAL)
+    assert decide_as(wide, view, COMMISSIONER, "return", declares=False).decision.interest is None
+    other = wide.trial(answers=UNUSUAL, patient=patient(2))
+    assert decide_as(wide, other, COMMISSIONER, "return", declares=True).decision.interest == "none"
+
+
+@pytest.mark.parametrize("how", ["approve", "decline", "return"])
+def test_a_member_who_declared_an_interest_never_decides_and_another_does(
+    wide: World, how: str
+) -> None:
+    wide.set("DEMQ1", PANEL, "DEMP1")
+    view = wide.trial(answers=UNUSUAL)
+    stood = wide.do(
+        lambda w: reviewing.declare_interest(w, PANEL_MEMBER, view.request.id, "My own ward.", 2)
+    )
+    assert (stood.request.state, stood.request.version) == (S.REFERRED, 3)
+    last = stood.decision
+    assert (last.outcome, last.interest, last.reason) == ("stood aside", "declared", "My own ward.")
+    for declares in (True, False):
+        with pytest.raises(NotAllowed, match="declared an interest"):
+            decide_as(wide, stood, PANEL_MEMBER, how, declares)
+    other = replace(PANEL_MEMBER, id="another member")
+    assert decide_as(wide, stood, other, how, True).decision.decided_by == "another member"
+
+
+def test_an_interest_is_declared_only_by_the_panel_that_the_request_waits_for(wide: World) -> None:
+    wide.set("DEMQ1", PANEL, "DEMP1")
+    view = wide.trial(answers=UNUSUAL)
+    decided = wide.trial(patient=patient(2))
+
+    def declare(by: Caller, of: RequestView) -> Any:
+        request = of.request
+        return wide.do(
+            lambda w: reviewing.declare_interest(w, by, request.id, "x", request.version)
+        )
+
+    with pytest.raises(NotAllowed):
+        declare(COMMISSIONER, view)
+    with pytest.raises(NotFound):
+        declare(replace(PANEL_MEMBER, organisation="DEMP2"), view)
+    with pytest.raises(TransitionNotAllowed):
+        declare(COMMISSIONER, decided) if decided.request.panel is None else None
+
+
+def test_a_declaration_is_in_the_audit_trail(wide: World) -> None:
+    wide.set("DEMQ1", PANEL, "DEMP1")
+    view = wide.trial(answers=UNUSUAL)
+    wide.do(lambda w: reviewing.declare_interest(w, PANEL_MEMBER, view.request.id, "My ward.", 2))
+    events = wide.do(lambda w: request_trail(w, view.request.id))
+    said = [e.after for e in events if e.action == "decision: stood aside"]
+    assert [(after["interest"], after["reason"]) for after in said] == [("declared", "My ward.")]
+    assert events[-1].action == "request: panel member stands aside"
 
 
 @pytest.mark.parametrize("answer", ["decline", "return"])

@@ -5,9 +5,15 @@ import datetime as dt
 import pytest
 
 from app.approvals import submitting
-from app.approvals.errors import AlreadyApproved, NotFound, PatientContradiction
+from app.approvals.details import details_from_json
+from app.approvals.errors import (
+    AlreadyApproved,
+    DetailsNotAccepted,
+    NotFound,
+    PatientContradiction,
+)
 from app.approvals.lifecycle import ApprovalState, RequestState
-from app.approvals.model import FollowUpCommand
+from app.approvals.model import EmergencyStart, FollowUpCommand, RequestDetails
 from app.approvals.reference import is_reference
 from app.approvals.replaying import check_replays
 from app.approvals.views import request_view, treatment_view
@@ -120,3 +126,36 @@ def test_another_organisation_finds_nothing(world: World) -> None:
         world.do(lambda w: request_view(w, OTHER_CLINICIAN, view.request.id))
     seen = world.do(lambda w: request_view(w, COMMISSIONER, view.request.id))
     assert seen.request.id == view.request.id
+
+
+def test_an_urgent_start_is_on_record_and_covered_within_the_policys_days(wide: World) -> None:
+    night = dt.datetime(2026, 6, 10, 2, 30, tzinfo=dt.UTC)
+    urgent = EmergencyStart("registrar on call", "the panel's emergency line", night)
+    details = RequestDetails(registry_id="IGD-77", emergency=urgent)
+    first = dt.date(2026, 6, 10)
+    with pytest.raises(DetailsNotAccepted, match="one of the policy's reasons"):
+        wide.trial(details=details, first_dose=first)
+    view = wide.trial(details=details, first_dose=first, retrospective_reason="urgent")
+    assert view.approval.covers_from == first
+    assert view.approval.late
+    assert details_from_json(view.request.details).emergency == urgent
+    assert view.request.details["registry_id"] == "IGD-77"
+
+
+def test_an_urgent_start_that_comes_after_the_policys_days_is_not_covered_back(wide: World) -> None:
+    night = dt.datetime(2026, 5, 31, 2, 30, tzinfo=dt.UTC)
+    details = RequestDetails(emergency=EmergencyStart("registrar on call", "the office", night))
+    first = dt.date(2026, 5, 31)  # 15 days before the form; the policy covers 14
+    with pytest.raises(DetailsNotAccepted, match="at most 14"):
+        wide.trial(
+            details=details,
+            first_dose=first,
+            decision_to_treat=first,
+            retrospective_reason="urgent",
+        )
+
+
+@pytest.mark.parametrize("registry_id", ["", " 1", "a" * 41, "1;2", "é"])
+def test_a_registry_id_that_no_registry_shows_is_refused(wide: World, registry_id: str) -> None:
+    with pytest.raises(DetailsNotAccepted, match="registry's own number"):
+        wide.trial(details=RequestDetails(registry_id=registry_id))

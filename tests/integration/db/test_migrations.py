@@ -1,5 +1,6 @@
 """The schema's history gives the same tables and triggers on both databases."""
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.db.errors import MigrationsMissing
-from app.db.tables import metadata
-from app.db.upgrade import current, head, upgrade
+from app.db.tables import decision, metadata, request_override
+from app.db.upgrade import configuration, current, head, upgrade
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = ["0001", "0002", "0003", "0004"]
+HISTORY = ["0001", "0002", "0003", "0004", "0005", "0006"]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -88,6 +89,51 @@ def test_every_guarded_table_has_all_its_triggers_after_an_upgrade(empty_engine:
         for table, trigger in connection.exec_driver_sql(listing):
             found.setdefault(table, set()).add(trigger)
     assert found == TRIGGERS[empty_engine.dialect.name]
+
+
+def test_the_rows_of_the_first_schema_come_through_the_upgrade(empty_engine: sa.Engine) -> None:
+    config = configuration()
+    with empty_engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        _fill_first_schema(connection)
+    assert upgrade(empty_engine) == HISTORY[1:]
+    with empty_engine.connect() as connection:
+        assert connection.execute(
+            sa.select(decision.c.outcome, decision.c.waived, decision.c.overridden)
+        ).all() == [("approved", ["C-1"], None)]
+        assert connection.execute(sa.select(request_override)).all() == []
+
+
+def _fill_first_schema(connection: sa.Connection) -> None:
+    """One decided request, as the first schema held it: written without the newer columns."""
+    first = sa.MetaData()
+    first.reflect(connection)
+    day = dt.date(2026, 6, 15)
+    now = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
+    rows: dict[str, dict[str, object]] = {
+        "policy_version": {"policy": "a", "version": "2026-01-01", "language": 1, "resolved": "{}",
+                           "hash": "h", "origin": "packaged"},
+        "patient": {"id": "p", "registered_by": "DEMO1", "birth_date": day, "sex": "female"},
+        "treatment": {"id": "t", "patient_id": "p"},
+        "request": {"id": "r", "treatment_id": "t", "policy_hash": "h", "details": {}},
+        "decision": {"id": "d", "request_id": "r", "outcome": "approved", "waived": ["C-1"]},
+    }  # fmt: skip
+    for name, given in rows.items():
+        table = first.tables[name]
+        values = {c.name: _plain_value(c, now) for c in table.columns if not c.nullable} | given
+        connection.execute(table.insert().values(**values))
+
+
+def _plain_value(column: sa.Column[object], now: dt.datetime) -> object:
+    """Something that fits a column which the test does not look at."""
+    if isinstance(column.type, sa.DateTime):
+        return now
+    if isinstance(column.type, sa.Date):
+        return now.date()
+    if isinstance(column.type, sa.JSON):
+        return []
+    return 1 if isinstance(column.type, sa.Integer) else "x"
 
 
 def test_two_processes_that_start_together_upgrade_once(empty_engine: sa.Engine) -> None:

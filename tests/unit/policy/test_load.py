@@ -143,7 +143,7 @@ def test_yaml_that_is_not_a_policy_is_refused(text):
         ({"new_starts": {"decide": "refer", "reason": "x", "source": "q", "evidence": "verified"}},
          "source"),
         ({"drug": "c-drug"}, "drug"),
-        ({"language": 2}, "value"),
+        ({"language": 3}, "value"),
         ({"language": True}, "value"),
         ({"policy": "a-policy\n"}, "value"),
         ({"in_force": {"from": "2026-01-01", "published": "2026-13-01"}}, "value"),

@@ -262,7 +262,9 @@ def test_answering_the_questions_that_are_named_decides_the_criterion(expression
         for name in decision.missing:
             answers[name] = Answer(_any_answer(name, form))
         decision = decide(version, Kind.INITIATION, answers, context)
-    assert decision.findings[0].result is not Result.NOT_ANSWERED
+    # A divisor that is zero whatever is answered, like n - n, is said to be so for ever.
+    if not any("is zero" in reason for reason in decision.reasons):
+        assert decision.findings[0].result is not Result.NOT_ANSWERED
 
 
 def _any_answer(name, form):

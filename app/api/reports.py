@@ -1,0 +1,72 @@
+"""Reports over the requests that the caller's organisation may see."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from app.api.callers import SignedIn, door_of
+from app.api.documents import Document
+from app.api.fields import PlausibleDay, PolicyField
+from app.api.roles import for_roles
+from app.api.routing import StrictRoute
+from app.api.steps import ThisOffice
+from app.api.types import Day, ExactNumber
+from app.approvals.permissions import Action
+from app.approvals.reporting import FEWEST, OverrideRate, override_rates
+from app.db.work import Work
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=StrictRoute)
+
+
+class OverrideRateDocument(Document):
+    """How often one criterion was overridden at one provider."""
+
+    policy: str
+    criterion: str
+    provider: str
+    reason: str | None = Field(description="null: all reasons together")
+    requests: int = Field(description="Requests that this criterion decided")
+    overridden: int = Field(description="Requests with an override of it")
+    relied_on: int = Field(description="Of these, how many decisions needed the override")
+    rate: ExactNumber | None = Field(
+        description=f"Relied on per request, in per cent; null below {FEWEST} requests"
+    )
+
+
+class OverrideReport(Document):
+    """Overrides in requests submitted in a period, withdrawn and mistaken ones left out."""
+
+    from_: Day = Field(serialization_alias="from")
+    to: Day
+    rows: list[OverrideRateDocument]
+
+
+@router.get(
+    "/overrides",
+    summary="Report how often criteria are overridden",
+    openapi_extra=for_roles(Action.REPORT),
+)
+def report_overrides(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    first: Annotated[PlausibleDay, Query(alias="from", description="The first day submitted")],
+    last: Annotated[PlausibleDay, Query(alias="to", description="The last day submitted")],
+    policy: Annotated[PolicyField | None, Query(description="Only this policy")] = None,
+) -> OverrideReport:
+    """By policy, criterion, provider and reason; within what your organisation may see.
+
+    Counts may be small: the report is for people who may open each request, not for publishing.
+    """
+
+    def read(work: Work) -> OverrideReport:
+        rates = override_rates(work, office.library, caller, first, last, policy)
+        return OverrideReport(from_=first, to=last, rows=[_row(rate) for rate in rates])
+
+    return door_of(request).read(read)
+
+
+def _row(rate: OverrideRate) -> OverrideRateDocument:
+    names = OverrideRateDocument.model_fields
+    return OverrideRateDocument(**{name: getattr(rate, name) for name in names})

@@ -1,0 +1,79 @@
+"""`assent report …`: figures over the stored requests of one organisation."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from app.approvals.errors import ApprovalsError
+from app.approvals.reporting import OverrideRate, override_rates
+from app.auth.model import Caller, Role
+from app.commands.doors import door_or_exit
+from app.commands.policies.parts import library_of, policies_folder
+
+app = typer.Typer(no_args_is_help=True, help="Figures over the stored requests.")
+
+
+@app.callback()
+def reports() -> None:
+    """Figures over the stored requests."""
+
+
+@app.command("overrides")
+def report_overrides(
+    first: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day submitted.")
+    ],
+    last: Annotated[
+        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day submitted.")
+    ],
+    commissioner: Annotated[
+        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The requests of this provider (its ODS code).")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+) -> None:
+    """How often clinicians override criteria, by policy, criterion, provider and reason."""
+    if (commissioner is None) == (provider is None):
+        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
+        raise typer.Exit(2)
+    door = door_or_exit()
+    caller = _caller(commissioner, provider, door.new_id())
+    library = library_of(policies_folder())
+    try:
+        rates = door.read(
+            lambda work: override_rates(work, library, caller, first.date(), last.date(), policy)
+        )
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for line in rate_lines(rates):
+        typer.echo(line)
+
+
+def rate_lines(rates: tuple[OverrideRate, ...]) -> list[str]:
+    """The rates as lines of text, one a criterion, provider and reason."""
+    if not rates:
+        return ["No request of that period was decided by a criterion that may be overridden."]
+    return [
+        f"{each.policy} {each.criterion} at {each.provider}, "
+        f"{each.reason or 'all reasons'}: {each.relied_on} relied on and {each.overridden} given "
+        f"in {each.requests} requests"
+        + (", too few for a rate" if each.rate is None else f" ({each.rate}%)")
+        for each in rates
+    ]
+
+
+def _caller(commissioner: str | None, provider: str | None, id: str) -> Caller:
+    """Whoever runs the command line reads as the organisation that it names."""
+    return Caller(
+        id="command-line",
+        name="command line",
+        kind="system",
+        organisation=commissioner or provider or "",
+        role=Role.COMMISSIONER if commissioner else Role.PHARMACIST,
+        client="assent command line",
+        correlation_id=id,
+    )

@@ -1,0 +1,42 @@
+"""A mapping whose values are made when they are first asked for.
+
+Most processes decide under a few versions of a library of hundreds, so a version's functions are
+generated at its first decision and not while the library loads. Everything that a file could get
+wrong has been checked by then: making a value needs nothing but what the checks left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class OnDemand(Mapping[K, V]):
+    """Values by key, each made once by its maker, whichever thread asks first."""
+
+    def __init__(self, makers: Mapping[K, Callable[[], V]]) -> None:
+        self._makers = dict(makers)
+        self._made: dict[K, V] = {}
+        self._lock = Lock()
+
+    def __getitem__(self, key: K) -> V:
+        try:
+            return self._made[key]
+        except KeyError:
+            return self._make(key)
+
+    def _make(self, key: K) -> V:
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = self._makers[key]()
+            return self._made[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
