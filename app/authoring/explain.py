@@ -25,6 +25,7 @@ from app.policy import (
     Section,
     decide,
     label_of,
+    nearest_arm,
     parse_answers,
 )
 
@@ -179,7 +180,9 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     if finding.overridden is not None:
         needed = "" if finding.overridden.relied_on else " The decision did not need that."
         yield f"    The clinician overrode this: {_sentence(finding.overridden.label)}{needed}"
-    if finding.result is not Result.MET or finding.section is Section.STOP:
+    if finding.arms:
+        yield from _arms(version, finding)
+    elif finding.result is not Result.MET or finding.section is Section.STOP:
         yield from _parts(version, finding.part)
     source = finding.source
     read = "" if source.read_on is None else f", read on {source.read_on:%-d %B %Y}"
@@ -187,6 +190,16 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     yield f"    Source: {source.title}{read}{checked}"
     if source.url:
         yield f"    {source.url}"
+
+
+def _arms(version: PolicyVersion, finding: Finding) -> Iterator[str]:
+    """Each alternative with its result; which came nearest, where none is met."""
+    for arm in finding.arms:
+        yield f"    {arm.result}, {arm.id}: {_sentence(arm.text)}"
+        if finding.result is not Result.MET or finding.section is Section.STOP:
+            yield from _parts(version, arm.part)
+    if finding.nearest is not None:
+        yield f"    {nearest_arm(finding)}"
 
 
 def _mark(finding: Finding) -> str:

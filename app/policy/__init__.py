@@ -3,13 +3,15 @@
 from app.policy.answers import parse_answers
 from app.policy.decision_json import decision_from_json, decision_to_json, with_defaults
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
-from app.policy.evaluate import decide, label_of, override_fault
+from app.policy.evaluate import decide, label_of, nearest_arm, override_fault
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
     LANGUAGE_VERSION,
     Answer,
     ApprovalTerms,
+    Arm,
+    ArmFinding,
     Context,
     Count,
     Criterion,
@@ -19,6 +21,7 @@ from app.policy.model import (
     InForce,
     Kind,
     MaxDose,
+    Nearest,
     NewStarts,
     Outcome,
     Overridden,
@@ -49,6 +52,8 @@ __all__ = [
     "AnswerFault",
     "AnswerFaults",
     "ApprovalTerms",
+    "Arm",
+    "ArmFinding",
     "Context",
     "Count",
     "Criterion",
@@ -59,6 +64,7 @@ __all__ = [
     "Indication",
     "Kind",
     "MaxDose",
+    "Nearest",
     "NewStarts",
     "Outcome",
     "Overridden",
@@ -85,6 +91,7 @@ __all__ = [
     "json_schema",
     "label_of",
     "load_policy",
+    "nearest_arm",
     "override_fault",
     "panel_status",
     "parse_answers",

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.policy.model import (
     ApprovalTerms,
+    Arm,
     Criterion,
     Derived,
     Indication,
@@ -22,6 +23,8 @@ from app.policy.model import (
     Section,
     Source,
 )
+
+PICKS = ("latest", "earliest", "highest", "lowest")
 
 
 def day(text: str | None) -> date | None:
@@ -61,7 +64,39 @@ def question(name: str, data: Mapping[str, Any]) -> Question:
 
 def derived(name: str, data: Mapping[str, Any]) -> Derived:
     """One entry of `derive`."""
-    return Derived(name, data.get("count"), data.get("where"), data.get("value"), data.get("unit"))
+    mode = next((each for each in PICKS if each in data), None)
+    return Derived(
+        name=name,
+        count=data.get("count"),
+        where=data.get("where"),
+        value=data.get("value"),
+        unit=data.get("unit"),
+        mode=mode,
+        list_name=None if mode is None else data[mode],
+        by=data.get("by"),
+        choose=tuple((each["when"], plain(each["value"])) for each in data.get("choose") or ()),
+        otherwise=plain(data["else"]) if "else" in data else None,
+        options=dict(data.get("options", {})),
+    )
+
+
+def plain(value: Any) -> str:
+    """The text of an expression that may stand in a file as a bare number."""
+    return value.strip() if isinstance(value, str) else format(Decimal(value), "f")
+
+
+def _arms(data: Mapping[str, Any]) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(each["id"], each["text"].strip(), each["met_when"].strip())
+        for each in data.get("arms") or ()
+    )
+
+
+def _test(data: Mapping[str, Any]) -> str:
+    """A criterion's test; that of arms is met when one of them is."""
+    if "arms" not in data:
+        return str(data["met_when"]).strip()
+    return " OR ".join(f"({arm.met_when})" for arm in _arms(data))
 
 
 def criteria(
@@ -73,12 +108,13 @@ def criteria(
             id=each["id"],
             section=section,
             text=each["text"].strip(),
-            met_when=each["met_when"].strip(),
+            met_when=_test(each),
             source=sources[each["source"]],
             evidence=each["evidence"],
             on_failure=each.get("on_failure", "not met"),
             waivable=each.get("waivable", False),
             override=override(each.get("override"), sources),
+            arms=_arms(each),
         )
         for each in data.get(section.value) or ()
     )

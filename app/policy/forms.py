@@ -10,6 +10,7 @@ from typing import Any
 from app.policy.model import (
     ApprovalTerms,
     Criterion,
+    Derived,
     Kind,
     PolicyVersion,
     Question,
@@ -145,10 +146,26 @@ def _criteria(version: PolicyVersion) -> Iterator[str]:
         yield ""
         yield "## Values worked out"
     for name, derived in version.derived.items():
-        how = derived.value or f"count of {derived.count}"
-        where = f" where {_code(derived.where)}" if derived.where else ""
         unit = f", in {_plain(derived.unit)}" if derived.unit else ""
-        yield f"- {_code(name)}: {_code(how)}{where}{unit}"
+        yield f"- {_code(name)}: {_how(derived)}{unit}"
+
+
+def _how(derived: Derived) -> str:
+    """How a value is worked out, in one line."""
+    if derived.choose:
+        arms = [f"{_chosen(derived, v)} when {_code(test)}" for test, v in derived.choose]
+        return "; ".join([*arms, f"else {_chosen(derived, derived.otherwise or '')}"])
+    where = f" where {_code(derived.where)}" if derived.where else ""
+    if derived.mode is not None:
+        by = f" by {_code(derived.by)}" if derived.by else ""
+        what = _code(derived.value or "")
+        return f"{what} of the {derived.mode} of {_code(derived.list_name or '')}{by}{where}"
+    return f"{_code(derived.value or f'count of {derived.count}')}{where}"
+
+
+def _chosen(derived: Derived, value: str) -> str:
+    label = derived.options.get(value.strip("'"))
+    return _code(value) if label is None else _plain(label)
 
 
 def _criterion(criterion: Criterion) -> Iterator[str]:
@@ -157,7 +174,10 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     yield ""
     yield _plain(criterion.text)
     yield ""
-    yield f"- Holds when: {_code(criterion.met_when)}"
+    if not criterion.arms:
+        yield f"- Holds when: {_code(criterion.met_when)}"
+    for arm in criterion.arms:
+        yield f"- Holds when {_plain(arm.id)}: {_plain(arm.text)} ({_code(arm.met_when)})"
     evidence = "read in the source" if criterion.evidence == "verified" else _DRAFT
     yield f"- Source: {_plain(criterion.source.title)} ({evidence})"
     if criterion.on_failure == "refer":

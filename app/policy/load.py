@@ -19,7 +19,7 @@ from app.policy.compile import (
     compile_row_test,
 )
 from app.policy.document import Document, read
-from app.policy.emit import CountOf, Program
+from app.policy.emit import CountOf, PickOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
 from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
 from app.policy.on_demand import OnDemand
@@ -124,14 +124,15 @@ def _compiled(
         section: partial(compile_expressions, _expressions(section, checked), program)
         for section in sections
     }
-    rows = {name: partial(_row_test, count, program) for name, count in checked.counts.items()}
-    return CompiledPolicy(OnDemand(compiled), OnDemand(rows))
+    over: dict[str, CountOf | PickOf] = {**checked.counts, **checked.picks}
+    rows = {name: partial(_row_test, found, program) for name, found in over.items()}
+    return CompiledPolicy(OnDemand(compiled), OnDemand(rows), checked.picks)
 
 
-def _row_test(count: CountOf, program: Program) -> RowTest:
-    where = count.where
-    test = None if where is None else compile_row_test(where, program, count.row_scope)
-    return RowTest(count.list_name, count.fields, test)
+def _row_test(over: CountOf | PickOf, program: Program) -> RowTest:
+    where = over.where
+    test = None if where is None else compile_row_test(where, program, over.row_scope)
+    return RowTest(over.list_name, over.fields, test)
 
 
 def _expressions(section: Section, checked: Checked) -> list[nodes.Node]:
@@ -174,8 +175,8 @@ def _looked_at(checked: Checked, sections: tuple[Section, ...]) -> set[str]:
         reached.add(name)
         if name in checked.derived:
             waiting += nodes.names_in(checked.derived[name])
-        if name in checked.counts:
-            count = checked.counts[name]
-            waiting.append(count.list_name)
-            waiting += [] if count.where is None else nodes.names_in(count.where)
+        over = checked.counts.get(name) or checked.picks.get(name)
+        if over is not None:
+            waiting.append(over.list_name)
+            waiting += [] if over.where is None else nodes.names_in(over.where)
     return reached

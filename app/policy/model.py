@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from app.policy.compile import CompiledPolicy
     from app.policy.panel import PanelTerms
 
-LANGUAGE_VERSION = 1
+LANGUAGE_VERSION = 2
+"""The newest language version. Files of version 1 keep their exact meaning and hash."""
 
 Evidence = Literal["verified", "unverified"]
 OnFailure = Literal["not met", "refer"]
@@ -100,13 +101,34 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A value worked out from answers: a count over a list's rows, or an expression."""
+    """A value worked out from answers: a count or a pick over a list's rows, a choice between
+    values, or an expression.
+
+    A pick has a `mode` ("latest", "earliest", "highest", "lowest"), a `list_name`, the field
+    `value`, and for dates the field `by`. A choice has `choose`, pairs of a test and a value, and
+    `otherwise`; where its values are options, `options` gives their labels.
+    """
 
     name: str
     count: str | None
     where: str | None
     value: str | None
     unit: str | None
+    mode: str | None = None
+    list_name: str | None = None
+    by: str | None = None
+    choose: tuple[tuple[str, str], ...] = ()
+    otherwise: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of a criterion's alternatives, with its own name, words and test."""
+
+    id: str
+    text: str
+    met_when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One testable statement with its source; `met_when` is in the criteria language."""
+    """One testable statement with its source; `met_when` is in the criteria language.
+
+    Where it has `arms` it is met when one of them is, and `met_when` joins their tests with OR.
+    """
 
     id: str
     section: Section
@@ -143,6 +168,7 @@ class Criterion:
     on_failure: OnFailure = "not met"
     waivable: bool = False
     override: OverrideRule | None = None
+    arms: tuple[Arm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +327,31 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmFinding:
+    """The result of one arm of a criterion."""
+
+    id: str
+    text: str
+    result: Result
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The arm of an unmet criterion that came nearest: `met` of its `of` tests are met."""
+
+    arm: str
+    met: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A criterion's result for one request, as a tree. An override never changes `result`."""
+    """A criterion's result for one request, as a tree. An override never changes `result`.
+
+    A criterion with arms has a finding for each, in file order, which are the parts of `part`;
+    `nearest` says which came nearest where the criterion is not met.
+    """
 
     criterion: str
     section: Section
@@ -314,6 +363,8 @@ class Finding:
     waivable: bool
     part: Part
     overridden: Overridden | None = None
+    arms: tuple[ArmFinding, ...] = ()
+    nearest: Nearest | None = None
 
 
 @dataclass(frozen=True, slots=True)
