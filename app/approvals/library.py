@@ -9,8 +9,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.approvals.errors import NoPolicyInForce, UnknownPolicy
-from app.policy import Fault, Kind, PolicyFileFaults, PolicyVersion, load_policy
+from app.policy import (
+    Fault,
+    Kind,
+    PolicyFileFaults,
+    PolicyVersion,
+    Shelf,
+    load_policy,
+    read_shelf,
+)
 
+FORMULAS = "formulas"
 _ALWAYS_TAKEN = frozenset({Kind.TRANSFER, Kind.PAUSE, Kind.RESUME, Kind.STOP})
 
 
@@ -100,7 +109,23 @@ def _last_day(version: PolicyVersion, kind: Kind) -> dt.date | None:
 
 def policy_files(folder: Path) -> tuple[Path, ...]:
     """The policy version files of a library folder: `<area>/<drug>-<indication>/<date>.yaml`."""
-    return tuple(sorted(p for p in folder.glob("*/*/*.yaml") if p.name != "cases.yaml"))
+    return tuple(
+        sorted(
+            path
+            for path in folder.glob("*/*/*.yaml")
+            if path.name != "cases.yaml" and path.parts[-3] != FORMULAS
+        )
+    )
+
+
+def load_shelf(folder: Path) -> Shelf:
+    """What the files of a library folder share: `formulas/<name>/<date>.yaml` and
+    `<area>/questions-<date>.yaml`. PolicyFileFaults lists every fault of every one of them.
+    """
+    paths = sorted([*folder.glob(f"{FORMULAS}/*/*.yaml"), *folder.glob("*/questions-*.yaml")])
+    return read_shelf(
+        {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    )
 
 
 def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
@@ -108,10 +133,12 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
     versions: list[PolicyVersion] = []
     faults: list[Fault] = []
     seen: dict[tuple[str, str], str] = {}
+    shelf = load_shelf(folder)
     for path in policy_files(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            version = load_policy(path.read_text(encoding="utf-8"), name, drug_keys)
+            text = path.read_text(encoding="utf-8")
+            version = load_policy(text, name, drug_keys, shelf.of_area(path.parts[-3]))
         except PolicyFileFaults as found:
             faults.extend(found.faults)
             continue

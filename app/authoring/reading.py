@@ -16,6 +16,7 @@ from typing import Any
 from app.policy import Criterion, PolicyVersion, Question, QuestionType, Section, nodes, typecheck
 from app.policy.build import PICKS, plain
 from app.policy.errors import ExpressionRefused
+from app.policy.formulas import expanded
 from app.policy.language import parse
 from app.policy.names import BUILT_IN, question_type, scope_of
 from app.policy.typecheck import COUNT, Scope, Type
@@ -160,7 +161,7 @@ def read_version(version: PolicyVersion) -> Reading:
     scope = scope_of(version.questions, BUILT_IN)
     types = dict(scope.types)
     derived: dict[str, Definition] = {}
-    for name, entry in (data.get("derive") or {}).items():
+    for name, entry in expanded(data.get("derive") or {}).items():
         raw = {key: value for key, value in entry.items() if key != "source"}
         derived[name], types[name] = _definition(version, raw, types)
     tests = {

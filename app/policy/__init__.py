@@ -45,6 +45,7 @@ from app.policy.panel import (
     status_words,
 )
 from app.policy.schema_check import json_schema
+from app.policy.shelf import Shelf, read_shelf
 
 __all__ = [
     "LANGUAGE_VERSION",
@@ -80,6 +81,7 @@ __all__ = [
     "QuestionType",
     "Result",
     "Section",
+    "Shelf",
     "Source",
     "answer_by",
     "answer_words",
@@ -96,6 +98,7 @@ __all__ = [
     "panel_status",
     "parse_answers",
     "questions_for",
+    "read_shelf",
     "readable",
     "status_words",
     "with_defaults",

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.policy import build, nodes
+from app.policy import nodes
 from app.policy.check_base import Checked
 from app.policy.check_derive import DerivedChecker
 from app.policy.document import Path
-from app.policy.model import Question, QuestionType
-from app.policy.names import BUILT_IN, scope_of
 from app.policy.panel import panel_faults
 from app.policy.suggestions import did_you_mean
 from app.policy.typecheck import Scope
@@ -26,35 +24,6 @@ SECTIONS = ("start", "continue", "stop")
 
 class Checker(DerivedChecker):
     """One pass over one file's data."""
-
-    # --- names and questions ------------------------------------------------------------
-
-    def questions(self) -> None:
-        """Check every question and learn its type."""
-        for path, name, value in self.entries("questions"):
-            if not self.sound(path):
-                self.broken.add(name)
-                continue
-            self.check_name(path, name, BUILT_IN)
-            found = build.question(name, value)
-            self.checked.questions[name] = found
-            self._check_bounds(path, found)
-            for key, below in found.fields.items():
-                outer = {**BUILT_IN, **dict.fromkeys(self.data["questions"], None)}
-                self.check_name((*path, "of", key), key, outer)
-                self._check_bounds((*path, "of", key), below)
-        scope = scope_of(self.checked.questions, BUILT_IN)
-        self.checked.types, self.unusable = dict(scope.types), dict(scope.unusable)
-
-    def _check_bounds(self, path: Path, question: Question) -> None:
-        low, high = question.minimum, question.maximum
-        if low is not None and high is not None and low > high:
-            self.fault(path, "bounds", "its minimum is above its maximum", "Swap the two")
-        bounds = [bound for bound in (low, high) if bound is not None]
-        if question.type is QuestionType.INTEGER and any(
-            b != b.to_integral_value() for b in bounds
-        ):
-            self.fault(path, "bounds", "a whole number has a broken bound", "Write a whole number")
 
     # --- criteria -----------------------------------------------------------------------
 

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.policy import nodes, typecheck
+from app.policy import build, nodes, typecheck
 from app.policy.document import Document, Path
 from app.policy.emit import CountOf, PickOf, Program
 from app.policy.errors import Complaint, ExpressionRefused, Fault
 from app.policy.language import parse
 from app.policy.lexicon import RESERVED, RESERVED_2
-from app.policy.model import Question
+from app.policy.model import Question, QuestionType
+from app.policy.names import BUILT_IN, scope_of
 from app.policy.schema_check import criterion_at
 from app.policy.value_types import Scope
 
@@ -76,6 +77,35 @@ class FileChecker:
         if not isinstance(found, dict):
             return []
         return [((*path, key), key, value) for key, value in found.items()]
+
+    # --- names and questions ------------------------------------------------------------
+
+    def questions(self) -> None:
+        """Check every question and learn its type."""
+        for path, name, value in self.entries("questions"):
+            if not self.sound(path):
+                self.broken.add(name)
+                continue
+            self.check_name(path, name, BUILT_IN)
+            found = build.question(name, value)
+            self.checked.questions[name] = found
+            self._check_bounds(path, found)
+            for key, below in found.fields.items():
+                outer = {**BUILT_IN, **dict.fromkeys(self.data["questions"], None)}
+                self.check_name((*path, "of", key), key, outer)
+                self._check_bounds((*path, "of", key), below)
+        scope = scope_of(self.checked.questions, BUILT_IN)
+        self.checked.types, self.unusable = dict(scope.types), dict(scope.unusable)
+
+    def _check_bounds(self, path: Path, question: Question) -> None:
+        low, high = question.minimum, question.maximum
+        if low is not None and high is not None and low > high:
+            self.fault(path, "bounds", "its minimum is above its maximum", "Swap the two")
+        bounds = [bound for bound in (low, high) if bound is not None]
+        if question.type is QuestionType.INTEGER and any(
+            b != b.to_integral_value() for b in bounds
+        ):
+            self.fault(path, "bounds", "a whole number has a broken bound", "Write a whole number")
 
     def check_name(self, path: Path, name: str, taken: Mapping[str, object]) -> None:
         if name in (RESERVED if self.language() == 1 else RESERVED_2):

@@ -10,6 +10,8 @@ from app.policy import build, nodes, typecheck
 from app.policy.check_base import FileChecker
 from app.policy.document import Path
 from app.policy.emit import CountOf, PickOf
+from app.policy.errors import ExpressionRefused
+from app.policy.formulas import expanded_formula, is_formula
 from app.policy.model import Question, QuestionType
 from app.policy.names import BUILT_IN, question_type
 from app.policy.suggestions import did_you_mean
@@ -37,10 +39,15 @@ class DerivedChecker(FileChecker):
             self.check_name(path, name, taken)
             if name in taken:
                 continue
-            if self._one(path, name, value):
-                self.unusable.pop(name, None)
-            else:
-                self.broken.add(name)
+            self._take(path, name, value)
+
+    def _take(self, path: Path, name: str, value: Mapping[str, Any]) -> None:
+        """Check one derived value, which is then known, or broken."""
+        sound = self._formula(path, name, value) if "formula" in value else None
+        if sound or (sound is None and self._one(path, name, value)):
+            self.unusable.pop(name, None)
+        else:
+            self.broken.add(name)
 
     def _one(self, path: Path, name: str, value: Mapping[str, Any]) -> bool:
         """Check one derived value and learn its type; False where it is at fault."""
@@ -62,6 +69,69 @@ class DerivedChecker(FileChecker):
         if found is None:
             return False
         checked.derived[name], checked.types[name] = found
+        return True
+
+    def _formula(self, path: Path, name: str, value: Mapping[str, Any]) -> bool:
+        """Check what a formula is applied to, then its steps and its result, one by one."""
+        self.needs_two(path, "a formula")
+        if not is_formula(value) or not self._arguments(path, value):
+            return False
+        try:
+            entries = expanded_formula(name, value)
+        except ExpressionRefused as refusal:
+            self.complaints(path, [refusal.complaint])
+            return False
+        result = entries.pop(name)
+        for step, entry in entries.items():
+            if step in self.checked.types or step in self.data["derive"]:
+                message = f"its step {step} already names something"
+                self.fault(path, "name-taken", message, "Give the derived value another name")
+                return False
+            self._take(path, step, entry)
+        return not self.broken & entries.keys() and self._one(path, name, result)
+
+    def _arguments(self, path: Path, value: Mapping[str, Any]) -> bool:
+        """Whether every parameter is given something of its own type and unit."""
+        parameters, given = value["formula"]["parameters"], value["with"]
+        sound = True
+        for name in given.keys() ^ parameters.keys():
+            if name in given:
+                mend = did_you_mean(name, parameters)
+                self.fault((*path, "with", name), "formula", f"it has no parameter {name}", mend)
+            else:
+                message = f"it is not told its parameter {name}"
+                self.fault((*path, "with"), "formula", message, f"Add `{name}:` under `with:`")
+            sound = False
+        for name in given.keys() & parameters.keys():
+            wanted = question_type(build.question(name, parameters[name]))
+            at = (*path, "with", name)
+            sound = wanted is not None and self._argument(at, given[name], wanted) and sound
+        return sound
+
+    def _argument(self, path: Path, raw: object, wanted: Type) -> bool:
+        node = self.parsed(path, build.plain(raw))
+        if node is None or self.leans_on_broken(node):
+            return False
+        kind, found = typecheck.check_part(node, Scope(self.checked.types, self.unusable))
+        self.complaints(path, found)
+        if kind is None:
+            return False
+        text = nodes.render(node)
+        if kind.family is not wanted.family or kind.interval:
+            what = "a count" if kind.interval else str(kind.family)
+            message = f"{text} is {what}, but the formula takes {wanted.family}"
+            self.fault(path, "formula", message, "Give it what it takes")
+            return False
+        if wanted.family is Family.NUMBER and not kind.constant and kind.unit != wanted.unit:
+            message = f"{text} has {shown(kind.unit)}, but the formula takes {shown(wanted.unit)}"
+            mend = "Derive a value in the formula's unit first, stating its `unit:`"
+            self.fault(path, "unit", message, mend)
+            return False
+        if wanted.family is Family.CHOICE and not kind.options <= wanted.options:
+            message = f"{text} has options that the formula does not know"
+            mend = f"It knows {', '.join(sorted(wanted.options))}"
+            self.fault(path, "formula", message, mend)
+            return False
         return True
 
     def _count(self, path: Path, value: Mapping[str, Any]) -> CountOf | None:
@@ -193,14 +263,17 @@ class DerivedChecker(FileChecker):
             mend = "Quote the keys, or take `options:` out"
             self.fault((*path, "options"), "choose", "its values are not options", mend)
             return None
+        stated = canonical(value.get("unit"))
         measured = {kind.unit for kind in kinds if not kind.constant}
+        if UNKNOWN in measured and "unit" in value:
+            measured = measured - {UNKNOWN} | {stated}  # scaled by a plain number: the file says
         if len(measured) > 1:
             words = " and ".join(sorted(shown(unit) for unit in measured))
             mend = "Give every branch its value in the same unit"
             self.fault(path, "unit", f"its values differ in unit: {words}", mend)
             return None
         whole = all(kind.whole for kind in kinds)
-        unit = next(iter(measured)) if measured else canonical(value.get("unit"))
+        unit = next(iter(measured)) if measured else stated
         kind = Type(kinds[0].family, unit=unit, whole=whole)
         return self.with_unit(path, kind, value.get("unit"))
 
@@ -244,6 +317,11 @@ class DerivedChecker(FileChecker):
         self.complaints(at, found)
         if kind is None:
             return None
+        free = any(
+            isinstance(n, nodes.Call) and n.function in ("LN", "EXP") for n in nodes.walk(node)
+        )
+        if free and kind.unit is None and kind.family is Family.NUMBER:
+            kind = replace(kind, unit=canonical(value.get("unit")))  # a formula's own unit
         return node, self.with_unit(path, kind, value.get("unit"))
 
     def with_unit(self, path: Path, kind: Type, stated: str | None) -> Type:

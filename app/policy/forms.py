@@ -147,7 +147,8 @@ def _criteria(version: PolicyVersion) -> Iterator[str]:
         yield "## Values worked out"
     for name, derived in version.derived.items():
         unit = f", in {_plain(derived.unit)}" if derived.unit else ""
-        yield f"- {_code(name)}: {_how(derived)}{unit}"
+        formula = f" (formula: {_plain(derived.formula)})" if derived.formula else ""
+        yield f"- {_code(name)}: {_how(derived)}{unit}{formula}"
 
 
 def _how(derived: Derived) -> str:

@@ -106,7 +106,8 @@ class Derived:
 
     A pick has a `mode` ("latest", "earliest", "highest", "lowest"), a `list_name`, the field
     `value`, and for dates the field `by`. A choice has `choose`, pairs of a test and a value, and
-    `otherwise`; where its values are options, `options` gives their labels.
+    `otherwise`; where its values are options, `options` gives their labels. `formula` says in
+    words which formula it is the result of, if any, with its date and source.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Derived:
     choose: tuple[tuple[str, str], ...] = ()
     otherwise: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    formula: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -195,6 +195,32 @@ def names_in(node: Node) -> tuple[str, ...]:
         else:
             waiting.extend(reversed(children(each)))
     return tuple(found)
+
+
+def substituted(node: Node, swap: Mapping[str, Node]) -> Node:
+    """The tree with the names in `swap` replaced."""
+    if isinstance(node, Name):
+        return swap.get(node.name, node)
+    parts = tuple(substituted(child, swap) for child in children(node))
+    match node:
+        case Arithmetic(operator) | Compare(operator):
+            return type(node)(operator, *parts)
+        case DaysBetween() | Between():
+            return type(node)(*parts)
+        case Negative() | Not():
+            return type(node)(parts[0])
+        case AddMonths(_, months):
+            return AddMonths(parts[0], months)
+        case In():
+            return In(parts[0], parts[1:])
+        case And() | Or():
+            return type(node)(parts)
+        case AtLeast(number):
+            return AtLeast(number, parts)
+        case Call(function):
+            return Call(function, parts)
+        case _:
+            return node
 
 
 # How tightly each kind of node binds: a looser child stands in brackets.
