@@ -130,6 +130,14 @@ class OverrideRuleDocument(Document):
     evidence: Evidence
 
 
+class ArmText(Document):
+    """One of a criterion's named alternatives."""
+
+    id: str
+    text: str
+    met_when: str
+
+
 class CriterionDocument(Document):
     """One testable statement with its source."""
 
@@ -141,6 +149,7 @@ class CriterionDocument(Document):
     on_failure: OnFailure
     waivable: bool
     override: OverrideRuleDocument | None = Field(description="null: no clinician may override it")
+    arms: list[ArmText] = Field(description="Its named alternatives, of which one must hold")
 
 
 class MaxDoseDocument(Document):

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.api.policies_model import (
     DRAFT,
+    ArmText,
     CriterionDocument,
     FormDocument,
     IndicationDocument,
@@ -162,6 +163,7 @@ def _criterion(criterion: Criterion) -> CriterionDocument:
         on_failure=criterion.on_failure,
         waivable=criterion.waivable,
         override=_override(criterion.override),
+        arms=[ArmText(id=a.id, text=a.text, met_when=a.met_when) for a in criterion.arms],
     )
 
 
