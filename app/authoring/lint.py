@@ -272,6 +272,9 @@ def _everything(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
         match reading.derived.get(node.name):
             case Worked(inner):
                 yield from _everything(reading, inner)
+            case Chosen() as chosen:
+                for part in _parts(chosen):
+                    yield from _everything(reading, part)
     for child in nodes.children(node):
         yield from _everything(reading, child)
 
