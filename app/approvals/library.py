@@ -82,11 +82,23 @@ class Library:
         newest = in_force[-1]
         last = _last_day(newest, kind)
         if last is not None and decision_to_treat > last:
+            what_next = (
+                newest.in_force.afterwards or "Ask the commissioner which policy follows it."
+            )
             raise NoPolicyInForce(
                 f"This policy takes no {kind} after {last:%-d %B %Y}. Running approvals are not "
-                "touched; ask the commissioner which policy follows it."
+                f"touched: each runs to its end. {what_next}"
             )
         return newest
+
+    def successors(self, policy: str, on: dt.date) -> tuple[PolicyVersion, ...]:
+        """The versions in force on a day that take over running treatments of a policy."""
+        found = []
+        for versions in self._versions.values():
+            in_force = [v for v in versions if v.in_force.from_ <= on]
+            if in_force and policy in in_force[-1].succeeds:
+                found.append(in_force[-1])
+        return tuple(found)
 
     def for_drug(self, drug: str, on: dt.date) -> tuple[PolicyVersion, ...]:
         """The newest version in force on a day of each policy for a drug."""
@@ -147,9 +159,28 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
             faults.append(_same_version(name, seen[key], version))
         seen[key] = name
         versions.append(version)
+    faults.extend(_unknown_policies(versions))
     if faults:
         raise PolicyFileFaults(tuple(faults))
     return Library(versions)
+
+
+def _unknown_policies(versions: Iterable[PolicyVersion]) -> Iterable[Fault]:
+    """A policy that follows, or ends, one that the library does not hold."""
+    held = list(versions)
+    known = {version.policy: version for version in held}
+    for version in held:
+        for policy in (*version.succeeds, *version.approval.supersedes):
+            other = known.get(policy)
+            if other is None or other.drug != version.drug:
+                yield Fault(
+                    file=f"{version.policy} {version.version}",
+                    line=None,
+                    criterion=None,
+                    code="policy",
+                    message=f"the library holds no policy {policy} for {version.drug}",
+                    mend="Correct the key: a policy follows only one of the same drug",
+                )
 
 
 def _same_version(name: str, other: str, version: PolicyVersion) -> Fault:

@@ -46,6 +46,7 @@ from app.policy.panel import (
 )
 from app.policy.schema_check import json_schema
 from app.policy.shelf import Shelf, read_shelf
+from app.policy.terms import Barred, Conversion, Course, Escalation, Phase, Span
 
 __all__ = [
     "LANGUAGE_VERSION",
@@ -55,10 +56,14 @@ __all__ = [
     "ApprovalTerms",
     "Arm",
     "ArmFinding",
+    "Barred",
     "Context",
+    "Conversion",
     "Count",
+    "Course",
     "Criterion",
     "Derived",
+    "Escalation",
     "Fault",
     "Finding",
     "InForce",
@@ -74,6 +79,7 @@ __all__ = [
     "PanelStatus",
     "PanelTerms",
     "Part",
+    "Phase",
     "PolicyDecision",
     "PolicyFileFaults",
     "PolicyVersion",
@@ -83,6 +89,7 @@ __all__ = [
     "Section",
     "Shelf",
     "Source",
+    "Span",
     "answer_by",
     "answer_words",
     "decide",

@@ -8,20 +8,30 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
-    ApprovalTerms,
     Arm,
     Criterion,
     Derived,
     Indication,
     InForce,
     Kind,
-    MaxDose,
     NewStarts,
     OverrideRule,
     Question,
     QuestionType,
     Section,
     Source,
+)
+from app.policy.terms import (
+    ApprovalTerms,
+    Barred,
+    BestValue,
+    BestValueProduct,
+    Conversion,
+    Course,
+    Escalation,
+    MaxDose,
+    Phase,
+    Span,
 )
 
 PICKS = ("latest", "earliest", "highest", "lowest")
@@ -140,6 +150,7 @@ def in_force(data: Mapping[str, Any]) -> InForce:
         funding_from=day(data.get("funding_from")),
         last_new_start=day(data.get("last_new_start")),
         last_continuation=day(data.get("last_continuation")),
+        afterwards=data["afterwards"].strip() if data.get("afterwards") else None,
     )
 
 
@@ -152,24 +163,97 @@ def new_starts(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) ->
     )
 
 
+def span(data: Mapping[str, Any] | None) -> Span | None:
+    """A length of months, weeks or days; None stays None."""
+    if not data:
+        return None
+    return Span(data.get("months", 0), data.get("days", 7 * data.get("weeks", 0)))
+
+
+def max_dose(data: Mapping[str, Any] | None) -> MaxDose | None:
+    """A largest dose; None stays None."""
+    return MaxDose(Decimal(data["amount"]), data["unit"], data["per"]) if data else None
+
+
 def approval(data: Mapping[str, Any], sources: Mapping[str, Source]) -> ApprovalTerms:
     """The `approval` terms of a file."""
-    lasts = data.get("lasts") or {}
+    lasts = span(data.get("lasts"))
     retrospective = data.get("retrospective") or {}
-    start_within = data.get("start_within") or {}
-    dose = data.get("max_dose")
     return ApprovalTerms(
         pattern=data["pattern"],
-        lasts_months=lasts.get("months"),
-        lasts_days=lasts.get("days"),
-        start_within_days=start_within.get("days"),
+        lasts_months=lasts.months or None if lasts else None,
+        lasts_days=lasts.days or None if lasts else None,
+        start_within_days=(data.get("start_within") or {}).get("days"),
         grace_days=(data.get("grace") or {}).get("days", 0),
         retrospective_reasons=dict(retrospective.get("reasons", {})),
         retrospective_days=retrospective.get("days", 0),
-        max_dose=MaxDose(Decimal(dose["amount"]), dose["unit"], dose["per"]) if dose else None,
+        max_dose=max_dose(data.get("max_dose")),
         products=tuple(data.get("products") or ()),
         interchangeable=data.get("interchangeable", False),
         max_unit_price=None,
         source=sources[data["source"]],
         evidence=data["evidence"],
+        then_lasts=span(data.get("then_lasts")),
+        phases=tuple(_phase(each) for each in data.get("phases") or ()),
+        escalations=tuple(_escalation(each, sources) for each in data.get("escalations") or ()),
+        courses=tuple(_course(each) for each in data.get("courses") or ()),
+        doses=data.get("doses"),
+        barred_with=tuple(_barred(each, sources) for each in data.get("barred_with") or ()),
+        supersedes=tuple(data.get("supersedes") or ()),
+        max_supply_days=(data.get("max_supply") or {}).get("days"),
+        best_value=_best_value(data.get("best_value"), sources),
+        conversion=_conversion(data.get("conversion"), sources),
     )
+
+
+def _phase(data: Mapping[str, Any]) -> Phase:
+    return Phase(data["name"], span(data.get("lasts")), max_dose(data.get("max_dose")))
+
+
+def _course(data: Mapping[str, Any]) -> Course:
+    after, within = span(data.get("after")), span(data.get("within"))
+    return Course(data["name"], span(data.get("lasts")), after, within)
+
+
+def _escalation(data: Mapping[str, Any], sources: Mapping[str, Source]) -> Escalation:
+    dose = max_dose(data["max_dose"])
+    assert dose is not None
+    return Escalation(
+        name=data["name"],
+        max_dose=dose,
+        lasts=span(data.get("lasts")),
+        grounds=dict(data["grounds"]),
+        source=sources[data["source"]],
+        evidence=data["evidence"],
+    )
+
+
+def _barred(data: Mapping[str, Any], sources: Mapping[str, Source]) -> Barred:
+    return Barred(
+        drugs=tuple(data["drugs"]),
+        overlap_days=(data.get("overlap") or {}).get("days", 0),
+        reason=data["reason"].strip(),
+        source=sources[data["source"]],
+        evidence=data["evidence"],
+    )
+
+
+def _best_value(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> BestValue | None:
+    if not data:
+        return None
+    products = tuple(
+        BestValueProduct(
+            each["product"],
+            date.fromisoformat(each["from"]),
+            day(each.get("until")),
+            each.get("target"),
+        )
+        for each in data["products"]
+    )
+    return BestValue(products, dict(data["reasons"]), sources[data["source"]], data["evidence"])
+
+
+def _conversion(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> Conversion | None:
+    if not data:
+        return None
+    return Conversion(data["judged_on"], sources[data["source"]], data["evidence"])

@@ -12,6 +12,7 @@ from typing import Any
 from app.policy import nodes
 from app.policy.check_base import Checked
 from app.policy.check_derive import DerivedChecker
+from app.policy.check_terms import citing, term_faults
 from app.policy.document import Path
 from app.policy.panel import panel_faults
 from app.policy.suggestions import did_you_mean
@@ -102,6 +103,10 @@ class Checker(DerivedChecker):
         if "panel" in self.data and not self.unsound:
             for found in panel_faults(self.data):
                 self.fault(*found)
+        for path, holder in citing(self.data.get("approval", {})):
+            self._check_source(path, holder)
+        for fault in term_faults(self.data, self.sound, drug_keys):
+            self.fault(*fault)
         if (
             drug_keys is not None
             and self.sound(("drug",))

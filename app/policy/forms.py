@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
-    ApprovalTerms,
     Criterion,
     Derived,
     Kind,
@@ -18,6 +17,7 @@ from app.policy.model import (
     Section,
 )
 from app.policy.panel import answer_words, status_words
+from app.policy.terms_text import term_lines
 
 _HEADINGS = {
     Section.START: "Criteria to start",
@@ -77,7 +77,12 @@ def _number(value: Decimal | None) -> str | None:
 
 def readable(version: PolicyVersion) -> str:
     """A policy version as Markdown, for a clinician or a commissioner to read."""
-    lines = [*_head(version), *_criteria(version), *_terms(version.approval), *_asked(version)]
+    lines = [
+        *_head(version),
+        *_criteria(version),
+        *term_lines(version.approval, _plain),
+        *_asked(version),
+    ]
     return "\n".join([*lines, *_sources(version)]) + "\n"
 
 
@@ -109,6 +114,11 @@ def _head(version: PolicyVersion) -> Iterator[str]:
         yield f"- Last new start: {_day(version.in_force.last_new_start)}"
     if version.in_force.last_continuation:
         yield f"- Last continuation: {_day(version.in_force.last_continuation)}"
+    if version.in_force.afterwards:
+        yield f"- Afterwards: {_plain(version.in_force.afterwards)}"
+    if version.succeeds:
+        before = ", ".join(_code(policy) for policy in version.succeeds)
+        yield f"- A running treatment under {before} goes on under this policy by a continuation"
     yield f"- What changed: {_plain(version.what_changed)}"
     if version.new_starts is not None:
         verb = "referred" if version.new_starts.decide == "refer" else "not funded"
@@ -188,31 +198,6 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     if criterion.override is not None:
         reasons = "; ".join(_plain(each) for each in criterion.override.reasons.values())
         yield f"- The clinician may override this, in their own words, because: {reasons}"
-
-
-def _terms(approval: ApprovalTerms) -> Iterator[str]:
-    yield ""
-    yield "## Approval"
-    yield ""
-    yield f"- Pattern: {approval.pattern}"
-    if approval.lasts_months is not None:
-        yield f"- Lasts {approval.lasts_months} months"
-    if approval.lasts_days is not None:
-        yield f"- Lasts {approval.lasts_days} days"
-    if approval.start_within_days is not None:
-        yield f"- Treatment starts within {approval.start_within_days} days"
-    if approval.grace_days:
-        yield f"- A continuation may follow within {approval.grace_days} days of the end"
-    for reason in approval.retrospective_reasons.values():
-        yield f"- May come up to {approval.retrospective_days} days late: {_plain(reason)}"
-    if approval.max_dose is not None:
-        dose = approval.max_dose
-        yield f"- Largest dose: {dose.amount:f} {_plain(dose.unit)} per {_plain(dose.per)}"
-    if approval.products:
-        same = ", interchangeable" if approval.interchangeable else ""
-        yield f"- Products: {', '.join(_plain(each) for each in approval.products)}{same}"
-    evidence = "read in the source" if approval.evidence == "verified" else _DRAFT
-    yield f"- Source: {_plain(approval.source.title)} ({evidence})"
 
 
 def _asked(version: PolicyVersion) -> Iterator[str]:

@@ -105,7 +105,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         for each in (data.get("derive") or {}).values()
         if is_formula(each)
     }
-    evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
+    evidence |= {*approval.evidences(), new_starts.evidence if new_starts else "verified"}
     evidence |= {panel.evidence if panel else "verified"}
     return PolicyVersion(
         policy=data["policy"],
@@ -130,6 +130,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         resolved=resolved,
         hash=sha256(resolved),
         unverified="unverified" in evidence,
+        succeeds=tuple(data.get("succeeds") or ()),
         compiled=_compiled(sections, checked),
     )
 

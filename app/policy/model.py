@@ -8,6 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from app.policy.terms import ApprovalTerms as ApprovalTerms
+from app.policy.terms import MaxDose as MaxDose
+
 if TYPE_CHECKING:
     from app.policy.compile import CompiledPolicy
     from app.policy.panel import PanelTerms
@@ -174,47 +177,18 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True)
-class MaxDose:
-    """The largest dose that an approval covers, e.g. 300 mg per "28 days"."""
-
-    amount: Decimal
-    unit: str
-    per: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalTerms:
-    """What an approval under this version covers, and for how long.
-
-    `grace_days` follow the end of coverage; `retrospective_days` is how long after the first
-    dose a form may still come for one of `retrospective_reasons`. `products` are product keys of
-    the drug dictionary; empty means any.
-    """
-
-    pattern: Literal["rolling", "episode", "fixed course"]
-    lasts_months: int | None
-    lasts_days: int | None
-    start_within_days: int | None
-    grace_days: int
-    retrospective_reasons: dict[str, str]
-    retrospective_days: int
-    max_dose: MaxDose | None
-    products: tuple[str, ...]
-    interchangeable: bool
-    max_unit_price: None
-    source: Source
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
 class InForce:
-    """The dates between which a version decides, as Europe/London days."""
+    """The dates between which a version decides, as Europe/London days.
+
+    `afterwards` says what follows the last new start or continuation, and what to do then.
+    """
 
     from_: date
     published: date | None = None
     funding_from: date | None = None
     last_new_start: date | None = None
     last_continuation: date | None = None
+    afterwards: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +215,7 @@ class PolicyVersion:
     """One dated, immutable text of a policy; made by `load_policy` or `from_resolved` only.
 
     `resolved` is the canonical JSON that is stored and hashed; `compiled` is worked out from it.
+    `succeeds` are the policies whose running treatments go on under this one by a continuation.
     """
 
     policy: str
@@ -265,6 +240,7 @@ class PolicyVersion:
     resolved: str
     hash: str
     unverified: bool
+    succeeds: tuple[str, ...]
     compiled: CompiledPolicy = field(compare=False, repr=False)
 
     def criteria(self, section: Section) -> tuple[Criterion, ...]:
