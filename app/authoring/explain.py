@@ -49,6 +49,7 @@ _KEYS = {
     "waived",
     "overrides",
 }
+_REQUEST_ONLY = {"commissioner", "details"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Form:
 def read_form(text: str) -> Form:
     """A form from JSON: policy, version, kind, decision_to_treat, birth_date, …, answers.
 
+    The body of a request to the service is such a form too: of its patient only the birth date and
+    the sex are looked at, and no criterion asks for its commissioner and its details.
     Raises BenchRefused naming the first thing that is wrong; numbers are read exactly.
     """
     try:
@@ -76,6 +79,7 @@ def read_form(text: str) -> Form:
         raise BenchRefused("The form is not JSON. Check for a missing comma or bracket.") from None
     if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
         raise BenchRefused("The form holds no `answers`. Give a JSON object with `answers`.")
+    data = _flattened(data)
     extra = sorted(data.keys() - _KEYS)
     if extra:
         raise BenchRefused(f"A form has no key {extra[0]}. Known: {', '.join(sorted(_KEYS))}.")
@@ -100,6 +104,16 @@ def read_form(text: str) -> Form:
         waived=frozenset(data.get("waived") or ()),
         overrides=_overrides(data.get("overrides") or ()),
     )
+
+
+def _flattened(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's body as a form; another mapping as it is."""
+    patient = data.get("patient")
+    if not isinstance(patient, dict):
+        return dict(data)
+    kept = {key: data[key] for key in data.keys() - _REQUEST_ONLY - {"patient"}}
+    known = {key: patient[key] for key in ("birth_date", "sex") if patient.get(key) is not None}
+    return {**known, **kept}
 
 
 def _overrides(raw: Any) -> tuple[Override, ...]:
