@@ -8,11 +8,23 @@ from app.api.decisions_model import DecidingPolicy, deciding_policy
 from app.api.documents import Document
 from app.api.next_steps import after_approval
 from app.api.types import Day
+from app.approvals.ending import ending_of
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import ApprovalRecord, TreatmentRecord
 from app.approvals.office import Office
+from app.approvals.phases import dated_phases
 from app.approvals.replaying import version_of
+from app.approvals.standing import phase_clock
 from app.db.work import Work
+
+
+class DatedPhaseDocument(Document):
+    """A phase of a treatment and the largest dose in it."""
+
+    name: str
+    from_day: Day
+    to_day: Day | None = Field(description="The last day; null has no end")
+    max_dose: dict[str, str] | None
 
 
 class ApprovalDocument(Document):
@@ -27,6 +39,13 @@ class ApprovalDocument(Document):
     late: bool = Field(description="The form came after the first dose it covers")
     retrospective_reason: str | None
     terms: dict[str, Any]
+    phases: list[DatedPhaseDocument] = Field(
+        description="The phases of dose with their days, counted from the first dose, or from the "
+        "first covered day until it is recorded"
+    )
+    last_continuation: Day | None = Field(
+        description="The last day on which the policy takes a continuation; null has none"
+    )
     provider: str
     commissioner: str
     treatment_id: str
@@ -44,6 +63,7 @@ def approval_document(
 ) -> ApprovalDocument:
     """An approval, with what to do next as of today."""
     digest = approval.policy_hash
+    ending = ending_of(office.library, treatment.policy, work.moment.day)
     policy = None if digest is None else deciding_policy(version_of(work, office.library, digest))
     return ApprovalDocument(
         reference=approval.reference,
@@ -55,6 +75,8 @@ def approval_document(
         late=approval.late,
         retrospective_reason=approval.retrospective_reason,
         terms=approval.terms,
+        phases=_phases(work, approval, treatment),
+        last_continuation=ending.last_continuation,
         provider=approval.provider,
         commissioner=approval.commissioner,
         treatment_id=approval.treatment_id,
@@ -64,5 +86,22 @@ def approval_document(
         proved=approval.proved,
         issued_at=approval.issued_at,
         version=approval.version,
-        next=after_approval(approval, treatment.first_dose, work.moment.day),
+        next=after_approval(approval, treatment.first_dose, work.moment.day, ending),
     )
+
+
+def _phases(
+    work: Work, approval: ApprovalRecord, treatment: TreatmentRecord
+) -> list[DatedPhaseDocument]:
+    if not approval.terms.get("phases"):
+        return []
+    clock = phase_clock(work, treatment.id, treatment.first_dose) or approval.covers_from
+    return [
+        DatedPhaseDocument(
+            name=phase.name,
+            from_day=phase.from_day,
+            to_day=phase.to_day,
+            max_dose=dict(phase.max_dose) if phase.max_dose else None,
+        )
+        for phase in dated_phases(approval.terms, clock)
+    ]

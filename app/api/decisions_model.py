@@ -60,6 +60,22 @@ class OverriddenDocument(Document):
     relied_on: bool = Field(description="The decision needed it: the criterion is not satisfied")
 
 
+class ArmDocument(Document):
+    """The result of one alternative of a criterion."""
+
+    id: str
+    text: str
+    result: ResultWord
+
+
+class NearestDocument(Document):
+    """The alternative of an unmet criterion that came nearest: `met` of its `of` tests are met."""
+
+    arm: str
+    met: int
+    of: int
+
+
 class FindingDocument(Document):
     """A criterion's result, as a tree, with its source and whether that was verified."""
 
@@ -73,6 +89,14 @@ class FindingDocument(Document):
     waivable: bool
     part: PartDocument
     overridden: OverriddenDocument | None = None
+    arms: list[ArmDocument] = Field(
+        default=[],
+        description="The criterion's named alternatives, if it has any: they are the parts of "
+        "`part`, in the same order",
+    )
+    nearest: NearestDocument | None = Field(
+        default=None, description="Given where the criterion has alternatives and none is met"
+    )
 
 
 class MissingQuestion(Document):

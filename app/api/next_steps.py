@@ -7,6 +7,7 @@ a test holds them to that.
 import datetime as dt
 from typing import Final
 
+from app.approvals.ending import Ending
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import ApprovalRecord
 from app.policy import Kind, Outcome, PanelStatus, PolicyVersion, panel_status, status_words
@@ -42,6 +43,7 @@ REQUEST_STEPS: Final[dict[RequestState, str]] = {
     RequestState.WITHDRAWN: "Nothing: it stays on record. Send a new request if it is needed.",
     RequestState.ENTERED_IN_ERROR: "Nothing: it stays on record. Send a right one if it is needed.",
 }
+_GOES_ON: Final = Ending()
 #: A change of a running treatment is approved without a new reference.
 CHANGED: Final = "The change is in force from its day. The approval's reference stays the same."
 
@@ -114,7 +116,12 @@ def after_request(
     return step
 
 
-def after_approval(approval: ApprovalRecord, first_dose: dt.date | None, today: dt.date) -> str:
+def after_approval(
+    approval: ApprovalRecord,
+    first_dose: dt.date | None,
+    today: dt.date,
+    ending: Ending = _GOES_ON,
+) -> str:
     """What to do next about an approval, as of a day; `first_dose` is the treatment's, if known."""
     if approval.state is not ApprovalState.LIVE:
         return _OVER[approval.state]
@@ -122,18 +129,38 @@ def after_approval(approval: ApprovalRecord, first_dose: dt.date | None, today: 
     if to_day is None:
         return f"It covers supplies from {from_day} on. Quote the reference on each invoice line."
     if to_day < today:
-        return (
-            f"The covered days ended on {_words(to_day)}. If the treatment goes on, send a "
-            f"continuation now, so that later supplies are funded too. {CARE}"
-        )
+        ended = f"The covered days ended on {_words(to_day)}. If the treatment goes on, "
+        if ending.last_continuation is not None and ending.last_continuation < today:
+            return f"{ended}ask who funds it now. {_at_the_end(ending)}"
+        return f"{ended}send a continuation now, so that later supplies are funded too. {CARE}"
     steps = [
         f"It covers supplies from {from_day} to {_words(to_day)}. Quote the reference on each "
         "invoice line."
     ]
     if approval.start_by is not None and first_dose is None:
-        steps.append(f"Record the first dose; it must be given by {_words(approval.start_by)}.")
-    steps.append("Send a continuation before the last covered day, so that funding goes on.")
+        steps.append(
+            f"Record the first dose; it must be given by {_words(approval.start_by)}, and the "
+            "length of the approval is then counted from it."
+        )
+    if ending.last_continuation is not None and ending.last_continuation < to_day:
+        steps.append(_at_the_end(ending))
+    else:
+        steps.append("Send a continuation before the last covered day, so that funding goes on.")
     return " ".join(steps)
+
+
+def _at_the_end(ending: Ending) -> str:
+    """What the policy says once it takes no continuation: the running approval is not touched."""
+    last = _words(ending.last_continuation) if ending.last_continuation else ""
+    follow = ""
+    if ending.successors:
+        follow = f" It goes on under {', '.join(ending.successors)}: name it in a continuation."
+    said = f" {ending.afterwards}" if ending.afterwards else ""
+    ask = "" if follow or said else " Ask the commissioner which policy follows it."
+    return (
+        f"The policy takes no continuation after {last}; this approval runs to its end all the "
+        f"same.{said}{follow}{ask} {CARE}"
+    )
 
 
 def _words(day: dt.date) -> str:

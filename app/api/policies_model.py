@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from app.api.documents import Document
+from app.api.terms_model import TermsDocument
 from app.api.types import ExactNumber
 from app.policy import Kind, PanelStatus
 from app.policy.model import Evidence, OnFailure, QuestionType
@@ -44,6 +45,9 @@ class InForceDocument(Document):
     funding_from: dt.date | None
     last_new_start: dt.date | None
     last_continuation: dt.date | None
+    afterwards: str | None = Field(
+        description="What follows the last new start or continuation, and what to do then"
+    )
 
 
 class PolicySummary(Document):
@@ -130,6 +134,14 @@ class OverrideRuleDocument(Document):
     evidence: Evidence
 
 
+class ArmText(Document):
+    """One of a criterion's named alternatives."""
+
+    id: str
+    text: str
+    met_when: str
+
+
 class CriterionDocument(Document):
     """One testable statement with its source."""
 
@@ -141,31 +153,7 @@ class CriterionDocument(Document):
     on_failure: OnFailure
     waivable: bool
     override: OverrideRuleDocument | None = Field(description="null: no clinician may override it")
-
-
-class MaxDoseDocument(Document):
-    """The largest dose that an approval covers."""
-
-    amount: ExactNumber
-    unit: str
-    per: str
-
-
-class TermsDocument(Document):
-    """What an approval under the version covers, and for how long."""
-
-    pattern: str
-    lasts_months: int | None
-    lasts_days: int | None
-    start_within_days: int | None
-    grace_days: int
-    retrospective_reasons: dict[str, str]
-    retrospective_days: int
-    max_dose: MaxDoseDocument | None
-    products: list[str] = Field(description="Product keys; empty means any product of the drug")
-    interchangeable: bool
-    source: str
-    evidence: Evidence
+    arms: list[ArmText] = Field(description="Its named alternatives, of which one must hold")
 
 
 class NewStartsDocument(Document):
@@ -212,6 +200,9 @@ class VersionDocument(Document):
     continue_: list[CriterionDocument] = Field(serialization_alias="continue")
     stop: list[CriterionDocument]
     approval: TermsDocument
+    succeeds: list[str] = Field(
+        description="Policies whose running treatments go on under this one, by a continuation"
+    )
     language: int
     hash: str = Field(description="SHA-256 of the version as stored beside each decision")
     draft: Draft

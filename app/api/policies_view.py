@@ -4,11 +4,11 @@ from typing import Any
 
 from app.api.policies_model import (
     DRAFT,
+    ArmText,
     CriterionDocument,
     FormDocument,
     IndicationDocument,
     InForceDocument,
-    MaxDoseDocument,
     NewStartsDocument,
     OverrideRuleDocument,
     PanelDocument,
@@ -16,12 +16,11 @@ from app.api.policies_model import (
     PolicySummary,
     QuestionDocument,
     SourceDocument,
-    TermsDocument,
     VersionDocument,
     VersionSummary,
 )
+from app.api.terms_model import terms_document
 from app.policy import (
-    ApprovalTerms,
     Criterion,
     Kind,
     OverrideRule,
@@ -95,7 +94,8 @@ def version_document(version: PolicyVersion) -> VersionDocument:
         start=[_criterion(criterion) for criterion in version.start],
         continue_=[_criterion(criterion) for criterion in version.continue_],
         stop=[_criterion(criterion) for criterion in version.stop],
-        approval=_terms(version.approval),
+        approval=terms_document(version.approval),
+        succeeds=list(version.succeeds),
         draft=_draft(version),
     )
 
@@ -128,6 +128,7 @@ def _in_force(version: PolicyVersion) -> InForceDocument:
         funding_from=found.funding_from,
         last_new_start=found.last_new_start,
         last_continuation=found.last_continuation,
+        afterwards=found.afterwards,
     )
 
 
@@ -162,6 +163,7 @@ def _criterion(criterion: Criterion) -> CriterionDocument:
         on_failure=criterion.on_failure,
         waivable=criterion.waivable,
         override=_override(criterion.override),
+        arms=[ArmText(id=a.id, text=a.text, met_when=a.met_when) for a in criterion.arms],
     )
 
 
@@ -169,26 +171,6 @@ def _override(rule: OverrideRule | None) -> OverrideRuleDocument | None:
     if rule is None:
         return None
     return OverrideRuleDocument(reasons=rule.reasons, source=rule.source.id, evidence=rule.evidence)
-
-
-def _terms(terms: ApprovalTerms) -> TermsDocument:
-    dose = terms.max_dose
-    return TermsDocument(
-        pattern=terms.pattern,
-        lasts_months=terms.lasts_months,
-        lasts_days=terms.lasts_days,
-        start_within_days=terms.start_within_days,
-        grace_days=terms.grace_days,
-        retrospective_reasons=terms.retrospective_reasons,
-        retrospective_days=terms.retrospective_days,
-        max_dose=None
-        if dose is None
-        else MaxDoseDocument(amount=dose.amount, unit=dose.unit, per=dose.per),
-        products=list(terms.products),
-        interchangeable=terms.interchangeable,
-        source=terms.source.id,
-        evidence=terms.evidence,
-    )
 
 
 def _panel(version: PolicyVersion) -> PanelDocument:

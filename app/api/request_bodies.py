@@ -159,7 +159,9 @@ class DetailsBody(Document):
         description="The first day of a switch, dose change, transfer, pause or resumption; the "
         "last treated day of a stop",
     )
-    to_day: PlausibleDay | None = Field(default=None, description="The expected end of a pause")
+    to_day: PlausibleDay | None = Field(
+        default=None, description="The expected end of a pause; the last day of a temporary dose"
+    )
     to_provider: OrganisationCode | None = Field(
         default=None, description="The provider that a transfer asks for its consent"
     )
@@ -171,6 +173,27 @@ class DetailsBody(Document):
         "reports to, such as the national immunoglobulin database",
     )
     emergency: EmergencyBody | None = None
+    product_reason: Key | None = Field(
+        default=None,
+        description="Why a product that the policy does not put first: a key of its reasons",
+    )
+    dose_ground: Key | None = Field(
+        default=None,
+        description="Why a dose above the policy's largest: a key of its escalations' grounds",
+    )
+    switching_from: Key | None = Field(
+        default=None,
+        description="The drug that the patient switches from, where the two are not funded "
+        "together. Your approval for it ends when this one begins, after the permitted overlap",
+    )
+    started_under: Annotated[FundingOrigin, Field(strict=False)] | None = Field(
+        default=None,
+        description="Who paid when the treatment began, where not the NHS. Makes a first request "
+        "a conversion: the policy may judge it as of that day",
+    )
+    started_on: PlausibleDay | None = Field(
+        default=None, description="The first dose under that funding; needs `started_under`"
+    )
 
     def to_details(self, today: dt.date) -> RequestDetails:
         """The details, with organisations checked; DetailsNotAccepted names the field."""
@@ -192,6 +215,11 @@ class DetailsBody(Document):
             note=self.note,
             registry_id=self.registry_id,
             emergency=None if self.emergency is None else self.emergency.to_start(),
+            product_reason=self.product_reason,
+            dose_ground=self.dose_ground,
+            switching_from=self.switching_from,
+            started_under=self.started_under,
+            started_on=self.started_on,
         )
 
 
@@ -269,6 +297,10 @@ class FollowUpBody(Document):
         default=None, description="Checked against the patient's record when given"
     )
     overrides: Overrides = Field(default_factory=list)
+    policy: PolicyField | None = Field(
+        default=None,
+        description="A continuation under the successor of the treatment's policy",
+    )
 
     def to_command(self, treatment_id: str, today: dt.date) -> FollowUpCommand:
         """The command, with organisations checked; DetailsNotAccepted names the field."""
@@ -281,6 +313,7 @@ class FollowUpBody(Document):
             retrospective_reason=self.retrospective_reason,
             birth_date=self.birth_date,
             overrides=overrides_given(self.overrides),
+            policy=self.policy,
         )
 
 

@@ -29,10 +29,20 @@ class PatientDocument(Document):
     sex: str
 
 
+_SegmentKind = Literal["coverage", "pause", "elsewhere"]
+_KINDS: dict[str, _SegmentKind] = {
+    "coverage": "coverage",
+    "pause": "pause",
+    "elsewhere": "elsewhere",
+}
+
+
 class SegmentDocument(Document):
     """Days of a treatment over which its provider, product, dose and funding stay the same."""
 
-    kind: Literal["coverage", "pause"]
+    kind: _SegmentKind = Field(
+        description="*elsewhere*: days on which others than the NHS paid, and nothing is covered"
+    )
     from_day: Day
     to_day: Day | None = Field(description="The last day; null has no end")
     provider: str
@@ -136,7 +146,7 @@ def segment_document(segment: SegmentRecord) -> SegmentDocument:
     }
     return SegmentDocument(
         **same,
-        kind="pause" if segment.kind == "pause" else "coverage",
+        kind=_KINDS[segment.kind],
         route_of_administration=segment.route,
         funding_origin=segment.funding_origin.value,
     )

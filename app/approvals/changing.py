@@ -4,6 +4,8 @@ The approval's terms decide a switch and a dose change; a transfer needs the con
 providers; a pause, a resumption and a stop are recorded and never refused.
 """
 
+from dataclasses import replace
+
 from app.approvals import issuing, store
 from app.approvals.answering import carry_forward, context_of, read_answers
 from app.approvals.deciding import (
@@ -31,8 +33,9 @@ from app.approvals.office import Office, adopted, no_authority
 from app.approvals.opening import check_days, new_request
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.recording import pause, resume, stop
+from app.approvals.standing import phase_clock
 from app.approvals.submitting import earlier_revisions
-from app.approvals.terms import check_change_day, decide_change
+from app.approvals.terms import check_change_day, decide_change, with_its_end
 from app.approvals.terms import decide_dose as decide_dose
 from app.approvals.terms import decide_switch as decide_switch
 from app.approvals.terms import interval_days as interval_days
@@ -52,6 +55,8 @@ def submit_change(
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
     version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+    if command.kind is Kind.DOSE_CHANGE:
+        command = replace(command, details=with_its_end(version, command.details))
     check_details(command.details, command.kind, version, today)
     reason = command.retrospective_reason
     check_emergency(command.details, command.kind, reason, None, work.moment.instant)
@@ -109,7 +114,8 @@ def _decide(
     case: Case,
 ) -> None:
     """Decide a switch or a dose change by the terms, as far as the version has authority."""
-    outcome, reason = decide_change(case.version, case.kind, case.details)
+    clock = phase_clock(work, treatment.id, request.first_dose)
+    outcome, reason = decide_change(case.version, case.kind, case.details, clock)
     reasons = [reason]
     if outcome is Outcome.APPROVED and not office.demonstration:
         day = case.context.decision_to_treat

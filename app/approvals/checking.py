@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from app.approvals import issuing, patients, store
 from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
+from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
@@ -23,8 +24,10 @@ from app.approvals.model import (
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
 from app.approvals.opening import check_days
 from app.approvals.overriding import accepted
+from app.approvals.patterns import check_may_continue, first_for_people, next_for_people
 from app.approvals.permissions import Action, check_acts_for, check_can
-from app.approvals.submitting import earlier_revisions
+from app.approvals.submitting import earlier_revisions, first_context
+from app.approvals.succeeding import continuing_version
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db.work import Work
@@ -87,24 +90,34 @@ def check_initiation(
         command.first_dose,
         work.moment.instant,
     )
+    check_conversion(
+        command.details, Kind.INITIATION, command.decision_to_treat, command.first_dose
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
         version,
         Kind.INITIATION,
         as_typed(command.answers),
-        decision_to_treat=command.decision_to_treat,
+        decision_to_treat=judged_day(version, command.details, command.decision_to_treat),
         today=today,
     )
     details = patients.check_details(command.patient, today)
     found = patients.find_existing(work, caller, details)
     person = found or _unknown_person(caller, details)
-    context = context_of(
-        replace(person, sex=details.sex), command.decision_to_treat, command.first_dose
-    )
-    overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
+    context = first_context(replace(person, sex=details.sex), version, command)
     case = Case(
-        version, Kind.INITIATION, answers, context, command.route, command.details, overrides
+        version,
+        Kind.INITIATION,
+        answers,
+        context,
+        command.route,
+        command.details,
+        accepted(caller, version, Kind.INITIATION, command.overrides),
+        command.decision_to_treat,
+        first_for_people(
+            work, found, version, caller.organisation, command.details, command.first_dose
+        ),
     )
     decision = decide_case(work, office, case, command.commissioner)
     already = _already(work, caller, found, version) if found else None
@@ -120,7 +133,15 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     check_acts_for(caller, Action.CHECK, treatment.provider)
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
-    version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+    if command.kind is Kind.CONTINUATION:
+        version = continuing_version(
+            office.library, treatment, command.policy, command.decision_to_treat
+        )
+        check_may_continue(version)
+        for_people = next_for_people(work, treatment, version)
+    else:
+        version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+        for_people = ()
     raw = carry_forward(version, command.kind, command.answers, earlier_revisions(work, treatment))
     answers = read_answers(
         version,
@@ -131,8 +152,16 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     )
     person = patients.patient(work, treatment.patient_id)
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
-    overrides = accepted(caller, version, command.kind, command.overrides)
-    case = Case(version, command.kind, answers, context, Route.POLICY, command.details, overrides)
+    case = Case(
+        version,
+        command.kind,
+        answers,
+        context,
+        Route.POLICY,
+        command.details,
+        overrides=accepted(caller, version, command.kind, command.overrides),
+        for_people=for_people,
+    )
     decision = decide_case(work, office, case, treatment.commissioner)
     _log(work, caller, version, person)
     return DryRun(version, command.kind, decision, None)
@@ -149,6 +178,7 @@ def _already(
             version.indication.key,
             caller.organisation,
             work.moment.day,
+            supersedes=version.approval.supersedes,
         )
     except AlreadyApproved as refusal:
         return str(refusal)

@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from app.approvals.errors import DetailsNotAccepted
-from app.policy import ApprovalTerms
+from app.policy import ApprovalTerms, Span
 
 #: Days ahead for which a first dose may be planned where the policy names no limit.
 LONGEST_WAIT = 366
@@ -33,13 +33,23 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, last))
 
 
-def last_day(from_day: dt.date, terms: ApprovalTerms) -> dt.date | None:
-    """The last covered day when coverage starts on a day; None when the terms set no length."""
-    if terms.lasts_months is not None:
-        return add_months(from_day, terms.lasts_months) - dt.timedelta(days=1)
-    if terms.lasts_days is not None:
-        return from_day + dt.timedelta(days=terms.lasts_days - 1)
-    return None
+def after(day: dt.date, span: Span) -> dt.date:
+    """The day a length after another: whole months by the calendar, or days."""
+    return add_months(day, span.months) + dt.timedelta(days=span.days)
+
+
+def last_day(
+    from_day: dt.date, terms: ApprovalTerms, *, renewed: bool = False, course: int = 1
+) -> dt.date | None:
+    """The last covered day when coverage starts on a day; None when the terms set no length.
+
+    `renewed`: the approval continues an earlier one. `course` counts the courses of a fixed
+    number from 1; beyond them the last one's length stands.
+    """
+    span = terms.then_lasts if renewed and terms.then_lasts else terms.lasts
+    if terms.courses:
+        span = terms.courses[min(course, len(terms.courses)) - 1].lasts or span
+    return after(from_day, span) - dt.timedelta(days=1) if span is not None else None
 
 
 def initiation_cover(
@@ -137,13 +147,37 @@ def continuation_cover(
     `decided_on`, by default the day of the form.
     """
     starts_anew = decided_on or submitted_on
-    if covered_to is None:
-        return Cover(starts_anew, last_day(starts_anew, terms), None, late=False)
-    joins = covered_to + dt.timedelta(days=1)
-    late_by = (submitted_on - covered_to).days
-    if late_by <= max(terms.grace_days, 1):
-        return Cover(joins, last_day(joins, terms), None, late=late_by > 1)
-    return Cover(starts_anew, last_day(starts_anew, terms), None, late=False)
+    if covered_to is not None:
+        joins = covered_to + dt.timedelta(days=1)
+        late_by = (submitted_on - covered_to).days
+        if late_by <= max(terms.grace_days, 1):
+            return Cover(joins, last_day(joins, terms, renewed=True), None, late=late_by > 1)
+    return Cover(starts_anew, last_day(starts_anew, terms, renewed=True), None, late=False)
+
+
+def course_cover(
+    terms: ApprovalTerms, number: int, before_from: dt.date, starts: dt.date
+) -> tuple[Cover, str | None]:
+    """Coverage of a later course of a fixed number, and why people must decide it, if they must.
+
+    It begins on `starts`, or on the first day of its window after `before_from`, the first day of
+    the course before. It never joins the course before: a course that is over does not go on.
+    """
+    if number > len(terms.courses):
+        last = last_day(starts, terms, course=number)
+        return Cover(starts, last, None, late=False), (
+            f"The policy funds {len(terms.courses)} courses, and this would be number {number}, so "
+            "the panel decides."
+        )
+    course = terms.courses[number - 1]
+    first = starts if course.after is None else max(starts, after(before_from, course.after))
+    cover = Cover(first, last_day(first, terms, course=number), None, late=False)
+    if course.within is not None and first > after(before_from, course.within):
+        return cover, (
+            f"The course “{course.name}” begins within {course.within} of the one before, which "
+            f"began on {before_from:%-d %B %Y}, so the panel decides a later one."
+        )
+    return cover, None
 
 
 def restarted_cover(terms: ApprovalTerms, cover_from: dt.date, first_dose: dt.date) -> Cover:

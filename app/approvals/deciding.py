@@ -1,5 +1,6 @@
 """A request's decision and the state it comes to; storing both with the answers decided on."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -66,6 +67,8 @@ class Case:
     route: Route
     details: RequestDetails = field(default_factory=RequestDetails)
     overrides: tuple[OverrideGiven, ...] = ()
+    asked_on: dt.date | None = None  # the decision to treat, where the criteria look at another day
+    for_people: tuple[str, ...] = ()  # why people decide it, whatever the criteria say
 
 
 def decide_case(
@@ -81,12 +84,14 @@ def decide_case(
     if case.route is not Route.POLICY:
         why = f"The request asks for {case.route}: the commissioner decides, not the policy."
         return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, why))
-    dose = dose_to_refer(case.version, case.details)
-    if decision.outcome is Outcome.APPROVED and dose is not None:
-        return replace(decision, outcome=Outcome.REFERRED, reasons=(*decision.reasons, dose))
+    dose = dose_to_refer(case.version, case.details, case.context)
+    why_people = (*case.for_people, *((dose,) if dose else ()))
+    if decision.outcome is Outcome.APPROVED and why_people:
+        reasons = (*decision.reasons, *why_people)
+        return replace(decision, outcome=Outcome.REFERRED, reasons=reasons)
     if office.demonstration:
         return decision
-    day = case.context.decision_to_treat
+    day = case.asked_on or case.context.decision_to_treat
     is_adopted = adopted(work, case.version, commissioner, day)
     return limit_authority(decision, is_adopted, case.version.unverified)
 

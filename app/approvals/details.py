@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,7 @@ def check_details(
             "Give the registry's own number as it shows it: letters, digits, '/', '.' and '-', "
             "at most 40 characters.",
         )
+    _check_reasons(details, version, today)
     if details.from_day is not None and details.from_day > today + dt.timedelta(days=DAYS_AHEAD):
         raise DetailsNotAccepted(
             "details.from_day", "That day is more than a year ahead: check it."
@@ -93,6 +94,35 @@ def check_commissioner(code: str) -> None:
         raise DetailsNotAccepted(
             "commissioner", "Give the organisation's code: 3 to 9 capital letters and digits."
         )
+
+
+def _check_reasons(details: RequestDetails, version: PolicyVersion, today: dt.date) -> None:
+    """A product that is not best value needs a reason; keys must be those of the policy."""
+    best = version.approval.best_value
+    first = best.on(today) if best is not None else ()
+    reasons = best.reasons if best is not None else {}
+    if details.product_reason is not None and details.product_reason not in reasons:
+        raise DetailsNotAccepted(
+            "details.product_reason",
+            f"The policy has no reason of that key. Its reasons: {_listed(reasons)}.",
+        )
+    is_other = details.product is not None and bool(first) and details.product not in first
+    if is_other and details.product_reason is None:
+        raise DetailsNotAccepted(
+            "details.product_reason",
+            f"The policy asks for {' or '.join(first)} first. Name one of them, or give the "
+            f"reason for another product: {_listed(reasons)}.",
+        )
+    grounds = {key for each in version.approval.escalations for key in each.grounds}
+    if details.dose_ground is not None and details.dose_ground not in grounds:
+        raise DetailsNotAccepted(
+            "details.dose_ground",
+            f"The policy has no ground of that key. Its grounds: {_listed(grounds)}.",
+        )
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return ", ".join(sorted(keys)) or "none"
 
 
 def _check_codes(details: RequestDetails) -> None:
@@ -142,6 +172,11 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "note": details.note,
         "registry_id": details.registry_id,
         "emergency": _emergency_to_json(details.emergency),
+        "product_reason": details.product_reason,
+        "dose_ground": details.dose_ground,
+        "switching_from": details.switching_from,
+        "started_under": details.started_under.value if details.started_under else None,
+        "started_on": _day(details.started_on),
     }
     if details.dose is not None:
         plain["dose"] = {
@@ -171,6 +206,13 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         note=stored.get("note"),
         registry_id=stored.get("registry_id"),
         emergency=_emergency_from_json(stored.get("emergency")),
+        product_reason=stored.get("product_reason"),
+        dose_ground=stored.get("dose_ground"),
+        switching_from=stored.get("switching_from"),
+        started_under=FundingOrigin(stored["started_under"])
+        if stored.get("started_under")
+        else None,
+        started_on=_read_day(stored.get("started_on")),
     )
 
 

@@ -2,12 +2,17 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from app.approvals import issuing, store
+from app.approvals import issuing, patients, store
+from app.approvals.carried_terms import terms_of as terms_of
+from app.approvals.cutting import end_approvals
+from app.approvals.cutting import fresh as fresh
 from app.approvals.errors import TransitionNotAllowed
 from app.approvals.model import Basis, RequestRecord, SegmentRecord, TreatmentRecord
+from app.approvals.succeeding import is_moving, move_to
+from app.approvals.together import end_switched_from
 from app.audit import Event
 from app.auth.model import Caller
 from app.clock import london_day
@@ -44,7 +49,10 @@ def take_effect(
         product = request.details["product"]
         change_from(work, treatment, request, lambda s: replace(s, product=product), not_before)
     elif request.kind is Kind.DOSE_CHANGE:
-        change_from(work, treatment, request, _with_dose(request.details["dose"]), not_before)
+        until = request.details.get("to_day")
+        last = dt.date.fromisoformat(until) if until else None
+        dose = _with_dose(request.details["dose"])
+        change_from(work, treatment, request, dose, not_before, last)
     elif request.kind is Kind.TRANSFER:
         hand_over(work, caller, treatment, request)
 
@@ -63,8 +71,11 @@ def change_from(
     request: RequestRecord,
     change: Callable[[SegmentRecord], SegmentRecord] | None,
     not_before: dt.date | None = None,
+    until: dt.date | None = None,
 ) -> Recut:
     """Change, or with None end, the coverage from the request's day on; earlier days stand.
+
+    `until` is the last day of a change that is temporary: what was before follows it.
 
     Segments are never edited: one that is cut is superseded by its parts.
     """
@@ -76,6 +87,8 @@ def change_from(
     for segment in store.segments_of(work, treatment.id):
         if segment.kind != "coverage" or (segment.to_day is not None and segment.to_day < day):
             continue
+        if until is not None and segment.from_day > until:
+            continue
         store.supersede_segment(work, segment.id, work.moment.instant)
         superseded.append(segment.id)
         parts = []
@@ -83,7 +96,12 @@ def change_from(
             parts.append(replace(segment, to_day=day - dt.timedelta(days=1)))
         if change is not None:
             after = replace(segment, from_day=max(day, segment.from_day), request_id=request.id)
-            parts.append(change(after))
+            changed = change(after)
+            if until is None or (segment.to_day is not None and segment.to_day <= until):
+                parts.append(changed)
+            else:
+                parts.append(replace(changed, to_day=until))
+                parts.append(replace(segment, from_day=until + dt.timedelta(days=1)))
         for part in parts:
             new = fresh(work, part)
             store.add_segment(work, new)
@@ -119,11 +137,6 @@ def _with_dose(dose: dict[str, Any]) -> Callable[[SegmentRecord], SegmentRecord]
     )
 
 
-def fresh(work: Work, segment: SegmentRecord) -> SegmentRecord:
-    """A copy of a segment, recorded now and in force."""
-    return replace(segment, id=work.new_id(), recorded_at=work.moment.instant, superseded_at=None)
-
-
 def grant(
     work: Work,
     caller: Caller,
@@ -140,10 +153,17 @@ def grant(
     default the day of the form. See `coverage` for what each day means.
     """
     submitted_on = london_day(request.submitted_at)
-    cover = issuing.cover_of(work, request, version, submitted_on, from_day)
-    issuing.issue(
+    cover = issuing.cover_of(work, treatment, request, version, submitted_on, from_day)
+    actor = caller.actor()
+    moving = is_moving(treatment, request)
+    if moving:
+        treatment = move_to(work, actor, treatment, request, version, cover.from_day)
+    if request.kind is Kind.INITIATION:
+        person = patients.patient(work, treatment.patient_id)
+        end_switched_from(work, actor, person, version, request, cover.from_day)
+    approval = issuing.issue(
         work,
-        caller.actor(),
+        actor,
         treatment,
         request,
         cover,
@@ -151,23 +171,6 @@ def grant(
         decision_id,
         terms_of(version),
     )
-
-
-def terms_of(version: PolicyVersion) -> dict[str, Any]:
-    """The terms that an approval carries, as plain JSON."""
-    terms = version.approval
-    dose = terms.max_dose
-    return {
-        "pattern": terms.pattern,
-        "grace_days": terms.grace_days,
-        "max_dose": {"amount": str(dose.amount), "unit": dose.unit, "per": dose.per}
-        if dose
-        else None,
-        "products": list(terms.products),
-        "interchangeable": terms.interchangeable,
-        "source": {
-            **asdict(terms.source),
-            "read_on": terms.source.read_on.isoformat() if terms.source.read_on else None,
-        },
-        "evidence": terms.evidence,
-    }
+    if moving:
+        why = f"goes on under {version.policy}"
+        end_approvals(work, actor, treatment, request.id, why, but=approval.id)

@@ -7,12 +7,14 @@ another provider's may have become the live one.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from app.approvals import patients, reference, store
-from app.approvals.coverage import Cover, continuation_cover, initiation_cover
+from app.approvals.coverage import Cover, continuation_cover, course_cover, initiation_cover
+from app.approvals.cutting import give_way
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import (
@@ -24,13 +26,17 @@ from app.approvals.model import (
     SegmentRecord,
     TreatmentRecord,
 )
+from app.approvals.standing import STANDING, has_standing
 from app.approvals.standing import covered_to as covered_to
-from app.approvals.standing import has_standing
 from app.approvals.standing import is_live as is_live
+from app.approvals.succeeding import is_moving
 from app.audit import Actor, Event
 from app.db import tables
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
+
+#: Days on which others than the NHS paid: on record, and never covered.
+ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,12 @@ def check_none_live(
     provider: str,
     on: dt.date,
     but: str | None = None,
+    supersedes: Sequence[str] = (),
 ) -> None:
     """Raise AlreadyApproved when a live approval for the person, drug and indication exists.
 
-    `but` is a treatment that does not count. Of another provider's treatment nothing more is said
+    `but` is a treatment that does not count; nor do the provider's own under the policies that
+    the new approval `supersedes`. Of another provider's treatment nothing more is said
     than that it exists.
     """
     same = patients.same_person(work, person.canonical_id)
@@ -62,6 +70,8 @@ def check_none_live(
         if treatment.id == but or not is_live(work, treatment, on):
             continue
         if treatment.provider == provider:
+            if treatment.policy in supersedes:
+                continue
             raise AlreadyApproved(
                 "This patient already has a live approval for this drug and indication at your "
                 "organisation. Send a continuation, a switch or a dose change on that treatment; "
@@ -98,6 +108,7 @@ def check_may_take_effect(work: Work, treatment: TreatmentRecord, request: Reque
 
 def cover_of(
     work: Work,
+    treatment: TreatmentRecord,
     request: RequestRecord,
     version: PolicyVersion,
     submitted_on: dt.date,
@@ -112,9 +123,14 @@ def cover_of(
             request.retrospective_reason,
             decided_on,
         )
+    starts = decided_on or submitted_on
+    if version.approval.courses:
+        return next_course(work, treatment, version, starts)[0]
+    if is_moving(treatment, request):
+        return continuation_cover(version.approval, submitted_on, None, starts)
     found, to_day = covered_to(work, request.treatment_id)
     if found and to_day is None:
-        return Cover(decided_on or submitted_on, None, None, late=False)
+        return Cover(starts, None, None, late=False)
     return continuation_cover(version.approval, submitted_on, to_day, decided_on)
 
 
@@ -136,7 +152,11 @@ def issue(
     """
     person = patients.lock_person(work, patients.patient(work, treatment.patient_id))
     check_may_take_effect(work, treatment, request)
-    claim(work, person, treatment, request.kind is Kind.INITIATION)
+    supersedes = terms.get("supersedes") or ()
+    claim(work, person, treatment, request.kind is Kind.INITIATION, supersedes)
+    for old in _giving_way(work, person, treatment, supersedes):
+        why = f"an approval under {treatment.policy} begins"
+        give_way(work, actor, old, cover.from_day, request.id, why)
     cover = _apart(work, person, treatment, cover, basis)
     approval = ApprovalRecord(
         id=work.new_id(),
@@ -162,12 +182,18 @@ def issue(
     )
     store.add(work, tables.approval, approval, actor, _issued(treatment, approval))
     store.add_segment(work, _segment(work, treatment, request, approval, cover, caps))
+    if request.details.get("started_on"):
+        _note_earlier_funding(work, treatment, request, approval, cover)
     _note_first_dose(work, actor, treatment, request)
     return approval
 
 
 def claim(
-    work: Work, person: PatientRecord, treatment: TreatmentRecord, is_first: bool = False
+    work: Work,
+    person: PatientRecord,
+    treatment: TreatmentRecord,
+    is_first: bool = False,
+    supersedes: Sequence[str] = (),
 ) -> None:
     """Mark the treatment as the live one; AlreadyApproved when another is.
 
@@ -176,13 +202,43 @@ def claim(
     but = None if is_first else treatment.id
     day = work.moment.day
     drug, indication = treatment.drug, treatment.indication
-    check_none_live(work, person, drug, indication, treatment.provider, day, but)
+    check_none_live(work, person, drug, indication, treatment.provider, day, but, supersedes)
     held = store.live_treatment_of(work, person.canonical_id, drug, indication)
     if held == treatment.id:
         return
     if held is not None:
         store.clear_live(work, held)  # its coverage has lapsed: check_none_live has just looked
     store.set_live(work, person.canonical_id, drug, indication, treatment.id)
+
+
+def _giving_way(
+    work: Work, person: PatientRecord, treatment: TreatmentRecord, supersedes: Sequence[str]
+) -> list[TreatmentRecord]:
+    """The provider's own live treatments that the new approval supersedes."""
+    same = patients.same_person(work, person.canonical_id)
+    return [
+        known
+        for known in store.treatments_for(work, same, treatment.drug, treatment.indication)
+        if known.id != treatment.id
+        and known.policy in supersedes
+        and known.provider == treatment.provider
+        and is_live(work, known, work.moment.day)
+    ]
+
+
+def next_course(
+    work: Work, treatment: TreatmentRecord, version: PolicyVersion, starts: dt.date
+) -> tuple[Cover, str | None]:
+    """Coverage of the next course of a fixed number, and why people must decide it."""
+    given = [
+        approval
+        for approval in store.approvals_of(work, treatment.id)
+        if approval.state in STANDING or approval.state is ApprovalState.ENDED
+    ]
+    before = given[-1].covers_from if given else starts
+    if len(given) == 1 and treatment.first_dose is not None:
+        before = max(before, treatment.first_dose)
+    return course_cover(version.approval, len(given) + 1, before, starts)
 
 
 def _apart(
@@ -235,11 +291,29 @@ def _taken(
     ]
 
 
+def _note_earlier_funding(
+    work: Work,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    approval: ApprovalRecord,
+    cover: Cover,
+) -> None:
+    """Keep the days before the NHS took over as a segment of their own, which covers nothing."""
+    started = dt.date.fromisoformat(request.details["started_on"])
+    last = cover.from_day - dt.timedelta(days=1)
+    if started <= last:
+        days = Cover(started, last, None, late=False)
+        segment = _segment(work, treatment, request, approval, days, Caps())
+        origin = FundingOrigin(request.details["started_under"])
+        store.add_segment(work, replace(segment, kind=ELSEWHERE, funding_origin=origin))
+
+
 def _note_first_dose(
     work: Work, actor: Actor, treatment: TreatmentRecord, request: RequestRecord
 ) -> None:
     """A first dose that the form says has been given is a fact of the treatment from now on."""
-    given = request.first_dose
+    started = request.details.get("started_on")
+    given = dt.date.fromisoformat(started) if started else request.first_dose
     if request.kind is not Kind.INITIATION or given is None or given > work.moment.day:
         return
     event = Event(

@@ -9,8 +9,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.approvals.errors import NoPolicyInForce, UnknownPolicy
-from app.policy import Fault, Kind, PolicyFileFaults, PolicyVersion, load_policy
+from app.policy import (
+    Fault,
+    Kind,
+    PolicyFileFaults,
+    PolicyVersion,
+    Shelf,
+    load_policy,
+    read_shelf,
+)
 
+FORMULAS = "formulas"
 _ALWAYS_TAKEN = frozenset({Kind.TRANSFER, Kind.PAUSE, Kind.RESUME, Kind.STOP})
 
 
@@ -73,11 +82,23 @@ class Library:
         newest = in_force[-1]
         last = _last_day(newest, kind)
         if last is not None and decision_to_treat > last:
+            what_next = (
+                newest.in_force.afterwards or "Ask the commissioner which policy follows it."
+            )
             raise NoPolicyInForce(
                 f"This policy takes no {kind} after {last:%-d %B %Y}. Running approvals are not "
-                "touched; ask the commissioner which policy follows it."
+                f"touched: each runs to its end. {what_next}"
             )
         return newest
+
+    def successors(self, policy: str, on: dt.date) -> tuple[PolicyVersion, ...]:
+        """The versions in force on a day that take over running treatments of a policy."""
+        found = []
+        for versions in self._versions.values():
+            in_force = [v for v in versions if v.in_force.from_ <= on]
+            if in_force and policy in in_force[-1].succeeds:
+                found.append(in_force[-1])
+        return tuple(found)
 
     def for_drug(self, drug: str, on: dt.date) -> tuple[PolicyVersion, ...]:
         """The newest version in force on a day of each policy for a drug."""
@@ -100,7 +121,23 @@ def _last_day(version: PolicyVersion, kind: Kind) -> dt.date | None:
 
 def policy_files(folder: Path) -> tuple[Path, ...]:
     """The policy version files of a library folder: `<area>/<drug>-<indication>/<date>.yaml`."""
-    return tuple(sorted(p for p in folder.glob("*/*/*.yaml") if p.name != "cases.yaml"))
+    return tuple(
+        sorted(
+            path
+            for path in folder.glob("*/*/*.yaml")
+            if path.name != "cases.yaml" and path.parts[-3] != FORMULAS
+        )
+    )
+
+
+def load_shelf(folder: Path) -> Shelf:
+    """What the files of a library folder share: `formulas/<name>/<date>.yaml` and
+    `<area>/questions-<date>.yaml`. PolicyFileFaults lists every fault of every one of them.
+    """
+    paths = sorted([*folder.glob(f"{FORMULAS}/*/*.yaml"), *folder.glob("*/questions-*.yaml")])
+    return read_shelf(
+        {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    )
 
 
 def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
@@ -108,10 +145,12 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
     versions: list[PolicyVersion] = []
     faults: list[Fault] = []
     seen: dict[tuple[str, str], str] = {}
+    shelf = load_shelf(folder)
     for path in policy_files(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            version = load_policy(path.read_text(encoding="utf-8"), name, drug_keys)
+            text = path.read_text(encoding="utf-8")
+            version = load_policy(text, name, drug_keys, shelf.of_area(path.parts[-3]))
         except PolicyFileFaults as found:
             faults.extend(found.faults)
             continue
@@ -120,9 +159,28 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
             faults.append(_same_version(name, seen[key], version))
         seen[key] = name
         versions.append(version)
+    faults.extend(_unknown_policies(versions))
     if faults:
         raise PolicyFileFaults(tuple(faults))
     return Library(versions)
+
+
+def _unknown_policies(versions: Iterable[PolicyVersion]) -> Iterable[Fault]:
+    """A policy that follows, or ends, one that the library does not hold."""
+    held = list(versions)
+    known = {version.policy: version for version in held}
+    for version in held:
+        for policy in (*version.succeeds, *version.approval.supersedes):
+            other = known.get(policy)
+            if other is None or other.drug != version.drug:
+                yield Fault(
+                    file=f"{version.policy} {version.version}",
+                    line=None,
+                    criterion=None,
+                    code="policy",
+                    message=f"the library holds no policy {policy} for {version.drug}",
+                    mend="Correct the key: a policy follows only one of the same drug",
+                )
 
 
 def _same_version(name: str, other: str, version: PolicyVersion) -> Fault:

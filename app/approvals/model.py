@@ -114,12 +114,17 @@ class RequestDetails:
     supplying_providers: tuple[str, ...] = ()
     funding_origin: FundingOrigin | None = None  # None: as before, at first the NHS
     from_day: dt.date | None = None  # switch, dose change, transfer, pause, resume, stop
-    to_day: dt.date | None = None  # expected end of a pause
+    to_day: dt.date | None = None  # expected end of a pause, last day of a temporary dose
     to_provider: str | None = None  # transfer
     stop_reason: StopReason | None = None
     note: str | None = None
     registry_id: str | None = None  # the patient's id in a national registry or database
     emergency: EmergencyStart | None = None
+    product_reason: str | None = None  # why not the best-value product: a key of the policy's
+    dose_ground: str | None = None  # why a dose above the largest: a key of the policy's
+    switching_from: str | None = None  # the drug whose approval ends when this one begins
+    started_under: FundingOrigin | None = None  # who paid before, where not the NHS
+    started_on: dt.date | None = None  # the first dose under that funding
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class FollowUpCommand:
     retrospective_reason: str | None = None
     birth_date: dt.date | None = None  # checked against the record when given
     overrides: tuple[OverrideGiven, ...] = ()
+    policy: str | None = None  # a continuation under the successor policy
 
 
 @dataclass(frozen=True, slots=True)

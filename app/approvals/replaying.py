@@ -9,6 +9,7 @@ from app.approvals.errors import StoredDecisionDiffers, UnknownPolicy
 from app.approvals.library import Library
 from app.approvals.model import DecisionRecord, RequestRecord, Route
 from app.approvals.office import stored_version
+from app.approvals.standing import phase_clock
 from app.approvals.terms import decide_change
 from app.auth.model import Caller
 from app.db.work import Work
@@ -93,7 +94,8 @@ def _replays(work: Work, library: Library, request: RequestRecord, stored: Decis
     else:
         version = version_of(work, library, request.policy_hash)
         details = details_from_json(request.details)
-        outcome, why = decide_change(version, request.kind, details)
+        clock = phase_clock(work, request.treatment_id, request.first_dose)
+        outcome, why = decide_change(version, request.kind, details, clock)
         again = {
             "findings": [],
             "missing": [],

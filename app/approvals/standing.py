@@ -21,6 +21,13 @@ def has_standing(work: Work, treatment_id: str) -> bool:
         return any(a.state in STANDING for a in store.approvals_of(work, treatment_id))
 
 
+def phase_clock(work: Work, treatment_id: str, first_dose: dt.date | None) -> dt.date | None:
+    """The day from which phases count: the first dose, else the first day ever covered."""
+    if first_dose is not None:
+        return first_dose
+    return min((a.covers_from for a in store.approvals_of(work, treatment_id)), default=None)
+
+
 def covered_to(work: Work, treatment_id: str) -> tuple[bool, dt.date | None]:
     """Whether the treatment has standing coverage at all, and its last covered day (None: open)."""
     with work.beyond_scope():

@@ -159,7 +159,11 @@ def _move_end(
         after={"covers_to": _text(to_day)},
     )
     store.change_approval(work, approval, {"covers_to": to_day}, caller.actor(), event)
-    own = [s for s in store.segments_of(work, treatment.id) if s.approval_id == approval.id]
+    own = [
+        s
+        for s in store.segments_of(work, treatment.id)
+        if s.approval_id == approval.id and s.kind == "coverage"
+    ]
     for segment in own:
         is_last = segment is own[-1]
         if not is_last and (to_day is None or (segment.to_day or to_day) <= to_day):

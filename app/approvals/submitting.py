@@ -7,6 +7,7 @@ from typing import Any
 
 from app.approvals import issuing, patients, store
 from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
+from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import (
     Case,
@@ -31,6 +32,7 @@ from app.approvals.model import (
     OverrideGiven,
     PatientDetails,
     PatientRecord,
+    RequestDetails,
     RequestRecord,
     RequestView,
     RevisionRecord,
@@ -40,13 +42,15 @@ from app.approvals.model import (
 from app.approvals.office import Office, panel_of
 from app.approvals.opening import check_days, new_request, treatment_for
 from app.approvals.overriding import accepted, standing
+from app.approvals.patterns import check_may_continue, first_for_people, next_for_people
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of
 from app.approvals.standing import STANDING, has_standing
+from app.approvals.succeeding import continuing_version
 from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.db.work import Work
-from app.policy import Kind, PolicyVersion
+from app.policy import Context, Kind, PolicyVersion
 
 
 def submit_initiation(
@@ -64,7 +68,13 @@ def submit_initiation(
     patient = patients.lock_person(work, patients.identify(work, caller, details))
     today = work.moment.day
     issuing.check_none_live(
-        work, patient, version.drug, version.indication.key, caller.organisation, today
+        work,
+        patient,
+        version.drug,
+        version.indication.key,
+        caller.organisation,
+        today,
+        supersedes=version.approval.supersedes,
     )
     treatment = treatment_for(work, caller, patient, version, command.commissioner)
     request = new_request(
@@ -80,9 +90,7 @@ def submit_initiation(
         details={**details_to_json(command.details), **_local_codes(details)},
     )
     # The form's own sex, where the record's is not known: it is what the clinician decided on.
-    context = context_of(
-        replace(patient, sex=details.sex), command.decision_to_treat, command.first_dose
-    )
+    context = first_context(replace(patient, sex=details.sex), version, command)
     case = Case(
         version,
         Kind.INITIATION,
@@ -91,6 +99,10 @@ def submit_initiation(
         command.route,
         command.details,
         overrides,
+        command.decision_to_treat,
+        first_for_people(
+            work, patient, version, caller.organisation, command.details, command.first_dose
+        ),
     )
     return _submit(work, office, caller, treatment, request, case)
 
@@ -109,9 +121,10 @@ def submit_continuation(
     _check_continues(work, treatment)
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
-    version = office.library.deciding(
-        treatment.policy, Kind.CONTINUATION, command.decision_to_treat
+    version = continuing_version(
+        office.library, treatment, command.policy, command.decision_to_treat
     )
+    check_may_continue(version)
     raw = carry_forward(
         version, Kind.CONTINUATION, command.answers, earlier_revisions(work, treatment)
     )
@@ -124,6 +137,7 @@ def submit_continuation(
     )
     overrides = accepted(caller, version, Kind.CONTINUATION, command.overrides)
     check_details(command.details, Kind.CONTINUATION, version, today)
+    check_conversion(command.details, Kind.CONTINUATION, command.decision_to_treat, None)
     _check_reason(version, command.retrospective_reason)
     check_emergency(
         command.details, command.kind, command.retrospective_reason, None, work.moment.instant
@@ -142,7 +156,14 @@ def submit_continuation(
     )
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
     case = Case(
-        version, Kind.CONTINUATION, answers, context, Route.POLICY, command.details, overrides
+        version,
+        Kind.CONTINUATION,
+        answers,
+        context,
+        Route.POLICY,
+        command.details,
+        overrides,
+        for_people=next_for_people(work, treatment, version),
     )
     return _submit(work, office, caller, treatment, request, case)
 
@@ -251,17 +272,45 @@ def revised_case(
     latest = store.revisions_of(work, request.id)[-1]
     merged = {**latest.answers, **as_typed(answers)}
     today = work.moment.day
-    typed = read_answers(
-        version, request.kind, merged, decision_to_treat=request.decision_to_treat, today=today
-    )
+    details = details_from_json(request.details)
+    judged = judged_day(version, details, request.decision_to_treat)
+    typed = read_answers(version, request.kind, merged, decision_to_treat=judged, today=today)
     first_dose = request.first_dose
     if request.kind is not Kind.INITIATION:
         first_dose = treatment.first_dose or first_dose  # it may have been recorded since
-    context = context_of(person_of(work, treatment), request.decision_to_treat, first_dose)
+    person = person_of(work, treatment)
+    context = context_of(person, judged, details.started_on or first_dose)
     context = replace(context, sex=latest.context["sex"])
-    details = details_from_json(request.details)
-    overrides = standing(work, request)
-    return Case(version, request.kind, typed, context, request.route, details, overrides)
+    for_people = _for_people(work, treatment, person, version, request, details)
+    return Case(
+        version,
+        request.kind,
+        typed,
+        context,
+        request.route,
+        details,
+        standing(work, request),
+        request.decision_to_treat,
+        for_people,
+    )
+
+
+def _for_people(
+    work: Work,
+    treatment: TreatmentRecord,
+    person: PatientRecord,
+    version: PolicyVersion,
+    request: RequestRecord,
+    details: RequestDetails,
+) -> tuple[str, ...]:
+    """Why people must decide an amended or corrected request; one approved has its own course."""
+    if request.state is RequestState.APPROVED:
+        return ()
+    if request.kind is Kind.INITIATION:
+        return first_for_people(
+            work, person, version, request.provider, details, request.first_dose
+        )
+    return next_for_people(work, treatment, version)
 
 
 def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionRecord, ...]:
@@ -306,16 +355,27 @@ def _read_initiation(
         command.first_dose,
         work.moment.instant,
     )
+    check_conversion(
+        command.details, Kind.INITIATION, command.decision_to_treat, command.first_dose
+    )
     if command.route is Route.POLICY:
         check_first_dose(version.approval, today, command.first_dose, command.retrospective_reason)
     answers = read_answers(
         version,
         Kind.INITIATION,
         as_typed(command.answers),
-        decision_to_treat=command.decision_to_treat,
+        decision_to_treat=judged_day(version, command.details, command.decision_to_treat),
         today=today,
     )
     return version, answers
+
+
+def first_context(
+    person: PatientRecord, version: PolicyVersion, command: InitiationCommand
+) -> Context:
+    """What a first request's criteria look at: for a conversion, as of the start of treatment."""
+    day = judged_day(version, command.details, command.decision_to_treat)
+    return context_of(person, day, command.details.started_on or command.first_dose)
 
 
 def _submit(

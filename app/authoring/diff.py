@@ -55,8 +55,33 @@ _TERMS = {
     "products": "products",
     "interchangeable": "whether products are interchangeable",
     "pattern": "pattern",
+    "then_lasts": "how long a continuation lasts",
+    "phases": "phases of dose",
+    "escalations": "doses above the largest",
+    "courses": "courses",
+    "doses": "most doses of an episode",
+    "barred_with": "drugs not funded together",
+    "overlap": "overlap when switching",
+    "supersedes": "policies whose approval ends when one begins",
+    "max_supply": "longest supply",
+    "best_value": "products to use first",
+    "conversion": "treatment begun outside NHS funding",
+    "judged_on": "judged on",
+    "after": "no sooner after the course before",
+    "within": "within, after the course before",
+    "succeeds": "policies that it continues",
+    "afterwards": "what follows",
 }
-_HEAD = ("title", "drug", "indication", "commissioner", "mechanism", "in_force", "new_starts")
+_HEAD = (
+    "title",
+    "drug",
+    "indication",
+    "commissioner",
+    "mechanism",
+    "in_force",
+    "new_starts",
+    "succeeds",
+)
 _DONE = {"policy", "language", "correction", "what_changed", "questions", "derive", "sources"}
 _DONE |= {"start", "continue", "stop", "approval", *_HEAD}
 

@@ -25,6 +25,7 @@ from app.policy import (
     Section,
     decide,
     label_of,
+    nearest_arm,
     parse_answers,
 )
 
@@ -48,6 +49,7 @@ _KEYS = {
     "waived",
     "overrides",
 }
+_REQUEST_ONLY = {"commissioner", "details"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Form:
 def read_form(text: str) -> Form:
     """A form from JSON: policy, version, kind, decision_to_treat, birth_date, …, answers.
 
+    The body of a request to the service is such a form too: of its patient only the birth date and
+    the sex are looked at, and no criterion asks for its commissioner and its details.
     Raises BenchRefused naming the first thing that is wrong; numbers are read exactly.
     """
     try:
@@ -75,6 +79,7 @@ def read_form(text: str) -> Form:
         raise BenchRefused("The form is not JSON. Check for a missing comma or bracket.") from None
     if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
         raise BenchRefused("The form holds no `answers`. Give a JSON object with `answers`.")
+    data = _flattened(data)
     extra = sorted(data.keys() - _KEYS)
     if extra:
         raise BenchRefused(f"A form has no key {extra[0]}. Known: {', '.join(sorted(_KEYS))}.")
@@ -99,6 +104,16 @@ def read_form(text: str) -> Form:
         waived=frozenset(data.get("waived") or ()),
         overrides=_overrides(data.get("overrides") or ()),
     )
+
+
+def _flattened(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's body as a form; another mapping as it is."""
+    patient = data.get("patient")
+    if not isinstance(patient, dict):
+        return dict(data)
+    kept = {key: data[key] for key in data.keys() - _REQUEST_ONLY - {"patient"}}
+    known = {key: patient[key] for key in ("birth_date", "sex") if patient.get(key) is not None}
+    return {**known, **kept}
 
 
 def _overrides(raw: Any) -> tuple[Override, ...]:
@@ -179,7 +194,9 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     if finding.overridden is not None:
         needed = "" if finding.overridden.relied_on else " The decision did not need that."
         yield f"    The clinician overrode this: {_sentence(finding.overridden.label)}{needed}"
-    if finding.result is not Result.MET or finding.section is Section.STOP:
+    if finding.arms:
+        yield from _arms(version, finding)
+    elif finding.result is not Result.MET or finding.section is Section.STOP:
         yield from _parts(version, finding.part)
     source = finding.source
     read = "" if source.read_on is None else f", read on {source.read_on:%-d %B %Y}"
@@ -187,6 +204,16 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     yield f"    Source: {source.title}{read}{checked}"
     if source.url:
         yield f"    {source.url}"
+
+
+def _arms(version: PolicyVersion, finding: Finding) -> Iterator[str]:
+    """Each alternative with its result; which came nearest, where none is met."""
+    for arm in finding.arms:
+        yield f"    {arm.result}, {arm.id}: {_sentence(arm.text)}"
+        if finding.result is not Result.MET or finding.section is Section.STOP:
+            yield from _parts(version, arm.part)
+    if finding.nearest is not None:
+        yield f"    {nearest_arm(finding)}"
 
 
 def _mark(finding: Finding) -> str:

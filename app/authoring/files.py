@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.approvals.library import load_shelf
 from app.authoring.errors import BenchRefused
 from app.policy import PolicyVersion, load_policy
 
@@ -28,9 +29,13 @@ def read_text(path: Path) -> str:
 def load_file(
     path: Path, library: Path, drug_keys: Mapping[str, frozenset[str]] | None
 ) -> PolicyVersion:
-    """Load one policy file, wherever it lies; `library` holds the shared questions.
+    """Load one policy file, wherever it lies; `library` is the folder of what files share.
 
-    Raises BenchRefused where it cannot be read, and PolicyFileFaults with every fault.
+    A file takes the shared questions of the area whose folder it lies under, if any. Raises
+    BenchRefused where it cannot be read, and PolicyFileFaults with every fault.
     """
-    del library  # no question is shared yet
-    return load_policy(read_text(path), str(path), drug_keys)
+    text = read_text(path)
+    shelf = load_shelf(library)
+    areas = {area for area, _ in shelf.questions}
+    above = [part for part in reversed(path.resolve().parts[:-1]) if part in areas]
+    return load_policy(text, str(path), drug_keys, shelf.of_area(above[0]) if above else shelf)

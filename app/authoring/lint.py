@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.authoring import prover
-from app.authoring.reading import Counted, Reading, Worked, read_version
+from app.authoring.lint_language_2 import language_2
+from app.authoring.reading import Chosen, Counted, Picked, Reading, Worked, read_version
 from app.policy import Criterion, PolicyVersion, QuestionType, Section, nodes
 
 _YEAR = re.compile(
@@ -49,7 +50,7 @@ class Lint:
         return f"{self.policy} {self.version}{owner}: {self.level}: {self.message}. {self.mend}."
 
 
-class _Linter:
+class Linter:
     """One pass over one version."""
 
     def __init__(self, version: PolicyVersion) -> None:
@@ -71,7 +72,7 @@ class _Linter:
 
 def lint_version(version: PolicyVersion, prove: bool = True, effort: int = 4_000_000) -> list[Lint]:
     """Every remark on one version; `prove` also asks z3, where it is installed."""
-    linter = _Linter(version)
+    linter = Linter(version)
     found = [
         *_unused(linter),
         *_sections(linter),
@@ -79,6 +80,7 @@ def lint_version(version: PolicyVersion, prove: bool = True, effort: int = 4_000
         *_windows(linter),
         *_wording(linter),
         *_dates(linter),
+        *language_2(linter),
     ]
     if prove and prover.available():
         found += _proved(linter, effort)
@@ -89,7 +91,7 @@ def lint_policy(versions: Sequence[PolicyVersion]) -> list[Lint]:
     """Remarks on how the versions of one policy follow each other, oldest first."""
     found = []
     for earlier, later in itertools.pairwise(versions):
-        linter = _Linter(earlier)
+        linter = Linter(earlier)
         last, begins = earlier.in_force.last_new_start, later.in_force.from_
         if last is not None and last >= begins:
             found.append(
@@ -118,7 +120,7 @@ def lint_policy(versions: Sequence[PolicyVersion]) -> list[Lint]:
     return found
 
 
-def _unused(linter: _Linter) -> Iterator[Lint]:
+def _unused(linter: Linter) -> Iterator[Lint]:
     used: set[str] = set()
     workings: set[str] = set()
     for tree in (t for t in linter.reading.tests.values() if t is not None):
@@ -144,7 +146,7 @@ def _unused(linter: _Linter) -> Iterator[Lint]:
             )
 
 
-def _sections(linter: _Linter) -> Iterator[Lint]:
+def _sections(linter: Linter) -> Iterator[Lint]:
     version = linter.version
     ends = version.approval.pattern == "rolling" and (
         version.approval.lasts_months or version.approval.lasts_days
@@ -165,7 +167,7 @@ def _sections(linter: _Linter) -> Iterator[Lint]:
         )
 
 
-def _citations(linter: _Linter) -> Iterator[Lint]:
+def _citations(linter: Linter) -> Iterator[Lint]:
     cited = {criterion.source.id for criterion in linter.criteria}
     cited.add(linter.version.approval.source.id)
     if linter.version.new_starts is not None:
@@ -198,7 +200,7 @@ def _citations(linter: _Linter) -> Iterator[Lint]:
             )
 
 
-def _windows(linter: _Linter) -> Iterator[Lint]:
+def _windows(linter: Linter) -> Iterator[Lint]:
     for criterion in linter.criteria:
         tree = linter.reading.tests[criterion.id]
         if tree is None:
@@ -211,7 +213,7 @@ def _windows(linter: _Linter) -> Iterator[Lint]:
                 yield _window(linter, criterion, days, months)
 
 
-def _window(linter: _Linter, criterion: Criterion, days: int, months: int) -> Lint:
+def _window(linter: Linter, criterion: Criterion, days: int, months: int) -> Lint:
     said = "12 months or a year" if months == 12 else f"{months} months"
     if months == 1:
         said = "a month"
@@ -250,6 +252,18 @@ def _days(reading: Reading, node: nodes.Node) -> Iterator[int]:
                 yield from _days(reading, inner)
             case Counted(_, where) if where is not None:
                 yield from _days(reading, where)
+            case Chosen() as chosen:
+                for part in _parts(chosen):
+                    yield from _days(reading, part)
+            case Picked() as picked if picked.where is not None:
+                yield from _days(reading, picked.where)
+
+
+def _parts(chosen: Chosen) -> Iterator[nodes.Node]:
+    for test, value in chosen.branches:
+        yield from (test, value)
+    if chosen.otherwise is not None:
+        yield chosen.otherwise
 
 
 def _everything(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
@@ -258,11 +272,14 @@ def _everything(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
         match reading.derived.get(node.name):
             case Worked(inner):
                 yield from _everything(reading, inner)
+            case Chosen() as chosen:
+                for part in _parts(chosen):
+                    yield from _everything(reading, part)
     for child in nodes.children(node):
         yield from _everything(reading, child)
 
 
-def _wording(linter: _Linter) -> Iterator[Lint]:
+def _wording(linter: Linter) -> Iterator[Lint]:
     for criterion in linter.criteria:
         vague = _VAGUE.search(criterion.text)
         if vague and criterion.on_failure == "not met" and not criterion.waivable:
@@ -279,7 +296,7 @@ def _wording(linter: _Linter) -> Iterator[Lint]:
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w|\.\d)")
 
 
-def _untested(linter: _Linter) -> Iterator[Lint]:
+def _untested(linter: Linter) -> Iterator[Lint]:
     """A number in the wording that stands nowhere in the test: wording without a test."""
     for criterion in linter.criteria:
         tree = linter.reading.tests[criterion.id]
@@ -315,6 +332,8 @@ def _numbers(reading: Reading, node: nodes.Node) -> Iterator[str]:
             case Counted(_, where):
                 yield "count"
                 waiting += [] if where is None else [where]
+            case Chosen() as chosen:
+                waiting += _parts(chosen)
             case _:
                 yield "working"
     for each in waiting:
@@ -333,7 +352,7 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
         yield from _all(child)
 
 
-def _dates(linter: _Linter) -> Iterator[Lint]:
+def _dates(linter: Linter) -> Iterator[Lint]:
     """Dates of a version that cannot be so."""
     in_force = linter.version.in_force
     for name in ("last_new_start", "last_continuation"):
@@ -347,7 +366,7 @@ def _dates(linter: _Linter) -> Iterator[Lint]:
             )
 
 
-def _proved(linter: _Linter, effort: int) -> Iterator[Lint]:
+def _proved(linter: Linter, effort: int) -> Iterator[Lint]:
     from app.authoring.proofs.one import (  # needs z3
         SECTIONS,
         Bench,

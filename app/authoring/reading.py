@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from app.policy import Criterion, PolicyVersion, Question, QuestionType, Section, nodes, typecheck
+from app.policy.build import PICKS, plain
 from app.policy.errors import ExpressionRefused
+from app.policy.formulas import expanded
 from app.policy.language import parse
 from app.policy.names import BUILT_IN, question_type, scope_of
 from app.policy.typecheck import COUNT, Scope, Type
@@ -56,7 +58,22 @@ class Opaque:
     field: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Picked(Opaque):
+    """A derived pick of a list's row: its `field`, in the row that comes last (or first) by
+    `order` among those that pass `where`. A tool that cannot work it out treats it as opaque.
+
+    `mode` is latest, earliest, highest or lowest; `order` is a date field for the first two, the
+    field itself for the others.
+    """
+
+    mode: str
+    order: str
+    where: nodes.Node | None
+
+
 Definition = Worked | Counted | Chosen | Opaque
+"""`Picked` is one of the Opaque ones: match it before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +161,7 @@ def read_version(version: PolicyVersion) -> Reading:
     scope = scope_of(version.questions, BUILT_IN)
     types = dict(scope.types)
     derived: dict[str, Definition] = {}
-    for name, entry in (data.get("derive") or {}).items():
+    for name, entry in expanded(data.get("derive") or {}).items():
         raw = {key: value for key, value in entry.items() if key != "source"}
         derived[name], types[name] = _definition(version, raw, types)
     tests = {
@@ -182,16 +199,30 @@ def _definition(
         where = _tree(raw["where"]) if "where" in raw else None
         if where is not None or "where" not in raw:
             return Counted(raw["count"], where), COUNT
-    if "choose" in raw and raw.keys() <= {"choose", "else", "unit"}:
+    if "choose" in raw and raw.keys() <= {"choose", "else", "unit", "options"}:
         chosen = _chosen(raw)
         if chosen is not None:
-            return chosen, _type(chosen.branches[0][1], types)
-    return _opaque(version, raw)
+            kind = replace(_type(chosen.branches[0][1], types), constant=False)
+            return chosen, replace(kind, options=frozenset(raw.get("options") or kind.options))
+    opaque, found = _opaque(version, raw)
+    return _picked(raw, opaque) or opaque, found
+
+
+def _picked(raw: Mapping[str, Any], opaque: Opaque) -> Picked | None:
+    mode = next((each for each in PICKS if each in raw), None)
+    if mode is None or not raw.keys() <= {mode, "by", "value", "where"}:
+        return None
+    where = _tree(raw["where"]) if "where" in raw else None
+    if where is None and "where" in raw:
+        return None
+    reads = () if where is None else nodes.names_in(where)
+    order = raw.get("by", raw["value"])
+    return Picked(opaque.definition, reads, raw[mode], raw["value"], mode, order, where)
 
 
 def _chosen(raw: Mapping[str, Any]) -> Chosen | None:
-    branches = [(_tree(str(b["when"])), _tree(str(b["value"]))) for b in raw["choose"]]
-    otherwise = _tree(str(raw["else"])) if raw.get("else") is not None else None
+    branches = [(_tree(b["when"]), _tree(plain(b["value"]))) for b in raw["choose"]]
+    otherwise = _tree(plain(raw["else"])) if raw.get("else") is not None else None
     known = tuple((when, value) for when, value in branches if when and value)
     if len(known) < len(branches) or (otherwise is None and raw.get("else") is not None):
         return None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 
 from app.authoring.errors import BenchRefused
 from app.authoring.forms.draft import slug
+from app.policy import schema_check
 from app.policy.suggestions import did_you_mean
 
 _TEXT = """\
-# yaml-language-server: $schema=../../../app/policy/schema.json
+# yaml-language-server: $schema={schema}
 # A policy version. Once in force it is never edited: a change is a new file.
 # Check it with `assent policies check FILE`, prove it with `assent policies prove FILE`.
 policy: {policy}
@@ -111,10 +114,36 @@ approval:
 """
 
 
+def schema_text() -> str:
+    """The JSON Schema of a policy file, as text."""
+    return _schema().read_text(encoding="utf-8")
+
+
+def _schema() -> Path:
+    return Path(schema_check.__file__).with_name("schema.json")
+
+
+def schema_from(path: Path | None) -> str:
+    """Where the schema lies, seen from a policy file: an editor then finds it without a network.
+
+    A file that is not written yet counts as one of the library, three folders down.
+    """
+    if path is None:
+        return "../../../app/policy/schema.json"
+    return Path(os.path.relpath(_schema(), path.resolve().parent)).as_posix()
+
+
 def skeleton(
-    drug: str, indication: str, in_force: date, drug_keys: Mapping[str, frozenset[str]] | None
+    drug: str,
+    indication: str,
+    in_force: date,
+    drug_keys: Mapping[str, frozenset[str]] | None,
+    path: Path | None = None,
 ) -> str:
-    """The text of the file. Raises BenchRefused for a drug that the dictionary does not know."""
+    """The text of the file, to be written to `path`.
+
+    Raises BenchRefused for a drug that the dictionary does not know.
+    """
     if drug_keys is not None and drug not in drug_keys:
         raise BenchRefused(
             f"There is no drug {drug} in the dictionary. {did_you_mean(drug, drug_keys)}"
@@ -122,6 +151,7 @@ def skeleton(
     if not indication.strip():
         raise BenchRefused("The indication is empty. Say it in words.")
     return _TEXT.format(
+        schema=schema_from(path),
         policy=slug(f"{drug}-{indication}"),
         title=json.dumps(f"{drug.replace('-', ' ').capitalize()} for {indication}"[:300]),
         drug=drug,

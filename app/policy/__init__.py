@@ -3,13 +3,15 @@
 from app.policy.answers import parse_answers
 from app.policy.decision_json import decision_from_json, decision_to_json, with_defaults
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
-from app.policy.evaluate import decide, label_of, override_fault
+from app.policy.evaluate import decide, label_of, nearest_arm, override_fault
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
     LANGUAGE_VERSION,
     Answer,
     ApprovalTerms,
+    Arm,
+    ArmFinding,
     Context,
     Count,
     Criterion,
@@ -19,6 +21,7 @@ from app.policy.model import (
     InForce,
     Kind,
     MaxDose,
+    Nearest,
     NewStarts,
     Outcome,
     Overridden,
@@ -42,6 +45,8 @@ from app.policy.panel import (
     status_words,
 )
 from app.policy.schema_check import json_schema
+from app.policy.shelf import Shelf, read_shelf
+from app.policy.terms import Barred, Conversion, Course, Escalation, Phase, Span
 
 __all__ = [
     "LANGUAGE_VERSION",
@@ -49,16 +54,23 @@ __all__ = [
     "AnswerFault",
     "AnswerFaults",
     "ApprovalTerms",
+    "Arm",
+    "ArmFinding",
+    "Barred",
     "Context",
+    "Conversion",
     "Count",
+    "Course",
     "Criterion",
     "Derived",
+    "Escalation",
     "Fault",
     "Finding",
     "InForce",
     "Indication",
     "Kind",
     "MaxDose",
+    "Nearest",
     "NewStarts",
     "Outcome",
     "Overridden",
@@ -67,6 +79,7 @@ __all__ = [
     "PanelStatus",
     "PanelTerms",
     "Part",
+    "Phase",
     "PolicyDecision",
     "PolicyFileFaults",
     "PolicyVersion",
@@ -74,7 +87,9 @@ __all__ = [
     "QuestionType",
     "Result",
     "Section",
+    "Shelf",
     "Source",
+    "Span",
     "answer_by",
     "answer_words",
     "decide",
@@ -85,10 +100,12 @@ __all__ = [
     "json_schema",
     "label_of",
     "load_policy",
+    "nearest_arm",
     "override_fault",
     "panel_status",
     "parse_answers",
     "questions_for",
+    "read_shelf",
     "readable",
     "status_words",
     "with_defaults",

@@ -8,13 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
-    ApprovalTerms,
+    Arm,
     Criterion,
     Derived,
     Indication,
     InForce,
     Kind,
-    MaxDose,
     NewStarts,
     OverrideRule,
     Question,
@@ -22,6 +21,20 @@ from app.policy.model import (
     Section,
     Source,
 )
+from app.policy.terms import (
+    ApprovalTerms,
+    Barred,
+    BestValue,
+    BestValueProduct,
+    Conversion,
+    Course,
+    Escalation,
+    MaxDose,
+    Phase,
+    Span,
+)
+
+PICKS = ("latest", "earliest", "highest", "lowest")
 
 
 def day(text: str | None) -> date | None:
@@ -61,7 +74,39 @@ def question(name: str, data: Mapping[str, Any]) -> Question:
 
 def derived(name: str, data: Mapping[str, Any]) -> Derived:
     """One entry of `derive`."""
-    return Derived(name, data.get("count"), data.get("where"), data.get("value"), data.get("unit"))
+    mode = next((each for each in PICKS if each in data), None)
+    return Derived(
+        name=name,
+        count=data.get("count"),
+        where=data.get("where"),
+        value=data.get("value"),
+        unit=data.get("unit"),
+        mode=mode,
+        list_name=None if mode is None else data[mode],
+        by=data.get("by"),
+        choose=tuple((each["when"], plain(each["value"])) for each in data.get("choose") or ()),
+        otherwise=plain(data["else"]) if "else" in data else None,
+        options=dict(data.get("options", {})),
+    )
+
+
+def plain(value: Any) -> str:
+    """The text of an expression that may stand in a file as a bare number."""
+    return value.strip() if isinstance(value, str) else format(Decimal(value), "f")
+
+
+def _arms(data: Mapping[str, Any]) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(each["id"], each["text"].strip(), each["met_when"].strip())
+        for each in data.get("arms") or ()
+    )
+
+
+def _test(data: Mapping[str, Any]) -> str:
+    """A criterion's test; that of arms is met when one of them is."""
+    if "arms" not in data:
+        return str(data["met_when"]).strip()
+    return " OR ".join(f"({arm.met_when})" for arm in _arms(data))
 
 
 def criteria(
@@ -73,12 +118,13 @@ def criteria(
             id=each["id"],
             section=section,
             text=each["text"].strip(),
-            met_when=each["met_when"].strip(),
+            met_when=_test(each),
             source=sources[each["source"]],
             evidence=each["evidence"],
             on_failure=each.get("on_failure", "not met"),
             waivable=each.get("waivable", False),
             override=override(each.get("override"), sources),
+            arms=_arms(each),
         )
         for each in data.get(section.value) or ()
     )
@@ -104,6 +150,7 @@ def in_force(data: Mapping[str, Any]) -> InForce:
         funding_from=day(data.get("funding_from")),
         last_new_start=day(data.get("last_new_start")),
         last_continuation=day(data.get("last_continuation")),
+        afterwards=data["afterwards"].strip() if data.get("afterwards") else None,
     )
 
 
@@ -116,24 +163,97 @@ def new_starts(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) ->
     )
 
 
+def span(data: Mapping[str, Any] | None) -> Span | None:
+    """A length of months, weeks or days; None stays None."""
+    if not data:
+        return None
+    return Span(data.get("months", 0), data.get("days", 7 * data.get("weeks", 0)))
+
+
+def max_dose(data: Mapping[str, Any] | None) -> MaxDose | None:
+    """A largest dose; None stays None."""
+    return MaxDose(Decimal(data["amount"]), data["unit"], data["per"]) if data else None
+
+
 def approval(data: Mapping[str, Any], sources: Mapping[str, Source]) -> ApprovalTerms:
     """The `approval` terms of a file."""
-    lasts = data.get("lasts") or {}
+    lasts = span(data.get("lasts"))
     retrospective = data.get("retrospective") or {}
-    start_within = data.get("start_within") or {}
-    dose = data.get("max_dose")
     return ApprovalTerms(
         pattern=data["pattern"],
-        lasts_months=lasts.get("months"),
-        lasts_days=lasts.get("days"),
-        start_within_days=start_within.get("days"),
+        lasts_months=lasts.months or None if lasts else None,
+        lasts_days=lasts.days or None if lasts else None,
+        start_within_days=(data.get("start_within") or {}).get("days"),
         grace_days=(data.get("grace") or {}).get("days", 0),
         retrospective_reasons=dict(retrospective.get("reasons", {})),
         retrospective_days=retrospective.get("days", 0),
-        max_dose=MaxDose(Decimal(dose["amount"]), dose["unit"], dose["per"]) if dose else None,
+        max_dose=max_dose(data.get("max_dose")),
         products=tuple(data.get("products") or ()),
         interchangeable=data.get("interchangeable", False),
         max_unit_price=None,
         source=sources[data["source"]],
         evidence=data["evidence"],
+        then_lasts=span(data.get("then_lasts")),
+        phases=tuple(_phase(each) for each in data.get("phases") or ()),
+        escalations=tuple(_escalation(each, sources) for each in data.get("escalations") or ()),
+        courses=tuple(_course(each) for each in data.get("courses") or ()),
+        doses=data.get("doses"),
+        barred_with=tuple(_barred(each, sources) for each in data.get("barred_with") or ()),
+        supersedes=tuple(data.get("supersedes") or ()),
+        max_supply_days=(data.get("max_supply") or {}).get("days"),
+        best_value=_best_value(data.get("best_value"), sources),
+        conversion=_conversion(data.get("conversion"), sources),
     )
+
+
+def _phase(data: Mapping[str, Any]) -> Phase:
+    return Phase(data["name"], span(data.get("lasts")), max_dose(data.get("max_dose")))
+
+
+def _course(data: Mapping[str, Any]) -> Course:
+    after, within = span(data.get("after")), span(data.get("within"))
+    return Course(data["name"], span(data.get("lasts")), after, within)
+
+
+def _escalation(data: Mapping[str, Any], sources: Mapping[str, Source]) -> Escalation:
+    dose = max_dose(data["max_dose"])
+    assert dose is not None
+    return Escalation(
+        name=data["name"],
+        max_dose=dose,
+        lasts=span(data.get("lasts")),
+        grounds=dict(data["grounds"]),
+        source=sources[data["source"]],
+        evidence=data["evidence"],
+    )
+
+
+def _barred(data: Mapping[str, Any], sources: Mapping[str, Source]) -> Barred:
+    return Barred(
+        drugs=tuple(data["drugs"]),
+        overlap_days=(data.get("overlap") or {}).get("days", 0),
+        reason=data["reason"].strip(),
+        source=sources[data["source"]],
+        evidence=data["evidence"],
+    )
+
+
+def _best_value(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> BestValue | None:
+    if not data:
+        return None
+    products = tuple(
+        BestValueProduct(
+            each["product"],
+            date.fromisoformat(each["from"]),
+            day(each.get("until")),
+            each.get("target"),
+        )
+        for each in data["products"]
+    )
+    return BestValue(products, dict(data["reasons"]), sources[data["source"]], data["evidence"])
+
+
+def _conversion(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -> Conversion | None:
+    if not data:
+        return None
+    return Conversion(data["judged_on"], sources[data["source"]], data["evidence"])

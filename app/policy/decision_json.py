@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
+    ArmFinding,
     Count,
     Finding,
+    Nearest,
     Outcome,
     Overridden,
     Part,
@@ -62,6 +64,7 @@ def _finding_to(finding: Finding) -> dict[str, Any]:
         "waivable": finding.waivable,
         "part": _part_to(finding.part),
         "overridden": _overridden_to(finding.overridden),
+        **_arms_to(finding),
     }
 
 
@@ -76,9 +79,24 @@ def _overridden_to(found: Overridden | None) -> dict[str, Any] | None:
     }
 
 
+def _arms_to(finding: Finding) -> dict[str, Any]:
+    """The arms of a finding; their parts are the parts of `part`, in the same order."""
+    if not finding.arms:
+        return {}
+    near = finding.nearest
+    return {
+        "arms": [
+            {"id": arm.id, "text": arm.text, "result": arm.result.value} for arm in finding.arms
+        ],
+        "nearest": None if near is None else {"arm": near.arm, "met": near.met, "of": near.of},
+    }
+
+
 def _finding_from(data: Mapping[str, Any]) -> Finding:
     source = data["source"]
     read_on = source["read_on"]
+    part = _part_from(data["part"])
+    near = data.get("nearest")
     return Finding(
         criterion=data["criterion"],
         section=Section(data["section"]),
@@ -93,7 +111,12 @@ def _finding_from(data: Mapping[str, Any]) -> Finding:
         evidence=data["evidence"],
         on_failure=data["on_failure"],
         waivable=data["waivable"],
-        part=_part_from(data["part"]),
+        part=part,
+        arms=tuple(
+            ArmFinding(arm["id"], arm["text"], Result(arm["result"]), below)
+            for arm, below in zip(data.get("arms", ()), part.parts, strict=False)
+        ),
+        nearest=None if near is None else Nearest(near["arm"], near["met"], near["of"]),
         overridden=Overridden(**data["overridden"]) if data.get("overridden") else None,
     )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from app.policy import nodes
 from app.policy.calendar import add_months
+from app.policy.functions import FUNCTIONS
+from app.policy.picks import picked
 from app.policy.typecheck import BOOLEAN, Scope, Type, type_of
 
 INDENT = "    "
@@ -33,12 +35,34 @@ class CountOf:
 
 
 @dataclass(frozen=True, slots=True)
+class PickOf:
+    """The latest, earliest, highest or lowest of a list's rows: its `value` field.
+
+    `order` is the field that orders the rows: the date, or the value itself.
+    """
+
+    list_name: str
+    fields: frozenset[str]
+    mode: str
+    order: str
+    value: str
+    where: nodes.Node | None
+    row_scope: Scope
+
+    @property
+    def smallest(self) -> bool:
+        """Whether the pick is the first in its order, not the last."""
+        return self.mode in ("earliest", "lowest")
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """What expressions may refer to: types of names, derived expressions, counts."""
+    """What expressions may refer to: types of names, derived expressions, counts, picks."""
 
     scope: Scope
     derived: Mapping[str, nodes.Node]
     counts: Mapping[str, CountOf]
+    picks: Mapping[str, PickOf] = field(default_factory=dict)
 
 
 class Emitter:
@@ -198,6 +222,9 @@ class Emitter:
     def _name(self, name: str) -> Bounds:
         if name in self.program.counts:
             return self._count(self.program.counts[name])
+        if name in self.program.picks:
+            found = self._pick(self.program.picks[name])
+            return found, found
         if name in self.program.derived:
             node = self.program.derived[name]
             if self.type_of(node) is BOOLEAN:
@@ -215,6 +242,13 @@ class Emitter:
             case nodes.AddMonths(day, months):
                 (start, _), fragile = self._operands(day, day)
                 return self.assign(guarded(f"add_months({start}, {months})", fragile[:1]))
+            case nodes.Call(function, arguments):
+                sides = [self._side(each) for each in arguments]
+                self.constants.setdefault(function, FUNCTIONS[function])
+                fragile = [side for side in sides if side.startswith("v")]
+                return self.assign(guarded(f"{function}({', '.join(sides)})", fragile))
+            case nodes.Choose(branches, otherwise):
+                return self._choose(branches, otherwise)
             case nodes.Arithmetic("/", left, right):
                 (above, below), fragile = self._operands(left, right)
                 zero = [f"not {below}"] if below in fragile else []
@@ -224,6 +258,23 @@ class Emitter:
                 return self.assign(guarded(f"{first_side} {operator} {last_side}", fragile))
             case _:
                 raise TypeError(f"not a value: {nodes.render(node)}")
+
+    def _side(self, node: nodes.Node) -> str:
+        """A value as a variable or constant that stands on its own."""
+        if isinstance(node, nodes.Literal):
+            return self._literal(node, whole=True)
+        return self.bounds(node)[0]
+
+    def _choose(
+        self, branches: tuple[tuple[nodes.Node, nodes.Node], ...], otherwise: nodes.Node
+    ) -> str:
+        """The first branch that holds, unless one before it is not surely false."""
+        steps = [(self.condition(test), self._side(value)) for test, value in branches]
+        last = self._side(otherwise)
+        found = self.assign(last)
+        for test, value in reversed(steps):
+            found = self.assign(f"{value} if {test} else None if {test} is None else {found}")
+        return found
 
     def _add_counts(self, node: nodes.Arithmetic) -> Bounds:
         (low, high), (other_low, other_high) = self.bounds(node.left), self.bounds(node.right)
@@ -257,7 +308,7 @@ class Emitter:
         if count.where is None:
             found = self.assign(f"None if {rows} is None else {rows}.__len__()")
             return found, found
-        inner = RowEmitter(self, count)
+        inner = RowEmitter(self, count.fields, count.row_scope)
         passed = inner.condition(count.where)
         low, high, open_, row = (f"v{next(self.numbers)}" for _ in range(4))
         self.lines += [
@@ -276,15 +327,38 @@ class Emitter:
         ]
         return low, high
 
+    def _pick(self, pick: PickOf) -> str:
+        """The picked value: the rows that may count are gathered, then `picks.picked` picks."""
+        rows = self.bounds(nodes.Name(pick.list_name))[0]
+        inner = RowEmitter(self, pick.fields, pick.row_scope)
+        passed = "True" if pick.where is None else inner.condition(pick.where)
+        order, value = (self.constant(each) for each in (pick.order, pick.value))
+        self.constants.setdefault("picked", picked)
+        found, candidates, row = (f"v{next(self.numbers)}" for _ in range(3))
+        reader = inner.reader
+        self.lines += [
+            f"if {rows} is None:",
+            f"{INDENT}{found} = None",
+            "else:",
+            f"{INDENT}{candidates} = []",
+            f"{INDENT}for {row} in {rows}:",
+            f"{INDENT * 2}{reader} = {row}.get",
+            *(INDENT * 2 + line for line in inner.lines),
+            f"{INDENT * 2}if {passed} is not False:",
+            f"{INDENT * 3}{candidates} += [({passed}, {reader}({order}), {reader}({value}))]",
+            f"{INDENT}{found} = picked({candidates}, {pick.smallest})",
+        ]
+        return found
+
 
 class RowEmitter(Emitter):
     """Statements for one row of a list; what does not depend on the row goes before the loop."""
 
-    def __init__(self, outer: Emitter, count: CountOf) -> None:
+    def __init__(self, outer: Emitter, fields: frozenset[str], row_scope: Scope) -> None:
         super().__init__(outer.program)
         self.outer = outer
-        self.fields = count.fields
-        self.scope = count.row_scope
+        self.fields = fields
+        self.scope = row_scope
         self.reader = "row_get"
         self.constants = outer.constants
         self.numbers = outer.numbers

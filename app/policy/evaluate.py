@@ -9,6 +9,7 @@ from decimal import Context as Arithmetic
 from typing import Any
 
 from app.policy.compile import Compiled
+from app.policy.functions import DOMAINS
 from app.policy.missing import Gap, gaps
 from app.policy.model import (
     Answer,
@@ -230,7 +231,19 @@ def _outcome(
 def _failure(finding: Finding) -> str:
     if finding.section is Section.STOP:
         return f"{finding.criterion}: the policy says to stop: {_sentence(finding.text)}"
-    return f"{finding.criterion} is not met: {_sentence(finding.text)}"
+    nearest = f" {nearest_arm(finding)}" if finding.nearest is not None else ""
+    return f"{finding.criterion} is not met: {_sentence(finding.text)}{nearest}"
+
+
+def nearest_arm(finding: Finding) -> str:
+    """Which alternative of an unmet criterion came nearest, in one sentence; "" without arms."""
+    if finding.nearest is None:
+        return ""
+    text = next(arm.text for arm in finding.arms if arm.id == finding.nearest.arm)
+    count = f"{finding.nearest.met} of its {finding.nearest.of} tests"
+    verb = "is" if finding.nearest.of == 1 else "are"
+    count = count.replace("of its 1 tests", "of its 1 test")
+    return f"Nearest came {finding.nearest.arm} ({count} {verb} met): {_sentence(text)}"
 
 
 def _sentence(text: str) -> str:
@@ -248,12 +261,27 @@ def _open(version: PolicyVersion, finding: Finding, found: Sequence[Gap]) -> lis
     """One sentence a gap: what is needed, and for which criterion."""
     if not found:
         return [f"{finding.criterion} cannot be worked out from these answers: check the dates."]
-    lines = []
-    for gap in found:
-        label = label_of(version, gap.question)
-        at = f" ({gap.place})" if gap.place != gap.question else ""
-        if gap.zero:
-            lines.append(f"{finding.criterion} cannot be worked out while “{label}”{at} is zero.")
-        else:
-            lines.append(f"{finding.criterion} needs an answer to “{label}”{at}.")
-    return lines
+    return [_gap(version, finding.criterion, gap) for gap in found]
+
+
+def _gap(version: PolicyVersion, criterion: str, gap: Gap) -> str:
+    label = label_of(version, gap.question)
+    at = f" ({gap.place})" if gap.place != gap.question else ""
+    match gap.why:
+        case "zero":
+            return f"{criterion} cannot be worked out while “{label}”{at} is zero."
+        case "outside":
+            takes = DOMAINS[gap.function or ""]
+            return (
+                f"{criterion} cannot be worked out: {gap.function} takes {takes}. "
+                f"Check “{label}”{at}."
+            )
+        case "no row":
+            return f"{criterion} needs a row in “{label}” that it can look at."
+        case "tie":
+            return (
+                f"{criterion} cannot be worked out: rows of “{label}” with the same date have "
+                "different values."
+            )
+        case _:
+            return f"{criterion} needs an answer to “{label}”{at}."

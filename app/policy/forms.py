@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
-    ApprovalTerms,
     Criterion,
+    Derived,
     Kind,
     PolicyVersion,
     Question,
@@ -17,6 +17,7 @@ from app.policy.model import (
     Section,
 )
 from app.policy.panel import answer_words, status_words
+from app.policy.terms_text import term_lines
 
 _HEADINGS = {
     Section.START: "Criteria to start",
@@ -76,7 +77,12 @@ def _number(value: Decimal | None) -> str | None:
 
 def readable(version: PolicyVersion) -> str:
     """A policy version as Markdown, for a clinician or a commissioner to read."""
-    lines = [*_head(version), *_criteria(version), *_terms(version.approval), *_asked(version)]
+    lines = [
+        *_head(version),
+        *_criteria(version),
+        *term_lines(version.approval, _plain),
+        *_asked(version),
+    ]
     return "\n".join([*lines, *_sources(version)]) + "\n"
 
 
@@ -108,6 +114,11 @@ def _head(version: PolicyVersion) -> Iterator[str]:
         yield f"- Last new start: {_day(version.in_force.last_new_start)}"
     if version.in_force.last_continuation:
         yield f"- Last continuation: {_day(version.in_force.last_continuation)}"
+    if version.in_force.afterwards:
+        yield f"- Afterwards: {_plain(version.in_force.afterwards)}"
+    if version.succeeds:
+        before = ", ".join(_code(policy) for policy in version.succeeds)
+        yield f"- A running treatment under {before} goes on under this policy by a continuation"
     yield f"- What changed: {_plain(version.what_changed)}"
     if version.new_starts is not None:
         verb = "referred" if version.new_starts.decide == "refer" else "not funded"
@@ -145,10 +156,27 @@ def _criteria(version: PolicyVersion) -> Iterator[str]:
         yield ""
         yield "## Values worked out"
     for name, derived in version.derived.items():
-        how = derived.value or f"count of {derived.count}"
-        where = f" where {_code(derived.where)}" if derived.where else ""
         unit = f", in {_plain(derived.unit)}" if derived.unit else ""
-        yield f"- {_code(name)}: {_code(how)}{where}{unit}"
+        formula = f" (formula: {_plain(derived.formula)})" if derived.formula else ""
+        yield f"- {_code(name)}: {_how(derived)}{unit}{formula}"
+
+
+def _how(derived: Derived) -> str:
+    """How a value is worked out, in one line."""
+    if derived.choose:
+        arms = [f"{_chosen(derived, v)} when {_code(test)}" for test, v in derived.choose]
+        return "; ".join([*arms, f"else {_chosen(derived, derived.otherwise or '')}"])
+    where = f" where {_code(derived.where)}" if derived.where else ""
+    if derived.mode is not None:
+        by = f" by {_code(derived.by)}" if derived.by else ""
+        what = _code(derived.value or "")
+        return f"{what} of the {derived.mode} of {_code(derived.list_name or '')}{by}{where}"
+    return f"{_code(derived.value or f'count of {derived.count}')}{where}"
+
+
+def _chosen(derived: Derived, value: str) -> str:
+    label = derived.options.get(value.strip("'"))
+    return _code(value) if label is None else _plain(label)
 
 
 def _criterion(criterion: Criterion) -> Iterator[str]:
@@ -157,7 +185,10 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     yield ""
     yield _plain(criterion.text)
     yield ""
-    yield f"- Holds when: {_code(criterion.met_when)}"
+    if not criterion.arms:
+        yield f"- Holds when: {_code(criterion.met_when)}"
+    for arm in criterion.arms:
+        yield f"- Holds when {_plain(arm.id)}: {_plain(arm.text)} ({_code(arm.met_when)})"
     evidence = "read in the source" if criterion.evidence == "verified" else _DRAFT
     yield f"- Source: {_plain(criterion.source.title)} ({evidence})"
     if criterion.on_failure == "refer":
@@ -167,31 +198,6 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     if criterion.override is not None:
         reasons = "; ".join(_plain(each) for each in criterion.override.reasons.values())
         yield f"- The clinician may override this, in their own words, because: {reasons}"
-
-
-def _terms(approval: ApprovalTerms) -> Iterator[str]:
-    yield ""
-    yield "## Approval"
-    yield ""
-    yield f"- Pattern: {approval.pattern}"
-    if approval.lasts_months is not None:
-        yield f"- Lasts {approval.lasts_months} months"
-    if approval.lasts_days is not None:
-        yield f"- Lasts {approval.lasts_days} days"
-    if approval.start_within_days is not None:
-        yield f"- Treatment starts within {approval.start_within_days} days"
-    if approval.grace_days:
-        yield f"- A continuation may follow within {approval.grace_days} days of the end"
-    for reason in approval.retrospective_reasons.values():
-        yield f"- May come up to {approval.retrospective_days} days late: {_plain(reason)}"
-    if approval.max_dose is not None:
-        dose = approval.max_dose
-        yield f"- Largest dose: {dose.amount:f} {_plain(dose.unit)} per {_plain(dose.per)}"
-    if approval.products:
-        same = ", interchangeable" if approval.interchangeable else ""
-        yield f"- Products: {', '.join(_plain(each) for each in approval.products)}{same}"
-    evidence = "read in the source" if approval.evidence == "verified" else _DRAFT
-    yield f"- Source: {_plain(approval.source.title)} ({evidence})"
 
 
 def _asked(version: PolicyVersion) -> Iterator[str]:

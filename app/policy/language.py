@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from app.policy import nodes
-from app.policy.lexicon import MAX_DEPTH, refuse, scan
+from app.policy.lexicon import FUNCTION_MARK, FUNCTIONS_2, MAX_DEPTH, refuse, scan
 
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 12, 31)
@@ -215,6 +215,8 @@ def _call(tree: Any) -> nodes.Node:
         if len(arguments) != 2:
             refuse("days-between", "DAYS_BETWEEN takes two dates", "write DAYS_BETWEEN(from, to)")
         return nodes.DaysBetween(arguments[0], arguments[1])
+    if name.startswith(FUNCTION_MARK) and name.removeprefix(FUNCTION_MARK) in FUNCTIONS_2:
+        return nodes.Call(name.removeprefix(FUNCTION_MARK), tuple(arguments))
     if name != "AT_LEAST":
         refuse("function", "there is no such function", "use AT_LEAST, DAYS_BETWEEN or ADD_MONTHS")
     return _at_least(arguments)

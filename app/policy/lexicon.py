@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NoReturn
 
 from app.policy.errors import ExpressionRefused
+from app.policy.functions import FUNCTIONS as FUNCTIONS_BY_NAME
 
 MAX_LENGTH = 2000
 MAX_TOKENS = 500
@@ -19,6 +20,10 @@ MAX_DIGITS = 18
 
 KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "TRUE", "FALSE", "DATE"})
 FUNCTIONS = frozenset({"DAYS_BETWEEN", "ADD_MONTHS", "AT_LEAST"})
+FUNCTIONS_2 = frozenset(FUNCTIONS_BY_NAME)
+"""Functions of language version 2. A bracket makes them so: `round` alone is still a name."""
+FUNCTION_MARK = "ASSENT_"
+"""Stands before them for the SQL parser, which must not read its own functions into ours."""
 
 _NO_PATTERNS = "ask a choice question and compare with its options"
 _NO_NULLS = (
@@ -83,6 +88,8 @@ _BEFORE_BRACKETS = KEYWORDS - {"TRUE", "FALSE", "DATE"}
 _DATE_PARTS = frozenset({"YEAR", "MONTH", "DATEDIFF", "DATE_DIFF", "MONTHS_BETWEEN", "AGE"})
 
 RESERVED = frozenset(word.lower() for word in (*KEYWORDS, *FUNCTIONS, *REFUSED_WORDS))
+RESERVED_2 = RESERVED | {word.lower() for word in FUNCTIONS_2}
+"""The words that a file of language version 2 may not take as names."""
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
@@ -136,7 +143,10 @@ def scan(text: str) -> str:
             f"the expression has over {MAX_TOKENS} words and signs",
             "split it into several criteria or derived values",
         )
-    checked = " ".join(_checked(kind, token) for kind, token in tokens)
+    followed = [token for _, token in tokens[1:]] + [""]
+    checked = " ".join(
+        _checked(kind, token, after) for (kind, token), after in zip(tokens, followed, strict=True)
+    )
     _check_depth(tokens)
     _check_neighbours(tokens)
     return checked
@@ -165,10 +175,10 @@ def _refuse_character(character: str) -> NoReturn:
     refuse("character", f"the character {shown} is not in the language", _PLAIN)
 
 
-def _checked(kind: str, token: str) -> str:
+def _checked(kind: str, token: str, following: str) -> str:
     """One token as the parser may see it."""
     if kind == "word":
-        return _checked_word(token)
+        return _checked_word(token, following)
     if kind == "number" and len(token) > MAX_DIGITS:
         refuse("number", f"a number has over {MAX_DIGITS} digits", "write a number a form can hold")
     if kind == "string" and _OPTION.fullmatch(token[1:-1]) is None:
@@ -183,10 +193,12 @@ def _checked(kind: str, token: str) -> str:
     return token
 
 
-def _checked_word(token: str) -> str:
+def _checked_word(token: str, following: str) -> str:
     upper = token.upper()
     if upper in REFUSED_WORDS:
         refuse(*REFUSED_WORDS[upper])
+    if upper in FUNCTIONS_2 and following == "(":
+        return FUNCTION_MARK + upper
     return upper if upper in KEYWORDS or upper in FUNCTIONS else f'"{token}"'
 
 
@@ -238,5 +250,5 @@ def _check_call(word: str) -> None:
             "differences in months or years are not in the language",
             "compare with ADD_MONTHS(day, months), which says where the boundary lies",
         )
-    if word not in FUNCTIONS and word not in _BEFORE_BRACKETS:
+    if word not in FUNCTIONS | FUNCTIONS_2 and word not in _BEFORE_BRACKETS:
         refuse("function", f"there is no function {word[:60]}", _PLAIN)

@@ -18,24 +18,32 @@ from app.policy.compile import (
     compile_expressions,
     compile_row_test,
 )
-from app.policy.document import Document, read
-from app.policy.emit import CountOf, Program
+from app.policy.document import Document, Path, read
+from app.policy.emit import CountOf, PickOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
-from app.policy.model import Criterion, Kind, PolicyVersion, Question, Section
+from app.policy.formulas import expanded, is_formula, readable_source
+from app.policy.model import Criterion, Derived, Kind, PolicyVersion, Question, Section
 from app.policy.on_demand import OnDemand
 from app.policy.panel import panel_terms
+from app.policy.resolve import resolve
 from app.policy.schema_check import shape_faults
+from app.policy.shelf import Shelf
 
 DrugKeys = Mapping[str, frozenset[str]]
 
 
-def load_policy(text: str, file: str, drug_keys: DrugKeys | None = None) -> PolicyVersion:
+def load_policy(
+    text: str, file: str, drug_keys: DrugKeys | None = None, shelf: Shelf | None = None
+) -> PolicyVersion:
     """Load one policy file.
 
     `file` is only named in faults. `drug_keys` maps each drug to its products; None skips that
-    check. Raises PolicyFileFaults with every fault of the file, in the order of its lines.
+    check. `shelf` holds the formulas and the area's questions that it may take. Raises
+    PolicyFileFaults with every fault of the file, in the order of its lines.
     """
-    return _load(read(text, file), file, drug_keys)
+    document = read(text, file)
+    unresolved = [] if document.cut_short else resolve(document, file, shelf or Shelf())
+    return _load(document, file, drug_keys, unresolved)
 
 
 def from_resolved(resolved: str) -> PolicyVersion:
@@ -51,13 +59,20 @@ def from_resolved(resolved: str) -> PolicyVersion:
             "stored version", None, None, "json", "the stored text is not JSON", "Restore it"
         )
         raise PolicyFileFaults((fault,)) from None
-    return _load(document, "stored version", None)
+    return _load(document, "stored version", None, [])
 
 
-def _load(document: Document, file: str, drug_keys: DrugKeys | None) -> PolicyVersion:
+def _load(
+    document: Document,
+    file: str,
+    drug_keys: DrugKeys | None,
+    unresolved: list[tuple[Path, Fault]],
+) -> PolicyVersion:
     faults = document.faults
     if not document.cut_short:
-        shape = shape_faults(document, file)
+        named = {path for path, _ in unresolved}
+        shape = [each for each in shape_faults(document, file) if each[0] not in named]
+        shape += unresolved
         faults = [*faults, *(fault for _, fault in shape)]
         checker = Checker(document, file, [path for path, _ in shape], faults)
         checker.questions()
@@ -85,7 +100,12 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         for each in criteria
         if each.override
     }
-    evidence |= {approval.evidence, new_starts.evidence if new_starts else "verified"}
+    evidence |= {
+        each["formula"]["evidence"]
+        for each in (data.get("derive") or {}).values()
+        if is_formula(each)
+    }
+    evidence |= {*approval.evidences(), new_starts.evidence if new_starts else "verified"}
     evidence |= {panel.evidence if panel else "verified"}
     return PolicyVersion(
         policy=data["policy"],
@@ -101,9 +121,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         what_changed=data["what_changed"].strip(),
         sources=sources,
         questions=_with_kinds(checked),
-        derived={
-            name: build.derived(name, each) for name, each in (data.get("derive") or {}).items()
-        },
+        derived=_derived(data.get("derive") or {}),
         start=sections[Section.START],
         continue_=sections[Section.CONTINUE],
         stop=sections[Section.STOP],
@@ -112,8 +130,17 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         resolved=resolved,
         hash=sha256(resolved),
         unverified="unverified" in evidence,
+        succeeds=tuple(data.get("succeeds") or ()),
         compiled=_compiled(sections, checked),
     )
+
+
+def _derived(derive: Mapping[str, Any]) -> dict[str, Derived]:
+    """The derived values, a formula's steps among them; its result names the formula."""
+    found = {name: build.derived(name, each) for name, each in expanded(derive).items()}
+    for name, entry in derive.items():
+        found[name] = replace(found[name], formula=readable_source(entry))
+    return found
 
 
 def _compiled(
@@ -124,14 +151,15 @@ def _compiled(
         section: partial(compile_expressions, _expressions(section, checked), program)
         for section in sections
     }
-    rows = {name: partial(_row_test, count, program) for name, count in checked.counts.items()}
-    return CompiledPolicy(OnDemand(compiled), OnDemand(rows))
+    over: dict[str, CountOf | PickOf] = {**checked.counts, **checked.picks}
+    rows = {name: partial(_row_test, found, program) for name, found in over.items()}
+    return CompiledPolicy(OnDemand(compiled), OnDemand(rows), checked.picks)
 
 
-def _row_test(count: CountOf, program: Program) -> RowTest:
-    where = count.where
-    test = None if where is None else compile_row_test(where, program, count.row_scope)
-    return RowTest(count.list_name, count.fields, test)
+def _row_test(over: CountOf | PickOf, program: Program) -> RowTest:
+    where = over.where
+    test = None if where is None else compile_row_test(where, program, over.row_scope)
+    return RowTest(over.list_name, over.fields, test)
 
 
 def _expressions(section: Section, checked: Checked) -> list[nodes.Node]:
@@ -174,8 +202,8 @@ def _looked_at(checked: Checked, sections: tuple[Section, ...]) -> set[str]:
         reached.add(name)
         if name in checked.derived:
             waiting += nodes.names_in(checked.derived[name])
-        if name in checked.counts:
-            count = checked.counts[name]
-            waiting.append(count.list_name)
-            waiting += [] if count.where is None else nodes.names_in(count.where)
+        over = checked.counts.get(name) or checked.picks.get(name)
+        if over is not None:
+            waiting.append(over.list_name)
+            waiting += [] if over.where is None else nodes.names_in(over.where)
     return reached

@@ -8,11 +8,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from app.policy.terms import ApprovalTerms as ApprovalTerms
+from app.policy.terms import MaxDose as MaxDose
+
 if TYPE_CHECKING:
     from app.policy.compile import CompiledPolicy
     from app.policy.panel import PanelTerms
 
-LANGUAGE_VERSION = 1
+LANGUAGE_VERSION = 2
+"""The newest language version. Files of version 1 keep their exact meaning and hash."""
 
 Evidence = Literal["verified", "unverified"]
 OnFailure = Literal["not met", "refer"]
@@ -100,13 +104,36 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A value worked out from answers: a count over a list's rows, or an expression."""
+    """A value worked out from answers: a count or a pick over a list's rows, a choice between
+    values, or an expression.
+
+    A pick has a `mode` ("latest", "earliest", "highest", "lowest"), a `list_name`, the field
+    `value`, and for dates the field `by`. A choice has `choose`, pairs of a test and a value, and
+    `otherwise`; where its values are options, `options` gives their labels. `formula` says in
+    words which formula it is the result of, if any, with its date and source.
+    """
 
     name: str
     count: str | None
     where: str | None
     value: str | None
     unit: str | None
+    mode: str | None = None
+    list_name: str | None = None
+    by: str | None = None
+    choose: tuple[tuple[str, str], ...] = ()
+    otherwise: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    formula: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of a criterion's alternatives, with its own name, words and test."""
+
+    id: str
+    text: str
+    met_when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +159,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One testable statement with its source; `met_when` is in the criteria language."""
+    """One testable statement with its source; `met_when` is in the criteria language.
+
+    Where it has `arms` it is met when one of them is, and `met_when` joins their tests with OR.
+    """
 
     id: str
     section: Section
@@ -143,50 +173,22 @@ class Criterion:
     on_failure: OnFailure = "not met"
     waivable: bool = False
     override: OverrideRule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MaxDose:
-    """The largest dose that an approval covers, e.g. 300 mg per "28 days"."""
-
-    amount: Decimal
-    unit: str
-    per: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalTerms:
-    """What an approval under this version covers, and for how long.
-
-    `grace_days` follow the end of coverage; `retrospective_days` is how long after the first
-    dose a form may still come for one of `retrospective_reasons`. `products` are product keys of
-    the drug dictionary; empty means any.
-    """
-
-    pattern: Literal["rolling", "episode", "fixed course"]
-    lasts_months: int | None
-    lasts_days: int | None
-    start_within_days: int | None
-    grace_days: int
-    retrospective_reasons: dict[str, str]
-    retrospective_days: int
-    max_dose: MaxDose | None
-    products: tuple[str, ...]
-    interchangeable: bool
-    max_unit_price: None
-    source: Source
-    evidence: Evidence
+    arms: tuple[Arm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The dates between which a version decides, as Europe/London days."""
+    """The dates between which a version decides, as Europe/London days.
+
+    `afterwards` says what follows the last new start or continuation, and what to do then.
+    """
 
     from_: date
     published: date | None = None
     funding_from: date | None = None
     last_new_start: date | None = None
     last_continuation: date | None = None
+    afterwards: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ class PolicyVersion:
     """One dated, immutable text of a policy; made by `load_policy` or `from_resolved` only.
 
     `resolved` is the canonical JSON that is stored and hashed; `compiled` is worked out from it.
+    `succeeds` are the policies whose running treatments go on under this one by a continuation.
     """
 
     policy: str
@@ -237,6 +240,7 @@ class PolicyVersion:
     resolved: str
     hash: str
     unverified: bool
+    succeeds: tuple[str, ...]
     compiled: CompiledPolicy = field(compare=False, repr=False)
 
     def criteria(self, section: Section) -> tuple[Criterion, ...]:
@@ -301,8 +305,31 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmFinding:
+    """The result of one arm of a criterion."""
+
+    id: str
+    text: str
+    result: Result
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The arm of an unmet criterion that came nearest: `met` of its `of` tests are met."""
+
+    arm: str
+    met: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A criterion's result for one request, as a tree. An override never changes `result`."""
+    """A criterion's result for one request, as a tree. An override never changes `result`.
+
+    A criterion with arms has a finding for each, in file order, which are the parts of `part`;
+    `nearest` says which came nearest where the criterion is not met.
+    """
 
     criterion: str
     section: Section
@@ -314,6 +341,8 @@ class Finding:
     waivable: bool
     part: Part
     overridden: Overridden | None = None
+    arms: tuple[ArmFinding, ...] = ()
+    nearest: Nearest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -65,6 +66,29 @@ class AddMonths:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A function of language version 2 (`functions.FUNCTIONS`) and what it is applied to.
+
+    The places of ROUND and the step of ROUND_DOWN are its last argument, always a Number.
+    """
+
+    function: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """The value of the first branch (a test and a value) whose test holds, or `otherwise`.
+
+    Never parsed from one expression: it is a whole entry of `derive`. A branch is taken only
+    where every test before it is surely false.
+    """
+
+    branches: tuple[tuple[Node, Node], ...]
+    otherwise: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     operator: str  # one of = <> < <= > >=
     left: Node
@@ -120,6 +144,8 @@ Node = (
     | Negative
     | DaysBetween
     | AddMonths
+    | Call
+    | Choose
     | Compare
     | Between
     | In
@@ -143,10 +169,19 @@ def children(node: Node) -> tuple[Node, ...]:
             return (term, low, high)
         case In(term, items):
             return (term, *items)
-        case And(parts) | Or(parts) | AtLeast(_, parts):
+        case And(parts) | Or(parts) | AtLeast(_, parts) | Call(_, parts):
             return parts
+        case Choose(branches, otherwise):
+            return (*(node for pair in branches for node in pair), otherwise)
         case _:
             return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """This node and every node below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
 
 
 def names_in(node: Node) -> tuple[str, ...]:
@@ -160,6 +195,32 @@ def names_in(node: Node) -> tuple[str, ...]:
         else:
             waiting.extend(reversed(children(each)))
     return tuple(found)
+
+
+def substituted(node: Node, swap: Mapping[str, Node]) -> Node:
+    """The tree with the names in `swap` replaced."""
+    if isinstance(node, Name):
+        return swap.get(node.name, node)
+    parts = tuple(substituted(child, swap) for child in children(node))
+    match node:
+        case Arithmetic(operator) | Compare(operator):
+            return type(node)(operator, *parts)
+        case DaysBetween() | Between():
+            return type(node)(*parts)
+        case Negative() | Not():
+            return type(node)(parts[0])
+        case AddMonths(_, months):
+            return AddMonths(parts[0], months)
+        case In():
+            return In(parts[0], parts[1:])
+        case And() | Or():
+            return type(node)(parts)
+        case AtLeast(number):
+            return AtLeast(number, parts)
+        case Call(function):
+            return Call(function, parts)
+        case _:
+            return node
 
 
 # How tightly each kind of node binds: a looser child stands in brackets.
@@ -194,6 +255,11 @@ def render(node: Node) -> str:
             return f"DAYS_BETWEEN({render(first)}, {render(last)})"
         case AddMonths(day, months):
             return f"ADD_MONTHS({render(day)}, {months})"
+        case Call(function, arguments):
+            return f"{function}({', '.join(render(each) for each in arguments)})"
+        case Choose(branches, otherwise):
+            arms = "; ".join(f"{render(value)} when {render(test)}" for test, value in branches)
+            return f"{arms}; else {render(otherwise)}"
         case _:
             return _render_test(node)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.policy.compile import Compiled, Looked, Shape
-from app.policy.model import Count, Criterion, Finding, Part, Result
+from app.policy.model import ArmFinding, Count, Criterion, Finding, Nearest, Part, Result
 
 _RESULTS = {True: Result.MET, False: Result.NOT_MET, None: Result.NOT_ANSWERED}
 
@@ -25,10 +25,38 @@ def findings(
             evidence=criterion.evidence,
             on_failure=criterion.on_failure,
             waivable=criterion.waivable,
-            part=part(shape, raw),
+            part=(whole := part(shape, raw)),
+            arms=_arms(criterion, whole) if criterion.arms else (),
+            nearest=nearest(criterion, shape, raw) if criterion.arms else None,
         )
         for criterion, shape in zip(criteria, compiled.shapes, strict=True)
     )
+
+
+def _arms(criterion: Criterion, whole: Part) -> tuple[ArmFinding, ...]:
+    return tuple(
+        ArmFinding(arm.id, arm.text, below.result, below)
+        for arm, below in zip(criterion.arms, whole.parts, strict=True)
+    )
+
+
+def nearest(criterion: Criterion, shape: Shape, raw: tuple[Any, ...]) -> Nearest | None:
+    """The arm of an unmet criterion that came nearest; None where the criterion is not unmet.
+
+    Of the tests that an arm joins with AND (one, where it joins none), the most are met; then the
+    fewest are not met; then it stands first in the file.
+    """
+    if raw[shape.slot] is not False:
+        return None
+    best: Nearest | None = None
+    order = (0, 0)
+    for arm, below in zip(criterion.arms, shape.parts, strict=True):
+        tests = below.parts if below.joined else (below,)
+        results = [raw[each.slot] for each in tests]
+        rank = (results.count(True), -results.count(False))
+        if best is None or rank > order:
+            best, order = Nearest(arm.id, rank[0], len(tests)), rank
+    return best
 
 
 def part(shape: Shape, raw: tuple[Any, ...]) -> Part:

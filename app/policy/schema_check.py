@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
@@ -49,22 +49,45 @@ _extend: Any = validators.extend
 _EXACT: Any = _extend(Draft202012Validator, {"pattern": _pattern})
 
 
-@lru_cache(maxsize=1)
-def _validator() -> Any:
-    return _EXACT(json_schema(), format_checker=FormatChecker(["date"]))
+Shape = Literal["policy", "formula", "questions"]
 
 
-@lru_cache(maxsize=1)
-def _quick() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(json_schema(), validate_formats=True)
+@lru_cache(maxsize=3)
+def _schema_of(shape: Shape) -> dict[str, Any]:
+    """The schema of a file once its shared parts are resolved: they stand there in full."""
+    schema = json_schema()
+    schema["properties"]["questions"]["additionalProperties"] = {"$ref": "#/$defs/question"}
+    del schema["properties"]["shared"]
+    derived = schema["$defs"]["derived"]["properties"]
+    derived["formula"] = {"$ref": "#/$defs/formula"}
+    del derived["version"]
+    if shape == "policy":
+        return schema
+    name = "formula" if shape == "formula" else "shared_questions"
+    return {"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}
 
 
-def shape_faults(document: Document, file: str) -> list[tuple[Path, Fault]]:
-    """Every fault of the file's shape, each with the path it stands at."""
-    if _quick().is_valid(document.data):
+@lru_cache(maxsize=3)
+def _validator(shape: Shape) -> Any:
+    return _EXACT(_schema_of(shape), format_checker=FormatChecker(["date"]))
+
+
+@lru_cache(maxsize=3)
+def _quick(shape: Shape) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(_schema_of(shape), validate_formats=True)
+
+
+def shape_faults(
+    document: Document, file: str, shape: Shape = "policy"
+) -> list[tuple[Path, Fault]]:
+    """Every fault of the file's shape, each with the path it stands at.
+
+    A policy's shared parts must have been resolved (`resolve`).
+    """
+    if _quick(shape).is_valid(document.data):
         return []  # the quick validator only says yes or no; what is wrong takes the other one
     found: dict[tuple[Path, str], Fault] = {}
-    for error in _validator().iter_errors(document.data):
+    for error in _validator(shape).iter_errors(document.data):
         for path, code, message, mend in _described(error):
             place = criterion_at(document.data, path)
             fault = Fault(file, document.line(path), place, code, message, mend)

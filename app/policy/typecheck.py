@@ -5,47 +5,26 @@ sqlglot's annotations accept `edss > 'x'` and `NOT diagnosis` without a word; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from app.policy import nodes, units
 from app.policy.errors import Complaint
 from app.policy.suggestions import did_you_mean
+from app.policy.typecheck_calls import call_type
+from app.policy.value_types import BOOLEAN, COUNT, DATE, Family, Scope, Type
 
-
-class Family(StrEnum):
-    """What kind of value an expression yields."""
-
-    BOOLEAN = "yes or no"
-    NUMBER = "a number"
-    DATE = "a date"
-    CHOICE = "a choice"
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    """The type of an expression. `interval` marks counts, known only between two bounds."""
-
-    family: Family
-    unit: str | None = None
-    whole: bool = False
-    interval: bool = False
-    constant: bool = False
-    options: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The names an expression may use, and those that exist but cannot be used, with why."""
-
-    types: Mapping[str, Type]
-    unusable: Mapping[str, str] = field(default_factory=dict)
-
-
-BOOLEAN = Type(Family.BOOLEAN)
-DATE = Type(Family.DATE)
-COUNT = Type(Family.NUMBER, whole=True, interval=True)
+__all__ = [
+    "BOOLEAN",
+    "COUNT",
+    "DATE",
+    "Family",
+    "Scope",
+    "Type",
+    "check_condition",
+    "check_part",
+    "check_value",
+    "type_of",
+]
 
 
 def check_condition(node: nodes.Node, scope: Scope) -> tuple[Complaint, ...]:
@@ -67,6 +46,13 @@ def check_value(node: nodes.Node, scope: Scope) -> tuple[Type | None, tuple[Comp
         found = checker.term(node)
     if not nodes.names_in(node):
         checker.complain("constant", "it looks at no answer", "name a question in it")
+    return (None if checker.complaints else found), tuple(checker.complaints)
+
+
+def check_part(node: nodes.Node, scope: Scope) -> tuple[Type | None, tuple[Complaint, ...]]:
+    """The type of one value among several, which may be a constant, and every complaint."""
+    checker = _Checker(scope)
+    found = checker.term(node)
     return (None if checker.complaints else found), tuple(checker.complaints)
 
 
@@ -149,7 +135,7 @@ class _Checker:
             self.complain("itself", "a thing is compared with itself", "name what was meant")
         if left is None or right is None:
             return
-        if self._same_family(node.left, left, node.right, right):
+        if self.same_family(node.left, left, node.right, right):
             ordered = left.family in (Family.NUMBER, Family.DATE)
             if not ordered and node.operator not in ("=", "<>"):
                 self.complain(
@@ -158,7 +144,7 @@ class _Checker:
                     "use = or <>, or IN",
                 )
             self._same_options(node.left, left, node.right, right)
-            self._same_units(left, right)
+            self.same_units(left, right)
 
     def _between(self, term: nodes.Node, low: nodes.Node, high: nodes.Node) -> None:
         found = self.term(term)
@@ -171,8 +157,8 @@ class _Checker:
             if found.family not in (Family.NUMBER, Family.DATE):
                 self.complain("order", f"{found.family} has no order", "use = or IN")
                 return
-            if self._same_family(term, found, node, bound):
-                self._same_units(found, bound)
+            if self.same_family(term, found, node, bound):
+                self.same_units(found, bound)
         if _is_empty_range(low, high):
             self.complain(
                 "empty-range", "BETWEEN has its bounds the wrong way round", "write the lower first"
@@ -187,7 +173,7 @@ class _Checker:
             return
         for item in items:
             kind = self.term(item)
-            if kind is not None and self._same_family(term, found, item, kind):
+            if kind is not None and self.same_family(term, found, item, kind):
                 self._same_options(term, found, item, kind)
 
     def _looks_at_an_answer(self, node: nodes.Node) -> bool:
@@ -200,7 +186,7 @@ class _Checker:
         )
         return False
 
-    def _same_family(
+    def same_family(
         self, left: nodes.Node, left_type: Type, right: nodes.Node, right_type: Type
     ) -> bool:
         if left_type.family is right_type.family:
@@ -232,7 +218,7 @@ class _Checker:
                 "option", "two choices with different options are compared", "use IN for each"
             )
 
-    def _same_units(self, left: Type, right: Type) -> None:
+    def same_units(self, left: Type, right: Type) -> None:
         if left.family is not Family.NUMBER or left.constant or right.constant:
             return
         if units.UNKNOWN in (left.unit, right.unit):
@@ -267,10 +253,15 @@ class _Checker:
             case nodes.Negative(below):
                 return self._negative(below)
             case nodes.DaysBetween(first, last):
-                sound = all([self._date(first), self._date(last)])
+                sound = all([self.date(first), self.date(last)])
                 return Type(Family.NUMBER, unit="days", whole=True) if sound else None
             case nodes.AddMonths(day, _):
-                return DATE if self._date(day) else None
+                return DATE if self.date(day) else None
+            case nodes.Call():
+                return call_type(self, node)
+            case nodes.Choose(_, otherwise):
+                found = self.term(otherwise)
+                return None if found is None else replace(found, constant=False)
             case _:
                 self.condition(node)
                 self.complain(
@@ -293,7 +284,7 @@ class _Checker:
             )
         return None
 
-    def _date(self, node: nodes.Node) -> bool:
+    def date(self, node: nodes.Node) -> bool:
         found = self.term(node)
         if found is not None and found.family is not Family.DATE:
             self.complain("type", f"{nodes.render(node)} is {found.family}", "give a date here")
@@ -328,7 +319,7 @@ class _Checker:
         return self._product(node, left, right)
 
     def _sum(self, left: Type, right: Type) -> Type:
-        self._same_units(left, right)
+        self.same_units(left, right)
         return Type(
             Family.NUMBER,
             unit=right.unit if left.constant else left.unit,

@@ -158,12 +158,37 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class DoseLimit:
+    """The largest dose over some days of a coverage: `amount` of `unit` in `days` days.
+
+    `name` is the phase that it comes from; empty where the terms state one dose throughout.
+    """
+
+    from_: dt.date
+    to: dt.date | None
+    amount: Decimal
+    unit: str
+    days: Decimal
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BestValue:
+    """A product that the policy puts first between two days."""
+
+    product: str
+    from_: dt.date
+    to: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What matching sees of one segment of a treatment and of its approval.
 
     `grace_to` is the last day covered by the grace after `to`. `paused` holds closed intervals.
     `supplying_providers` are the spokes of the approved hub. `unit_price_cap` is in pounds for
-    one `price_unit`.
+    one `price_unit`. `doses` is the most that an episode covers, `max_supply_days` the longest
+    supply at a time, `product_reason` why the product is not one of `best_value`.
     """
 
     treatment_id: str
@@ -195,6 +220,12 @@ class Coverage:
     quantity_cap: Decimal | None = None
     quantity_unit: str | None = None
     paused: tuple[tuple[dt.date, dt.date | None], ...] = ()
+    pattern: str = ""
+    doses: int | None = None
+    max_supply_days: int | None = None
+    dose_limits: tuple[DoseLimit, ...] = ()
+    best_value: tuple[BestValue, ...] = ()
+    product_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ _DECIDING = (
     ("continuation", LineOutcome.CONTINUATION_OVERDUE),
     ("unit price", LineOutcome.OVER_PRICE),
     ("quantity", LineOutcome.OVER_QUANTITY),
+    ("dose", LineOutcome.OVER_QUANTITY),
 )
 
 

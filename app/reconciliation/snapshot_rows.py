@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.orm import aliased
 
+from app.approvals.issuing import ELSEWHERE
 from app.approvals.lifecycle import OPEN_STATES, RequestState
 from app.db import tables
 from app.db.work import Work
@@ -41,6 +42,7 @@ class Treatment:
     paused: tuple[tuple[dt.date, dt.date | None], ...]
     continuation_submitted: bool
     refused_at: dt.datetime | None  # when the last refused continuation was submitted
+    clock: dt.date  # from which phases count: the first dose, else the first covered day
 
 
 def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
@@ -49,6 +51,7 @@ def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
     pauses = _pauses(work, scope)
     waiting = _continuations(work, scope.treatments, OPEN_STATES)
     refused = _continuations(work, scope.treatments, _REFUSED)
+    begun = _begun(work, scope.treatments)
     rows = work.connection.execute(select(tables.treatment).where(scope.treatments)).mappings()
     return {
         row["id"]: Treatment(
@@ -57,6 +60,7 @@ def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
             tuple(pauses.get(row["id"], ())),
             row["id"] in waiting,
             refused.get(row["id"]),
+            row["first_dose"] or begun.get(row["id"], dt.date.max),
         )
         for row in rows
     }
@@ -137,11 +141,24 @@ def _continuations(
     return {treatment_id: submitted_at for treatment_id, submitted_at in rows}
 
 
+def _begun(work: Work, visible: ColumnElement[bool]) -> dict[str, dt.date]:
+    """Treatment → the first day that any approval of it covered."""
+    approval = tables.approval.c
+    rows = work.connection.execute(
+        select(approval.treatment_id, func.min(approval.covers_from))
+        .join(tables.treatment, tables.treatment.c.id == approval.treatment_id)
+        .where(visible)
+        .group_by(approval.treatment_id)
+    )
+    return {treatment_id: covers_from for treatment_id, covers_from in rows}
+
+
 def read_approvals(work: Work, scope: Scope) -> dict[str, RowMapping]:
     """The approvals of the treatments in scope by id, `in_scope` telling which may be shown."""
     submitted = tables.request.c.submitted_at.label("submitted_at")
+    details = tables.request.c.details.label("details")
     rows = work.connection.execute(
-        select(tables.approval, submitted, scope.approvals.label(IN_SCOPE))
+        select(tables.approval, submitted, details, scope.approvals.label(IN_SCOPE))
         .join(tables.treatment, tables.treatment.c.id == tables.approval.c.treatment_id)
         .outerjoin(tables.request, tables.request.c.id == tables.approval.c.request_id)
         .where(scope.treatments)
@@ -158,7 +175,7 @@ def read_segments(work: Work, scope: Scope) -> dict[str, list[RowMapping]]:
         .where(
             and_(
                 scope.treatments,
-                segment.kind == "coverage",
+                segment.kind.in_(("coverage", ELSEWHERE)),
                 segment.approval_id.is_not(None),
                 segment.superseded_at.is_(None),
             )

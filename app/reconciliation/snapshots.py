@@ -25,6 +25,7 @@ from app.reconciliation.snapshot_rows import (
     read_segments,
     read_treatments,
 )
+from app.reconciliation.snapshot_terms import carried
 
 #: Approvals that cover nothing any more, but explain to a reader why a line is not covered.
 _UNDONE = frozenset(
@@ -83,7 +84,11 @@ def _of_treatment(
     approvals: Mapping[str, RowMapping],
     snomed: Snomed,
 ) -> Iterable[Coverage]:
-    """The coverages of a treatment's segments in scope; which is the last, all of them tell."""
+    """The coverages of a treatment's segments in scope; which is the last, all of them tell.
+
+    Days before the NHS took over are among them, with their funding: a line on them is known to be
+    nobody's to recover.
+    """
     last = max(segment["to_day"] or dt.date.max for segment in segments)
     for segment in segments:
         if segment[IN_SCOPE]:
@@ -170,7 +175,9 @@ def _coverage(
         under_query=approval["state"] == ApprovalState.UNDER_QUERY,
         status=_status(approval),
         paused=treatment.paused,
+        product_reason=approval["details"].get("product_reason") if approval["details"] else None,
         **caps,
+        **carried(terms, segment, treatment.clock),
     )
 
 

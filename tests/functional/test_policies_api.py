@@ -89,6 +89,7 @@ def test_a_version_shows_criteria_with_their_sources_and_the_terms(client: TestC
             "evidence": "verified",
             "on_failure": "not met",
             "waivable": False,
+            "arms": [],
         }
     ]
     assert [criterion["id"] for criterion in body["continue"]] == ["ITCH-2"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from app.policy import PolicyVersion, load_policy
+from app.approvals.library import load_shelf
+from app.policy import PolicyVersion, Shelf, load_policy
 from app.policy.cases import Case, read_cases
 from app.reference_data.drugs import load_drugs
 
@@ -17,15 +18,23 @@ LOCK = POLICIES / "versions.lock"
 @cache
 def folders() -> tuple[Path, ...]:
     """Every policy's folder: one that holds a dated file."""
-    return tuple(sorted({path.parent for path in POLICIES.glob("*/*/[0-9]*.yaml")}))
+    dated = {path.parent for path in POLICIES.glob("*/*/[0-9]*.yaml")}
+    return tuple(sorted(folder for folder in dated if folder.parent.name != "formulas"))
+
+
+@cache
+def shelf() -> Shelf:
+    """What the packaged files share."""
+    return load_shelf(POLICIES)
 
 
 @cache
 def versions(folder: Path) -> dict[str, PolicyVersion]:
     """The versions in one folder, by version, held against the drug dictionary."""
     drug_keys = load_drugs().keys()
+    shared = shelf().of_area(folder.parent.name)
     loaded = [
-        load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)), drug_keys)
+        load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)), drug_keys, shared)
         for path in sorted(folder.glob("[0-9]*.yaml"))
     ]
     return {found.version: found for found in loaded}

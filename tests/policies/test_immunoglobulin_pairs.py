@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from app.approvals.library import Library
-from app.policy import Context, Kind, Outcome, PolicyDecision, decide, parse_answers
+from app.policy import Context, Kind, Outcome, Part, PolicyDecision, decide, parse_answers, readable
 from tests.policies.library import all_versions
 
 BEFORE, AFTER = dt.date(2020, 6, 1), dt.date(2022, 6, 1)
@@ -284,3 +285,31 @@ def test_the_largest_dose_is_the_calculators_and_one_vial_more_is_refused(
         results.append({found["KAW-7"], found["KAW-8"]})
     assert results[0] == {"met"}
     assert "not met" in results[1]
+
+
+def _looked_at(part: Part) -> dict[str, Any]:
+    found: dict[str, Any] = dict(part.looked_at)
+    for below in part.parts:
+        found |= _looked_at(below)
+    return found
+
+
+def test_the_finding_shows_the_working_of_the_dose() -> None:
+    version = LIBRARY.deciding("immunoglobulin-itp", Kind.INITIATION, AFTER)
+    raw = {
+        "phase": "acute",
+        "height_cm": {"value": 180, "unit": "cm"},
+        "weight_kg": {"value": 110, "unit": "kg"},
+        "dose_g": {"value": 90, "unit": "g"},
+    }
+    answers = parse_answers(version, Kind.INITIATION, raw, decision_to_treat=AFTER, today=AFTER)
+    context = Context(AFTER, None, dt.date(1970, 5, 5), "male")
+    decision = decide(version, Kind.INITIATION, answers, context)
+    (finding,) = (each for each in decision.findings if each.criterion == "ITP-9")
+    working = _looked_at(finding.part)
+    assert finding.result.value == "not met"
+    assert working["largest_dose"] == 85
+    assert round(working["dose_per_kg"], 3) == Decimal("1.025")  # 90 over 87.8
+    shown = readable(version)
+    for formula in ("Ideal body weight of an adult (Robinson)", "Corrected body weight"):
+        assert f"(formula: {formula}, 2026-11-22" in shown.replace("\\", "")

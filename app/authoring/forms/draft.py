@@ -14,6 +14,7 @@ from app.authoring.forms.reading import PlainForm
 
 DECIDE = "DECIDE"
 _MOST_LABEL = 290
+_NARROW = re.compile(r"\b(severe|moderate|mild|refractory|relapsed)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def draft_of(
         *_sections(tests),
         *_approval(any(test.section == "continue" for test in tests)),
     ]
-    return Draft(policy, "\n".join(lines) + "\n", found, tuple(_gaps(found, tests)))
+    return Draft(
+        policy, "\n".join(lines) + "\n", found, (*_about_title(form), *_gaps(found, tests))
+    )
 
 
 def slug(text: str) -> str:
@@ -139,6 +142,8 @@ def _head(
     yield "# A draft brought over from a plain form. Nothing in it was checked at a source, so it"
     yield f"# can only refer. Lines marked {DECIDE} are for a person; take each mark out when done."
     yield f"policy: {policy}"
+    for ask in _about_title(form):
+        yield from _comment(f"{DECIDE}: {_ended(ask)}")
     yield f"title: {_quoted(form.title, 300)}"
     yield "language: 1"
     yield f"drug: {drug}"
@@ -152,6 +157,25 @@ def _head(
     yield ""
     yield "sources:"
     yield f"  form: {{title: {_quoted(title, 300)}}}"
+
+
+def _about_title(form: PlainForm) -> tuple[str, ...]:
+    """Where the title is narrower than the text: the statement is trusted, and a person asked."""
+    said = " ".join(" ".join([each.text, *each.bullets]) for each in form.statements).lower()
+    return tuple(
+        f"the form's title says “{word}”, and no statement does. Which is right?"
+        for word in _NARROW.findall(form.title.lower())
+        if word not in said
+    )
+
+
+def open_marks(text: str) -> Iterator[tuple[int, str]]:
+    """What a file still leaves to a person: the line of each mark, and its words."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        mark = line.strip().removeprefix("# ")
+        if line.strip().startswith(f"# {DECIDE}: "):
+            yield number, mark.removeprefix(f"{DECIDE}: ")
 
 
 def _left_out(found: Sequence[Classified]) -> Iterator[str]:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
-
-from python_calamine import CalamineError, CalamineWorkbook
 
 from app.authoring.errors import BenchRefused
+from app.authoring.forms.rows import BULLET, NUMBERED, rows_of
 
-MOST_XML = 20 * 1024 * 1024
 MOST_ROWS = 20_000
-BULLET = "•"
-_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _TA = re.compile(r"\b(?:NICE\s+)?(TA|HST|SSC)\s?(\d{1,4})\b", re.I)
-_NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)")
 _MARK = re.compile(r"^\s*(?:[•●▪◦‣·*–—-]|o(?=\s)|\(?[a-h][.)](?=\s)|\(?[ivx]{1,4}[.)](?=\s))\s*")
 _BOX = re.compile(r"\s*(?:\byes\b[\s/|☐□]*\bno\b[\s☐□]*|☐|□|\[\s?\])\s*", re.I)
 _HEADERS = {
@@ -53,16 +44,7 @@ class PlainForm:
 
 def read_forms(data: bytes, file: str) -> tuple[PlainForm, ...]:
     """Every form of a file. Raises BenchRefused where it is no CSV, XLSX or DOCX, or has none."""
-    lowered = file.lower()
-    if lowered.endswith(".xlsx"):
-        rows = _xlsx_rows(data, file)
-    elif lowered.endswith(".docx"):
-        rows = _docx_rows(data, file)
-    elif lowered.endswith(".csv"):
-        rows = _csv_rows(data, file)
-    else:
-        raise BenchRefused(f"{file}: a form comes as .csv, .xlsx or .docx. Save it as one of them.")
-    kept = [row for row in rows if any(row)]
+    kept = [row for row in rows_of(data, file) if any(row)]
     if len(kept) > MOST_ROWS:
         raise BenchRefused(f"{file}: over {MOST_ROWS} rows. Split the file.")
     forms = tuple(_forms(kept, file))
@@ -72,85 +54,6 @@ def read_forms(data: bytes, file: str) -> tuple[PlainForm, ...]:
             "1, 2, 3, or a table with a column “statement”."
         )
     return forms
-
-
-# --- rows of cells out of each kind of file -----------------------------------------------------
-
-
-def _clean(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    text = "".join(c for c in text.replace("\xa0", " ") if c in "\n\t" or c.isprintable())
-    return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
-
-
-def _csv_rows(data: bytes, file: str) -> list[list[str]]:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise BenchRefused(f"{file}: not readable as text. Save it as CSV in UTF-8.")
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error:
-        raise BenchRefused(f"{file}: not readable as CSV. Save it again as CSV.") from None
-    return [[_clean(cell) for cell in row] for row in rows]
-
-
-def _xlsx_rows(data: bytes, file: str) -> list[list[str]]:
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
-        return [[_whole(cell) for cell in row] for sheet in sheets for row in sheet.to_python()]
-    except (CalamineError, OSError, ValueError):
-        raise BenchRefused(f"{file}: not readable as XLSX. Open it and save it again.") from None
-
-
-def _whole(cell: object) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else _clean(cell)
-
-
-def _docx_rows(data: bytes, file: str) -> list[list[str]]:
-    unreadable = BenchRefused(f"{file}: not readable as DOCX. Open it and save it again.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if archive.getinfo("word/document.xml").file_size > MOST_XML:
-                raise BenchRefused(f"{file}: the document is over 20 MB unpacked. Shorten it.")
-            xml = archive.read("word/document.xml")
-    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError):
-        raise unreadable from None
-    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
-        raise BenchRefused(f"{file}: holds XML entities, which no form needs. Save it again.")
-    try:
-        body = ElementTree.fromstring(xml).find(f"{_WORD}body")
-    except ElementTree.ParseError:
-        raise unreadable from None
-    if body is None:
-        raise unreadable
-    return list(_docx_body(body))
-
-
-def _docx_body(body: ElementTree.Element) -> Iterator[list[str]]:
-    for child in body:
-        if child.tag == f"{_WORD}p":
-            yield [_paragraph(child)]
-        elif child.tag == f"{_WORD}tbl":
-            for row in child.iter(f"{_WORD}tr"):
-                cells = row.findall(f"{_WORD}tc")
-                yield ["\n".join(_paragraph(p) for p in c.iter(f"{_WORD}p")) for c in cells]
-
-
-def _paragraph(paragraph: ElementTree.Element) -> str:
-    text = "".join(
-        (node.text or "") if node.tag == f"{_WORD}t" else "\n" if node.tag == f"{_WORD}br" else ""
-        for node in paragraph.iter()
-    )
-    listed = paragraph.find(f"{_WORD}pPr/{_WORD}numPr") is not None
-    cleaned = _clean(text)
-    is_bullet = listed and cleaned and not _NUMBERED.match(cleaned)
-    return f"{BULLET} {cleaned}" if is_bullet else cleaned
 
 
 # --- forms out of rows --------------------------------------------------------------------------
@@ -226,7 +129,7 @@ def _number_and_text(cells: Sequence[str]) -> tuple[str | None, str]:
         return None, ""
     if re.fullmatch(r"\(?\d{1,2}[.)]?", kept[0]) and len(kept) > 1:
         return kept[0].strip("().") or None, "\n".join(kept[1:])
-    found = _NUMBERED.match(kept[0])
+    found = NUMBERED.match(kept[0])
     if found is not None:
         return found[1], "\n".join([kept[0][found.end() :], *kept[1:]])
     return None, "\n".join(kept)

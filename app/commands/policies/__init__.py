@@ -8,6 +8,7 @@ app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
 )
 app.command()(writing.new)
+app.command()(writing.schema)
 app.command(name="import")(writing.import_form)
 app.command()(checking.check)
 app.command(name="test")(checking.run_worked_cases)

@@ -13,6 +13,7 @@ from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.errors import BenchRefused
 from app.authoring.explain import decide_form, explain, read_form
 from app.authoring.files import load_file, read_text
+from app.authoring.forms.draft import open_marks
 from app.authoring.lint import Lint, lint_policy, lint_version
 from app.commands.policies.parts import (
     LOCK,
@@ -116,6 +117,8 @@ def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     version.compiled.complete()
     found = lint_version(version, prove)
     faults = _say(found, advice)
+    for number, ask in open_marks(read_text(path)):
+        typer.echo(f"{path}:{number}: to be decided: {ask}")
     if not faults:
         typer.echo(f"{path}: {version.policy} {version.version}: no fault.")
     return faults > 0

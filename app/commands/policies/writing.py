@@ -1,23 +1,26 @@
-"""`assent policies new` and `import`."""
+"""`assent policies new`, `schema` and `import`."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.authoring.errors import BenchRefused
-from app.authoring.forms.draft import draft_of, slug
-from app.authoring.forms.reading import PlainForm, read_forms
-from app.authoring.skeleton import skeleton
+from app.authoring.forms.draft import Draft, slug
+from app.authoring.forms.folder import bring, bring_all, summary_lines
+from app.authoring.forms.reading import read_forms
+from app.authoring.skeleton import schema_from, schema_text, skeleton
 from app.clock import now
 from app.commands.policies.parts import plain_refusals
-from app.policy import load_policy
-from app.reference_data.drugs import DrugDictionary, load_drugs
+from app.reference_data.drugs import load_drugs
 
 _MOST_BYTES = 64 * 1024 * 1024
+_FORMS = (".csv", ".xlsx", ".docx")
 
 
 def new(
@@ -30,12 +33,19 @@ def new(
 ) -> None:
     """Begin a policy: a commented file that loads."""
     with plain_refusals():
-        text = skeleton(drug, indication, _day(in_force), load_drugs().keys())
-        _write(out, text)
+        _write(out, skeleton(drug, indication, _day(in_force), load_drugs().keys(), out))
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+) -> None:
+    """The JSON Schema of a policy file, with which any editor completes and checks as you type."""
+    with plain_refusals():
+        _write(out, schema_text())
 
 
 def import_form(
-    file: Annotated[Path, typer.Argument(help="A plain yes/no form: .csv, .xlsx or .docx.")],
+    file: Annotated[Path, typer.Argument(help="A plain yes/no form, .csv, .xlsx or .docx, or a folder of them.")],
     drug: Annotated[
         str | None, typer.Option(help="The drug's key; else it is looked for in the title.")
     ] = None,
@@ -50,48 +60,72 @@ def import_form(
     ] = None,
 ) -> None:
     """Bring plain yes/no forms over as draft policies; what a person must decide is marked."""
-    dictionary = load_drugs()
     with plain_refusals():
+        if file.is_dir():
+            _import_folder(file, _day(in_force), out, drug or indication)
+            return
         for form in read_forms(_bytes(file), file.name):
-            _import_one(form, dictionary, drug, indication, _day(in_force), out)
+            draft = bring(
+                form, load_drugs().keys(), _day(in_force), drug or "", indication or ""
+            )
+            _import_one(draft, _day(in_force), out)
 
 
-def _import_one(
-    form: PlainForm,
-    dictionary: DrugDictionary,
-    drug: str | None,
-    indication: str | None,
-    in_force: dt.date,
-    out: Path | None,
+def _import_folder(
+    folder: Path, in_force: dt.date, out: Path | None, one_for_all: str | None
 ) -> None:
-    keys = dictionary.keys()
-    key = drug or _drug_in(form.title, keys)
-    if key is None or key not in keys:
+    """Every form below a folder; exit code 1 when one could not be brought over."""
+    if out is None or one_for_all:
         raise BenchRefused(
-            f"“{form.title}” names no drug of the dictionary. Say --drug KEY; the keys are "
-            f"{', '.join(sorted(keys))}."
+            "A folder of forms needs --out FOLDER for its drafts, and takes each drug and "
+            "indication from the form's title: leave --drug and --indication out."
         )
-    others = [name.replace("-", " ") for name in keys if name != key]
-    draft = draft_of(form, key, indication or form.title, in_force, others)
-    version = load_policy(draft.text, f"{draft.policy}.yaml", keys)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _FORMS and p.is_file())
+    if not files:
+        raise BenchRefused(f"{folder}: holds no .csv, .xlsx or .docx. Check the path.")
+    named = ((str(p.relative_to(folder)), partial(_bytes, p)) for p in files)
+    brought = []
+    for each in bring_all(named, load_drugs().keys(), in_force):
+        if each.draft is not None and not _new_file(_path(out, each.draft, in_force), each.draft):
+            each = replace(each, draft=None, reason="its draft is there already and is kept.")
+        brought.append(each)
+    lines = list(summary_lines(brought))
+    (out / "SUMMARY.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for line in lines:
+        typer.echo(line)
+    if any(each.draft is None for each in brought):
+        raise typer.Exit(1)
+
+
+def _new_file(path: Path, draft: Draft) -> bool:
+    """Write a draft where there is none yet; returns whether it was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return False
+    path.write_text(_with_schema(path, draft), encoding="utf-8")
+    return True
+
+
+def _with_schema(path: Path, draft: Draft) -> str:
+    return f"# yaml-language-server: $schema={schema_from(path)}\n{draft.text}"
+
+
+def _path(out: Path, draft: Draft, in_force: dt.date) -> Path:
+    return out / slug(draft.policy) / f"{in_force}.yaml"
+
+
+def _import_one(draft: Draft, in_force: dt.date, out: Path | None) -> None:
     if out is None:
         typer.echo(draft.text)
     else:
-        path = out / slug(draft.policy) / f"{version.version}.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, draft.text)
+        path = _path(out, draft, in_force)
+        _write(path, _with_schema(path, draft))
     for each in draft.statements:
         label = f" ({each.boilerplate})" if each.boilerplate else ""
         typer.echo(f"statement {each.name}: {each.what}{label}", err=True)
     typer.echo(f"{draft.policy}: loads as a draft. To be decided by a person:", err=True)
     for gap in draft.gaps:
         typer.echo(f"  {gap}", err=True)
-
-
-def _drug_in(title: str, keys: object) -> str | None:
-    words = slug(title)
-    found = [key for key in sorted(load_drugs().keys()) if key in words] if keys else []
-    return found[0] if len(found) == 1 else None
 
 
 def _bytes(file: Path) -> bytes:
@@ -113,5 +147,9 @@ def _write(path: Path | None, text: str) -> None:
         return
     if path.exists():
         raise BenchRefused(f"{path}: is there already, and is not overwritten. Give another name.")
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        raise BenchRefused(f"{path}: cannot be written. Check the path and its rights.") from None
     typer.echo(f"{path}: written.")

@@ -12,10 +12,11 @@ taken off the drug's cost once, one after the other.
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
 
 from app.reconciliation.model import ContractLine, Coverage, Test
 from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED
+from app.reconciliation.period import Period
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -77,6 +78,35 @@ def check_quantity(line: ContractLine, coverage: Coverage, used: Decimal) -> Lim
         f"against {cap} approved"
     )
     return Limit(Test("quantity", FAILED, detail), share)
+
+
+def check_dose(line: ContractLine, coverage: Coverage, period: Period) -> Limit | None:
+    """One supply is at most the largest dose of the supply's day for the longest supply.
+
+    None where the approval limits no supply. Where only a month is known, the largest dose in it
+    counts. What cannot be compared in the dose's own unit is not testable.
+    """
+    longest = coverage.max_supply_days
+    limits = [
+        limit
+        for limit in coverage.dose_limits
+        if limit.from_ <= period.last and (limit.to is None or limit.to >= period.first)
+    ]
+    if longest is None or not limits:
+        return None
+    if line.quantity is None or line.quantity <= 0:
+        return Limit(Test("dose", NOT_TESTABLE, "the quantity cannot be read"))
+    if not all(same_unit(line.unit, limit.unit) for limit in limits):
+        return Limit(Test("dose", NOT_TESTABLE, "quantity and dose are in different units"))
+    limit = max(limits, key=lambda each: each.amount / each.days)
+    most = limit.amount * (longest / limit.days).to_integral_value(ROUND_CEILING)
+    named = f" in the phase “{limit.name}”" if limit.name else ""
+    allowed = f"{most} {limit.unit}, the largest dose{named} for {longest} days"
+    if line.quantity <= most:
+        return Limit(Test("dose", PASSED, f"{line.quantity} is within {allowed}"))
+    with localcontext(prec=EXACT_DIGITS):
+        share = most / line.quantity
+    return Limit(Test("dose", FAILED, f"{line.quantity} is over {allowed}"), share)
 
 
 def countable(line: ContractLine, coverage: Coverage) -> Decimal | None:

@@ -31,6 +31,7 @@ from app.reconciliation.engines.limits import (
     ONE,
     ZERO,
     accepted_part,
+    check_dose,
     check_price,
     check_quantity,
     countable,
@@ -168,9 +169,11 @@ def _limit(item: _Decided, used: Decimal, index: SnapshotIndex) -> _Decided:
     line = item.prepared.line
     price = check_price(line, item.within)
     quantity = check_quantity(line, item.within, used)
-    tests = (*item.tests, price.test, quantity.test)
+    dose = check_dose(line, item.within, item.prepared.period) if item.prepared.period else None
+    tests = (*item.tests, price.test, quantity.test, *((dose.test,) if dose else ()))
     outcome, reason = outcome_of(item.within, tests)
-    share = price.allowed_share * quantity.allowed_share
+    allowed = min(quantity.allowed_share, dose.allowed_share if dose else ONE)
+    share = price.allowed_share * allowed
     verdict = _reconsidered(item.prepared, Verdict(outcome, reason, item.within), index)
     return replace(item, verdict=verdict, tests=tests, share=share)
 

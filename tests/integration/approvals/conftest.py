@@ -41,3 +41,14 @@ def wide(world: World, wide_library: Library) -> World:
     """A world that also holds the invented policy."""
     world.office = Office(wide_library, demonstration=True)
     return world
+
+
+@pytest.fixture
+def bare(
+    database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> World:
+    """A world whose library the test fills."""
+    return World(database, Office(Library([]), demonstration=True), moment, ids, random_bytes)

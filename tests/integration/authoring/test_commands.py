@@ -104,6 +104,49 @@ def test_new_and_import_write_files_that_check_accepts(tmp_path: Path) -> None:
     assert "no fault" in run("check", str(written))
 
 
+def test_a_draft_brought_over_is_checked_with_its_gaps_listed(tmp_path: Path) -> None:
+    form = tmp_path / "form.csv"
+    form.write_bytes(csv_form("The disease is severe", "Used only if:"))
+    run("import", str(form), "--from", "2026-11-22", "--out", str(tmp_path / "drafts"))
+    output = run("check", str(next((tmp_path / "drafts").glob("*/2026-11-22.yaml"))))
+    assert "to be decided: it ends where a list should follow" in output
+    assert "no fault" in output
+
+
+def test_a_folder_of_forms_is_brought_over_with_a_summary(tmp_path: Path) -> None:
+    folder, out = tmp_path / "forms", tmp_path / "drafts"
+    (folder / "more").mkdir(parents=True)
+    (folder / "a.csv").write_bytes(csv_form("The disease is severe"))
+    assert "needs --out" in run("import", str(folder), code=2)
+    assert "1 forms brought over as drafts, 0 not." in run("import", str(folder), "--out", str(out))
+    (folder / "more" / "b.xlsx").write_bytes(b"broken")
+    output = run("import", str(folder), "--out", str(out), code=1)
+    assert "its draft is there already and is kept" in output
+    assert "more/b.xlsx: not readable as XLSX" in output
+    assert (out / "SUMMARY.md").read_text(encoding="utf-8") == output
+
+
+def test_a_form_of_100_mb_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    form = tmp_path / "form.csv"
+    with form.open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+    assert "over 64 MB. Split it" in run("import", str(form), code=2)
+
+
+def test_a_new_file_points_its_editor_at_the_schema_without_a_network(tmp_path: Path) -> None:
+    made = tmp_path / "deep" / "er" / "new.yaml"
+    run("new", "natalizumab", "an invented condition", "--out", str(made))
+    _, _, place = made.read_text(encoding="utf-8").split("\n")[0].partition("$schema=")
+    assert (made.parent / place).read_text(encoding="utf-8").rstrip() == run("schema").rstrip()
+
+
+def test_the_body_of_a_request_is_explained_as_it_is() -> None:
+    request = Path(__file__).parents[3] / "examples" / "request-natalizumab-not-met.json"
+    output = run("explain", str(request))
+    assert "NTZ-4 is not met" in output
+    assert "NB700203" not in output
+
+
 def test_import_of_a_form_for_an_unknown_drug_asks_for_it(tmp_path: Path) -> None:
     form = tmp_path / "form.csv"
     form.write_bytes(csv_form("The disease is severe", title="A form for a new drug"))

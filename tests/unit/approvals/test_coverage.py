@@ -12,13 +12,14 @@ from app.approvals.coverage import (
     add_months,
     check_first_dose,
     continuation_cover,
+    course_cover,
     initiation_cover,
     last_day,
     restarted_cover,
 )
 from app.approvals.errors import DetailsNotAccepted
 from app.clock import london_day
-from app.policy import ApprovalTerms
+from app.policy import ApprovalTerms, Course, Span
 
 D = dt.date
 days = st.dates(D(2000, 1, 1), D(2090, 1, 1))
@@ -232,3 +233,46 @@ def test_a_continuation_never_covers_a_day_twice(
 )
 def test_the_first_dose_starts_the_clock(first_dose: dt.date, to_day: dt.date) -> None:
     assert restarted_cover(terms(), SUBMITTED, first_dose).to_day == to_day
+
+
+FOUR_THEN_TWELVE = {"lasts_months": 4, "then_lasts": Span(months=12)}
+
+
+def test_the_first_approval_runs_to_the_assessment_and_a_continuation_longer() -> None:
+    first = initiation_cover(terms(**FOUR_THEN_TWELVE), D(2026, 1, 10), None, None)
+    assert (first.from_day, first.to_day) == (D(2026, 1, 10), D(2026, 5, 9))
+    then = continuation_cover(terms(**FOUR_THEN_TWELVE), D(2026, 5, 1), first.to_day)
+    assert (then.from_day, then.to_day) == (D(2026, 5, 10), D(2027, 5, 9))
+    late = continuation_cover(terms(**FOUR_THEN_TWELVE), D(2026, 9, 1), first.to_day)
+    assert (late.from_day, late.to_day) == (D(2026, 9, 1), D(2027, 8, 31))
+
+
+def test_the_clock_from_the_first_dose_keeps_the_length_of_the_first_approval() -> None:
+    restarted = restarted_cover(terms(**FOUR_THEN_TWELVE), D(2026, 1, 10), D(2026, 2, 1))
+    assert (restarted.from_day, restarted.to_day) == (D(2026, 1, 10), D(2026, 5, 31))
+
+
+COURSES = (
+    Course("first", Span(days=60), None, None),
+    Course("second", Span(days=30), Span(months=10), Span(months=18)),
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "starts", "from_day", "to_day", "why"),
+    [
+        (2, D(2026, 5, 1), D(2026, 11, 1), D(2026, 11, 30), None),  # waits for its window
+        (2, D(2026, 11, 1), D(2026, 11, 1), D(2026, 11, 30), None),
+        (2, D(2027, 7, 1), D(2027, 7, 1), D(2027, 7, 30), None),  # the last day of it
+        (2, D(2027, 7, 2), D(2027, 7, 2), D(2027, 7, 31), "begins within 18 months"),
+        (3, D(2027, 2, 1), D(2027, 2, 1), D(2027, 3, 2), "funds 2 courses"),
+    ],
+)
+def test_a_later_course_begins_in_its_window_and_none_follows_the_last_without_a_panel(
+    number: int, starts: dt.date, from_day: dt.date, to_day: dt.date, why: str | None
+) -> None:
+    fixed = terms(pattern="fixed course", courses=COURSES, grace_days=0)
+    cover, reason = course_cover(fixed, number, D(2026, 1, 1), starts)
+    assert (cover.from_day, cover.to_day) == (from_day, to_day)
+    assert (reason is None) is (why is None)
+    assert why is None or why in str(reason)

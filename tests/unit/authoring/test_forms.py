@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import date
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,7 +13,8 @@ import pytest
 
 from app.authoring.errors import BenchRefused
 from app.authoring.forms.classify import Class, Join, classify_form, join_of
-from app.authoring.forms.draft import Draft, draft_of
+from app.authoring.forms.draft import Draft, draft_of, open_marks
+from app.authoring.forms.folder import bring_all, drug_in, summary_lines
 from app.authoring.forms.reading import PlainForm, Statement, read_forms
 from app.authoring.lint import lint_version
 from app.policy import load_policy
@@ -20,6 +22,7 @@ from app.reference_data.drugs import load_drugs
 
 TITLE = "Adalimumab for an invented joint disease"
 DAY = date(2026, 11, 22)
+KEYS = load_drugs().keys()
 
 
 def csv_form(*statements: str, title: str = TITLE) -> bytes:
@@ -319,6 +322,15 @@ def _archive(name: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+EXTERNAL = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+FAR = b'<worksheet><c r="A1"/><c r="XFD1048576"/></worksheet>'
+
+
+def _lying(archive: bytes) -> bytes:
+    """An archive that gives its one file as ten bytes long."""
+    return archive.replace((5_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+
+
 @pytest.mark.parametrize(
     ("file", "data", "says"),
     [
@@ -329,6 +341,16 @@ def _archive(name: str, content: bytes) -> bytes:
         ("form.docx", _archive("word/document.xml", b"<open>"), "not readable as DOCX"),
         ("form.docx", _archive("word/document.xml", BOMB), "XML entities"),
         ("form.docx", _archive("word/document.xml", b" " * 21_000_000), "over 20 MB"),
+        ("form.docx", _archive("word/document.xml", BOMB.decode().encode("utf-16")), "XML entit"),
+        ("form.docx", _archive("word/document.xml", EXTERNAL), "XML entities"),
+        ("form.docm", b"", "may hold macros"),
+        ("form.xlsm", b"", "may hold macros"),
+        ("form.xlsx", _archive("xl/bomb.xml", b" " * 105_000_000), "over 100 MB unpacked"),
+        ("form.xlsx", _archive("xl/worksheets/sheet1.xml", FAR), "reaches over"),
+        ("form.xlsx", _lying(_archive("xl/a.xml", b" " * 5_000_000)), "not readable as XLSX"),
+        ("form.csv", b"a,\0b", "not readable as text"),
+        ("form.csv", b"\xff\xfea", "not readable as text"),
+        ("form.csv", b'"' + b"x" * 200_000, "not readable as CSV"),
         ("form.csv", b"", "no numbered statement"),
         ("form.csv", b"Only a title\nand words", "no numbered statement"),
         ("form.csv", b"a\n" * 20_001, "Split the file"),
@@ -339,3 +361,56 @@ def test_a_file_that_holds_no_form_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(BenchRefused, match=says):
         read_forms(data, file)
+
+
+def test_a_csv_in_utf_16_is_read() -> None:
+    data = f'"{TITLE}",\n1,"The disease is severe",\n'.encode("utf-16")
+    assert read_forms(data, "form.csv")[0].title == TITLE
+
+
+def test_a_title_narrower_than_the_text_is_asked_about() -> None:
+    form = read_forms(csv_form("It is confirmed", title="Adalimumab for severe x"), "f.csv")[0]
+    made = draft_of(form, "adalimumab", "x", DAY)
+
+    assert "title says “severe”" in made.gaps[0]
+    assert "# DECIDE: the form's title says “severe”" in made.text
+
+
+def test_what_is_left_to_a_person_is_found_again_in_the_file() -> None:
+    made = draft("Given if: • the joints are swollen • a scan shows it")
+    asks = [ask for _, ask in open_marks(made.text)]
+
+    assert len(asks) == made.text.count("DECIDE: ") == 4
+    assert any("no “and” or “or”" in ask for ask in asks)
+
+
+# --- a folder of forms --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("title", "drug"),
+    [
+        ("Adalimumab for one", "adalimumab"),
+        ("Interferon beta-1a, adalimumabs", ""),
+        ("Adalimumab or etanercept", ""),
+        ("A form", ""),
+    ],
+)
+def test_a_drug_is_taken_from_the_title_only_where_it_names_one(title: str, drug: str) -> None:
+    assert drug_in(title, ("adalimumab", "etanercept")) == drug
+
+
+def test_a_folder_gives_a_draft_or_a_reason_for_every_form() -> None:
+    files = {
+        "a.csv": csv_form("It is severe"),
+        "b.csv": csv_form("It is grave"),
+        "c.xlsx": b"broken",
+        "d.csv": csv_form("It is severe", title="Adalimumib for another disease"),
+    }
+    found = list(bring_all(((n, partial(bytes, d)) for n, d in files.items()), KEYS, DAY))
+
+    assert [each.draft is not None for each in found] == [True, False, False, False]
+    assert "the same drug and indication as a.csv" in str(found[1].reason)
+    assert "not readable as XLSX" in str(found[2].reason)
+    assert "Is “adalimumib” adalimumab?" in str(found[3].reason)
+    assert list(summary_lines(found))[-1] == "1 forms brought over as drafts, 3 not."
