@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -383,3 +384,13 @@ def test_a_sixteenth_of_the_library_has_no_fault_and_is_decided() -> None:
 
     assert summary.faults == ()
     assert summary.holds, summary.undecided
+
+
+def test_the_page_of_proofs_is_about_the_versions_that_are_locked() -> None:
+    page = (POLICIES.parent / "docs" / "proofs.md").read_text("utf-8")
+    locked = (POLICIES / "versions.lock").read_text("utf-8")
+    listed = re.findall(r"^\| (\S+) \| (\S+) \| `(\w{12})` \|", page, re.MULTILINE)
+
+    assert len(listed) > 200
+    for policy, version, digest in listed:
+        assert f"{policy} {version} {digest}" in locked
