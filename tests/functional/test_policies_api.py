@@ -160,10 +160,9 @@ def test_what_the_library_does_not_hold_is_refused(
 
 
 def test_the_packaged_policies_can_all_be_shown_in_full(client: TestClient) -> None:
-    from app.approvals.library import load_library
-    from app.settings import REPOSITORY
+    from tests.policies.library import packaged_library
 
-    packaged = load_library(REPOSITORY / "policies")
+    packaged = packaged_library()
     client.app.state.library = packaged  # type: ignore[attr-defined]
 
     for version in packaged.all_versions():

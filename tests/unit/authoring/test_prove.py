@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import z3
 
-from app.approvals.library import load_library
 from app.authoring.near_cases import append_cases, case_name
 from app.authoring.proofs import days
 from app.authoring.proofs.claims import Claim, Proof
@@ -27,7 +26,7 @@ from app.authoring.prove_text import comparison_lines, proof_lines
 from app.policy import Kind, Outcome, PolicyVersion, Result
 from app.policy.calendar import add_months
 from app.policy.cases import read_cases, run_cases
-from tests.policies.library import POLICIES
+from tests.policies.library import packaged_library
 from tests.unit.authoring.golden import assert_golden
 from tests.unit.policy.makers import make_policy
 
@@ -377,7 +376,7 @@ EVERY = 16
 
 
 def test_a_sixteenth_of_the_library_has_no_fault_and_is_decided() -> None:
-    library = load_library(POLICIES)
+    library = packaged_library()
     some = [library.versions(policy) for policy in library.policies()[::EVERY]]
 
     summary = summarise([each for versions in some for each in prove_policy(versions)])
