@@ -158,8 +158,8 @@ def _at_the_end(ending: Ending) -> str:
     said = f" {ending.afterwards}" if ending.afterwards else ""
     ask = "" if follow or said else " Ask the commissioner which policy follows it."
     return (
-        f"The policy takes no continuation after {last}; this approval runs to its end all the "
-        f"same.{said}{follow}{ask} {CARE}"
+        f"The policy takes no continuation after {last}; this approval is good for all its "
+        f"days.{said}{follow}{ask} {CARE}"
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 
 from app.audit import Actor, Event, record
 from app.authoring.errors import BenchRefused
+from app.authoring.forms.draft import open_marks
 from app.authoring.lint import lint_version
 from app.db import tables
 from app.db.work import Work
@@ -82,6 +83,17 @@ def publish_to_files(
 def _entry(line: str) -> tuple[tuple[str, str], str]:
     policy, version, digest = line.split(" ")
     return (policy, version), digest
+
+
+def check_decided(text: str, file: str) -> None:
+    """Raise BenchRefused where a file brought over from a form still leaves something to decide."""
+    marks = list(open_marks(text))
+    if marks:
+        number, ask = marks[0]
+        raise BenchRefused(
+            f"{file}: {len(marks)} marks are still to be decided, the first on line {number}: "
+            f"{ask} Decide each and take its mark out, then publish."
+        )
 
 
 def check_unchanged(version: PolicyVersion, published: str | None) -> None:

@@ -194,7 +194,7 @@ def _definition(
     version: PolicyVersion, raw: Mapping[str, Any], types: Mapping[str, Type]
 ) -> tuple[Definition, Type]:
     if raw.keys() <= {"value", "unit"} and (node := _tree(str(raw["value"]))) is not None:
-        return Worked(node), _type(node, types)
+        return Worked(node), value_type(node, types)
     if raw.keys() <= {"count", "where"}:
         where = _tree(raw["where"]) if "where" in raw else None
         if where is not None or "where" not in raw:
@@ -202,7 +202,7 @@ def _definition(
     if "choose" in raw and raw.keys() <= {"choose", "else", "unit", "options"}:
         chosen = _chosen(raw)
         if chosen is not None:
-            kind = replace(_type(chosen.branches[0][1], types), constant=False)
+            kind = replace(value_type(chosen.branches[0][1], types), constant=False)
             return chosen, replace(kind, options=frozenset(raw.get("options") or kind.options))
     opaque, found = _opaque(version, raw)
     return _picked(raw, opaque) or opaque, found
@@ -229,7 +229,7 @@ def _chosen(raw: Mapping[str, Any]) -> Chosen | None:
     return Chosen(known, otherwise)
 
 
-def _type(node: nodes.Node, types: Mapping[str, Type]) -> Type:
+def value_type(node: nodes.Node, types: Mapping[str, Type]) -> Type:
     """The family of a checked value; an unreadable one counts as a number."""
     if typecheck._Checker.is_test(node):
         return typecheck.BOOLEAN

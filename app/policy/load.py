@@ -12,6 +12,7 @@ from typing import Any
 from app.policy import build, nodes
 from app.policy.canonical import canonical_json, sha256
 from app.policy.check import Checked, Checker
+from app.policy.check_size import check_size
 from app.policy.compile import (
     CompiledPolicy,
     RowTest,
@@ -79,6 +80,7 @@ def _load(
         checker.derive()
         checker.criteria()
         checker.terms(drug_keys)
+        check_size(checker)
     if faults:
         raise PolicyFileFaults(tuple(sorted(faults, key=lambda fault: fault.line or 0)))
     return _version(document.data, checker.checked)

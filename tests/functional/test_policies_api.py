@@ -160,10 +160,9 @@ def test_what_the_library_does_not_hold_is_refused(
 
 
 def test_the_packaged_policies_can_all_be_shown_in_full(client: TestClient) -> None:
-    from app.approvals.library import load_library
-    from app.settings import REPOSITORY
+    from tests.policies.library import packaged_library
 
-    packaged = load_library(REPOSITORY / "policies")
+    packaged = packaged_library()
     client.app.state.library = packaged  # type: ignore[attr-defined]
 
     for version in packaged.all_versions():
@@ -174,3 +173,29 @@ def test_the_packaged_policies_can_all_be_shown_in_full(client: TestClient) -> N
         for kind in Kind:
             assert client.get(f"{at}/questions", params={"kind": kind.value}).status_code == 200
         assert client.get(f"{at}/text").status_code == 200
+
+
+def test_the_patterns_of_approval_are_shown_with_the_clock(
+    application: FastAPI, client: TestClient
+) -> None:
+    text = FILE.replace("language: 1", "language: 2\nsucceeds: [older-policy]")
+    text = text.replace("{from: DAY}", "{from: 2024-06-01, afterwards: Ask the panel.}")
+    text = text.replace("EVIDENCE", "verified").replace(
+        "lasts: {months: 12}",
+        "lasts: {weeks: 16}\n  then_lasts: {months: 12}\n  max_supply: {days: 31}\n"
+        "  barred_with:\n"
+        "    - {drugs: [otherumab], reason: No trial of both, source: own, evidence: verified}\n"
+        "  phases:\n    - {name: loading, lasts: {weeks: 4}}\n    - {name: maintenance}",
+    )
+    application.state.library = Library([load_policy(text, "patterns.yaml")])
+    body = client.get(f"{BASE}/versions/2024-06-01").json()
+    terms = body["approval"]
+    assert (terms["lasts_days"], terms["then_lasts"]) == (112, {"months": 12, "days": 0})
+    assert "the first dose" in terms["clock"]
+    assert [phase["name"] for phase in terms["phases"]] == ["loading", "maintenance"]
+    assert terms["barred_with"][0]["drugs"] == ["otherumab"]
+    assert terms["max_supply_days"] == 31
+    assert (body["succeeds"], body["in_force"]["afterwards"]) == (
+        ["older-policy"],
+        "Ask the panel.",
+    )

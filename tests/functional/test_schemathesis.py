@@ -15,15 +15,16 @@ from schemathesis.config import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.auth.model import Role
 from app.auth.store import register_caller
 from app.commands.openapi import current_application
 from app.db.transaction import Database
 from app.db.work import Moment
 from app.main import create_app
-from app.settings import REPOSITORY, Settings
+from app.settings import Settings
 from tests.functional.conftest import ADMINISTRATOR, TOKEN
+from tests.policies.library import packaged_library
 
 EXAMPLES = 20
 #: A well-formed message may still break a rule that no schema can tell: an object that does not
@@ -66,7 +67,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", served, config=bounded(
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    return load_library(REPOSITORY / "policies")
+    return packaged_library()
 
 
 @pytest.fixture(autouse=True)

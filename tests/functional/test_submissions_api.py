@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.approvals import submitting
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.approvals.office import Office
 from app.auth.model import Role
 from app.auth.store import register_caller
@@ -19,11 +19,11 @@ from app.db.transaction import Database
 from app.db.work import Moment
 from app.handlers import make_handlers
 from app.main import create_app
-from app.reference_data.drugs import load_drugs
 from app.settings import Settings
 from app.work import run_next
 from tests.functional.conftest import ADMINISTRATOR
-from tests.world import CLINICIAN, POLICIES, World, initiation
+from tests.policies.library import packaged_library
+from tests.world import CLINICIAN, World, initiation
 
 HEADER = (
     "FINANCIAL MONTH,FINANCIAL YEAR,ORGANISATION IDENTIFIER (CODE OF PROVIDER),"
@@ -40,7 +40,7 @@ TOKENS = {
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    return load_library(POLICIES, load_drugs().keys())
+    return packaged_library()
 
 
 @pytest.fixture

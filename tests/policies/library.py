@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from app.approvals.library import load_shelf
+from app.approvals.library import Library, load_shelf
 from app.policy import PolicyVersion, Shelf, load_policy
-from app.policy.cases import Case, read_cases
+from app.policy.cases import Case, CaseResult, read_cases, run_cases
 from app.reference_data.drugs import load_drugs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +45,18 @@ def cases(folder: Path) -> tuple[Case, ...]:
     """The worked cases of one folder."""
     path = folder / "cases.yaml"
     return read_cases(path.read_text("utf-8"), str(path.relative_to(ROOT)))
+
+
+@cache
+def results(folder: Path) -> tuple[CaseResult, ...]:
+    """What came of the worked cases of one folder."""
+    return tuple(run_cases(versions(folder), cases(folder)))
+
+
+@cache
+def packaged_library() -> Library:
+    """The packaged library. Its versions are those of `versions`: none is loaded twice."""
+    return Library(all_versions())
 
 
 def all_versions() -> list[PolicyVersion]:

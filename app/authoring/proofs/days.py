@@ -27,7 +27,7 @@ class Calendar:
 
     def add_months(self, day: Any, months: int) -> Any:
         """The ordinal of the day some months away, clamped to the end of the month."""
-        year, month, in_month = self._civil(day)
+        year, month, in_month = self.civil(day)
         years, rest = divmod(months, 12)
         over = month + rest > 12
         year = z3.If(over, year + years + 1, year + years)
@@ -35,7 +35,8 @@ class Calendar:
         length = month_length(year, month)
         return ordinal(year, month, z3.If(in_month > length, length, in_month))
 
-    def _civil(self, day: Any) -> tuple[Any, Any, Any]:
+    def civil(self, day: Any) -> tuple[Any, Any, Any]:
+        """A day as year, month and day of the month."""
         key = day.get_id()
         if key not in self._split:
             number = len(self._split)

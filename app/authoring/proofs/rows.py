@@ -4,6 +4,9 @@ A count compared with k says the same of a list and of any part of it that keeps
 (k + 1 for an upper limit). Keeping that many for each count, all comparisons stay as they were; so
 the sum over the counts of a list is enough. Counts that are subtracted or compared with each other
 have no such bound: those lists are `bounded`, and a proof over them would prove too little.
+
+A pick says the same of a list and of any part of it that keeps two rows: the last that surely
+counts, and another that could be the pick and differs from it, if there is one.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.authoring.reading import Chosen, Counted, Opaque, Reading, Worked
+from app.authoring.reading import Chosen, Counted, Opaque, Picked, Reading, Worked
 from app.policy import nodes
 
 MOST_ROWS = 8
@@ -34,6 +37,7 @@ def rows_needed(readings: Iterable[tuple[Reading, Iterable[nodes.Node]]]) -> Row
         for test in tests:
             for node in _all(reading, test):
                 _look(reading, node, limits, loose)
+                _look_at_pick(reading, node, limits)
             opaque |= set(_opaque_lists(reading, test))
     needed: dict[str, int] = {}
     for (list_name, _), limit in limits.items():
@@ -55,6 +59,8 @@ def _all(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
                 for part in (*(n for pair in branches for n in pair), otherwise):
                     if part is not None:
                         yield from _all(reading, part)
+            case Counted(_, where) | Picked(where=where) if where is not None:
+                yield from _all(reading, where)
     for child in nodes.children(node):
         yield from _all(reading, child)
 
@@ -63,8 +69,17 @@ def _opaque_lists(reading: Reading, node: nodes.Node) -> Iterator[str]:
     for each in _all(reading, node):
         if isinstance(each, nodes.Name):
             found = reading.derived.get(each.name)
-            if isinstance(found, Opaque) and found.list_name is not None:
+            if isinstance(found, Picked) or not isinstance(found, Opaque):
+                continue
+            if found.list_name is not None:
                 yield found.list_name
+
+
+def _look_at_pick(reading: Reading, node: nodes.Node, limits: dict[tuple[str, str], int]) -> None:
+    if isinstance(node, nodes.Name):
+        found = reading.derived.get(node.name)
+        if isinstance(found, Picked) and found.list_name is not None:
+            limits[found.list_name, found.definition] = 2
 
 
 def _look(

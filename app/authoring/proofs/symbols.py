@@ -14,24 +14,16 @@ from typing import Any
 
 import z3
 
+from app.authoring.proofs import functions
 from app.authoring.proofs.days import FIRST_DAY, LAST_DAY, Calendar
-from app.authoring.reading import Chosen, Counted, Opaque, Reading, Worked
+from app.authoring.proofs.functions import Sym
+from app.authoring.reading import Chosen, Counted, Opaque, Picked, Reading, Worked
 from app.policy import Question, QuestionType, nodes
 from app.policy.names import BUILT_IN
 from app.policy.typecheck import Family, Type
 
 Pair = tuple[Any, Any]
 _TRUE, _FALSE = z3.BoolVal(True), z3.BoolVal(False)
-
-
-@dataclass(frozen=True, slots=True)
-class Sym:
-    """A value: between `low` and `high` (mostly one term) where `known`."""
-
-    family: Family
-    low: Any
-    high: Any
-    known: Any
 
 
 @dataclass(slots=True)
@@ -277,16 +269,12 @@ class View:
                 return self._other_value(node)
 
     def _other_value(self, node: nodes.Node) -> Sym:
-        """The kinds of node that came later; a test used as a value; else a free value."""
-        kind = type(node).__name__
-        parts = [self.value(part) for part in nodes.children(node)]
-        if kind in ("Least", "Greatest") and parts:
-            known = z3.And([part.known for part in parts])
-            best = parts[0].low
-            for part in parts[1:]:
-                smaller = part.low < best if kind == "Least" else part.low > best
-                best = z3.If(smaller, part.low, best)
-            return Sym(parts[0].family, best, best, known)
+        """A function's value; a test used as a value; else a free value."""
+        if isinstance(node, nodes.Call):
+            arguments = [self.value(part) for part in node.arguments]
+            worked = functions.apply(node.function, arguments, self.encoder.calendar)
+            if worked is not None:
+                return worked
         if isinstance(
             node,
             nodes.Compare
@@ -313,6 +301,8 @@ class View:
                 return self._count(list_name, where)
             case Chosen() as chosen:
                 return self._chosen(chosen)
+            case Picked() as pick:
+                return self._picked(pick)
             case Opaque() as opaque:
                 return self._opaque(name, opaque)
 
@@ -340,6 +330,21 @@ class View:
             possible.append(z3.If(z3.And(row.present, z3.Not(passes[1])), 1, 0))
         none = [z3.IntVal(0)]
         return Sym(Family.NUMBER, z3.Sum(sure or none), z3.Sum(possible or none), listed.sym.known)
+
+    def _picked(self, pick: Picked) -> Sym:
+        """The value that every row which could be the pick has; as `app.policy.picks` has it."""
+        listed = self.input(pick.list_name or "")
+        rows = []
+        for row in listed.rows:
+            passes: Pair = (_TRUE, _FALSE)
+            if pick.where is not None:
+                within = View(self.encoder, self.reading, self.suffixes, row.fields)
+                passes = within.test(pick.where)
+            sure = z3.And(row.present, passes[0])
+            may = z3.And(row.present, z3.Not(passes[1]))
+            order, value = row.fields[pick.order].sym, row.fields[pick.field or ""].sym
+            rows.append(functions.Candidate(sure, may, order, value))
+        return functions.picked(rows, pick.mode in ("earliest", "lowest"), listed.sym.known)
 
     def _opaque(self, name: str, opaque: Opaque) -> Sym:
         self.encoder.opaque.add(name)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from app.authoring.reading import Chosen, Counted, Opaque, Reading, Worked
+from app.authoring.reading import Chosen, Counted, Opaque, Picked, Reading, Worked, value_type
+from app.authoring.replay.sql_functions import call_sql, pick_sql
 from app.policy import Question, QuestionType, nodes
-from app.policy.names import BUILT_IN
+from app.policy.names import BUILT_IN, question_type
 
 _OPPOSITE = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 
@@ -151,13 +152,9 @@ class Writer:
                 return self._later(node)
 
     def _later(self, node: nodes.Node) -> Sql:
-        """Kinds of node with several terms that came later; tests used as values."""
-        kind = type(node).__name__
-        if kind in ("Least", "Greatest"):
-            terms = [self._plain(each) for each in nodes.children(node)]
-            unknown = " OR ".join(f"{term} IS NULL" for term in terms)
-            best = f"{kind.lower()}({', '.join(terms)})"
-            return _one(f"CASE WHEN {unknown} THEN NULL ELSE {best} END")
+        """A function's value; a test used as a value."""
+        if isinstance(node, nodes.Call):
+            return self._call(node)
         if isinstance(
             node,
             nodes.Compare
@@ -169,7 +166,17 @@ class Writer:
             | nodes.AtLeast,
         ):
             return _one(self.test(node))
-        raise NotTranslated(kind)
+        raise NotTranslated(type(node).__name__)
+
+    def _call(self, node: nodes.Call) -> Sql:
+        terms = [self._plain(each) for each in node.arguments]
+        fields = {name: question_type(field) for name, field in self.fields.items()}
+        types = {**self.reading.types, **{n: kind for n, kind in fields.items() if kind}}
+        whole = value_type(node.arguments[0], types).whole
+        found = call_sql(node, terms, whole)
+        if found is None:
+            raise NotTranslated(node.function)
+        return _one(f"({found})")
 
     def _plain(self, node: nodes.Node) -> str:
         found = self.value(node)
@@ -189,6 +196,8 @@ class Writer:
                 return self._count(list_name, where)
             case Chosen() as chosen:
                 return self._chosen(chosen)
+            case Picked() as pick:
+                return self._pick(pick)
             case Opaque():
                 raise NotTranslated(name)
 
@@ -208,14 +217,28 @@ class Writer:
         otherwise = "NULL" if chosen.otherwise is None else self._plain(chosen.otherwise)
         return _one(f"CASE {' '.join(cases)} ELSE {otherwise} END")
 
+    def _pick(self, pick: Picked) -> Sql:
+        list_name, field = pick.list_name or "", pick.field or ""
+        within = self._in_row(list_name)
+        passes = "TRUE" if pick.where is None else within.test(pick.where)
+        smallest = pick.mode in ("earliest", "lowest")
+        rows = self._column(list_name).low
+        fields = (quoted(pick.order), quoted(field))
+        return _one(f"({pick_sql(rows, within.row, passes, *fields, smallest)})")
+
+    def _in_row(self, list_name: str) -> Writer:
+        # No question's key has a space, so a row's name hides no column.
+        row = quoted(f"row {self.rank + 1}")
+        within = Writer(self.reading, self.columns, row, self.rank + 1)
+        within.fields = self.reading.version.questions[list_name].fields
+        return within
+
     def _count(self, list_name: str, where: nodes.Node | None) -> Sql:
         rows = self._column(list_name).low
         if where is None:
             return _one(f"len({rows})")
-        row = f"r{self.rank + 1}"
-        within = Writer(self.reading, self.columns, row, self.rank + 1)
-        within.fields = self.reading.version.questions[list_name].fields
-        passes = within.test(where)
+        within = self._in_row(list_name)
+        row, passes = within.row, within.test(where)
         sure = f"len(list_filter({rows}, lambda {row}: {passes}))"
         return Sql(sure, f"len(list_filter({rows}, lambda {row}: coalesce({passes}, TRUE)))")
 

@@ -12,10 +12,12 @@ from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library
 from app.approvals.office import adopt
 from app.authoring.errors import BenchRefused
+from app.authoring.files import read_text
 from app.authoring.overview import overview, page, table_lines
 from app.authoring.publish import (
     Affected,
     affected_by,
+    check_decided,
     corrects,
     publish_to_database,
     publish_to_files,
@@ -90,6 +92,10 @@ def publish(
     """Publish a version, by two people: after that its text may not change."""
     version = version_named(named)
     with plain_refusals():
+        beside = policies_folder().glob(f"*/{version.policy}/{version.version}.yaml")
+        for path in (Path(named), *beside):
+            if path.is_file():
+                check_decided(read_text(path), str(path))
         if database:
             door = door_or_exit()
             door.transact(lambda work: publish_to_database(work, version, by, seconded_by))

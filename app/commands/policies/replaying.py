@@ -87,6 +87,10 @@ def _from_store(
         typer.echo(f"  {id_}: left out: an answer is not one that this version takes.", err=True)
     for id_ in stored.waived:
         typer.echo(f"  {id_}: left out: a criterion was waived or overridden.", err=True)
+    if not outcomes:
+        typer.echo(
+            "No outcomes of reconciliation are given, so the spend reads 0. Give --outcomes.", err=True
+        )
     return replay(stored.forms, draft, kind, before)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.approvals.office import change_setting
 from app.auth.model import Role
 from app.auth.store import register_caller
@@ -17,12 +17,11 @@ from app.db.tables import metadata
 from app.db.transaction import Database
 from app.db.work import Moment
 from app.main import create_app
-from app.reference_data.drugs import load_drugs
 from app.settings import Settings
 from tests.functional.approvals.api import Api, Clock
 from tests.functional.approvals.scene import Scene, set_scene
 from tests.functional.conftest import ADMINISTRATOR
-from tests.world import POLICIES
+from tests.policies.library import packaged_library
 
 #: Who calls: a short name → organisation and role.
 PEOPLE: dict[str, tuple[str, Role]] = {
@@ -48,7 +47,7 @@ def token_of(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def packaged() -> Library:
-    return load_library(POLICIES, load_drugs().keys())
+    return packaged_library()
 
 
 @pytest.fixture

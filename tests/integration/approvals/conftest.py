@@ -4,18 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.approvals.office import Office
 from app.db.transaction import Database
 from app.db.work import Moment
 from app.policy import load_policy
 from app.reference_data.drugs import load_drugs
-from tests.world import POLICIES, TRIAL_TEXT, World
+from tests.policies.library import packaged_library
+from tests.world import TRIAL_TEXT, World
 
 
 @pytest.fixture(scope="session")
 def library() -> Library:
-    return load_library(POLICIES, load_drugs().keys())
+    return packaged_library()
 
 
 @pytest.fixture

@@ -113,6 +113,16 @@ def test_a_draft_brought_over_is_checked_with_its_gaps_listed(tmp_path: Path) ->
     assert "no fault" in output
 
 
+def test_a_draft_with_marks_is_not_published(tmp_path: Path) -> None:
+    form = tmp_path / "form.csv"
+    form.write_bytes(csv_form("The disease is severe"))
+    run("import", str(form), "--from", "2026-11-22", "--out", str(tmp_path / "drafts"))
+    path = str(next((tmp_path / "drafts").glob("*/2026-11-22.yaml")))
+    output = run("publish", path, "--by", "A", "--seconded-by", "B", code=2)
+    assert "3 marks are still to be decided" in output
+    assert "take its mark out" in output
+
+
 def test_a_folder_of_forms_is_brought_over_with_a_summary(tmp_path: Path) -> None:
     folder, out = tmp_path / "forms", tmp_path / "drafts"
     (folder / "more").mkdir(parents=True)

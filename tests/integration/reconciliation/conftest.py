@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.approvals.office import Office
 from app.db.transaction import Database
 from app.db.work import Moment
@@ -14,13 +14,14 @@ from app.reconciliation.files import FileStore
 from app.reconciliation.service import Desk
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
-from tests.world import POLICIES, TRIAL_TEXT, World
+from tests.policies.library import packaged_library
+from tests.world import TRIAL_TEXT, World
 
 
 @pytest.fixture(scope="session")
 def library() -> Library:
     """The packaged policies and the invented one of the tests."""
-    packaged = load_library(POLICIES, load_drugs().keys())
+    packaged = packaged_library()
     trial = load_policy(TRIAL_TEXT, "trial.yaml", load_drugs().keys())
     return Library([*packaged.all_versions(), trial])
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.api import next_steps
 from app.api.request_bodies import FollowUpKind, FundingBasis, Sex
+from app.approvals.ending import Ending
 from app.approvals.identity import SEXES
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import ApprovalRecord, Basis
@@ -91,3 +92,28 @@ def test_the_bodies_know_the_words_of_the_approvals_room() -> None:
     assert set(FollowUpKind.__args__) == set(Kind) - {Kind.INITIATION}
     assert set(Sex.__args__) == set(SEXES)
     assert set(FundingBasis.__args__) == {Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL}
+
+
+AFTER = dt.date(2026, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("ending", "covers_to", "words"),
+    [
+        (Ending(), AFTER, "Send a continuation before the last covered day"),
+        # The last continuation lies after the last covered day: one may still be sent in time.
+        (Ending(AFTER), dt.date(2026, 9, 30), "Send a continuation before the last covered day"),
+        (Ending(dt.date(2026, 9, 30)), AFTER, "no continuation after 30 September 2026"),
+        (Ending(dt.date(2026, 9, 30)), AFTER, "Ask the commissioner which policy follows it"),
+        (Ending(dt.date(2026, 9, 30), "Ask the MDT."), AFTER, "Ask the MDT."),
+        (Ending(dt.date(2026, 9, 30), None, ("next",)), AFTER, "goes on under next"),
+        (Ending(dt.date(2026, 5, 1)), dt.date(2026, 6, 1), "ask who funds it now"),
+    ],
+)
+def test_an_approval_says_from_when_no_continuation_is_taken_and_what_to_do(
+    ending: Ending, covers_to: dt.date, words: str
+) -> None:
+    live = approval(ApprovalState.LIVE, covers_to)
+    told = next_steps.after_approval(live, None, TODAY, ending)
+    assert words in told
+    assert not FORBIDDEN.search(told.replace("covered days ended", ""))

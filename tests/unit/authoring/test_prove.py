@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 import z3
 
-from app.approvals.library import load_library
 from app.authoring.near_cases import append_cases, case_name
 from app.authoring.proofs import days
 from app.authoring.proofs.claims import Claim, Proof
@@ -26,7 +26,7 @@ from app.authoring.prove_text import comparison_lines, proof_lines
 from app.policy import Kind, Outcome, PolicyVersion, Result
 from app.policy.calendar import add_months
 from app.policy.cases import read_cases, run_cases
-from tests.policies.library import POLICIES
+from tests.policies.library import packaged_library
 from tests.unit.authoring.golden import assert_golden
 from tests.unit.policy.makers import make_policy
 
@@ -376,10 +376,20 @@ EVERY = 16
 
 
 def test_a_sixteenth_of_the_library_has_no_fault_and_is_decided() -> None:
-    library = load_library(POLICIES)
+    library = packaged_library()
     some = [library.versions(policy) for policy in library.policies()[::EVERY]]
 
     summary = summarise([each for versions in some for each in prove_policy(versions)])
 
     assert summary.faults == ()
     assert summary.holds, summary.undecided
+
+
+def test_the_page_of_proofs_is_about_the_versions_that_are_locked() -> None:
+    page = (POLICIES.parent / "docs" / "proofs.md").read_text("utf-8")
+    locked = (POLICIES / "versions.lock").read_text("utf-8")
+    listed = re.findall(r"^\| (\S+) \| (\S+) \| `(\w{12})` \|", page, re.MULTILINE)
+
+    assert len(listed) > 200
+    for policy, version, digest in listed:
+        assert f"{policy} {version} {digest}" in locked

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
 from app.authoring.errors import BenchRefused
 from app.authoring.reading import read_version
 from app.authoring.replay.forms import as_table, open_forms, table_forms
@@ -21,7 +21,7 @@ from app.authoring.replay.outcome import translate
 from app.authoring.replay.run import decide_row, outcomes_of, replay, results_of
 from app.authoring.replay.sql import NotTranslated
 from app.policy import Kind, Outcome, PolicyVersion, Result, load_policy
-from tests.policies.library import POLICIES
+from tests.policies.library import packaged_library
 from tests.unit.authoring.random_forms import forms
 from tests.unit.policy.makers import make_policy
 
@@ -33,7 +33,7 @@ RESULTS = {Result.MET: True, Result.NOT_MET: False, Result.NOT_ANSWERED: None}
 
 @cache
 def library() -> Library:
-    return load_library(POLICIES)
+    return packaged_library()
 
 
 def newest() -> list[PolicyVersion]:

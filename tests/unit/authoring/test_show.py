@@ -7,7 +7,6 @@ from datetime import date
 
 import pytest
 
-from app.approvals.library import load_library
 from app.authoring import prover
 from app.authoring.blocks import as_html, as_typst, blocks_of, markdown
 from app.authoring.errors import BenchRefused
@@ -18,7 +17,7 @@ from app.authoring.skeleton import skeleton
 from app.policy import PolicyVersion, load_policy
 from app.policy.cases import read_cases
 from app.reference_data.drugs import load_drugs
-from tests.policies.library import POLICIES, ROOT, folders
+from tests.policies.library import ROOT, folders, packaged_library
 from tests.unit.policy.makers import BASE, make_policy
 
 HOSTILE = '<script>alert(1)</script> #eval("1") `code` **bold** $x$ \\ "end"'
@@ -118,7 +117,7 @@ def test_the_page_of_the_library_is_fresh() -> None:
         for folder in folders()
         if (folder / "cases.yaml").exists()
     }
-    made = page(overview(load_library(POLICIES), cases))
+    made = page(overview(packaged_library(), cases))
 
     path = ROOT / "docs" / "policies.md"
     assert path.read_text("utf-8") == made, "run `assent policies overview --write`"
