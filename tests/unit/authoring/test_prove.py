@@ -26,7 +26,7 @@ from app.authoring.prove_text import comparison_lines, proof_lines
 from app.policy import Kind, Outcome, PolicyVersion, Result
 from app.policy.calendar import add_months
 from app.policy.cases import read_cases, run_cases
-from tests.policies.library import packaged_library
+from tests.policies.library import POLICIES, packaged_library
 from tests.unit.authoring.golden import assert_golden
 from tests.unit.policy.makers import make_policy
 
