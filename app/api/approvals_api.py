@@ -4,6 +4,7 @@ from app.api import (
     approvals,
     changes,
     checks,
+    drafts,
     imports,
     known_answers,
     patients,
@@ -17,6 +18,7 @@ from app.api import (
 ROUTERS = (
     checks.router,
     known_answers.router,
+    drafts.router,
     requests.router,
     reviews.router,
     treatments.router,

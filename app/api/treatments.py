@@ -15,7 +15,8 @@ from app.api.treatments_model import TreatmentDocument, treatment_document
 from app.api.writing import NAMED, Answer, write
 from app.approvals import changing, starting, submitting
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import FollowUpCommand
+from app.approvals.model import FollowUpCommand, RequestView
+from app.approvals.office import Office
 from app.approvals.permissions import Action
 from app.approvals.views import treatment_view
 from app.auth.model import Caller
@@ -82,12 +83,7 @@ def submit(
     """
 
     def run(work: Work) -> Answer:
-        command = body.to_command(id, work.moment.day)
-        if command.kind is Kind.CONTINUATION:
-            view = submitting.submit_continuation(work, office, caller, command)
-        else:
-            _check_change(work, caller, command)
-            view = changing.submit_change(work, office, caller, command)
+        view = send(work, office, caller, body.to_command(id, work.moment.day))
         return created(work, office, caller, view)
 
     return write(request, caller, run)
@@ -145,6 +141,14 @@ def not_started(
         return Answer(200, document, {"ETag": etag(view.treatment.version)})
 
     return write(request, caller, run)
+
+
+def send(work: Work, office: Office, caller: Caller, command: FollowUpCommand) -> RequestView:
+    """Submit a later request, by the use case of its kind."""
+    if command.kind is Kind.CONTINUATION:
+        return submitting.submit_continuation(work, office, caller, command)
+    _check_change(work, caller, command)
+    return changing.submit_change(work, office, caller, command)
 
 
 def _check_change(work: Work, caller: Caller, command: FollowUpCommand) -> None:

@@ -12,6 +12,7 @@ from app.auth.model import Caller, Role
 
 class Action(StrEnum):
     CHECK = "check a form without submitting it"
+    PREPARE = "prepare a form for a clinician to submit"
     SUBMIT = "submit a request"
     AMEND = "amend a request"
     WITHDRAW = "withdraw a request"
@@ -38,6 +39,7 @@ _READERS = frozenset(Role) - {Role.POLICY_AUTHOR}
 
 ROLES: dict[Action, frozenset[Role]] = {
     Action.CHECK: _CARE_TEAM,
+    Action.PREPARE: _CARE_TEAM,
     Action.SUBMIT: _PRESCRIBERS,
     Action.AMEND: _PRESCRIBERS,
     Action.WITHDRAW: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
@@ -62,6 +64,7 @@ ROLES: dict[Action, frozenset[Role]] = {
 SCOPE_OF: dict[Action, str] = {
     Action.CHECK: "check",
     Action.DECLARE_CARE: "check",
+    Action.PREPARE: "requests",
     Action.SUBMIT: "requests",
     Action.AMEND: "requests",
     Action.WITHDRAW: "requests",
@@ -75,6 +78,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.FUND: "decide",
     Action.RESOLVE_QUERY: "decide",
     Action.READ: "read",
+    Action.REPORT: "read",
     Action.READ_AUDIT: "audit",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",

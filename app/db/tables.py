@@ -355,6 +355,27 @@ segment = Table(
     Column("superseded_at", Instant),  # a superseded segment is kept, and counts for nothing
 )
 
+# A form that is half filled: nothing in it is checked before it is submitted.
+draft = Table(
+    "draft",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("policy", String(80)),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), index=True),  # null for a first request
+    Column("form", Document, nullable=False),  # patient, dates, details: as typed so far
+    Column("answers", Document, nullable=False),
+    Column("prepared_by", ID, nullable=False),
+    Column("prepared_at", Instant, nullable=False),
+    Column("changed_by", ID, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("submitted_request", ID, ForeignKey("request.id"), unique=True),
+    Column("discarded_at", Instant),
+    Column("version", Integer, nullable=False),
+    Index("ix_draft_organisation", "organisation", "changed_at"),
+)
+
 # --- imported approvals -------------------------------------------------------------------------
 
 approval_import = Table(

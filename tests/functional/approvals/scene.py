@@ -51,6 +51,7 @@ class Scene:
     transfer: str
     moving: str
     imported: str
+    draft: str
     submission: str
     job: str
     run: str
@@ -67,6 +68,7 @@ class Scene:
             "treatments": self.treatment,
             "patients": self.patient,
             "imports": self.imported,
+            "drafts": self.draft,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         return template.format(
@@ -85,7 +87,11 @@ class Scene:
             return self.versions[self.transfer]
         kind = template.split("/")[2]
         return self.versions[
-            {"requests": self.request, "approvals": self.reference}.get(kind, self.treatment)
+            {
+                "requests": self.request,
+                "approvals": self.reference,
+                "drafts": self.draft,
+            }.get(kind, self.treatment)
         ]
 
     def secrets(self) -> tuple[str, ...]:
@@ -94,6 +100,7 @@ class Scene:
         return (
             *ids,
             self.imported,
+            self.draft,
             self.submission,
             self.job,
             self.run,
@@ -130,6 +137,8 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
     at = f"/v1/treatments/{second['treatment_id']}/requests"
     transfer = good(clinician.post(at, moving), 201)
     imported = good(upload(pharmacist, "/v1/imports", table(IMPORT_ROW)), 201)
+    typed = {"kind": "initiation", "form": {"patient": {"local_id": HOSPITAL_NUMBER}}}
+    draft = good(people["delegate"].post("/v1/drafts", typed), 201)
     received = good(upload(people["commissioner"], "/v1/submissions", table(SUBMISSION_ROW)), 202)
     handlers = make_handlers(application.state.desk)
     while run_next(application.state.door, handlers):
@@ -144,6 +153,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         transfer=transfer["id"],
         moving=transfer["treatment_id"],
         imported=imported["id"],
+        draft=draft["id"],
         submission=submission,
         job=received["job"],
         run=detail["runs"][0]["id"],
@@ -152,5 +162,6 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
             treatment["id"]: treatment["version"],
             first["approval"]["reference"]: first["approval"]["version"],
             transfer["id"]: transfer["version"],
+            draft["id"]: draft["version"],
         },
     )

@@ -86,13 +86,20 @@ TABLE: dict[str, Try] = {
     ),
     # Lists, searches and answers on record are empty.
     "POST /v1/requests/known-answers": Try(CLINICIAN, body=KNOWN, expected=200),
+    "GET /v1/drafts": Try(CLINICIAN, expected=200),
     "POST /v1/searches": Try(THIRD, body={}, expected=200),
     "GET /v1/changes": Try(THIRD, expected=200),
     "GET /v1/reports/overrides": Try(
         THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
     ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
+    # A draft of one's own, on another's treatment.
+    "POST /v1/drafts": Try(CLINICIAN, body={"kind": "stop", "treatment_id": LINK["to"]}),
     # Everything else names an object, and is not found.
+    "GET /v1/drafts/{id}": Try(CLINICIAN),
+    "POST /v1/drafts/{id}/change": Try(CLINICIAN, body={"form": {}, "answers": {}}),
+    "POST /v1/drafts/{id}/discard": Try(CLINICIAN),
+    "POST /v1/drafts/{id}/submit": Try(CLINICIAN),
     "POST /v1/treatments/{id}/checks": Try(CLINICIAN, body=STOP),
     "GET /v1/requests/{id}": Try(CLINICIAN),
     "POST /v1/requests/{id}/amend": Try(CLINICIAN, body={"answers": {}}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.approvals.permissions import Action, can, check_acts_for, check_can
+from app.approvals.permissions import SCOPE_OF, Action, can, check_acts_for, check_can
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller, Role
 
@@ -18,6 +18,7 @@ COLUMNS = (
 #                               clin dele phar panl comm auth audi
 TABLE: dict[Action, str] = {
     Action.CHECK: "            yes  yes  yes  no   no   no   no",
+    Action.PREPARE: "          yes  yes  yes  no   no   no   no",
     Action.SUBMIT: "           yes  no   no   no   no   no   no",
     Action.AMEND: "            yes  no   no   no   no   no   no",
     Action.WITHDRAW: "         yes  no   yes  no   no   no   no",
@@ -34,6 +35,7 @@ TABLE: dict[Action, str] = {
     Action.READ_AUDIT: "       no   no   yes  no   yes  no   yes",
     Action.DECLARE_CARE: "     yes  no   yes  no   no   no   no",
     Action.IMPORT: "           no   no   yes  no   yes  no   no",
+    Action.REPORT: "           yes  no   yes  no   yes  no   yes",
     Action.RECONCILE: "        no   no   yes  no   yes  no   no",
 }
 CELLS = [
@@ -48,7 +50,7 @@ def somebody(role: Role, organisation: str = "DEMO1") -> Caller:
 
 
 def test_the_table_covers_every_action_and_role() -> None:
-    assert set(TABLE) == set(Action)
+    assert set(TABLE) == set(Action) == set(SCOPE_OF)
     assert set(COLUMNS) == set(Role)
 
 
