@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request, Response
 
 from app.api.approvals_model import ApprovalDocument, approval_document
-from app.api.callers import SignedIn, door_of
+from app.api.callers import SignedIn
 from app.api.fields import ReferencePath
 from app.api.headers import IfMatch, etag, version_from
+from app.api.reading import read_recorded
 from app.api.request_bodies import ReasonBody
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
@@ -17,6 +18,7 @@ from app.approvals.lifecycle import ApprovalEvent
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.approvals.views import treatment_view
+from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 
@@ -35,7 +37,7 @@ def show(
 ) -> Response:
     """What it covers, on what terms, under which policy version, and what to do next."""
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> tuple[Response, Reading]:
         check_can(caller, Action.READ)
         found = store.find_approval(work, caller, reference)
         view = treatment_view(work, caller, found.treatment_id)
@@ -43,10 +45,11 @@ def show(
         for approval in view.approvals:
             if approval.id == found.id:
                 document = approval_document(work, office, approval, view.treatment)
-                return shown(document, approval.version)
+                reading = Reading("approval read", approval.treatment_id, approval.request_id)
+                return shown(document, approval.version), reading
         raise NotFound("approval")
 
-    return door_of(request).read(read)
+    return read_recorded(request, caller, read)
 
 
 @router.post(

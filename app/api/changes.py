@@ -9,20 +9,21 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import IdPath
+from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.approvals.store import find_request
-from app.audit import TrailEntry, changes_after, request_trail
+from app.audit import READING, Reading, TrailEntry, changes_after, request_trail
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 
-#: Reading is audited too, but it is no change.
-NO_CHANGE: Final = ("searched", "checked without submitting")
+#: Reading is audited too, but it is no change. Earlier releases had no kind of their own for it.
+NO_CHANGE: Final = ("searched", "checked without submitting", "known answers read")
 LARGEST_PAGE: Final = 500
 
 
@@ -83,14 +84,16 @@ class ChangePage(Document):
     openapi_extra=for_roles(Action.READ_AUDIT),
 )
 def show_trail(request: Request, caller: SignedIn, id: IdPath) -> RequestTrail:
-    """Who did what to a request that you may see, with what it was before and after."""
+    """Who did what to a request that you may see, or read it, with what it was before and after."""
 
-    def read(work: Work) -> RequestTrail:
+    def read(work: Work) -> tuple[RequestTrail, Reading]:
         check_can(caller, Action.READ_AUDIT)
-        find_request(work, caller, id)
-        return RequestTrail(entries=[trail_document(e) for e in request_trail(work, id)])
+        found = find_request(work, caller, id)
+        entries = [trail_document(e) for e in request_trail(work, id)]
+        reading = Reading("audit trail read", found.treatment_id, id)
+        return RequestTrail(entries=entries), reading
 
-    return door_of(request).read(read)
+    return read_recorded(request, caller, read)
 
 
 @router.get(
@@ -113,7 +116,7 @@ def list_changes(
 ) -> ChangePage:
     """A cursor feed: poll it with the last 'next', then read the objects that it names.
 
-    Searches and dry runs are left out.
+    Searches, dry runs and other readings are left out.
     """
 
     def read(work: Work) -> ChangePage:
@@ -132,6 +135,7 @@ def visible_changes(caller: Caller) -> ColumnElement[bool]:
     return and_(
         event.treatment_id.in_(treatments),
         or_(event.request_id.is_(None), event.request_id.in_(requests)),
+        event.object_type != READING,
         event.action.not_in(NO_CHANGE),
     )
 

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
-from app.api.callers import SignedIn, door_of
+from app.api.callers import SignedIn
 from app.api.documents import Document
 from app.api.fields import EXAMPLE_ID, ID_PATTERN
 from app.api.openapi import refusals
+from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
 from app.api.steps import LOCATED, ThisOffice, shown
@@ -17,6 +18,7 @@ from app.api.writing import NAMED, Answer, write
 from app.approvals import importing
 from app.approvals.import_model import ImportPreview, ImportResult, ImportState, RowVerdict, Verdict
 from app.approvals.permissions import Action, check_can
+from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.problems import BAD_REQUEST, WRONG_MEDIA_TYPE, DoorProblem
@@ -137,8 +139,12 @@ def preview(
 )
 def show(request: Request, caller: SignedIn, id: ImportPath) -> Response:
     """An import of your organisation, with a verdict on each row."""
-    found = door_of(request).read(lambda work: importing.find_import(work, caller, id))
-    return shown(import_document(found))
+
+    def read(work: Work) -> tuple[Response, Reading]:
+        found = importing.find_import(work, caller, id)
+        return shown(import_document(found)), Reading("import read", names={"import": id})
+
+    return read_recorded(request, caller, read)
 
 
 @router.post(

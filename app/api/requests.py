@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.callers import SignedIn, door_of
+from app.api.callers import SignedIn
 from app.api.fields import IdPath
 from app.api.headers import IfMatch
+from app.api.reading import read_recorded
 from app.api.request_bodies import (
     AmendBody,
     CorrectionBody,
@@ -19,6 +20,7 @@ from app.api.writing import NAMED, Answer, write
 from app.approvals import correcting, submitting
 from app.approvals.permissions import Action
 from app.approvals.views import request_view
+from app.audit import Reading
 from app.db.work import Work
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=StrictRoute)
@@ -60,11 +62,12 @@ def submit(
 def show(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> Response:
     """A request with its answers, every decision and its findings, and its approval."""
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> tuple[Response, Reading]:
         view = request_view(work, caller, id)
-        return shown(request_document(work, office, caller, view), view.request.version)
+        reply = shown(request_document(work, office, caller, view), view.request.version)
+        return reply, Reading("request read", view.request.treatment_id, id)
 
-    return door_of(request).read(read)
+    return read_recorded(request, caller, read)
 
 
 @router.post(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.api.callers import SignedIn, door_of
 from app.api.openapi import refusals
+from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
 from app.api.submissions_model import (
@@ -23,6 +24,7 @@ from app.api.submissions_model import (
 )
 from app.api.writing import NAMED, Answer, write
 from app.approvals.permissions import Action, check_can
+from app.audit import Reading
 from app.auth.model import Caller
 from app.db import jobs
 from app.db.work import Work
@@ -182,7 +184,7 @@ def list_lines(
     after: Annotated[int, Query(ge=0, le=1_000_000_000, description="A row number")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> LinePage:
-    loaded = _load(request, caller, desk, run)
+    loaded = _load_lines(request, caller, desk, run, "run lines read")
     wanted = [
         item
         for item in loaded.matched
@@ -240,7 +242,7 @@ def outcome_file(
     run: UuidPath,
     safe: Annotated[bool, Query(description="Disarm cells that a spreadsheet would run")] = False,
 ) -> Response:
-    loaded = _load(request, caller, desk, run)
+    loaded = _load_lines(request, caller, desk, run, "run file read")
     return Response(
         returned_file(loaded.submission, loaded.matched, safe=safe),
         headers={
@@ -252,3 +254,14 @@ def outcome_file(
 
 def _load(request: Request, caller: Caller, desk: Desk, run: str) -> service.Reconciled:
     return door_of(request).read(lambda work: service.load_run(work, desk, caller, run))
+
+
+def _load_lines(
+    request: Request, caller: Caller, desk: Desk, run: str, action: str
+) -> service.Reconciled:
+    """The run with its lines, which tell of patients: reading them leaves an audit event."""
+
+    def read(work: Work) -> tuple[service.Reconciled, Reading]:
+        return service.load_run(work, desk, caller, run), Reading(action, names={"run": run})
+
+    return read_recorded(request, caller, read)

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.callers import SignedIn, door_of
+from app.api.callers import SignedIn
 from app.api.documents import Document
 from app.api.fields import IdPath, PlausibleDay, Reason
 from app.api.headers import IfMatch, etag, version_from
+from app.api.reading import read_recorded
 from app.api.request_bodies import FollowUpBody, example
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
@@ -19,6 +20,7 @@ from app.approvals.model import FollowUpCommand, RequestView
 from app.approvals.office import Office
 from app.approvals.permissions import Action
 from app.approvals.views import treatment_view
+from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind
@@ -55,11 +57,12 @@ def show(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> 
     The patient's NHS number, hospital number and birth date are shown to the care team only.
     """
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> tuple[Response, Reading]:
         view = treatment_view(work, caller, id)
-        return shown(treatment_document(work, office, caller, view), view.treatment.version)
+        reply = shown(treatment_document(work, office, caller, view), view.treatment.version)
+        return reply, Reading("treatment read", id)
 
-    return door_of(request).read(read)
+    return read_recorded(request, caller, read)
 
 
 @router.post(

@@ -20,6 +20,7 @@ from app.approvals.model import (
     PatientDetails,
     PatientRecord,
     Route,
+    TreatmentRecord,
 )
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
 from app.approvals.opening import check_days
@@ -28,7 +29,7 @@ from app.approvals.patterns import check_may_continue, first_for_people, next_fo
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.submitting import earlier_revisions, first_context
 from app.approvals.succeeding import continuing_version
-from app.audit import Event, record
+from app.audit import Reading, record_reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind, PolicyDecision, PolicyVersion
@@ -121,7 +122,7 @@ def check_initiation(
     )
     decision = decide_case(work, office, case, command.commissioner)
     already = _already(work, caller, found, version) if found else None
-    _log(work, caller, version, found)
+    _log(work, caller, version, decision, found)
     return DryRun(version, Kind.INITIATION, decision, already)
 
 
@@ -163,7 +164,7 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
         for_people=for_people,
     )
     decision = decide_case(work, office, case, treatment.commissioner)
-    _log(work, caller, version, person)
+    _log(work, caller, version, decision, person, treatment)
     return DryRun(version, command.kind, decision, None)
 
 
@@ -197,13 +198,19 @@ def _unknown_person(caller: Caller, details: PatientDetails) -> PatientRecord:
     )
 
 
-def _log(work: Work, caller: Caller, version: PolicyVersion, person: PatientRecord | None) -> None:
-    event = Event(
-        action="checked without submitting",
-        object_type="policy",
-        object_id=version.policy,
+def _log(
+    work: Work,
+    caller: Caller,
+    version: PolicyVersion,
+    decision: PolicyDecision,
+    person: PatientRecord | None,
+    treatment: TreatmentRecord | None = None,
+) -> None:
+    reading = Reading(
+        "checked without submitting",
+        treatment_id=treatment.id if treatment else None,
         patient_id=person.id if person and person.id else None,
-        after={"version": version.version},
         policy_hash=version.hash,
+        names={"policy": version.policy, "version": version.version, "outcome": decision.outcome},
     )
-    record(work, caller.actor(), event)
+    record_reading(work, caller.actor(), reading)

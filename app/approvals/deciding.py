@@ -7,6 +7,7 @@ from typing import Any
 
 from app.approvals import patients, store
 from app.approvals.answering import answers_to_json, context_to_json
+from app.approvals.changed_answers import note_changed_answers
 from app.approvals.effects import take_effect
 from app.approvals.lifecycle import RequestEvent, RequestState, check_transition
 from app.approvals.model import (
@@ -197,7 +198,9 @@ def decide_and_store(
     add_revision(work, caller, request, why, case, note)
     decision = decide_case(work, office, case, request.commissioner)
     add_overrides(work, caller, request, case.overrides, decision)
-    return add_policy_decision(work, caller, request, treatment.patient_id, decision)
+    stored = add_policy_decision(work, caller, request, treatment.patient_id, decision)
+    note_changed_answers(work, caller, treatment, request, case.answers, stored)
+    return stored
 
 
 def add_revision(

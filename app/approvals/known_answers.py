@@ -20,7 +20,7 @@ from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.approvals.replaying import version_of
 from app.approvals.scope import visible_requests
-from app.audit import Event, record
+from app.audit import Reading, record_reading
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
@@ -245,12 +245,11 @@ def _log(
     found: tuple[KnownQuestion, ...],
 ) -> None:
     """A read of the patient's record; where nothing of hers is the caller's, only that it asked."""
-    event = Event(
-        action="known answers read",
-        object_type="organisation" if person is None else "patient",
-        object_id=caller.organisation if person is None else person.id,
+    questions = [each.question.name for each in found]
+    reading = Reading(
+        "known answers read",
         patient_id=None if person is None else person.id,
-        after={"questions": [each.question.name for each in found], "version": version.version},
         policy_hash=version.hash,
+        names={"policy": version.policy, "version": version.version, "questions": questions},
     )
-    record(work, caller.actor(), event)
+    record_reading(work, caller.actor(), reading)

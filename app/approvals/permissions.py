@@ -80,6 +80,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.READ: "read",
     Action.REPORT: "read",
     Action.READ_AUDIT: "audit",
+    Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
 }

@@ -1,6 +1,7 @@
 """Searching treatments within what the caller may see, and learning that an approval exists."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
@@ -12,7 +13,7 @@ from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.approvals.views import handed_over, treatment_view
-from app.audit import Event, record
+from app.audit import Event, Reading, record, record_reading
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
@@ -70,7 +71,7 @@ def search(work: Work, caller: Caller, query: SearchQuery) -> SearchPage:
     hits = tuple(
         _hit(work, caller, store.as_record(TreatmentRecord, row)) for row in found[: query.limit]
     )
-    _log(work, caller, len(hits))
+    _log(work, caller, hits)
     return SearchPage(hits, hits[-1].treatment.id if len(found) > query.limit else None)
 
 
@@ -148,14 +149,10 @@ def _hit(work: Work, caller: Caller, treatment: TreatmentRecord) -> SearchHit:
     return SearchHit(view.treatment, to_day, tuple(a.reference for a in view.approvals))
 
 
-def _log(work: Work, caller: Caller, hits: int) -> None:
-    event = Event(
-        action="searched",
-        object_type="organisation",
-        object_id=caller.organisation,
-        after={"hits": hits},
-    )
-    record(work, caller.actor(), event)
+def _log(work: Work, caller: Caller, hits: Sequence[SearchHit] = ()) -> None:
+    treatments = [hit.treatment.id for hit in hits]
+    names = {"hits": len(hits), "treatments": treatments}
+    record_reading(work, caller.actor(), Reading("searched", names=names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +190,7 @@ def approval_exists(
         row = work.connection.execute(query).mappings().one_or_none()
     nothing = Existence(False, False, "No live approval is known. Send an initiation.")
     if row is None:
-        _log(work, caller, 0)
+        _log(work, caller)
         return nothing
     person = store.as_record(PatientRecord, row)
     _declare(work, caller, person, care_reason)

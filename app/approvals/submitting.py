@@ -7,6 +7,7 @@ from typing import Any
 
 from app.approvals import issuing, patients, store
 from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
+from app.approvals.changed_answers import is_failure
 from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import (
@@ -237,7 +238,7 @@ def escalate(
     store.check_version(request.version, expected_version)
     treatment = hold(work, caller, request.treatment_id)
     latest = store.decisions_of(work, request_id)[-1]
-    failed = [f for f in latest.findings if _is_failure(f)]
+    failed = [f for f in latest.findings if is_failure(f)]
     if not failed or any(not f["waivable"] for f in failed):
         raise TransitionNotAllowed(
             "What the request fails on cannot be waived, so the panel cannot approve this "
@@ -328,13 +329,6 @@ def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionR
         side = approved if request.state is RequestState.APPROVED else waiting
         side.append(store.revisions_of(work, request.id)[-1])
     return (*waiting, *approved)
-
-
-def _is_failure(finding: Mapping[str, Any]) -> bool:
-    if finding.get("overridden"):
-        return False
-    failed = "met" if finding["section"] == "stop" else "not met"
-    return bool(finding["result"] == failed and finding["on_failure"] == "not met")
 
 
 # --- parts of a submission ----------------------------------------------------------------------

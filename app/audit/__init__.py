@@ -2,22 +2,26 @@
 
 from app.audit.errors import InvalidCursor, UnauditableValue
 from app.audit.keys import Keyring
-from app.audit.log import erase, record
+from app.audit.log import READING, erase, record
 from app.audit.model import Actor, Event, Fault, TrailEntry
+from app.audit.reading import Reading, record_reading
 from app.audit.store import changes_after, request_trail, trail
 from app.audit.verify import verify_rows
 
 __all__ = [
+    "READING",
     "Actor",
     "Event",
     "Fault",
     "InvalidCursor",
     "Keyring",
+    "Reading",
     "TrailEntry",
     "UnauditableValue",
     "changes_after",
     "erase",
     "record",
+    "record_reading",
     "request_trail",
     "trail",
     "verify_rows",

@@ -14,7 +14,7 @@ from app.audit import merkle
 from app.audit.model import TrailEntry
 from app.audit.sealing import members_of
 from app.audit.store import entries_where
-from app.db.tables import audit_event, audit_payload, audit_seal
+from app.db.tables import audit_event, audit_payload, audit_seal, treatment
 from app.db.work import Work
 
 OBJECT_COLUMNS = {"request": "request_id", "treatment": "treatment_id"}
@@ -49,11 +49,13 @@ def of_object(work: Work, kind: str, object_id: str) -> tuple[Told, ...]:
 
 
 def of_patient(work: Work, patient_id: str) -> tuple[Told, ...]:
-    """Every event that tells of a patient, by the record's own id, oldest first."""
+    """Every event that tells of a patient, by the record's own id, readings too, oldest first."""
     c = audit_event.c
     payloads = sa.select(audit_payload.c.id).where(audit_payload.c.patient_id == patient_id)
     itself = sa.and_(c.object_type == "patient", c.object_id == patient_id)
-    return _told(work, sa.or_(c.payload_id.in_(payloads), itself))
+    treatments = sa.select(treatment.c.id).where(treatment.c.patient_id == patient_id)
+    of_treatments = c.treatment_id.in_(treatments)
+    return _told(work, sa.or_(c.payload_id.in_(payloads), of_treatments, itself))
 
 
 def as_json(told: Told) -> dict[str, Any]:

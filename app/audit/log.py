@@ -14,6 +14,8 @@ from app.db.work import Work
 SALT_BYTES = 32
 #: The epoch before any restore; a restored database opens the next one (`sealing.open_epoch`).
 FIRST_EPOCH = 1
+#: The kind of object that a reading is: new each time, so its one event has the number 1.
+READING = "reading"
 
 
 def record(work: Work, actor: Actor, event: Event) -> None:
@@ -90,10 +92,13 @@ def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
     epoch = sa.select(
         sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
     ).scalar_subquery()
-    if work.on_postgres:
+    if object_type == READING:
+        number = sa.literal(1)
+    elif work.on_postgres:
         _wait_for_object(work, object_type, object_id)
         # The database counts: other organisations' events of the object are hidden from us.
         number = sa.func.assent_next_event_number(object_type, object_id)
+    if work.on_postgres:
         # A statement of its own: it must see what the rival that we waited for has committed.
         query = sa.select(
             sa.func.nextval("audit_event_id_seq"),

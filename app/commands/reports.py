@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.approvals.changed_answers import ChangedAnswers, changed_answers
 from app.approvals.errors import ApprovalsError
 from app.approvals.reporting import OverrideRate, override_rates
 from app.auth.model import Caller, Role
@@ -63,6 +64,56 @@ def rate_lines(rates: tuple[OverrideRate, ...]) -> list[str]:
         f"in {each.requests} requests"
         + (", too few for a rate" if each.rate is None else f" ({each.rate}%)")
         for each in rates
+    ]
+
+
+@app.command("changed-answers")
+def report_changed_answers(
+    first: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day decided.")
+    ],
+    last: Annotated[
+        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day decided.")
+    ],
+    commissioner: Annotated[
+        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The requests of this provider (its ODS code).")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+) -> None:
+    """Which answers changed after criteria were not met, in what had failed; no answer is shown."""
+    if (commissioner is None) == (provider is None):
+        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
+        raise typer.Exit(2)
+    door = door_or_exit()
+    caller = _caller(commissioner, provider, door.new_id())
+    try:
+        found = door.read(
+            lambda work: changed_answers(work, caller, first.date(), last.date(), policy)
+        )
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for line in changed_lines(found):
+        typer.echo(line)
+
+
+def changed_lines(found: tuple[ChangedAnswers, ...]) -> list[str]:
+    """One line of text for each; a changed answer is a question to ask, not a finding."""
+    if not found:
+        return ["No answer changed after a refusal in that period."]
+    return [
+        f"{each.at:%Y-%m-%d %H:%M} UTC {each.policy} at {each.provider}, by {each.by}: request "
+        f"{each.request_id}, "
+        + (
+            "details erased"
+            if each.questions is None or each.criteria is None
+            else f"now {each.outcome}, after {each.refused_request} failed "
+            f"{', '.join(each.criteria)}; changed: {', '.join(each.questions)}"
+        )
+        for each in found
     ]
 
 

@@ -11,7 +11,7 @@ from app.approvals.errors import DetailsNotAccepted, NoPolicyInForce
 from app.approvals.known_answers import KnownAnswers, KnownQuery, known_answers, serves
 from app.approvals.library import Library
 from app.approvals.office import Office
-from app.audit import trail
+from app.audit.export import of_patient
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller
 from app.policy import Kind, load_policy
@@ -285,10 +285,13 @@ def test_the_look_up_is_audited_as_a_read_of_the_patients_record(two: World) -> 
     ask(two, OTHER_CLINICIAN)
     person = two.treatment(given.request.treatment_id).patient.id
 
-    entries = two.do(lambda w: trail(w, "patient", person))
-    read = [each for each in entries if each.action == "known answers read"]
+    read = [
+        each.entry
+        for each in two.do(lambda w: of_patient(w, person))
+        if each.entry.action == "known answers read"
+    ]
 
-    assert [each.actor.organisation for each in read] == ["DEMO1"]
+    assert [(each.object_type, each.actor.organisation) for each in read] == [("reading", "DEMO1")]
     assert read[0].after is not None
     assert read[0].after["questions"] == [each.question.name for each in found.questions]
     assert "4.5" not in str(read[0].after)
