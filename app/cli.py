@@ -3,6 +3,7 @@
 import typer
 
 from app.commands import audit, callers, clients, db, policies, reports
+from app.commands.backup import backup, restore
 from app.commands.demo import demo
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
@@ -18,6 +19,8 @@ app.command()(serve)
 app.command()(worker)
 app.command()(openapi)
 app.command()(demo)
+app.command()(backup)
+app.command()(restore)
 app.command(name="reconcile")(run_reconcile)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")

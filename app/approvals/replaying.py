@@ -69,9 +69,26 @@ def check_replays(work: Work, library: Library, caller: Caller, request_id: str)
     Raises StoredDecisionDiffers on the first that differs in any finding, reason or outcome.
     Returns how many were replayed.
     """
-    request = store.find_request(work, caller, request_id)
+    return _check(work, library, store.find_request(work, caller, request_id))
+
+
+def replay_everything(work: Work, library: Library) -> tuple[int, list[str]]:
+    """Replay every stored decision of every organisation, after a restore or an upgrade.
+
+    Returns how many gave the same answers, and a sentence for each request with one that did not.
+    """
+    replayed, faults = 0, []
+    for request in store.every_request(work):
+        try:
+            replayed += _check(work, library, request)
+        except (StoredDecisionDiffers, UnknownPolicy) as error:
+            faults.append(f"request {request.id}: {error}")
+    return replayed, faults
+
+
+def _check(work: Work, library: Library, request: RequestRecord) -> int:
     replayed = 0
-    for stored in store.decisions_of(work, request_id):
+    for stored in store.decisions_of(work, request.id):
         if stored.made_by == "policy":
             same = _replays(work, library, request, stored)
         elif stored.made_by == "panel" and stored.findings:
@@ -81,7 +98,7 @@ def check_replays(work: Work, library: Library, caller: Caller, request_id: str)
             continue
         if not same:
             raise StoredDecisionDiffers(
-                f"Decision {stored.number} of request {request_id} does not replay: its findings "
+                f"Decision {stored.number} of request {request.id} does not replay: its findings "
                 "differ. Check the audit log of the request and the version of the engine."
             )
         replayed += 1

@@ -5,7 +5,7 @@ an argument and save both together.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -34,6 +34,8 @@ from app.db.work import Work
 from app.policy import Kind
 
 _Record = TypeVar("_Record")
+
+BATCH = 500
 
 _ENUMS: dict[type, dict[str, type]] = {
     RequestRecord: {"kind": Kind, "state": RequestState, "route": Route},
@@ -111,6 +113,15 @@ def find_approval(work: Work, caller: Caller, reference: str, lock: bool = False
     if lock:
         query = query.with_for_update(of=tables.approval)
     return _one(work, query, ApprovalRecord, "approval")
+
+
+def every_request(work: Work) -> Iterator[RequestRecord]:
+    """Every request of every organisation by id: for an operator's checks, never for a caller."""
+    last = ""
+    query = select(tables.request).order_by(tables.request.c.id).limit(BATCH)
+    while rows := _many(work, query.where(tables.request.c.id > last), RequestRecord):
+        yield from rows
+        last = rows[-1].id
 
 
 def requests_of(work: Work, caller: Caller, treatment_id: str) -> tuple[RequestRecord, ...]:

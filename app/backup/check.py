@@ -1,0 +1,105 @@
+"""Whether a database tells the same as it did: references, decisions, audit log, files."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.approvals.library import Library
+from app.approvals.reference import is_reference
+from app.approvals.replaying import replay_everything
+from app.audit import Fault, Keyring, verify_rows
+from app.audit.checkpoints import Checkpoint
+from app.audit.verify_seals import verify_checkpoints, verify_seals
+from app.backup import sqlite
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.errors import StoredFileDamaged
+from app.reconciliation.files import FileStore
+from app.reconciliation.service import OUTCOMES, SUBMISSIONS
+
+BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many of one kind were looked at, and what is wrong with them."""
+
+    what: str
+    count: int
+    faults: tuple[str, ...]
+
+
+def check_everything(
+    work: Work,
+    library: Library,
+    keys: Keyring,
+    files: FileStore,
+    checkpoints: Sequence[Checkpoint],
+) -> Iterator[Checked]:
+    """Every check, in one snapshot and acting for the service. Writes nothing."""
+    if not work.on_postgres:
+        yield Checked("databases by SQLite's own checks", 1, tuple(sqlite.damage(work.connection)))
+    yield _references(work)
+    yield _decisions(work, library)
+    yield _count(work, "rows of the audit log", tables.audit_event, verify_rows(work, keys))
+    yield _count(work, "seals", tables.audit_seal, verify_seals(work, keys))
+    told = verify_checkpoints(work, checkpoints)
+    yield Checked("checkpoints", len(checkpoints), tuple(_words(fault) for fault in told))
+    yield _stored_files(work, files)
+
+
+def _references(work: Work) -> Checked:
+    """Every approval's reference: its form, its check character, and that it is there once."""
+    query = sa.select(tables.approval.c.id, tables.approval.c.reference)
+    found = work.connection.execute(query.execution_options(yield_per=BATCH)).all()
+    times = Counter(row.reference for row in found)
+    faults = [
+        f"approval {row.id}: its reference fails its check character"
+        for row in found
+        if not is_reference(row.reference)
+    ]
+    faults += [
+        f"approval {row.id}: its reference is used again"
+        for row in found
+        if times[row.reference] > 1
+    ]
+    return Checked("approval references", len(found), tuple(faults))
+
+
+def _decisions(work: Work, library: Library) -> Checked:
+    replayed, faults = replay_everything(work, library)
+    return Checked("decisions replayed", replayed, tuple(faults))
+
+
+def _count(work: Work, what: str, table: sa.Table, faults: list[Fault]) -> Checked:
+    total = work.connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+    return Checked(what, int(total), tuple(_words(fault) for fault in faults))
+
+
+def _words(fault: Fault) -> str:
+    place = f"row {fault.event_id}, " if fault.event_id else ""
+    return f"{place}{fault.object_type} {fault.object_id}: {fault.what}"
+
+
+def _stored_files(work: Work, files: FileStore) -> Checked:
+    """Every submission and every run's outcomes: the very file that was stored."""
+    s, r = tables.submission.c, tables.reconciliation_run.c
+    named = [
+        (f"submission {row.id}", (row.organisation, SUBMISSIONS, row.sha256, row.sha256))
+        for row in work.connection.execute(sa.select(s.id, s.organisation, s.sha256))
+    ]
+    columns = sa.select(r.id, r.organisation, r.outcomes_file, r.outcomes_sha256)
+    named += [
+        (f"run {row.id}", (row.organisation, OUTCOMES, row.outcomes_file, row.outcomes_sha256))
+        for row in work.connection.execute(columns)
+    ]
+    faults = []
+    for owner, place in named:
+        try:
+            files.read(*place)
+        except StoredFileDamaged as damaged:
+            faults.append(f"{owner}: {damaged}")
+    return Checked("submissions and outcomes", len(named), tuple(faults))
