@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.commands.doors import door_or_exit
-from app.db.errors import RoleNotSafe
+from app.db.errors import RoleNotSafe, UpgradeBlocked
 from app.db.roles import grant
 from app.db.upgrade import current, upgrade
 
@@ -21,7 +21,12 @@ def _group() -> None:
 def upgrade_command() -> None:
     """Bring the database to this release's schema; safe to run again."""
     engine = door_or_exit().database.engine
-    for revision in upgrade(engine):
+    try:
+        applied = upgrade(engine)
+    except UpgradeBlocked as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
+    for revision in applied:
         typer.echo(f"applied {revision}")
     typer.echo(f"the database is at {current(engine)}")
 

@@ -41,6 +41,18 @@ class JobNotHeld(Exception):
         )
 
 
+class UpgradeBlocked(RuntimeError):
+    """Another transaction holds a table that the upgrade has to change."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"Another transaction held a table for over {seconds} seconds, so the upgrade gave up; "
+            "nothing was changed. While it waited, calls queued behind it. End the long "
+            "transaction (SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY "
+            "xact_start), then upgrade again."
+        )
+
+
 class MigrationsMissing(RuntimeError):
     """The folder with the schema's history is not where the service looks for it."""
 

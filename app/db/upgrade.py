@@ -9,11 +9,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.db.engine import READ_ONLY
-from app.db.errors import MigrationsMissing, UnsafeConnection
+from app.db.errors import MigrationsMissing, UnsafeConnection, UpgradeBlocked
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: Any fixed number: two processes that start together upgrade one after the other.
 UPGRADE_LOCK = 7_265_384_119
+#: How long a change of the schema may wait for a table on PostgreSQL: every other call that needs
+#: the table queues behind it meanwhile.
+LOCK_SECONDS = 10
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def configuration() -> Config:
@@ -29,13 +33,28 @@ def configuration() -> Config:
 
 
 def upgrade(engine: sa.Engine) -> list[str]:
-    """Apply every revision that is missing, in one transaction; returns them, oldest first."""
+    """Apply every revision that is missing, in one transaction; returns them, oldest first.
+
+    Raises UpgradeBlocked, with nothing changed, where another transaction holds a table of
+    PostgreSQL for longer than LOCK_SECONDS.
+    """
+    try:
+        return _upgrade(engine)
+    except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise UpgradeBlocked(LOCK_SECONDS) from None
+        raise
+
+
+def _upgrade(engine: sa.Engine) -> list[str]:
     config = configuration()
     script = ScriptDirectory.from_config(config)
     _make_file(engine)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
+            # Only now: another process's whole upgrade is waited for, however long it takes.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         before = MigrationContext.configure(connection).get_current_revision()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from app.db.errors import MigrationsMissing
+from app.db.errors import MigrationsMissing, UpgradeBlocked
 from app.db.tables import decision, metadata, request_override
 from app.db.upgrade import configuration, current, head, upgrade
+from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
@@ -81,14 +83,24 @@ LISTING = {
 }
 
 
-def test_every_guarded_table_has_all_its_triggers_after_an_upgrade(empty_engine: sa.Engine) -> None:
-    upgrade(empty_engine)
-    found: dict[str, set[str]] = {}
-    with empty_engine.connect() as connection:
-        listing = LISTING[empty_engine.dialect.name]
-        for table, trigger in connection.exec_driver_sql(listing):
-            found.setdefault(table, set()).add(trigger)
-    assert found == TRIGGERS[empty_engine.dialect.name]
+def test_every_guarded_table_has_all_its_triggers_after_each_revision(
+    empty_engine: sa.Engine,
+) -> None:
+    config = configuration()
+    guarded: dict[str, set[str]] = {}
+    for revision in HISTORY:
+        with empty_engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+            found: dict[str, set[str]] = {}
+            listing = LISTING[empty_engine.dialect.name]
+            for table, trigger in connection.exec_driver_sql(listing):
+                found.setdefault(table, set()).add(trigger)
+            tables = set(sa.inspect(connection).get_table_names())
+        expected = TRIGGERS[empty_engine.dialect.name]
+        guarded = {table: names for table, names in expected.items() if table in tables}
+        assert found == guarded, revision
+    assert guarded == TRIGGERS[empty_engine.dialect.name]
 
 
 def test_the_rows_of_the_first_schema_come_through_the_upgrade(empty_engine: sa.Engine) -> None:
@@ -133,7 +145,94 @@ def _plain_value(column: sa.Column[object], now: dt.datetime) -> object:
         return now.date()
     if isinstance(column.type, sa.JSON):
         return []
+    if isinstance(column.type, sa.Boolean):
+        return True
+    if isinstance(column.type, sa.Numeric):
+        return Decimal("1.5")
     return 1 if isinstance(column.type, sa.Integer) else "x"
+
+
+@pytest.mark.parametrize("released", HISTORY[:-1])
+def test_every_row_of_every_released_schema_comes_through_the_upgrade(
+    empty_engine: sa.Engine, released: str
+) -> None:
+    config = configuration()
+    with empty_engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, released)
+        before = _fill_every_table(connection)
+    assert upgrade(empty_engine) == HISTORY[HISTORY.index(released) + 1 :]
+    with empty_engine.begin() as connection:
+        after = _all_rows(connection)
+        for table, rows in before.items():
+            assert [{name: row[name] for name in rows[0]} for row in after[table]] == rows, table
+        # The release before goes on writing while the new schema is there: its own columns do.
+        _delete_and_fill_again(connection, before)
+
+
+def _fill_every_table(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
+    """One row in every table that the schema has; returns them as they lie there."""
+    schema = sa.MetaData()
+    schema.reflect(connection)
+    now = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
+    for table in schema.sorted_tables:
+        if table.name != "alembic_version":
+            values = {c.name: _plain_value(c, now) for c in table.columns if not _is_counted(c)}
+            connection.execute(table.insert().values(**values))
+    return _all_rows(connection)
+
+
+def _is_counted(column: sa.Column[object]) -> bool:
+    """Whether the database gives the value itself."""
+    return column.table.name == "audit_event" and column.name == "id"
+
+
+def _all_rows(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
+    schema = sa.MetaData()
+    schema.reflect(connection)
+    return {
+        table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+        for table in schema.sorted_tables
+        if table.name != "alembic_version"
+    }
+
+
+def _delete_and_fill_again(
+    connection: sa.Connection, before: dict[str, list[dict[str, object]]]
+) -> None:
+    """The statements of the release before, on the schema of today: each names its own columns."""
+    schema = sa.MetaData()
+    schema.reflect(connection)
+    guarded = {"audit_event", "audit_payload", "audit_seal", "audit_epoch", "policy_version"}
+    unguarded = [t for t in schema.sorted_tables if t.name in before and t.name not in guarded]
+    for table in reversed(unguarded):
+        connection.execute(table.delete())
+    for table in unguarded:
+        connection.execute(table.insert().values(**before[table.name][0]))
+    event = before["audit_event"][0] | {"object_number": 2}
+    connection.execute(
+        schema.tables["audit_event"]
+        .insert()
+        .values(**{name: value for name, value in event.items() if name != "id"})
+    )
+
+
+@pytest.mark.postgres
+def test_an_upgrade_that_a_long_transaction_blocks_gives_up_and_says_so(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.upgrade.LOCK_SECONDS", 1)
+    for engine in _empty(request, "postgres", tmp_path):
+        config = configuration()
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, HISTORY[0])
+        with engine.begin() as reading:
+            reading.exec_driver_sql("SELECT count(*) FROM decision")
+            with pytest.raises(UpgradeBlocked, match="nothing was changed"):
+                upgrade(engine)
+        assert current(engine) == HISTORY[0]
+        assert upgrade(engine) == HISTORY[1:]
 
 
 def test_two_processes_that_start_together_upgrade_once(empty_engine: sa.Engine) -> None:
