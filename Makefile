@@ -1,11 +1,13 @@
 # Two commands matter: `make run` and `make test`. Each sets up everything it needs.
 PYTHON ?= python3
 PORT   ?= 8000
+KILLS  ?= 1000
+CUTS   ?= 10000
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test check bench lock openapi clean
+.PHONY: run test check bench faults lock openapi clean
 
 run: $(READY)
 	$(BIN)/assent demo --port $(PORT)
@@ -24,6 +26,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS)
 
 openapi: $(READY)
 	ASSENT_DEMONSTRATION=true $(BIN)/assent openapi --write

@@ -1,0 +1,262 @@
+"""Clients over HTTP: invented patients' forms, sent twice now and then, and again after failures.
+
+Every choice is drawn from the seed; what the threads and the faults make of it is not repeatable.
+"""
+
+import csv
+import datetime as dt
+import http.client
+import io
+import itertools
+import json
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from app.reference_data.nhs_number import test_number as invented_nhs_number
+from tests.faults.ledger import Call, Ledger, Reply
+from tests.world import ADALIMUMAB
+
+CLINICIAN, COMMISSIONER = "faults-clinician", "faults-commissioner"
+TIMEOUT_SECONDS = 20.0
+PATIENCE_SECONDS = 300.0
+#: Shares of the calls that are sent twice on purpose, and that a client gives up at a failure.
+TWICE, GIVES_UP = 0.3, 0.03
+SUBMISSIONS = 0.06
+
+
+class Load:
+    """Threads that send forms until they are told to stop."""
+
+    def __init__(
+        self, port: int, ledger: Ledger, seed: int, threads: int, numbers: "itertools.count[int]"
+    ) -> None:
+        self.port, self.ledger, self.timeout = port, ledger, TIMEOUT_SECONDS
+        self._numbers, self._stop = numbers, threading.Event()
+        self._failed: list[BaseException] = []
+        self._threads = [
+            threading.Thread(target=self._run, args=(random.Random(f"{seed}/{n}"),), daemon=True)
+            for n in range(threads)
+        ]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * PATIENCE_SECONDS)
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self, draw: random.Random) -> None:
+        try:
+            while not self._stop.is_set():
+                Case(self, draw, next(self._numbers)).play()
+        except BaseException as error:
+            self._failed.append(error)
+
+
+class Case:
+    """One invented patient's forms, each of which follows from the reply to the last."""
+
+    def __init__(self, load: Load, draw: random.Random, number: int) -> None:
+        self.load, self.draw, self.number = load, draw, number
+        self.today = dt.datetime.now(dt.UTC).date()
+
+    def play(self) -> None:
+        """Send an initiation, and what comes after it."""
+        if self.draw.random() < SUBMISSIONS:
+            self.submit_file()
+        request = self.initiate()
+        if request is None or request["approval"] is None:
+            return
+        if self.draw.random() < 0.6:
+            treatment = self.record_first_dose(request)
+            if treatment is not None and self.draw.random() < 0.3:
+                self.stop(treatment)
+
+    def initiate(self) -> Any:
+        answers = dict(ADALIMUMAB)
+        gap = self.draw.random() < 0.25
+        if gap:
+            del answers["das28_at_start"]
+        form = {
+            "policy": "adalimumab-ra-severe",
+            "commissioner": "DEMQ1",
+            "patient": {
+                "birth_date": "1970-01-01",
+                "sex": "female",
+                "nhs_number": invented_nhs_number(self.number),
+                "local_id": f"H{self.number:07d}",
+            },
+            "decision_to_treat": str(self.today - dt.timedelta(days=5)),
+            "answers": answers,
+        }
+        request = self.send("initiation", "/v1/requests", form)
+        if request is None or not gap:
+            return request
+        more = {"answers": {"das28_at_start": "5.8"}}
+        at = f"/v1/requests/{request['id']}/amend"
+        return self.send("amendment", at, more, request["version"])
+
+    def record_first_dose(self, request: Any) -> Any:
+        at = f"/v1/treatments/{request['treatment_id']}"
+        day = request["approval"]["covers_from"]
+        treatment = self.fetch(at)
+        if treatment is None:
+            return None
+        return self.send(
+            "first dose", f"{at}/first-dose", {"first_dose": day}, treatment["version"]
+        )
+
+    def stop(self, treatment: Any) -> None:
+        form = {
+            "kind": "stop",
+            "decision_to_treat": treatment["first_dose"],
+            "details": {"from_day": treatment["first_dose"], "stop_reason": "remission"},
+        }
+        self.send("stop", f"/v1/treatments/{treatment['id']}/requests", form)
+
+    def submit_file(self) -> None:
+        people = range(max(1, self.number - 4), self.number + 1)
+        data = invoice([invented_nhs_number(number) for number in people], self.today)
+        path = f"/v1/submissions?file_name=file-{self.number}.csv"
+        self._deliver(self._call("submission", path, data, COMMISSIONER, media_type="text/csv"))
+
+    def send(self, what: str, path: str, body: Any, version: int | None = None) -> Any:
+        """Deliver a form; the reply's JSON, or None when it was refused or given up."""
+        call = self._call(what, path, json.dumps(body).encode(), CLINICIAN, version)
+        reply = self._deliver(call)
+        return None if reply is None else json.loads(reply.body)
+
+    def fetch(self, path: str) -> Any:
+        reply = self._until_answered(lambda: ask(self.load.port, "GET", path, CLINICIAN))
+        return json.loads(reply.body) if reply is not None and reply.status == 200 else None
+
+    def _call(
+        self,
+        what: str,
+        path: str,
+        body: bytes,
+        token: str,
+        version: int | None = None,
+        media_type: str = "application/json",
+    ) -> Call:
+        request_id = str(uuid.UUID(int=self.draw.getrandbits(128), version=4))
+        return Call(what, path, body, token, request_id, version, media_type)
+
+    def _deliver(self, call: Call) -> Reply | None:
+        if self.draw.random() >= TWICE:
+            return self._insist(call, random.Random(self.draw.random()))
+        self.load.ledger.count("sent twice")
+        replies: list[Reply | None] = []
+        at_once = self.draw.random() < 0.5
+        generators = [random.Random(self.draw.random()) for _ in range(2)]
+        threads = [
+            threading.Thread(target=lambda g=g: replies.append(self._insist(call, g)))
+            for g in generators
+        ]
+        for thread in threads:
+            thread.start()
+            if not at_once:
+                thread.join()
+        for thread in threads:
+            thread.join()
+        return next((reply for reply in replies if reply is not None), None)
+
+    def _insist(self, call: Call, draw: random.Random) -> Reply | None:
+        """Send a call again until it is answered, unless the client gives up at a failure."""
+        reply = self._until_answered(
+            lambda: send(self.load.port, call, self.load.timeout),
+            lambda: draw.random() < GIVES_UP,
+        )
+        if reply is None:
+            self.load.ledger.abandon(call)
+        elif reply.status < 300:
+            self.load.ledger.keep(call, reply)
+            return reply
+        else:
+            self.load.ledger.refuse(call, reply)
+        return None
+
+    def _until_answered(
+        self, attempt: Callable[[], Reply], gives_up: Callable[[], bool] = lambda: False
+    ) -> Reply | None:
+        """The first answer that is no failure of the service; None when given up."""
+        started = time.monotonic()
+        while time.monotonic() - started < PATIENCE_SECONDS:
+            try:
+                reply = attempt()
+                if reply.status < 500 and reply.status != 429:
+                    return reply
+                self.load.ledger.count("failures answered")
+            except ConnectionRefusedError:  # nothing was sent, so there is nothing to doubt
+                self.load.ledger.count("not reached")
+                time.sleep(0.05)
+                continue
+            except (OSError, http.client.HTTPException):
+                self.load.ledger.count("failures unanswered")
+            if gives_up():
+                return None
+            time.sleep(0.05)
+        raise TimeoutError(f"the service has not answered a call in {PATIENCE_SECONDS} seconds")
+
+
+def send(port: int, call: Call, timeout: float = TIMEOUT_SECONDS) -> Reply:
+    """Send a write once."""
+    headers = {"X-Request-ID": call.request_id, "Content-Type": call.media_type}
+    if call.version is not None:
+        headers["If-Match"] = f'W/"{call.version}"'
+    return ask(port, "POST", call.path, call.token, call.body, headers, timeout)
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    token: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Reply:
+    """One HTTP call on a connection of its own. Raises OSError or HTTPException."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        sent = {"Authorization": f"Bearer {token}", **(headers or {})}
+        connection.request(method, path, body, sent)
+        reply = connection.getresponse()
+        return Reply(reply.status, reply.read())
+    finally:
+        connection.close()
+
+
+def invoice(nhs_numbers: list[str], day: dt.date) -> bytes:
+    """A commissioner's file with one line for each patient."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(
+        (
+            "FINANCIAL MONTH",
+            "FINANCIAL YEAR",
+            "ORGANISATION IDENTIFIER (CODE OF PROVIDER)",
+            "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)",
+            "NHS NUMBER",
+            "PERSON BIRTH DATE",
+            "CLINICAL INTERVENTION DATE (DRUG DISPENSED)",
+            "DRUG NAME",
+            "TOTAL COST",
+        )
+    )
+    month, year = (day.month - 4) % 12 + 1, day.year - (day.month < 4)
+    period = (str(month), f"{year}{(year + 1) % 100:02d}")
+    for number in nhs_numbers:
+        writer.writerow(
+            (*period, "DEMO1", "DEMQ1", number, "1970-01-01", str(day), "Humira 40mg", "300.00")
+        )
+    return text.getvalue().encode()

@@ -1,0 +1,277 @@
+"""One database with the service and a worker on it, to be killed, cut off and started again."""
+
+import itertools
+import json
+import random
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import clock
+from app.audit import Keyring, checkpoints
+from app.audit.model import Actor
+from app.audit.verify_seals import verify_checkpoints
+from app.auth.model import Role
+from app.auth.store import register_caller
+from app.db.engine import make_engine
+from app.db.tables import job
+from app.db.transaction import Database
+from app.db.upgrade import upgrade
+from app.db.work import Work
+from app.door import Door
+from tests.faults.checks import Findings, check
+from tests.faults.clients import CLINICIAN, COMMISSIONER, Load, ask, send
+from tests.faults.cluster import ROLE, Cluster, free_port, let_serve
+from tests.faults.ledger import Call, Kept, Ledger
+from tests.faults.nursery import CLOCK, ROOT, Nursery
+
+AUDIT_KEY = "the key of the fault harness, which is 32 characters or more"
+OPERATOR = Actor("faults", "system", "SERVICE", "administrator", "faults", "faults")
+WORK_SECONDS = 180
+THREADS = 6
+REPEATED = 100
+
+
+@dataclass
+class House:
+    """A migrated database with two callers, and the environment that the commands run in."""
+
+    folder: Path
+    nursery: Nursery
+    cluster: Cluster | None
+    seed: int
+    plant: str | None = None
+    database_port: int | None = None  # a proxy's, instead of the cluster's own
+    port: int = field(default_factory=free_port)
+    ledger: Ledger = field(default_factory=Ledger)
+    faults: int = 0
+    found: Findings = field(default_factory=Findings)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.draw = random.Random(self.seed)
+        self.clock = self.folder / "clock"
+        self.clock.write_text("0")
+        self.largest_file: int | None = None
+        self._numbers = itertools.count(1)
+        self._checked: set[str] = set()
+        self._service = self._worker = 0
+        self._owner, self._served = self._make_database()
+        self._door = Door(Database(make_engine(self._owner), AUDIT_KEY.encode()))
+        upgrade(self._door.database.engine)
+        if self.cluster is not None:
+            let_serve(self._owner)
+        self._register()
+
+    @property
+    def data(self) -> Path:
+        """The service's data folder."""
+        return self.folder / "data"
+
+    def _make_database(self) -> tuple[str, str]:
+        self.data.mkdir(exist_ok=True)
+        if self.cluster is None:
+            url = f"sqlite:///{self.data / 'assent.db'}"
+            return url, url
+        name = f"faults_{self.folder.name.replace('-', '_')}"
+        owner = self.cluster.make_database(name)
+        port = self.database_port or self.cluster.port
+        return owner, self.cluster.url(ROLE, port, name)
+
+    def _register(self) -> None:
+        people = {CLINICIAN: ("DEMO1", Role.CLINICIAN), COMMISSIONER: ("DEMQ1", Role.COMMISSIONER)}
+        for token, (organisation, role) in people.items():
+            self._door.transact(
+                lambda work, t=token, o=organisation, r=role: register_caller(
+                    work,
+                    OPERATOR,
+                    name=t,
+                    kind="system",
+                    organisation=o,
+                    role=r,
+                    demonstration=True,
+                    token=t,
+                )
+            )
+
+    def environment(self) -> dict[str, str]:
+        """What the commands read their settings from."""
+        return {
+            "ASSENT_DEMONSTRATION": "true",
+            "ASSENT_AUDIT_KEY": AUDIT_KEY,
+            "ASSENT_DATABASE_URL": self._served,
+            "ASSENT_DATA_DIR": str(self.data),
+            "ASSENT_POLICIES_DIR": str(few_policies(self.folder.parent)),
+            "ASSENT_PORT": str(self.port),
+            "ASSENT_REQUESTS_PER_MINUTE": "10000000",
+            "ASSENT_SEAL_EVERY_SECONDS": "1",
+            "ASSENT_LOG_LEVEL": "warning",
+            CLOCK: str(self.clock),
+        }
+
+    # --- processes ------------------------------------------------------------------------------
+
+    def start_service(self) -> None:
+        """Start `assent serve` and wait until it answers."""
+        self._service = self._start("serve")
+        for _ in range(6000):
+            try:
+                if ask(self.port, "GET", "/livez", CLINICIAN, timeout=5).status == 200:
+                    return
+            except OSError:
+                time.sleep(0.01)
+        raise TimeoutError(f"the service does not start; see {self.nursery.log}")
+
+    def start_worker(self) -> None:
+        """Start `assent worker`."""
+        self._worker = self._start("worker")
+
+    def kill_service(self) -> None:
+        """kill -9."""
+        self.nursery.kill(self._service)
+
+    def kill_worker(self) -> None:
+        """kill -9."""
+        self.nursery.kill(self._worker)
+
+    def _start(self, *argv: str) -> int:
+        return self.nursery.start(
+            *argv, env=self.environment(), plant=self.plant, largest_file=self.largest_file
+        )
+
+    @contextmanager
+    def under_load(self) -> Iterator[Load]:
+        """The service and a worker, with clients that send all the time."""
+        self.start_service()
+        self.start_worker()
+        load = Load(self.port, self.ledger, self.draw.getrandbits(32), THREADS, self._numbers)
+        with load:
+            yield load
+
+    def wait_for_answers(self, count: int) -> None:
+        """Wait until clients have had so many more acknowledgements, ten seconds at most."""
+        wanted = len(self.ledger.acknowledged) + count
+        for _ in range(2000):
+            if len(self.ledger.acknowledged) >= wanted:
+                return
+            time.sleep(0.005)
+
+    def move_clock(self, seconds: float) -> None:
+        """Let the service's clock jump to this distance from the real one."""
+        beside = self.clock.with_suffix(".new")
+        beside.write_text(str(seconds))
+        beside.replace(self.clock)
+
+    # --- checks ---------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Hold the database, as it is at this moment, against what was told until now."""
+        told = self.ledger.copy()
+        self._add(self._door.read(lambda work: self._check(work, told)))
+        self._checked |= set(told.acknowledged)
+
+    def _check(self, work: Work, told: Ledger) -> Findings:
+        found = check(work, told, self._checked, self.data / "files", AUDIT_KEY.encode())
+        kept = self.data / "checkpoints" / checkpoints.FILE
+        if kept.is_file():
+            read = checkpoints.read(kept, Keyring.of(AUDIT_KEY.encode()))
+            found.unsound += [str(fault) for fault in verify_checkpoints(work, read)]
+        return found
+
+    def _add(self, found: Findings) -> None:
+        for mine, more in (
+            (self.found.lost, found.lost),
+            (self.found.twice, found.twice),
+            (self.found.half, found.half),
+            (self.found.unsound, found.unsound),
+        ):
+            mine.extend(what for what in more if what not in mine)
+
+    def finish(self, *, may_refuse: bool = False) -> None:
+        """After the load: work off what waits, repeat calls, reconcile twice, check everything."""
+        self.kill_worker()
+        self.kill_service()
+        # Beyond every lease that a killed worker held, however the clock had jumped.
+        self.move_clock(100 * 24 * 3600)
+        self.start_service()
+        self.work_off()
+        if self.plant is None:
+            self._repeat_calls()
+            self._reconcile_twice()
+        self._checked.clear()
+        self.check()
+        if not may_refuse and self.plant is None:
+            refusals = set(self.ledger.refused.values())
+            self.found.unsound += [f"refused without need: {refusal}" for refusal in refusals]
+        self.kill_service()
+        self._door.database.engine.dispose()
+
+    def work_off(self) -> None:
+        """Let a worker seal the log and do every job."""
+        self.nursery.wait(self._start("worker", "--until-idle"), WORK_SECONDS)
+        waiting = self._door.read(
+            lambda work: (
+                work.connection.execute(
+                    sa.select(job.c.id).where(job.c.state.in_(("queued", "running")))
+                )
+                .scalars()
+                .all()
+            )
+        )
+        self.found.half += [f"a job that no worker ends: {id_}" for id_ in waiting]
+
+    def _repeat_calls(self) -> None:
+        kept = list(self.ledger.acknowledged.values())
+        for told in self.draw.sample(kept, min(REPEATED, len(kept))):
+            if send(self.port, told.call) != told.reply:
+                self.found.unsound.append(f"a repeat got another answer: {told.call.request_id}")
+
+    def _reconcile_twice(self) -> None:
+        """The same file twice on a database at rest: one run, and every line of it readable."""
+        told = [k for k in self.ledger.acknowledged.values() if k.call.what == "submission"]
+        for kept in told[-3:]:
+            jobs = [self._submit_again(kept), self._submit_again(kept)]
+            self.work_off()
+            runs = {self._get(f"/v1/jobs/{job_id}")["run"] for job_id in jobs}
+            if len(runs) != 1 or None in runs:
+                self.found.unsound.append(f"a rerun is not the same run: {runs}")
+                continue
+            lines = self._get(f"/v1/runs/{runs.pop()}/lines")["lines"]
+            if len(lines) != json.loads(kept.reply.body)["submission"]["lines"]:
+                self.found.unsound.append("a run does not have every line")
+
+    def _submit_again(self, kept: Kept) -> str:
+        request_id = str(uuid.UUID(int=self.draw.getrandbits(128), version=4))
+        call = Call(
+            "submission", kept.call.path, kept.call.body, COMMISSIONER, request_id, None, "text/csv"
+        )
+        reply = send(self.port, call)
+        self.ledger.keep(call, reply)
+        return str(json.loads(reply.body)["job"])
+
+    def _get(self, path: str) -> Any:
+        return json.loads(ask(self.port, "GET", path, COMMISSIONER).body)
+
+
+def few_policies(folder: Path) -> Path:
+    """A library of the one policy that the clients use, so that the service starts quickly."""
+    library, policy = folder / "policies", "rheumatology/adalimumab-ra-severe"
+    if not library.exists():
+        packaged = ROOT / "policies"
+        shutil.copytree(packaged / policy, library / policy)
+        for shared in (packaged / "rheumatology").glob("questions-*.yaml"):
+            shutil.copy(shared, library / "rheumatology")
+        shutil.copytree(packaged / "formulas", library / "formulas")
+    return library
+
+
+def now_in_seconds() -> float:
+    """The real clock, for telling how long a scenario took."""
+    return clock.now().timestamp()

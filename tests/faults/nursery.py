@@ -1,0 +1,146 @@
+"""Starts the real `assent serve` and `assent worker` quickly: each is forked from one process.
+
+The nursery imports the service once and forks at each order, so that a thousand kills take minutes
+and not hours. What runs in a child is the command itself, with its settings from the environment.
+
+Run as a module it reads orders from standard input, one JSON object a line, and answers each with
+the child's process id. Its clock is the real one, moved by the seconds in the file that
+FAULTS_CLOCK names.
+"""
+
+import datetime as dt
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+CLOCK = "FAULTS_CLOCK"
+ROOT = Path(__file__).parents[2]
+
+
+class Nursery:
+    """The harness's side: order children, and end them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "children.log"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        self._children: set[int] = set()
+
+    def start(
+        self,
+        *argv: str,
+        env: dict[str, str],
+        plant: str | None = None,
+        largest_file: int | None = None,
+    ) -> int:
+        """Start `assent argv…`; returns its process id."""
+        order = {
+            "argv": argv,
+            "env": env,
+            "plant": plant,
+            "largest_file": largest_file,
+            "log": str(self.log),
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        self._children.add(pid)
+        return pid
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Send a signal to a child and wait until it is gone."""
+        self._children.discard(pid)
+        try:
+            os.kill(pid, number)
+            while True:
+                os.kill(pid, 0)
+                time.sleep(0.002)
+        except ProcessLookupError:
+            return
+
+    def wait(self, pid: int, seconds: float) -> None:
+        """Wait until a child has ended by itself; TimeoutError when it does not."""
+        for _ in range(int(seconds * 100)):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                self._children.discard(pid)
+                return
+            time.sleep(0.01)
+        raise TimeoutError(f"process {pid} runs on after {seconds} seconds")
+
+    def close(self) -> None:
+        """End every child, then the nursery."""
+        for pid in list(self._children):
+            self.kill(pid)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def moved_now() -> dt.datetime:
+    """The real instant, moved by what the clock's file says."""
+    moved = 0.0
+    if path := os.environ.get(CLOCK):
+        moved = float(Path(path).read_text() or 0)
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=moved)
+
+
+def _live(order: dict[str, Any]) -> None:
+    """The child's whole life."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.environ.update(order["env"])
+    if (most := order["largest_file"]) is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    if order["plant"] is not None:
+        from tests.faults.mutant import PLANTS
+
+        PLANTS[order["plant"]]()
+    from app.cli import main
+
+    sys.argv = ["assent", *order["argv"]]
+    main()
+
+
+def _serve_orders() -> None:
+    from app import clock
+
+    clock.now = moved_now  # before the rest is imported: doors take it as their default
+    import app.cli
+    import app.main  # noqa: F401 - what `assent serve` will ask for by name
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by themselves
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                _live(json.loads(line))
+            except SystemExit as end:
+                status = int(end.code or 0) if isinstance(end.code, int | None) else 1
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        print(child, flush=True)
+
+
+if __name__ == "__main__":
+    _serve_orders()

@@ -1,0 +1,140 @@
+"""What befalls the service. Each scenario has a database of its own and leaves its findings."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.faults.house import House
+from tests.faults.proxy import Proxy
+
+#: Kills, or seconds, between two checks while the load runs; the last check sees everything.
+KILLS_A_CHECK = 25
+SECONDS_A_CHECK = 20.0
+#: One kill in this many is the worker's; on PostgreSQL another is the whole cluster's.
+WORKERS_SHARE, CRASHES_SHARE = 4, 5
+DAY = 24 * 3600
+MEBIBYTE = 1024 * 1024
+
+
+def kills(house: House, count: int) -> None:
+    """kill -9 of the service or of the worker, under load."""
+    with house.under_load():
+        for number in range(1, count + 1):
+            house.wait_for_answers(house.draw.randint(1, 12))
+            time.sleep(house.draw.uniform(0.0, 0.04))
+            if number % WORKERS_SHARE == 0:
+                house.kill_worker()
+                house.start_worker()
+            else:
+                house.kill_service()
+                house.start_service()
+            house.faults += 1
+            if number % KILLS_A_CHECK == 0:
+                house.check()
+    house.finish()
+
+
+def crashes(house: House, count: int) -> None:
+    """Immediate stop and start of PostgreSQL, under load."""
+    assert house.cluster is not None
+    with house.under_load():
+        for number in range(1, count + 1):
+            house.wait_for_answers(house.draw.randint(1, 12))
+            time.sleep(house.draw.uniform(0.0, 0.04))
+            house.cluster.stop("immediate")
+            time.sleep(house.draw.uniform(0.0, 0.2))
+            house.cluster.start()
+            house.faults += 1
+            if number % KILLS_A_CHECK == 0:
+                house.check()
+    house.finish()
+
+
+def cuts(house: House, proxy: Proxy, count: int) -> None:
+    """Connections cut before, while and after a writing transaction's COMMIT, under load."""
+    checked = time.monotonic()
+    with house.under_load():
+        proxy.chance = 0.3
+        while proxy.cuts.total() < count:
+            time.sleep(0.05)
+            if time.monotonic() - checked > SECONDS_A_CHECK:
+                house.check()
+                checked = time.monotonic()
+        proxy.chance = 0.0
+        house.faults = proxy.cuts.total()
+    house.finish()
+
+
+def slowness(house: House, proxy: Proxy, seconds: float) -> None:
+    """A database so slow that clients call again while the first call is still at work."""
+    with house.under_load() as load:
+        load.timeout = 1.0
+        proxy.delay = 0.05
+        time.sleep(seconds)
+        proxy.delay = 0.0
+        house.faults = 1
+    house.finish()
+
+
+def clock_jumps(house: House, count: int) -> None:
+    """The service's clock jumps by up to two days back and sixty forth, under load."""
+    with house.under_load():
+        for _ in range(count):
+            house.move_clock(house.draw.uniform(-2 * DAY, 60 * DAY))
+            house.faults += 1
+            house.wait_for_answers(house.draw.randint(1, 12))
+    # A day that lies ahead of the clock is refused, and rightly: such a refusal leaves nothing.
+    house.finish(may_refuse=True)
+
+
+def full_disk(house: House, failures: int, small: bool) -> None:
+    """The disk fills up under load; it is enlarged after a kill, and the clients' repeats pass.
+
+    `small`: the data folder lies on a small disk. Otherwise no file may grow beyond a limit.
+    """
+    if not small:
+        house.largest_file = (house.data / "assent.db").stat().st_size + MEBIBYTE
+    with house.under_load():
+        for _ in range(6000):
+            if house.ledger.counts["failures answered"] >= failures:
+                break
+            time.sleep(0.02)
+        house.faults = house.ledger.counts["failures answered"]
+        house.check()
+        house.kill_worker()
+        house.kill_service()
+        house.check()
+        house.largest_file = None
+        if small:
+            _mount(house.data.parent, "remount,size=400m")
+        house.start_service()
+        house.start_worker()
+        time.sleep(1)
+    if not house.faults:
+        house.found.unsound.append("the disk did not fill up: this scenario shows nothing")
+    house.finish()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """A disk of a few mebibytes at a folder; False where this machine does not let us mount it."""
+    folder.mkdir(parents=True)
+    try:
+        _mount(folder, "size=4m")
+    except (OSError, subprocess.CalledProcessError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _mount(folder: Path, options: str) -> None:
+    if shutil.which("mount") is None:
+        raise FileNotFoundError("mount")
+    command = ["mount", "-t", "tmpfs", "-o", options, "faults", str(folder)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
