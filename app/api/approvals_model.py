@@ -13,7 +13,7 @@ from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import ApprovalRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.phases import dated_phases
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_approval
 from app.approvals.standing import phase_clock
 from app.db.work import Work
 
@@ -62,9 +62,9 @@ def approval_document(
     work: Work, office: Office, approval: ApprovalRecord, treatment: TreatmentRecord
 ) -> ApprovalDocument:
     """An approval, with what to do next as of today."""
-    digest = approval.policy_hash
     ending = ending_of(office.library, treatment.policy, work.moment.day)
-    policy = None if digest is None else deciding_policy(version_of(work, office.library, digest))
+    version = version_of_approval(work, office.library, approval)
+    policy = None if version is None else deciding_policy(version)
     return ApprovalDocument(
         reference=approval.reference,
         state=approval.state,

@@ -9,19 +9,28 @@ from app.api.documents import Document
 from app.api.policies_model import DRAFT, Draft
 from app.api.types import Day
 from app.approvals.model import DecisionRecord, Interest
-from app.policy import PolicyDecision, PolicyVersion, decision_to_json
+from app.policy import NATIONAL, Overlay, PolicyDecision, PolicyVersion, decision_to_json
 from app.policy.model import Evidence, OnFailure
 
 ResultWord = Literal["met", "not met", "not answered"]
 
 
+class OverlayReference(Document):
+    """The commissioner's overlay that decided on top of the version, by its hash."""
+
+    commissioner: str
+    from_: Day = Field(serialization_alias="from")
+    hash: str
+
+
 class DecidingPolicy(Document):
-    """The policy version that decided, by its hash."""
+    """The policy version that decided, by its hash, and the overlay on top of it."""
 
     policy: str
     version: str
     title: str
     hash: str
+    overlay: OverlayReference | None
     draft: Draft
 
 
@@ -97,6 +106,10 @@ class FindingDocument(Document):
     nearest: NearestDocument | None = Field(
         default=None, description="Given where the criterion has alternatives and none is met"
     )
+    layer: str = Field(
+        default=NATIONAL,
+        description="The layer that it comes from: national, or an overlay's commissioner and day",
+    )
 
 
 class MissingQuestion(Document):
@@ -134,7 +147,16 @@ def deciding_policy(version: PolicyVersion) -> DecidingPolicy:
         version=version.version,
         title=version.title,
         hash=version.hash,
+        overlay=_overlay(version.overlay),
         draft=DRAFT if version.unverified else None,
+    )
+
+
+def _overlay(overlay: Overlay | None) -> OverlayReference | None:
+    if overlay is None:
+        return None
+    return OverlayReference(
+        commissioner=overlay.commissioner, from_=overlay.from_, hash=overlay.hash
     )
 
 

@@ -13,6 +13,7 @@ from app.api.policies_view import (
     version_document,
 )
 from app.api.routing import StrictRoute
+from app.api.types import OrganisationCode
 from app.approvals.library import Library
 from app.policy import Kind, readable
 
@@ -45,6 +46,10 @@ KindOfRequest = Annotated[
     Kind,
     Query(description="The kind of request whose questions are wanted", examples=["initiation"]),
 ]
+WithOverlayOf = Annotated[
+    OrganisationCode | None,
+    Query(description="With this commissioner's newest overlay on the version, if it has one"),
+]
 
 
 async def library_of(request: Request) -> Library:
@@ -66,23 +71,30 @@ def list_policies(library: ThisLibrary) -> PolicyList:
 @router.get("/{policy}", summary="Show a policy and its versions")
 def show_policy(library: ThisLibrary, policy: PolicyKey) -> PolicyDocument:
     """A policy with all its versions, oldest first."""
-    return policy_document(library.versions(policy))
+    return policy_document(library.versions(policy), library.overlays(policy))
 
 
 @router.get("/{policy}/versions/{version}", summary="Show a policy version")
 def show_version(
-    library: ThisLibrary, policy: PolicyKey, version: VersionNumber
+    library: ThisLibrary,
+    policy: PolicyKey,
+    version: VersionNumber,
+    commissioner: WithOverlayOf = None,
 ) -> VersionDocument:
     """One version in full: criteria with their sources, questions, and the terms of an approval."""
-    return version_document(library.get(policy, version))
+    return version_document(library.shown(policy, version, commissioner))
 
 
 @router.get("/{policy}/versions/{version}/questions", summary="Show a version's questions")
 def show_questions(
-    library: ThisLibrary, policy: PolicyKey, version: VersionNumber, kind: KindOfRequest
+    library: ThisLibrary,
+    policy: PolicyKey,
+    version: VersionNumber,
+    kind: KindOfRequest,
+    commissioner: WithOverlayOf = None,
 ) -> FormDocument:
     """The questions that a kind of request asks: enough to draw the form from."""
-    return form_document(library.get(policy, version), kind)
+    return form_document(library.shown(policy, version, commissioner), kind)
 
 
 @router.get(
@@ -91,9 +103,14 @@ def show_questions(
     response_class=Response,
     responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
 )
-def show_text(library: ThisLibrary, policy: PolicyKey, version: VersionNumber) -> Response:
+def show_text(
+    library: ThisLibrary,
+    policy: PolicyKey,
+    version: VersionNumber,
+    commissioner: WithOverlayOf = None,
+) -> Response:
     """One version as text for people, in Markdown."""
     return Response(
-        readable(library.get(policy, version)),
+        readable(library.shown(policy, version, commissioner)),
         headers={"Content-Type": "text/markdown; charset=utf-8"},
     )

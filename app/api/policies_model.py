@@ -101,12 +101,23 @@ class VersionSummary(Document):
     draft: Draft
 
 
+class OverlaySummary(Document):
+    """A commissioner's overlay on a policy, in short."""
+
+    commissioner: str
+    from_: Day = Field(serialization_alias="from")
+    until: dt.date | None
+    what_changed: str
+    hash: str
+
+
 class PolicyDocument(Document):
-    """A policy with all its versions, oldest first."""
+    """A policy with all its versions and overlays, oldest first."""
 
     policy: str
     title: str
     versions: list[VersionSummary]
+    overlays: list[OverlaySummary]
 
 
 class QuestionDocument(Document):
@@ -152,6 +163,7 @@ class CriterionDocument(Document):
     evidence: Evidence
     on_failure: OnFailure
     waivable: bool
+    layer: str = Field(description="national, or the overlay's commissioner and day")
     override: OverrideRuleDocument | None = Field(description="null: no clinician may override it")
     arms: list[ArmText] = Field(description="Its named alternatives, of which one must hold")
 

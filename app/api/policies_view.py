@@ -10,6 +10,7 @@ from app.api.policies_model import (
     IndicationDocument,
     InForceDocument,
     NewStartsDocument,
+    OverlaySummary,
     OverrideRuleDocument,
     PanelDocument,
     PolicyDocument,
@@ -23,6 +24,7 @@ from app.api.terms_model import terms_document
 from app.policy import (
     Criterion,
     Kind,
+    Overlay,
     OverrideRule,
     PolicyVersion,
     Question,
@@ -49,8 +51,10 @@ def policy_summary(versions: tuple[PolicyVersion, ...]) -> PolicySummary:
     )
 
 
-def policy_document(versions: tuple[PolicyVersion, ...]) -> PolicyDocument:
-    """A policy with all its versions, oldest first."""
+def policy_document(
+    versions: tuple[PolicyVersion, ...], overlays: tuple[Overlay, ...]
+) -> PolicyDocument:
+    """A policy with all its versions and overlays, oldest first."""
     return PolicyDocument(
         policy=versions[-1].policy,
         title=versions[-1].title,
@@ -63,6 +67,16 @@ def policy_document(versions: tuple[PolicyVersion, ...]) -> PolicyDocument:
                 draft=_draft(version),
             )
             for version in versions
+        ],
+        overlays=[
+            OverlaySummary(
+                commissioner=overlay.commissioner,
+                from_=overlay.from_,
+                until=overlay.until,
+                what_changed=overlay.what_changed,
+                hash=overlay.hash,
+            )
+            for overlay in overlays
         ],
     )
 
@@ -162,6 +176,7 @@ def _criterion(criterion: Criterion) -> CriterionDocument:
         evidence=criterion.evidence,
         on_failure=criterion.on_failure,
         waivable=criterion.waivable,
+        layer=criterion.layer,
         override=_override(criterion.override),
         arms=[ArmText(id=a.id, text=a.text, met_when=a.met_when) for a in criterion.arms],
     )

@@ -21,7 +21,7 @@ from app.approvals import store
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_request
 from app.auth.model import Caller
 from app.clock import london_day
 from app.db.work import Work
@@ -106,7 +106,7 @@ def request_document(
 ) -> RequestDocument:
     """A request in full, with what to do next as of today."""
     request = view.request
-    version = version_of(work, office.library, request.policy_hash)
+    version = version_of_request(work, office.library, request)
     due = _answer_by(view, version)
     same = (
         "id",

@@ -54,7 +54,9 @@ def submit_change(
     person = person_of(work, treatment)
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
-    version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+    version = office.library.deciding(
+        treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner
+    )
     if command.kind is Kind.DOSE_CHANGE:
         command = replace(command, details=with_its_end(version, command.details))
     check_details(command.details, command.kind, version, today)

@@ -82,7 +82,9 @@ def check_initiation(
     check_can(caller, Action.CHECK)
     today = work.moment.day
     check_days(command.decision_to_treat, command.first_dose, today)
-    version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
+    version = office.library.deciding(
+        command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
+    )
     check_details(command.details, Kind.INITIATION, version, today)
     check_emergency(
         command.details,
@@ -141,7 +143,9 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
         check_may_continue(version)
         for_people = next_for_people(work, treatment, version)
     else:
-        version = office.library.deciding(treatment.policy, command.kind, command.decision_to_treat)
+        version = office.library.deciding(
+            treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner
+        )
         for_people = ()
     raw = carry_forward(version, command.kind, command.answers, earlier_revisions(work, treatment))
     answers = read_answers(

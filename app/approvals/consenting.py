@@ -6,7 +6,7 @@ from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestView
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_request
 from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.db.work import Work
@@ -22,7 +22,7 @@ def consent(
     check_acts_for(caller, Action.CONSENT, request.counterparty)
     stored = add_opinion(work, caller, request, treatment, MADE_BY, "approved", None)
     moved = move(work, caller, treatment, request, RequestEvent.CONSENT, RequestState.APPROVED)
-    version = version_of(work, office.library, request.policy_hash)
+    version = version_of_request(work, office.library, request)
     take_effect(work, caller, treatment, moved, version, stored.id, Basis.POLICY)
     return request_view(work, caller, request_id)
 

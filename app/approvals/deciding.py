@@ -132,7 +132,7 @@ def add_decision(
         waived=waived,
         overridden=overridden or [],
         policy_hash=request.policy_hash,
-        overlay_hash=None,
+        overlay_hash=request.overlay_hash,
         decided_at=work.moment.instant,
         decided_by=None if made_by == "policy" else caller.id,
         reason=reason,

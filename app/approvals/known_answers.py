@@ -18,7 +18,7 @@ from app.approvals.lifecycle import RequestState
 from app.approvals.model import PatientRecord, RequestRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_request
 from app.approvals.scope import visible_requests
 from app.audit import Reading, record_reading
 from app.auth.model import Caller
@@ -162,7 +162,7 @@ def _fitting(
     asked = questions_for(version, kind)
     known: dict[str, list[KnownAnswer]] = {question.name: [] for question in asked}
     for request, treatment in given:
-        answered_under = version_of(work, office.library, request.policy_hash)
+        answered_under = version_of_request(work, office.library, request)
         answers = store.revisions_of(work, request.id)[-1].answers
         for question in asked:
             answer = answers.get(question.name)

@@ -5,16 +5,19 @@ something is also stored, resolved, beside the decision (`policy_versions.rememb
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from app.approvals.errors import NoPolicyInForce, UnknownPolicy
 from app.policy import (
     Fault,
     Kind,
+    Overlay,
     PolicyFileFaults,
     PolicyVersion,
     Shelf,
+    apply_overlay,
+    load_overlay,
     load_policy,
     read_shelf,
 )
@@ -26,7 +29,7 @@ _ALWAYS_TAKEN = frozenset({Kind.TRANSFER, Kind.PAUSE, Kind.RESUME, Kind.STOP})
 class Library:
     """Policy versions by policy key, oldest first."""
 
-    def __init__(self, versions: Iterable[PolicyVersion]) -> None:
+    def __init__(self, versions: Iterable[PolicyVersion], overlays: Iterable[Overlay] = ()) -> None:
         by_policy: dict[str, list[PolicyVersion]] = {}
         for version in versions:
             by_policy.setdefault(version.policy, []).append(version)
@@ -35,6 +38,8 @@ class Library:
             for policy, found in sorted(by_policy.items())
         }
         self._by_hash = {v.hash: v for found in self._versions.values() for v in found}
+        self._overlays = tuple(sorted(overlays, key=lambda o: (o.policy, o.from_, o.commissioner)))
+        self._merged: dict[tuple[str, str], PolicyVersion] = {}
 
     def policies(self) -> tuple[str, ...]:
         """The policy keys, in alphabetical order."""
@@ -62,9 +67,64 @@ class Library:
     def by_hash(self, digest: str) -> PolicyVersion | None:
         return self._by_hash.get(digest)
 
-    def deciding(self, policy: str, kind: Kind, decision_to_treat: dt.date) -> PolicyVersion:
+    def overlays(self, policy: str | None = None) -> tuple[Overlay, ...]:
+        """The overlays of a policy, or all of them, oldest first."""
+        return tuple(o for o in self._overlays if policy in (None, o.policy))
+
+    def overlay_by_hash(self, digest: str) -> Overlay | None:
+        return next((o for o in self._overlays if o.hash == digest), None)
+
+    def guarded(self) -> tuple[PolicyVersion | Overlay, ...]:
+        """Every version and overlay: what `versions.lock` guards."""
+        return (*self.all_versions(), *self._overlays)
+
+    def by_number(self, policy: str) -> dict[str, PolicyVersion]:
+        """The versions by number, and as `<number> with <layer>` under each overlay on them."""
+        found = {version.version: version for version in self.versions(policy)}
+        for overlay in self.overlays(policy):
+            for version in overlaid(self.versions(policy), overlay):
+                found[f"{version.version} with {overlay.layer}"] = self.merged(version, overlay)
+        return found
+
+    def merged(self, version: PolicyVersion, overlay: Overlay) -> PolicyVersion:
+        """The version that decides where both hold; worked out once."""
+        key = (version.hash, overlay.hash)
+        if key not in self._merged:
+            self._merged[key] = apply_overlay(version, overlay)
+        return self._merged[key]
+
+    def shown(self, policy: str, number: str, commissioner: str | None) -> PolicyVersion:
+        """One version, with the newest overlay of the commissioner that may lie on it."""
+        version = self.get(policy, number)
+        held = [
+            overlay
+            for overlay in self.overlays(policy)
+            if overlay.commissioner == commissioner
+            and version in overlaid(self.versions(policy), overlay)
+        ]
+        return self.merged(version, held[-1]) if held else version
+
+    def layered(
+        self, version: PolicyVersion, commissioner: str | None, on: dt.date
+    ) -> PolicyVersion:
+        """The version with the newest overlay that the commissioner has in force on a day."""
+        held = [
+            o
+            for o in self.overlays(version.policy)
+            if o.commissioner == commissioner and o.covers(on)
+        ]
+        return self.merged(version, held[-1]) if held else version
+
+    def deciding(
+        self,
+        policy: str,
+        kind: Kind,
+        decision_to_treat: dt.date,
+        commissioner: str | None = None,
+    ) -> PolicyVersion:
         """The version that decides a request: the newest in force on the decision to treat.
 
+        With a commissioner, its overlay in force on that day lies on top of it.
         Raises NoPolicyInForce before the first version, or after the last new start (for an
         initiation) or the last continuation (for a continuation, a switch and a dose change) that
         the version allows. A transfer, a pause, a resumption and a stop ask for no new funding,
@@ -74,7 +134,7 @@ class Library:
         in_force = [v for v in held if v.in_force.from_ <= decision_to_treat]
         if not in_force:
             if kind in _ALWAYS_TAKEN:
-                return held[0]
+                return self.layered(held[0], commissioner, decision_to_treat)
             raise NoPolicyInForce(
                 "No version of this policy was in force on the day of the decision to treat. "
                 "Check that day, or ask the commissioner for an individual funding request."
@@ -89,7 +149,7 @@ class Library:
                 f"This policy takes no {kind} after {last:%-d %B %Y}. Running approvals are not "
                 f"touched: each runs to its end. {what_next}"
             )
-        return newest
+        return self.layered(newest, commissioner, decision_to_treat)
 
     def successors(self, policy: str, on: dt.date) -> tuple[PolicyVersion, ...]:
         """The versions in force on a day that take over running treatments of a policy."""
@@ -125,7 +185,9 @@ def policy_files(folder: Path) -> tuple[Path, ...]:
         sorted(
             path
             for path in folder.glob("*/*/*.yaml")
-            if path.name != "cases.yaml" and path.parts[-3] != FORMULAS
+            if path.name != "cases.yaml"
+            and not path.name.startswith("overlay-")
+            and path.parts[-3] != FORMULAS
         )
     )
 
@@ -138,6 +200,24 @@ def load_shelf(folder: Path) -> Shelf:
     return read_shelf(
         {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     )
+
+
+def overlay_files(folder: Path) -> tuple[Path, ...]:
+    """The overlay files: `<area>/<drug>-<indication>/overlay-<commissioner>-<date>.yaml`."""
+    return tuple(sorted(folder.glob("*/*/overlay-*.yaml")))
+
+
+def overlaid(versions: Iterable[PolicyVersion], overlay: Overlay) -> tuple[PolicyVersion, ...]:
+    """The versions, given oldest first, that some day of the overlay is decided by."""
+    held = tuple(versions)
+    found = []
+    for place, version in enumerate(held):
+        later = [v.in_force.from_ for v in held[place + 1 :]]
+        ends_before = any(day <= overlay.from_ for day in later)
+        begins_after = overlay.until is not None and version.in_force.from_ > overlay.until
+        if not ends_before and not begins_after:
+            found.append(version)
+    return tuple(found)
 
 
 def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
@@ -160,9 +240,40 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
         seen[key] = name
         versions.append(version)
     faults.extend(_unknown_policies(versions))
+    overlays = _load_overlays(folder, versions, faults)
     if faults:
         raise PolicyFileFaults(tuple(faults))
-    return Library(versions)
+    return Library(versions, overlays)
+
+
+def _load_overlays(
+    folder: Path, versions: list[PolicyVersion], faults: list[Fault]
+) -> list[Overlay]:
+    """Every overlay, held against each version that it may lie on; faults are added to the list."""
+    library = Library(versions)
+    overlays: list[Overlay] = []
+    for path in overlay_files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            overlay = load_overlay(path.read_text(encoding="utf-8"), name)
+            for fault in _misplaced(library, overlay, path, name):
+                raise PolicyFileFaults((fault,))
+            for version in overlaid(library.versions(overlay.policy), overlay):
+                apply_overlay(version, overlay, name)
+        except PolicyFileFaults as found:
+            faults.extend(found.faults)
+            continue
+        overlays.append(overlay)
+    return overlays
+
+
+def _misplaced(library: Library, overlay: Overlay, path: Path, name: str) -> Iterator[Fault]:
+    if path.stem != overlay.version:
+        mend = f"Call it {overlay.version}.yaml, or correct its commissioner or first day"
+        yield Fault(name, None, None, "overlay-name", "its name is not what it says", mend)
+    if overlay.policy not in library.policies():
+        message = f"the library has no policy {overlay.policy}"
+        yield Fault(name, None, None, "overlay-policy", message, "Correct `policy:`")
 
 
 def _unknown_policies(versions: Iterable[PolicyVersion]) -> Iterable[Fault]:

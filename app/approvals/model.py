@@ -216,6 +216,7 @@ class RequestRecord:
     policy: str
     policy_version: str
     policy_hash: str
+    overlay_hash: str | None
     decision_to_treat: dt.date
     first_dose: dt.date | None
     retrospective_reason: str | None

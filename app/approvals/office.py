@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select
+from sqlalchemy import Table, and_, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
@@ -12,7 +12,7 @@ from app.approvals.library import Library
 from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
-from app.policy import Outcome, PolicyDecision, PolicyVersion
+from app.policy import Outcome, Overlay, PolicyDecision, PolicyVersion
 
 PHARMACIST_AUTHORISATION = "pharmacist_authorisation"
 PANEL = "panel"
@@ -59,15 +59,31 @@ def panel_of(work: Work, commissioner: str, policy: str, on: dt.date) -> str | N
 
 
 def adopted(work: Work, version: PolicyVersion, commissioner: str, on: dt.date) -> bool:
-    """Whether the commissioner has adopted this version, by two people, as of a day."""
+    """Whether the commissioner has adopted this version, by two people, as of a day.
+
+    With an overlay, both: the version, and the overlay on top of it.
+    """
+    if version.overlay is not None and not _adopted(
+        work, version.policy, overlay_number(version.overlay), commissioner, on
+    ):
+        return False
+    return _adopted(work, version.policy, version.version, commissioner, on)
+
+
+def overlay_number(overlay: Overlay) -> str:
+    """How an adoption names an overlay of its commissioner: `+` and its first day."""
+    return f"+{overlay.from_.isoformat()}"
+
+
+def _adopted(work: Work, policy: str, number: str, commissioner: str, on: dt.date) -> bool:
     column = tables.adoption.c
     found = work.connection.execute(
         select(column.id)
         .where(
             and_(
                 column.commissioner == commissioner,
-                column.policy == version.policy,
-                column.version == version.version,
+                column.policy == policy,
+                column.version == number,
                 column.from_day <= on,
                 or_(column.to_day.is_(None), column.to_day >= on),
             )
@@ -101,7 +117,10 @@ def no_authority(is_adopted: bool, unverified: bool) -> str | None:
 
 
 def remember_version(work: Work, version: PolicyVersion) -> None:
-    """Store the resolved text of a version beside what it decides, once."""
+    """Store the resolved texts of a version and its overlay beside what they decide, once."""
+    if version.overlay is not None:
+        remember_overlay(work, version.overlay)
+    version = version.base or version
     column = tables.policy_version.c
     known = work.connection.execute(select(column.hash).where(column.hash == version.hash)).first()
     if known is not None:
@@ -115,12 +134,39 @@ def remember_version(work: Work, version: PolicyVersion) -> None:
         "origin": "packaged",
         "recorded_at": work.moment.instant,
     }
-    work.connection.execute(_insert_once(work).values(**values).on_conflict_do_nothing())
+    insertion = _insert_once(work, tables.policy_version).values(**values)
+    work.connection.execute(insertion.on_conflict_do_nothing())
 
 
-def _insert_once(work: Work) -> Any:
+def remember_overlay(work: Work, overlay: Overlay) -> None:
+    """Store the text of an overlay, once."""
+    column = tables.policy_overlay.c
+    known = work.connection.execute(select(column.hash).where(column.hash == overlay.hash)).first()
+    if known is not None:
+        return
+    values = {
+        "hash": overlay.hash,
+        "policy": overlay.policy,
+        "commissioner": overlay.commissioner,
+        "from_day": overlay.from_,
+        "resolved": overlay.resolved,
+        "recorded_at": work.moment.instant,
+    }
+    insertion = _insert_once(work, tables.policy_overlay).values(**values)
+    work.connection.execute(insertion.on_conflict_do_nothing())
+
+
+def stored_overlay(work: Work, digest: str) -> str | None:
+    """The resolved text of an overlay that has decided something, by its hash."""
+    column = tables.policy_overlay.c
+    return work.connection.execute(
+        select(column.resolved).where(column.hash == digest)
+    ).scalar_one_or_none()
+
+
+def _insert_once(work: Work, table: Table) -> Any:
     dialect = postgresql if work.on_postgres else sqlite
-    return dialect.insert(tables.policy_version)
+    return dialect.insert(table)
 
 
 def stored_version(work: Work, digest: str) -> str | None:
@@ -149,27 +195,42 @@ def change_setting(
     )
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two names differ in nothing but case and spacing."""
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+
+
 def adopt(
     work: Work,
-    version: PolicyVersion,
+    version: PolicyVersion | Overlay,
     commissioner: str,
     from_day: dt.date,
     by: str,
     seconded_by: str,
 ) -> None:
-    """Record that a commissioner lets a version decide from a day; it takes two people."""
-    if not by.strip() or not seconded_by.strip() or by.strip() == seconded_by.strip():
+    """Record that a commissioner lets a version, or its overlay, decide from a day.
+
+    It takes two people: DetailsNotAccepted for one, also under another spelling of case and
+    spaces, and for another commissioner's overlay.
+    """
+    if not by.strip() or not seconded_by.strip() or same_person(by, seconded_by):
         raise DetailsNotAccepted(
             "seconded_by", "An adoption takes two people. Name a second one, not the same."
         )
-    if adopted(work, version, commissioner, from_day):
+    is_overlay = isinstance(version, Overlay)
+    if isinstance(version, Overlay) and version.commissioner != commissioner:
+        raise DetailsNotAccepted(
+            "commissioner", "That is another commissioner's overlay. Adopt your own."
+        )
+    number = overlay_number(version) if isinstance(version, Overlay) else version.version
+    if _adopted(work, version.policy, number, commissioner, from_day):
         raise TransitionNotAllowed("The commissioner has adopted that version already.")
     work.connection.execute(
         insert(tables.adoption).values(
             id=work.new_id(),
             commissioner=commissioner,
             policy=version.policy,
-            version=version.version,
+            version=number,
             from_day=from_day,
             to_day=None,
             adopted_by=by.strip(),
@@ -177,14 +238,17 @@ def adopt(
             recorded_at=work.moment.instant,
         )
     )
-    remember_version(work, version)
+    if isinstance(version, Overlay):
+        remember_overlay(work, version)
+    else:
+        remember_version(work, version)
     actor = Actor(by.strip()[:36], "person", commissioner, "commissioner", "command line", "adopt")
     event = Event(
-        action="policy version adopted",
+        action="policy overlay adopted" if is_overlay else "policy version adopted",
         object_type="policy",
         object_id=version.policy,
         after={
-            "version": version.version,
+            "version": number,
             "from_day": from_day.isoformat(),
             "seconded_by": seconded_by.strip(),
         },

@@ -91,6 +91,7 @@ def new_request(
         policy=version.policy,
         policy_version=version.version,
         policy_hash=version.hash,
+        overlay_hash=None if version.overlay is None else version.overlay.hash,
         decision_to_treat=decision_to_treat,
         first_dose=first_dose,
         retrospective_reason=retrospective_reason,

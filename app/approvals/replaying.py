@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from app.approvals import store
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.details import details_from_json
 from app.approvals.errors import StoredDecisionDiffers, UnknownPolicy
 from app.approvals.library import Library
-from app.approvals.model import DecisionRecord, RequestRecord, Route
-from app.approvals.office import stored_version
+from app.approvals.model import ApprovalRecord, DecisionRecord, RequestRecord, Route
+from app.approvals.office import stored_overlay, stored_version
 from app.approvals.standing import phase_clock
 from app.approvals.terms import decide_change
 from app.auth.model import Caller
+from app.db import tables
 from app.db.work import Work
 from app.policy import (
     Kind,
@@ -21,14 +24,54 @@ from app.policy import (
     decide,
     decision_to_json,
     from_resolved,
+    overlay_from_resolved,
     with_defaults,
 )
 
 DECIDED_BY_CRITERIA = frozenset({Kind.INITIATION, Kind.CONTINUATION, Kind.STOP})
 
 
-def version_of(work: Work, library: Library, digest: str) -> PolicyVersion:
-    """The policy version of a hash: from the library, else from the text stored with decisions."""
+def version_of_request(work: Work, library: Library, request: RequestRecord) -> PolicyVersion:
+    """The version that decides a request, with the overlay of its first submission."""
+    return version_of(work, library, request.policy_hash, request.overlay_hash)
+
+
+def version_of_approval(
+    work: Work, library: Library, approval: ApprovalRecord
+) -> PolicyVersion | None:
+    """The version that an approval rests on, its overlay included; None where none decided it."""
+    if approval.policy_hash is None:
+        return None
+    column = tables.request.c
+    overlay = work.connection.execute(
+        select(column.overlay_hash).where(column.id == approval.request_id)
+    ).scalar_one_or_none()
+    return version_of(work, library, approval.policy_hash, overlay)
+
+
+def version_of(
+    work: Work, library: Library, digest: str, overlay_hash: str | None = None
+) -> PolicyVersion:
+    """The policy version of a hash: from the library, else from the text stored with decisions.
+
+    With an overlay's hash, that overlay lies on top of it. UnknownPolicy where either is lost.
+    """
+    version = _national(work, library, digest)
+    if overlay_hash is None:
+        return version
+    overlay = library.overlay_by_hash(overlay_hash)
+    if overlay is None:
+        resolved = stored_overlay(work, overlay_hash)
+        if resolved is None:
+            raise UnknownPolicy(
+                "The overlay that this request was decided under is neither in the library nor "
+                "stored. Restore the library that the service ran with."
+            )
+        overlay = overlay_from_resolved(resolved)
+    return library.merged(version, overlay)
+
+
+def _national(work: Work, library: Library, digest: str) -> PolicyVersion:
     known = library.by_hash(digest)
     if known is not None:
         return known
@@ -49,7 +92,7 @@ def replay(
     waived: frozenset[str] = frozenset(),
 ) -> PolicyDecision:
     """The decision that the criteria give on one stored set of answers of a request."""
-    version = version_of(work, library, request.policy_hash)
+    version = version_of_request(work, library, request)
     revision = store.revisions_of(work, request.id)[revision_number - 1]
     context, read_on = context_from_json(revision.context)
     answers = read_answers(
@@ -109,7 +152,7 @@ def _replays(work: Work, library: Library, request: RequestRecord, stored: Decis
     if request.kind in DECIDED_BY_CRITERIA:
         again = _findings(work, library, request, stored)
     else:
-        version = version_of(work, library, request.policy_hash)
+        version = version_of_request(work, library, request)
         details = details_from_json(request.details)
         clock = phase_clock(work, request.treatment_id, request.first_dose)
         outcome, why = decide_change(version, request.kind, details, clock)

@@ -111,13 +111,13 @@ def _asked(
 ) -> Counter[tuple[str, str, str]]:
     """Requests by policy, criterion that may be overridden, and provider."""
     request = tables.request.c
-    by = (request.policy_hash, request.kind, request.provider)
+    by = (request.policy_hash, request.overlay_hash, request.kind, request.provider)
     rows = work.connection.execute(
         select(*by, func.count().label("requests")).where(counted).group_by(*by)
     )
     found: Counter[tuple[str, str, str]] = Counter()
     for row in rows.all():
-        version = version_of(work, library, row.policy_hash)
+        version = version_of(work, library, row.policy_hash, row.overlay_hash)
         for criterion in _overridable(version, Kind(row.kind)):
             found[version.policy, criterion, row.provider] += row.requests
     return found

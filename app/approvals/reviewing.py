@@ -19,7 +19,7 @@ from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestRecord, RequestView
 from app.approvals.office import Office, wants_pharmacist
 from app.approvals.permissions import Action, check_acts_for
-from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of
+from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of_request
 from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.clock import london_day
@@ -48,7 +48,7 @@ def authorise(
     basis = Basis.PANEL if decided.made_by == "panel" else Basis.POLICY
     add_opinion(work, caller, request, treatment, "pharmacist", "authorised", None)
     moved = move(work, caller, treatment, request, RequestEvent.AUTHORISE, RequestState.APPROVED)
-    version = version_of(work, office.library, request.policy_hash)
+    version = version_of_request(work, office.library, request)
     decided_on = london_day(decided.decided_at)
     take_effect(work, caller, treatment, moved, version, decided.id, basis, decided_on)
     return request_view(work, caller, request_id)
@@ -95,7 +95,7 @@ def panel_approve(
     request, treatment = open_request(work, caller, request_id, expected_version)
     check_decides(caller, request)
     interest = check_disinterested(work, caller, request, declares_no_interest)
-    version = version_of(work, office.library, request.policy_hash)
+    version = version_of_request(work, office.library, request)
     findings = _with_waivers(work, version, request, waived)
     stored = add_decision(
         work,

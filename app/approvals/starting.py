@@ -12,7 +12,7 @@ from app.approvals.lifecycle import ApprovalEvent, next_approval_state
 from app.approvals.model import ApprovalRecord, Basis, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_approval
 from app.approvals.standing import STANDING
 from app.approvals.views import treatment_view
 from app.audit import Event
@@ -46,8 +46,9 @@ def record_first_dose(
     )
     store.change_treatment(work, treatment, {"first_dose": first_dose}, caller.actor(), event)
     if _runs_from_first_dose(work, approval):
-        terms = version_of(work, office.library, approval.policy_hash or "").approval
-        cover = restarted_cover(terms, approval.covers_from, first_dose)
+        version = version_of_approval(work, office.library, approval)
+        assert version is not None  # a policy or a panel gave it, so a version decided it
+        cover = restarted_cover(version.approval, approval.covers_from, first_dose)
         if approval.covers_to != cover.to_day:
             _move_end(work, caller, treatment, approval, cover.to_day)
     return treatment_view(work, caller, treatment_id)

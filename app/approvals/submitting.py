@@ -45,7 +45,7 @@ from app.approvals.opening import check_days, new_request, treatment_for
 from app.approvals.overriding import accepted, standing
 from app.approvals.patterns import check_may_continue, first_for_people, next_for_people
 from app.approvals.permissions import Action, check_acts_for, check_can
-from app.approvals.replaying import version_of
+from app.approvals.replaying import version_of_request
 from app.approvals.standing import STANDING, has_standing
 from app.approvals.succeeding import continuing_version
 from app.approvals.views import request_view
@@ -269,7 +269,7 @@ def revised_case(
     answers: Mapping[str, Any],
 ) -> Case:
     """The request's case with changed answers, under its original version, dates and sex."""
-    version = version_of(work, office.library, request.policy_hash)
+    version = version_of_request(work, office.library, request)
     latest = store.revisions_of(work, request.id)[-1]
     merged = {**latest.answers, **as_typed(answers)}
     today = work.moment.day
@@ -340,7 +340,9 @@ def _read_initiation(
     today = work.moment.day
     check_days(command.decision_to_treat, command.first_dose, today)
     check_commissioner(command.commissioner)
-    version = office.library.deciding(command.policy, Kind.INITIATION, command.decision_to_treat)
+    version = office.library.deciding(
+        command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
+    )
     check_details(command.details, Kind.INITIATION, version, today)
     check_emergency(
         command.details,

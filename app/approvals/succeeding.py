@@ -23,7 +23,7 @@ def continuing_version(
     named = policy or treatment.policy
     if named != treatment.policy and named not in library.policies():
         raise DetailsNotAccepted("policy", "The library holds no policy of that key.")
-    version = library.deciding(named, Kind.CONTINUATION, decision_to_treat)
+    version = library.deciding(named, Kind.CONTINUATION, decision_to_treat, treatment.commissioner)
     if named != treatment.policy and (
         treatment.policy not in version.succeeds or version.drug != treatment.drug
     ):

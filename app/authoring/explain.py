@@ -11,6 +11,7 @@ from typing import Any
 
 from app.authoring.errors import BenchRefused
 from app.policy import (
+    NATIONAL,
     AnswerFaults,
     Context,
     Count,
@@ -38,6 +39,7 @@ _OPENING = {
 _DECIDED = (Kind.INITIATION, Kind.CONTINUATION, Kind.STOP)
 _KEYS = {
     "policy",
+    "commissioner",
     "version",
     "kind",
     "decision_to_treat",
@@ -57,6 +59,7 @@ class Form:
     """A filled-in form as it lies in a file."""
 
     policy: str
+    commissioner: str | None
     version: str | None
     kind: Kind
     context: Context
@@ -96,6 +99,7 @@ def read_form(text: str) -> Form:
     context = Context(decided, _day(data, "first_dose"), _day(data, "birth_date"), data.get("sex"))
     return Form(
         policy=data["policy"],
+        commissioner=data.get("commissioner"),
         version=data.get("version"),
         kind=kinds[data.get("kind", "initiation")],
         context=context,
@@ -188,7 +192,8 @@ _HEADINGS = {
 
 
 def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator[str]:
-    yield f"{_mark(finding)} {finding.criterion}: {_sentence(finding.text)}"
+    layer = "" if finding.layer == NATIONAL else f" (of {finding.layer})"
+    yield f"{_mark(finding)} {finding.criterion}{layer}: {_sentence(finding.text)}"
     if waived:
         yield "    A panel waived this."
     if finding.overridden is not None:

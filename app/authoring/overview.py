@@ -31,19 +31,22 @@ class Row:
 def overview(library: Library, cases: Mapping[str, Sequence[Case]]) -> tuple[Row, ...]:
     """A row for each policy; `cases` are the worked cases by policy."""
     return tuple(
-        _row(policy, library.versions(policy), cases.get(policy, ()))
+        _row(library.versions(policy), library.by_number(policy), cases.get(policy, ()))
         for policy in library.policies()
     )
 
 
-def _row(policy: str, versions: Sequence[PolicyVersion], cases: Sequence[Case]) -> Row:
+def _row(
+    versions: Sequence[PolicyVersion],
+    by_version: Mapping[str, PolicyVersion],
+    cases: Sequence[Case],
+) -> Row:
     newest = versions[-1]
     criteria = [c for section in Section for c in newest.criteria(section)]
-    by_version = {version.version: version for version in versions}
     results = run_cases(by_version, cases)
     found = coverage(by_version, results)
     return Row(
-        policy=policy,
+        policy=newest.policy,
         drug=newest.drug,
         indication=newest.indication.term,
         versions=tuple(by_version),

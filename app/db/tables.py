@@ -125,6 +125,19 @@ policy_version = Table(
     UniqueConstraint("policy", "version"),
 )
 
+# Commissioners' overlays as they decided; their hashes stand in `request` and `decision`.
+policy_overlay = Table(
+    "policy_overlay",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("policy", String(80), nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("resolved", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("policy", "commissioner", "from_day"),
+)
+
 adoption = Table(
     "adoption",
     metadata,
@@ -241,6 +254,7 @@ request = Table(
     Column("policy", String(80), nullable=False),
     Column("policy_version", String(20), nullable=False),
     Column("policy_hash", String(64), ForeignKey("policy_version.hash"), nullable=False),
+    Column("overlay_hash", String(64)),
     Column("decision_to_treat", Date, nullable=False),
     Column("first_dose", Date),
     Column("retrospective_reason", String(60)),

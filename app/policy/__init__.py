@@ -8,6 +8,7 @@ from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
     LANGUAGE_VERSION,
+    NATIONAL,
     Answer,
     ApprovalTerms,
     Arm,
@@ -24,6 +25,7 @@ from app.policy.model import (
     Nearest,
     NewStarts,
     Outcome,
+    Overlay,
     Overridden,
     Override,
     OverrideRule,
@@ -36,6 +38,7 @@ from app.policy.model import (
     Section,
     Source,
 )
+from app.policy.overlay import apply_overlay, load_overlay, overlay_from_resolved
 from app.policy.panel import (
     PanelStatus,
     PanelTerms,
@@ -50,6 +53,7 @@ from app.policy.terms import Barred, Conversion, Course, Escalation, Phase, Span
 
 __all__ = [
     "LANGUAGE_VERSION",
+    "NATIONAL",
     "Answer",
     "AnswerFault",
     "AnswerFaults",
@@ -73,6 +77,7 @@ __all__ = [
     "Nearest",
     "NewStarts",
     "Outcome",
+    "Overlay",
     "Overridden",
     "Override",
     "OverrideRule",
@@ -92,6 +97,7 @@ __all__ = [
     "Span",
     "answer_by",
     "answer_words",
+    "apply_overlay",
     "decide",
     "decision_from_json",
     "decision_to_json",
@@ -99,8 +105,10 @@ __all__ = [
     "from_resolved",
     "json_schema",
     "label_of",
+    "load_overlay",
     "load_policy",
     "nearest_arm",
+    "overlay_from_resolved",
     "override_fault",
     "panel_status",
     "parse_answers",

@@ -106,6 +106,10 @@ class Reader:
         self._wrong(key, "a text")
         return ""
 
+    def optional_text(self, key: str) -> str | None:
+        """A text, or None where the key is absent."""
+        return self.text(key) if key in self._raw else self._take(key)
+
     def choice(self, key: str, allowed: Sequence[str], *, required: bool = False) -> str | None:
         """One of the allowed words, or None where the key is absent."""
         found = self._take(key)

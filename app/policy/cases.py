@@ -105,7 +105,7 @@ def _case(reader: case_file.Reader) -> Case:
     )
     case = Case(
         name=reader.text("name"),
-        version=reader.text("version"),
+        version=_version(reader),
         kind=Kind(reader.choice("kind", _DECIDED_KINDS, required=True) or Kind.INITIATION),
         context=context,
         today=reader.day("today") or decided,
@@ -118,6 +118,12 @@ def _case(reader: case_file.Reader) -> Case:
     )
     reader.finish()
     return case
+
+
+def _version(reader: case_file.Reader) -> str:
+    """The version's number; `overlay:` (commissioner and day) names the layer on top of it."""
+    overlay = reader.optional_text("overlay")
+    return reader.text("version") + (f" with {overlay}" if overlay else "")
 
 
 def _sex(word: str | None) -> Literal["male", "female"] | None:

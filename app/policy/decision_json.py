@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
+    NATIONAL,
     ArmFinding,
     Count,
     Finding,
@@ -64,6 +65,7 @@ def _finding_to(finding: Finding) -> dict[str, Any]:
         "waivable": finding.waivable,
         "part": _part_to(finding.part),
         "overridden": _overridden_to(finding.overridden),
+        "layer": finding.layer,
         **_arms_to(finding),
     }
 
@@ -118,12 +120,13 @@ def _finding_from(data: Mapping[str, Any]) -> Finding:
         ),
         nearest=None if near is None else Nearest(near["arm"], near["met"], near["of"]),
         overridden=Overridden(**data["overridden"]) if data.get("overridden") else None,
+        layer=data.get("layer", NATIONAL),
     )
 
 
 def with_defaults(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Stored findings with the keys that an earlier release did not write yet."""
-    return [{"overridden": None, **finding} for finding in findings]
+    return [{"overridden": None, "layer": NATIONAL, **finding} for finding in findings]
 
 
 def _part_to(part: Part) -> dict[str, Any]:

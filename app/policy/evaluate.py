@@ -220,7 +220,9 @@ def _outcome(
     if new_starts is not None:
         referrals.append(f"New starts are referred: {_sentence(new_starts.reason)}")
     if version.mechanism == "panel":
-        referrals.append("A panel decides requests under this policy.")
+        tightened = version.base is not None and version.base.mechanism != "panel"
+        by = f" by {version.overlay.layer}" if version.overlay and tightened else ""
+        referrals.append(f"A panel decides requests under this policy{by}.")
     if not any(each.findings for each in examined) and version.mechanism != "notification":
         referrals.append(f"The policy states no criteria for a {kind}, so people decide it.")
     if referrals:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.policy.model import (
+    NATIONAL,
     Criterion,
     Derived,
     Kind,
@@ -125,6 +126,9 @@ def _head(version: PolicyVersion) -> Iterator[str]:
         yield f"- New starts are {verb}: {_plain(version.new_starts.reason)}"
     yield from _panel(version)
     yield f"- Text: SHA-256 {_code(version.hash)}"
+    if version.overlay is not None:
+        yield f"- Overlay of {version.overlay.layer}: {_plain(version.overlay.what_changed)}"
+        yield f"- Overlay's text: SHA-256 {_code(version.overlay.hash)}"
 
 
 def _panel(version: PolicyVersion) -> Iterator[str]:
@@ -191,6 +195,8 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
         yield f"- Holds when {_plain(arm.id)}: {_plain(arm.text)} ({_code(arm.met_when)})"
     evidence = "read in the source" if criterion.evidence == "verified" else _DRAFT
     yield f"- Source: {_plain(criterion.source.title)} ({evidence})"
+    if criterion.layer != NATIONAL:
+        yield f"- Layer: {_plain(criterion.layer)}"
     if criterion.on_failure == "refer":
         yield "- If this fails, the request is referred"
     if criterion.waivable:

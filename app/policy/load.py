@@ -63,6 +63,11 @@ def from_resolved(resolved: str) -> PolicyVersion:
     return _load(document, "stored version", None, [])
 
 
+def load_document(document: Document, file: str) -> PolicyVersion:
+    """The version of data that was put together elsewhere; faults as for `load_policy`."""
+    return _load(document, file, None, [])
+
+
 def _load(
     document: Document,
     file: str,

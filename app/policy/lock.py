@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.policy.errors import Fault
-from app.policy.model import PolicyVersion
+from app.policy.model import Overlay, PolicyVersion
 
 LOCK_FILE = "policies/versions.lock"
 
 
-def lock_text(versions: Iterable[PolicyVersion]) -> str:
+def lock_text(versions: Iterable[PolicyVersion | Overlay]) -> str:
     """The lock's text: `<policy> <version> <sha256>` a line, sorted."""
     lines = sorted(f"{found.policy} {found.version} {found.hash}" for found in versions)
     return "".join(f"{line}\n" for line in lines)
 
 
-def check_lock(versions: Iterable[PolicyVersion], text: str) -> tuple[Fault, ...]:
+def check_lock(versions: Iterable[PolicyVersion | Overlay], text: str) -> tuple[Fault, ...]:
     """Every way in which the versions and the lock's text disagree; empty when they agree."""
     locked, faults = _read(text)
     current = {(found.policy, found.version): found.hash for found in versions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 LANGUAGE_VERSION = 2
 """The newest language version. Files of version 1 keep their exact meaning and hash."""
+
+NATIONAL = "national"
+"""The layer of what a policy version itself says; an overlay's is its commissioner and day."""
 
 Evidence = Literal["verified", "unverified"]
 OnFailure = Literal["not met", "refer"]
@@ -174,6 +178,7 @@ class Criterion:
     waivable: bool = False
     override: OverrideRule | None = None
     arms: tuple[Arm, ...] = ()
+    layer: str = NATIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +216,45 @@ class NewStarts:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """A commissioner's dated text on top of a policy; it only adds or tightens.
+
+    `resolved` is the canonical JSON that is stored and hashed; `lines` are those of its file.
+    """
+
+    policy: str
+    commissioner: str
+    from_: date
+    until: date | None
+    what_changed: str
+    language: int
+    resolved: str
+    hash: str
+    lines: Mapping[tuple[str | int, ...], int] = field(compare=False, repr=False)
+
+    @property
+    def layer(self) -> str:
+        """How a finding names this layer."""
+        return f"{self.commissioner} {self.from_.isoformat()}"
+
+    @property
+    def version(self) -> str:
+        """How the lock and the command line name it, beside its policy."""
+        return f"overlay-{self.commissioner}-{self.from_.isoformat()}"
+
+    def covers(self, on: date) -> bool:
+        """Whether it is in force on a day."""
+        return self.from_ <= on and (self.until is None or on <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyVersion:
     """One dated, immutable text of a policy; made by `load_policy` or `from_resolved` only.
 
     `resolved` is the canonical JSON that is stored and hashed; `compiled` is worked out from it.
     `succeeds` are the policies whose running treatments go on under this one by a continuation.
+    With an `overlay`, `base` is the version without it: the hash stays that of the base, whose
+    text is what is stored under it.
     """
 
     policy: str
@@ -242,6 +281,8 @@ class PolicyVersion:
     unverified: bool
     succeeds: tuple[str, ...]
     compiled: CompiledPolicy = field(compare=False, repr=False)
+    overlay: Overlay | None = None
+    base: PolicyVersion | None = field(default=None, repr=False)
 
     def criteria(self, section: Section) -> tuple[Criterion, ...]:
         """The criteria of one section, in file order."""
@@ -343,6 +384,7 @@ class Finding:
     overridden: Overridden | None = None
     arms: tuple[ArmFinding, ...] = ()
     nearest: Nearest | None = None
+    layer: str = NATIONAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def findings(
             part=(whole := part(shape, raw)),
             arms=_arms(criterion, whole) if criterion.arms else (),
             nearest=nearest(criterion, shape, raw) if criterion.arms else None,
+            layer=criterion.layer,
         )
         for criterion, shape in zip(criteria, compiled.shapes, strict=True)
     )

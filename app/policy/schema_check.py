@@ -28,14 +28,14 @@ _TYPES = {
 }
 
 
-@lru_cache(maxsize=1)
-def _schema_text() -> str:
-    return resources.files("app.policy").joinpath("schema.json").read_text(encoding="utf-8")
+@lru_cache(maxsize=3)
+def _schema_text(name: str) -> str:
+    return resources.files("app.policy").joinpath(f"{name}.json").read_text(encoding="utf-8")
 
 
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema of a policy file; a fresh copy each time."""
-    schema: dict[str, Any] = json.loads(_schema_text())
+    schema: dict[str, Any] = json.loads(_schema_text("schema"))
     return schema
 
 
@@ -49,10 +49,10 @@ _extend: Any = validators.extend
 _EXACT: Any = _extend(Draft202012Validator, {"pattern": _pattern})
 
 
-Shape = Literal["policy", "formula", "questions"]
+Shape = Literal["policy", "formula", "questions", "overlay", "notice"]
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=5)
 def _schema_of(shape: Shape) -> dict[str, Any]:
     """The schema of a file once its shared parts are resolved: they stand there in full."""
     schema = json_schema()
@@ -63,16 +63,26 @@ def _schema_of(shape: Shape) -> dict[str, Any]:
     del derived["version"]
     if shape == "policy":
         return schema
+    if shape in ("overlay", "notice"):
+        return _with_parts(json.loads(_schema_text(f"{shape}_schema")), schema)
     name = "formula" if shape == "formula" else "shared_questions"
     return {"$schema": schema["$schema"], "$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}
 
 
-@lru_cache(maxsize=3)
+def _with_parts(own: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
+    """A schema that uses the parts of the policy file's."""
+    parts = {part: policy["properties"][part] for part in ("sources", "new_starts")}
+    lasts = policy["$defs"]["approval"]["properties"]["lasts"]
+    own["$defs"] = {**policy["$defs"], **parts, "lasts": {**lasts, "type": "object"}}
+    return own
+
+
+@lru_cache(maxsize=5)
 def _validator(shape: Shape) -> Any:
     return _EXACT(_schema_of(shape), format_checker=FormatChecker(["date"]))
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=5)
 def _quick(shape: Shape) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(_schema_of(shape), validate_formats=True)
 

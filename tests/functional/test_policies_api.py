@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.api.limits import Limits
 from app.approvals.library import Library
 from app.policy import Kind, load_policy, questions_for, readable
 
@@ -89,6 +90,8 @@ def test_a_version_shows_criteria_with_their_sources_and_the_terms(client: TestC
             "evidence": "verified",
             "on_failure": "not met",
             "waivable": False,
+            "layer": "national",
+            "override": None,
             "arms": [],
         }
     ]
@@ -164,6 +167,7 @@ def test_the_packaged_policies_can_all_be_shown_in_full(client: TestClient) -> N
 
     packaged = packaged_library()
     client.app.state.library = packaged  # type: ignore[attr-defined]
+    client.app.state.limits = Limits(100_000)  # type: ignore[attr-defined]
 
     for version in packaged.all_versions():
         at = f"/v1/policies/{version.policy}/versions/{version.version}"

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from app.approvals.library import Library, load_shelf
-from app.policy import PolicyVersion, Shelf, load_policy
+from app.policy import Overlay, PolicyVersion, Shelf, load_overlay, load_policy
 from app.policy.cases import Case, CaseResult, read_cases, run_cases
 from app.reference_data.drugs import load_drugs
 
@@ -30,14 +30,23 @@ def shelf() -> Shelf:
 
 @cache
 def versions(folder: Path) -> dict[str, PolicyVersion]:
-    """The versions in one folder, by version, held against the drug dictionary."""
+    """The versions in one folder by number, and under its overlays, held against the drugs."""
     drug_keys = load_drugs().keys()
     shared = shelf().of_area(folder.parent.name)
     loaded = [
         load_policy(path.read_text("utf-8"), str(path.relative_to(ROOT)), drug_keys, shared)
         for path in sorted(folder.glob("[0-9]*.yaml"))
     ]
-    return {found.version: found for found in loaded}
+    return Library(loaded, overlays(folder)).by_number(loaded[0].policy)
+
+
+@cache
+def overlays(folder: Path) -> tuple[Overlay, ...]:
+    """The overlays in one folder."""
+    return tuple(
+        load_overlay(path.read_text("utf-8"), path.name)
+        for path in sorted(folder.glob("overlay-*.yaml"))
+    )
 
 
 @cache
@@ -56,9 +65,24 @@ def results(folder: Path) -> tuple[CaseResult, ...]:
 @cache
 def packaged_library() -> Library:
     """The packaged library. Its versions are those of `versions`: none is loaded twice."""
-    return Library(all_versions())
+    return Library(all_versions(), every_overlay())
 
 
 def all_versions() -> list[PolicyVersion]:
-    """Every packaged version."""
-    return [found for folder in folders() for found in versions(folder).values()]
+    """Every packaged version, without overlays."""
+    return [
+        version
+        for folder in folders()
+        for version in versions(folder).values()
+        if version.overlay is None
+    ]
+
+
+def guarded() -> list[PolicyVersion | Overlay]:
+    """Every packaged version and overlay: what the lock guards."""
+    return [*all_versions(), *every_overlay()]
+
+
+def every_overlay() -> list[Overlay]:
+    """Every packaged overlay."""
+    return [overlay for folder in folders() for overlay in overlays(folder)]

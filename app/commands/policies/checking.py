@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library
+from app.approvals.library import Library, overlaid
 from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.errors import BenchRefused
 from app.authoring.explain import decide_form, explain, read_form
@@ -23,7 +23,7 @@ from app.commands.policies.parts import (
     policies_folder,
     version_named,
 )
-from app.policy import PolicyFileFaults
+from app.policy import PolicyFileFaults, apply_overlay, load_overlay
 from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
 from app.policy.lock import check_lock
 from app.reference_data.drugs import load_drugs
@@ -51,7 +51,7 @@ def check(
     library = library_of(folder)
     lock = folder / LOCK
     known = lock.read_text(encoding="utf-8") if lock.exists() else ""
-    faults = check_lock(library.all_versions(), known)
+    faults = check_lock(library.guarded(), known)
     for fault in faults:
         typer.echo(str(fault), err=True)
     if faults or _lint_library(library, prove is True, advice is True):
@@ -93,7 +93,9 @@ def explain_form(
             version = (
                 library.get(read.policy, read.version)
                 if read.version
-                else library.deciding(read.policy, read.kind, read.context.decision_to_treat)
+                else library.deciding(
+                    read.policy, read.kind, read.context.decision_to_treat, read.commissioner
+                )
             )
         decision = decide_form(version, read)
     for line in explain(version, read.kind, decision):
@@ -106,6 +108,8 @@ def explain_form(
 def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     """Check one file; returns whether it has a fault."""
     try:
+        if path.name.startswith("overlay-"):
+            return _check_overlay(path)
         version = load_file(path, policies_folder(), load_drugs().keys())
     except PolicyFileFaults as error:
         for fault in error.faults:
@@ -122,6 +126,17 @@ def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     if not faults:
         typer.echo(f"{path}: {version.policy} {version.version}: no fault.")
     return faults > 0
+
+
+def _check_overlay(path: Path) -> bool:
+    """Check an overlay on every version that it may lie on; False, or PolicyFileFaults."""
+    overlay = load_overlay(read_text(path), str(path))
+    versions = overlaid(library_of(policies_folder()).versions(overlay.policy), overlay)
+    for version in versions:
+        apply_overlay(version, overlay, str(path))
+    names = ", ".join(version.version for version in versions) or "no version"
+    typer.echo(f"{path}: {overlay.policy} {overlay.version} on {names}: no fault.")
+    return False
 
 
 def _lint_library(library: Library, prove: bool, advice: bool) -> int:
@@ -149,7 +164,7 @@ def _say(found: list[Lint], advice: bool) -> int:
 def _test_policy(folder: Path, library: Library, policy: str, show_coverage: bool) -> int:
     """Run one policy's cases; returns how many failed (an absent suite is one failure)."""
     try:
-        versions = {v.version: v for v in library.versions(policy)}
+        versions = library.by_number(policy)
     except ApprovalsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

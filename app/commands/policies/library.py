@@ -35,7 +35,7 @@ from app.commands.policies.parts import (
     policies_folder,
     version_named,
 )
-from app.policy import PolicyVersion
+from app.policy import Overlay, PolicyVersion
 from app.policy.cases import Case, read_cases
 from app.policy.lock import check_lock, lock_text
 
@@ -127,13 +127,13 @@ def lock() -> None:
     library = library_of(folder)
     path = folder / LOCK
     known = path.read_text(encoding="utf-8") if path.exists() else ""
-    changed = [f for f in check_lock(library.all_versions(), known) if f.code != "lock-missing"]
+    changed = [f for f in check_lock(library.guarded(), known) if f.code != "lock-missing"]
     if changed:
         for fault in changed:
             typer.echo(str(fault), err=True)
         raise typer.Exit(1)
-    path.write_text(lock_text(library.all_versions()), encoding="utf-8")
-    typer.echo(f"{path}: {len(library.all_versions())} versions.")
+    path.write_text(lock_text(library.guarded()), encoding="utf-8")
+    typer.echo(f"{path}: {len(library.guarded())} versions and overlays.")
 
 
 def adopt_version(
@@ -150,18 +150,29 @@ def adopt_version(
     library = library_of(settings_or_exit().policies_dir)
     door = door_or_exit()
     try:
-        found = library.get(policy, version)
+        found = _adoptable(library, policy, version)
         door.transact(
             lambda work: adopt(work, found, commissioner, from_day.date(), by, seconded_by)
         )
     except ApprovalsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    if isinstance(found, Overlay):
+        typer.echo(f"{commissioner} adopts its overlay of {found.from_} on {policy}.")
+        return
     limited = " It holds unverified criteria, so it can only refer." if found.unverified else ""
     typer.echo(f"{commissioner} adopts {policy} {version} from {from_day:%Y-%m-%d}.{limited}")
 
 
 # --- parts --------------------------------------------------------------------------------------
+
+
+def _adoptable(library: Library, policy: str, number: str) -> PolicyVersion | Overlay:
+    """The version, or the overlay, of that name; UnknownPolicy if there is none."""
+    for overlay in library.overlays(policy):
+        if overlay.version == number:
+            return overlay
+    return library.get(policy, number)
 
 
 def _say_affected(version: PolicyVersion, affected: tuple[Affected, ...]) -> None:

@@ -31,6 +31,7 @@ SHARED = {
     "access_token": "digests of tokens, read before their caller is known",
     "organisation_setting": "what an organisation settled, such as its panel; no patient",
     "policy_version": "published texts",
+    "policy_overlay": "commissioners' published texts",
     "adoption": "which commissioner decides by which text",
     "audit_seal": "hashes",
     "audit_epoch": "numbers",

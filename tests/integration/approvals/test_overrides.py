@@ -167,7 +167,7 @@ def test_every_decision_with_an_override_replays(world: World) -> None:
     panel = world.do(
         lambda w: reviewing.panel_approve(
             w, world.office, PANEL_MEMBER, view.request.id, "Agreed.", frozenset(),
-            view.request.version,
+            view.request.version, declares_no_interest=True,
         )
     )  # fmt: skip
     assert panel.request.state is RequestState.APPROVED

@@ -18,7 +18,7 @@ from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+HISTORY = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -61,6 +61,11 @@ TRIGGERS = {
             "audit_epoch_no_delete",
             "audit_epoch_no_replace",
         },
+        "policy_overlay": {
+            "policy_overlay_no_update",
+            "policy_overlay_no_delete",
+            "policy_overlay_no_replace",
+        },
         "policy_version": {
             "policy_version_no_update",
             "policy_version_no_delete",
@@ -73,6 +78,7 @@ TRIGGERS = {
         "audit_payload": {"audit_payload_only_erasure A", "audit_payload_no_truncate A"},
         "audit_seal": {"audit_seal_no_change A", "audit_seal_no_truncate A"},
         "audit_epoch": {"audit_epoch_no_change A", "audit_epoch_no_truncate A"},
+        "policy_overlay": {"policy_overlay_no_change A", "policy_overlay_no_truncate A"},
         "policy_version": {"policy_version_no_change A", "policy_version_no_truncate A"},
     },
 }
