@@ -6,13 +6,14 @@ from app.reconciliation.files import FileStore
 from app.reconciliation.service import Desk
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
+from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
 
 
 def make_office(settings: Settings) -> Office:
     """The library and the mode. Raises PolicyFileFaults, with every fault of every file."""
     library = load_library(settings.policies_dir, load_drugs().keys())
-    return Office(library, settings.demonstration)
+    return Office(library, settings.demonstration, Pseudonyms(settings.pseudonym_key_bytes()))
 
 
 def make_desk(settings: Settings, office: Office | None = None) -> Desk:

@@ -23,7 +23,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             submission = service.load_submission(desk, record)
             held.progress(0, len(submission.lines))
             snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
-            worked = service.match(desk, submission, snapshot)
+            worked = service.match(desk, caller, submission, snapshot)
             held.progress(len(worked.matched), len(worked.matched))
         except ReconciliationError as error:
             raise JobRefused(str(error)) from error

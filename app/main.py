@@ -21,6 +21,7 @@ from app.desk import make_desk
 from app.door import Door
 from app.logs import configure_logs
 from app.reference_data.drugs import load_drugs
+from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
 
 log = structlog.stdlib.get_logger("assent")
@@ -56,7 +57,7 @@ def create_app(
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys())
     app.state.library = library
-    office = Office(library, settings.demonstration)
+    office = Office(library, settings.demonstration, Pseudonyms(settings.pseudonym_key_bytes()))
     app.state.office = office
     app.state.desk = make_desk(settings, office)
     app.state.metrics = Metrics()

@@ -10,7 +10,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 #: Signs the demonstration's audit rows. It is printed here, so it proves nothing to anybody.
 DEMONSTRATION_AUDIT_KEY = "assent-demonstration-audit-key-which-is-no-secret"
-SHORTEST_AUDIT_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
+#: Makes the demonstration's pseudonyms; public as well.
+DEMONSTRATION_PSEUDONYM_KEY = "assent-demonstration-pseudonym-key-which-is-no-secret"
+SHORTEST_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
 
 
 class Settings(BaseSettings):
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     audit_key: SecretStr = SecretStr("")
     #: Keys that signed rows before `audit_key` did, as a JSON list; they still prove those rows.
     audit_keys_retired: tuple[SecretStr, ...] = ()
+    #: From it come the pseudonyms that commissioners see. Without it they see none, and files that
+    #: carry pseudonyms are refused. Changing it changes every pseudonym.
+    pseudonym_key: SecretStr = SecretStr("")
     #: Where signed checkpoints of the audit log go: best on a disk that the database's owner
     #: cannot write to. Without it they go below the data folder.
     checkpoints_dir: Path | None = None
@@ -49,7 +54,10 @@ class Settings(BaseSettings):
             object.__setattr__(self, "database_url", f"sqlite:///{path}")
         if self.demonstration and not self.audit_key.get_secret_value():
             object.__setattr__(self, "audit_key", SecretStr(DEMONSTRATION_AUDIT_KEY))
+        if self.demonstration and not self.pseudonym_key.get_secret_value():
+            object.__setattr__(self, "pseudonym_key", SecretStr(DEMONSTRATION_PSEUDONYM_KEY))
         self._check_audit_key()
+        self._check_pseudonym_key()
         return self
 
     def _check_audit_key(self) -> None:
@@ -57,10 +65,24 @@ class Settings(BaseSettings):
         mend = "Set ASSENT_AUDIT_KEY to a secret kept outside the database, and keep it safe."
         if not key:
             raise ValueError(f"The audit log has no key to sign its rows with. {mend}")
-        if len(key) < SHORTEST_AUDIT_KEY:
-            raise ValueError(f"The audit key is under {SHORTEST_AUDIT_KEY} characters. {mend}")
+        if len(key) < SHORTEST_KEY:
+            raise ValueError(f"The audit key is under {SHORTEST_KEY} characters. {mend}")
         if key == DEMONSTRATION_AUDIT_KEY and not self.demonstration:
             raise ValueError(f"The audit key is the demonstration's, which is public. {mend}")
+
+    def _check_pseudonym_key(self) -> None:
+        key = self.pseudonym_key.get_secret_value()
+        mend = "Set ASSENT_PSEUDONYM_KEY to a secret of its own, or leave it out."
+        if key and len(key) < SHORTEST_KEY:
+            raise ValueError(f"The pseudonym key is under {SHORTEST_KEY} characters. {mend}")
+        if key and key == self.audit_key.get_secret_value():
+            raise ValueError(f"The pseudonym key is the audit key. {mend}")
+        if key == DEMONSTRATION_PSEUDONYM_KEY and not self.demonstration:
+            raise ValueError(f"The pseudonym key is the demonstration's, which is public. {mend}")
+
+    def pseudonym_key_bytes(self) -> bytes | None:
+        """The secret that pseudonyms are keyed with; None where none is set."""
+        return self.pseudonym_key.get_secret_value().encode() or None
 
     def retired_audit_keys(self) -> tuple[bytes, ...]:
         """The keys in use before, as bytes."""

@@ -11,6 +11,7 @@ from app.api.request_bodies import ReasonBody
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import VERSIONED, ThisOffice, shown
+from app.api.veil import Veil
 from app.api.writing import NAMED, Answer, write
 from app.approvals import reviewing, store
 from app.approvals.errors import NotFound
@@ -45,8 +46,9 @@ def show(
         for approval in view.approvals:
             if approval.id == found.id:
                 document = approval_document(work, office, approval, view.treatment)
+                hidden = Veil.over_treatment(work, caller, found.treatment_id).over(document)
                 reading = Reading("approval read", approval.treatment_id, approval.request_id)
-                return shown(document, approval.version), reading
+                return shown(hidden, approval.version), reading
         raise NotFound("approval")
 
     return read_recorded(request, caller, read)
@@ -131,6 +133,7 @@ def _resolve(
         approval = reviewing.resolve_query(work, caller, reference, resolution, reason, expected)
         treatment = store.find_treatment(work, caller, approval.treatment_id)
         document = approval_document(work, office, approval, treatment)
+        document = Veil.over_treatment(work, caller, treatment.id).over(document)
         return Answer(200, document, {"ETag": etag(approval.version)})
 
     return write(request, caller, run)

@@ -12,6 +12,7 @@ from app.api.fields import IdPath
 from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
+from app.api.veil import Veil
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.approvals.store import find_request
@@ -89,7 +90,8 @@ def show_trail(request: Request, caller: SignedIn, id: IdPath) -> RequestTrail:
     def read(work: Work) -> tuple[RequestTrail, Reading]:
         check_can(caller, Action.READ_AUDIT)
         found = find_request(work, caller, id)
-        entries = [trail_document(e) for e in request_trail(work, id)]
+        veil = Veil.over_treatment(work, caller, found.treatment_id)
+        entries = [veil.over(trail_document(e)) for e in request_trail(work, id)]
         reading = Reading("audit trail read", found.treatment_id, id)
         return RequestTrail(entries=entries), reading
 

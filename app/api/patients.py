@@ -8,6 +8,7 @@ from app.api.fields import EXAMPLE_ID, IdPath, ObjectId, Reason
 from app.api.request_bodies import ReasonBody, example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
+from app.api.steps import ThisOffice
 from app.api.treatments_model import PatientDocument, patient_document
 from app.api.writing import NAMED, Answer, write
 from app.approvals import patients
@@ -33,7 +34,9 @@ class LinkBody(Document):
     dependencies=[NAMED],
     openapi_extra=for_roles(Action.LINK_PATIENTS),
 )
-def link(request: Request, caller: SignedIn, id: IdPath, body: LinkBody) -> Response:
+def link(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: LinkBody
+) -> Response:
     """Records that two of your organisation's patient records are one person.
 
     Refused where they contradict each other; nothing is merged, and `unlink` takes it back.
@@ -41,7 +44,7 @@ def link(request: Request, caller: SignedIn, id: IdPath, body: LinkBody) -> Resp
 
     def run(work: Work) -> Answer:
         linked = patients.link(work, caller, id, body.to, body.reason)
-        return Answer(200, patient_document(work, caller, linked))
+        return Answer(200, patient_document(work, office, caller, linked))
 
     return write(request, caller, run)
 
@@ -53,11 +56,13 @@ def link(request: Request, caller: SignedIn, id: IdPath, body: LinkBody) -> Resp
     dependencies=[NAMED],
     openapi_extra=for_roles(Action.LINK_PATIENTS),
 )
-def unlink(request: Request, caller: SignedIn, id: IdPath, body: ReasonBody) -> Response:
+def unlink(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: ReasonBody
+) -> Response:
     """The live approvals of each record go back to it."""
 
     def run(work: Work) -> Answer:
         record = patients.unlink(work, caller, id, body.reason)
-        return Answer(200, patient_document(work, caller, record))
+        return Answer(200, patient_document(work, office, caller, record))
 
     return write(request, caller, run)

@@ -12,6 +12,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import ThisOffice
 from app.api.types import Day, ExactNumber
+from app.approvals.identifiers import access_counts
 from app.approvals.permissions import Action
 from app.approvals.reporting import FEWEST, OverrideRate, override_rates
 from app.db.work import Work
@@ -63,6 +64,50 @@ def report_overrides(
     def read(work: Work) -> OverrideReport:
         rates = override_rates(work, office.library, caller, first, last, policy)
         return OverrideReport(from_=first, to=last, rows=[_row(rate) for rate in rates])
+
+    return door_of(request).read(read)
+
+
+class IdentifierAccessRow(Document):
+    """How often one caller learnt identities in one way."""
+
+    way: str = Field(description="By a treatment, a run's file or a search")
+    by: str = Field(description="The caller's id")
+    role: str
+    times: int
+
+
+class IdentifierAccessReport(Document):
+    """How often people outside a care team learnt who a patient is."""
+
+    from_: Day = Field(serialization_alias="from")
+    to: Day
+    rows: list[IdentifierAccessRow]
+
+
+@router.get(
+    "/identifier-access",
+    summary="Report how often identifiers were shown",
+    openapi_extra=for_roles(Action.REPORT_IDENTIFIERS),
+)
+def report_identifier_access(
+    request: Request,
+    caller: SignedIn,
+    first: Annotated[PlausibleDay, Query(alias="from", description="The first day")],
+    last: Annotated[PlausibleDay, Query(alias="to", description="The last day")],
+) -> IdentifierAccessReport:
+    """Each time that your organisation's people saw who a patient is, by way and caller.
+
+    The reason that they gave is in the audit log.
+    """
+
+    def read(work: Work) -> IdentifierAccessReport:
+        names = IdentifierAccessRow.model_fields
+        rows = [
+            IdentifierAccessRow(**{name: getattr(each, name) for name in names})
+            for each in access_counts(work, caller, first, last)
+        ]
+        return IdentifierAccessReport(from_=first, to=last, rows=rows)
 
     return door_of(request).read(read)
 

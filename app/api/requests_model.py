@@ -17,6 +17,7 @@ from app.api.decisions_model import (
 from app.api.documents import Document
 from app.api.next_steps import after_request
 from app.api.types import Day
+from app.api.veil import Veil
 from app.approvals import store
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
@@ -127,7 +128,7 @@ def request_document(
         "revision",
         "version",
     )
-    return RequestDocument(
+    document = RequestDocument(
         **{name: getattr(request, name) for name in same},
         next=after_request(request.state, request.kind, version, due),
         panel_status=panel_status(version),
@@ -147,6 +148,9 @@ def request_document(
         decisions=[decision_document(decision, version) for decision in view.decisions],
         approval=_approval(work, office, caller, view),
     )
+    veil = Veil.over_treatment(work, caller, request.treatment_id)
+    hidden: RequestDocument = veil.over(document)
+    return hidden
 
 
 def _answer_by(view: RequestView, version: PolicyVersion) -> dt.date | None:

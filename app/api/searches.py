@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.callers import SignedIn
 from app.api.documents import Document
-from app.api.fields import Key, LocalId, NhsNumber, ObjectId, PlausibleDay, PolicyField
+from app.api.fields import Key, LocalId, NhsNumber, ObjectId, PlausibleDay, PolicyField, Reason
 from app.api.request_bodies import EXAMPLE_PATIENT, example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
@@ -40,6 +40,9 @@ class SearchBody(Document):
     )
     after: ObjectId | None = Field(default=None, description="'next' of the page before")
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+    reason: Reason | None = Field(
+        default=None, description="Why invoice validation searches by a patient's identifiers"
+    )
 
     def to_query(self) -> SearchQuery:
         """The query as the approvals room takes it."""
@@ -69,7 +72,11 @@ class SearchDocument(Document):
     openapi_extra=for_roles(Action.READ),
 )
 def search_treatments(request: Request, caller: SignedIn, body: SearchBody) -> Response:
-    """Finds only what your organisation may see. Each search is audited; a repeat asks again."""
+    """Finds only what your organisation may see. Each search is audited; a repeat asks again.
+
+    By NHS number or hospital number only a care team searches, and invoice validation with a
+    reason. A hospital number is your own organisation's.
+    """
 
     def run(work: Work) -> SearchDocument:
         return search_document(search(work, caller, body.to_query()))

@@ -1,13 +1,18 @@
 """Uploading submissions, following their reconciliation, and reading where every pound went."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
 
 from app.api.callers import SignedIn, door_of
+from app.api.documents import Document
+from app.api.fields import Reason
 from app.api.openapi import refusals
 from app.api.reading import read_recorded
+from app.api.request_bodies import example
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
 from app.api.submissions_model import (
@@ -23,14 +28,25 @@ from app.api.submissions_model import (
     submission_document,
 )
 from app.api.writing import NAMED, Answer, write
-from app.approvals.permissions import Action, check_can
+from app.approvals import identifiers
+from app.approvals.permissions import PAYER_ROLES, Action, check_can
 from app.audit import Reading
 from app.auth.model import Caller
 from app.db import jobs
 from app.db.work import Work
 from app.problems import BAD_REQUEST, WRONG_MEDIA_TYPE, DoorProblem
-from app.reconciliation import LineOutcome, as_csv, as_text, returned_file, service, store
+from app.reconciliation import (
+    LineOutcome,
+    MatchedLine,
+    Submission,
+    as_csv,
+    as_text,
+    returned_file,
+    service,
+    store,
+)
 from app.reconciliation.errors import RunNotFound
+from app.reconciliation.hidden_columns import hidden
 from app.reconciliation.service import Desk
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -232,8 +248,10 @@ def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidP
     response_class=Response,
     responses=_text("text/csv"),
     openapi_extra=RECONCILERS,
-    description="The submission as it came, with reference, outcome, amounts, reason and remedy "
-    f"appended to each line. It holds the patients' identifiers that it came with. {WHO}",
+    description="The submission with reference, outcome, amounts, reason and remedy appended to "
+    "each line. A trust gets its file as it came; a commissioner gets it with pseudonyms for NHS "
+    "and hospital numbers, years for birth dates, and what stands in unknown columns hidden. "
+    f"{WHO}",
 )
 def outcome_file(
     request: Request,
@@ -243,10 +261,50 @@ def outcome_file(
     safe: Annotated[bool, Query(description="Disarm cells that a spreadsheet would run")] = False,
 ) -> Response:
     loaded = _load_lines(request, caller, desk, run, "run file read")
+    submission, matched = loaded.submission, loaded.matched
+    if caller.role in PAYER_ROLES:
+        key = desk.office.pseudonyms.key_of(caller.organisation)
+        submission, matched = hidden(submission, matched, key)
+    return _file(submission, matched, safe)
+
+
+class IdentifiedFileBody(Document):
+    """Why the identities are needed."""
+
+    model_config = example({"reason": "Two lines of one patient are to be told apart."})
+
+    reason: Reason
+    safe: bool = Field(default=False, description="Disarm cells that a spreadsheet would run")
+
+
+@router.post(
+    "/runs/{run}/identified-file",
+    summary="Get the file back with its patients' identities",
+    response_class=Response,
+    responses=_text("text/csv"),
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.SEE_IDENTIFIERS),
+    description="The submission as it came, identities included, with its outcomes, for whoever "
+    f"validates invoices and says why. Audited and reported, each time. {WHO}",
+)
+def identified_file(
+    request: Request, caller: SignedIn, desk: ThisDesk, run: UuidPath, body: IdentifiedFileBody
+) -> Response:
+    check_can(caller, Action.SEE_IDENTIFIERS)
+    loaded = _load(request, caller, desk, run)
+
+    def tell(work: Work) -> None:
+        identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
+
+    door_of(request).transact(tell)
+    return _file(loaded.submission, loaded.matched, body.safe)
+
+
+def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) -> Response:
     return Response(
-        returned_file(loaded.submission, loaded.matched, safe=safe),
+        returned_file(submission, matched, safe=safe),
         headers={
-            "Content-Type": f"text/csv; charset={loaded.submission.encoding}",
+            "Content-Type": f"text/csv; charset={submission.encoding}",
             "Content-Disposition": 'attachment; filename="outcomes.csv"',
         },
     )

@@ -7,14 +7,19 @@ from app.api.documents import Document
 from app.api.fields import IdPath, PlausibleDay, Reason
 from app.api.headers import IfMatch, etag, version_from
 from app.api.reading import read_recorded
-from app.api.request_bodies import FollowUpBody, example
+from app.api.request_bodies import FollowUpBody, ReasonBody, example
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
-from app.api.steps import CREATED, VERSIONED, ThisOffice, check_birth_date, created, shown
-from app.api.treatments_model import TreatmentDocument, treatment_document
+from app.api.steps import CREATED, VERSIONED, ThisOffice, ask, check_birth_date, created, shown
+from app.api.treatments_model import (
+    PatientDocument,
+    TreatmentDocument,
+    identified,
+    treatment_document,
+)
 from app.api.writing import NAMED, Answer, write
-from app.approvals import changing, starting, submitting
+from app.approvals import changing, identifiers, starting, submitting
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import FollowUpCommand, RequestView
 from app.approvals.office import Office
@@ -54,7 +59,8 @@ class NotStartedBody(Document):
 def show(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> Response:
     """A treatment with its segments, and the requests and approvals that you may see.
 
-    The patient's NHS number, hospital number and birth date are shown to the care team only.
+    Who the patient is, is shown to the care team only; others see a pseudonym that is the same
+    wherever their organisation reads, and the year of birth.
     """
 
     def read(work: Work) -> tuple[Response, Reading]:
@@ -63,6 +69,26 @@ def show(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> 
         return reply, Reading("treatment read", id)
 
     return read_recorded(request, caller, read)
+
+
+@router.post(
+    "/{id}/identifiers",
+    summary="Show who the patient of a treatment is",
+    response_model=PatientDocument,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.SEE_IDENTIFIERS),
+)
+def identifiers_of(request: Request, caller: SignedIn, id: IdPath, body: ReasonBody) -> Response:
+    """For validating an invoice on a treatment that your organisation pays for.
+
+    Say why. Each look-up is audited and reported, a repeat too; its answer is not kept.
+    """
+
+    def run(work: Work) -> PatientDocument:
+        treatment, known = identifiers.reveal(work, caller, id, body.reason)
+        return identified(work, treatment.provider, known)
+
+    return ask(request, run)
 
 
 @router.post(

@@ -8,24 +8,31 @@ from app.api.approvals_model import ApprovalDocument, approval_document
 from app.api.documents import Document
 from app.api.requests_model import RequestSummary, request_summary
 from app.api.types import Day, ExactNumber
+from app.api.veil import Veil, gives_care
 from app.approvals import patients
 from app.approvals.model import PatientRecord, SegmentRecord, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
-from app.approvals.permissions import PROVIDER_ROLES
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reference_data.nhs_number import format_nhs_number
 
 
 class PatientDocument(Document):
-    """A patient record. Identifiers are shown to the care team only."""
+    """A patient record. Identifiers are shown to the care team only; others see a pseudonym."""
 
-    id: str
-    linked_to: str | None = Field(description="The record that now stands for this patient")
+    id: str | None = Field(description="null for readers outside the care team")
+    linked_to: str | None = Field(
+        description="The record that now stands for this patient; null outside the care team"
+    )
+    pseudonym: str | None = Field(
+        description="For readers outside the care team: the same for the same patient wherever "
+        "your organisation reads, and another for every other organisation"
+    )
     nhs_number: str | None = Field(description="As 3-3-4; null for readers outside the care team")
     no_nhs_number_reason: str | None
     local_id: str | None = Field(description="The hospital number at your organisation")
     birth_date: Day | None = Field(description="null for readers outside the care team")
+    birth_year: int
     sex: str
 
 
@@ -110,30 +117,50 @@ def treatment_document(
     """A treatment in full, as of today."""
     treatment = view.treatment
     same = (*TreatmentSummary.model_fields, "stop_reason", "created_at")
-    return TreatmentDocument(
+    document = TreatmentDocument(
         **{name: getattr(treatment, name) for name in same},
-        patient=patient_document(work, caller, view.patient),
+        patient=patient_document(work, office, caller, view.patient),
         segments=[segment_document(segment) for segment in view.segments],
         requests=[request_summary(request) for request in view.requests],
         approvals=[
             approval_document(work, office, approval, treatment) for approval in view.approvals
         ],
     )
+    hidden: TreatmentDocument = Veil.over_treatment(work, caller, treatment.id).over(document)
+    return hidden
 
 
-def patient_document(work: Work, caller: Caller, patient: PatientRecord) -> PatientDocument:
+def patient_document(
+    work: Work, office: Office, caller: Caller, patient: PatientRecord
+) -> PatientDocument:
     """A patient record, with identifiers only for a reader who gives care."""
-    gives_care = caller.role in PROVIDER_ROLES
-    number = patient.nhs_number if gives_care else None
+    if gives_care(caller):
+        return identified(work, caller.organisation, patient)
+    return PatientDocument(
+        id=None,
+        linked_to=None,
+        pseudonym=patients.pseudonym_of(work, office, caller.organisation, patient),
+        nhs_number=None,
+        no_nhs_number_reason=patient.no_nhs_number_reason,
+        local_id=None,
+        birth_date=None,
+        birth_year=patient.birth_date.year,
+        sex=patient.sex,
+    )
+
+
+def identified(work: Work, provider: str, patient: PatientRecord) -> PatientDocument:
+    """A patient record with its identifiers, and the hospital number at this provider."""
+    number = patient.nhs_number
     return PatientDocument(
         id=patient.id,
         linked_to=patient.linked_to,
+        pseudonym=None,
         nhs_number=None if number is None else format_nhs_number(number),
         no_nhs_number_reason=patient.no_nhs_number_reason,
-        local_id=patients.local_id_of(work, caller.organisation, patient.id)
-        if gives_care
-        else None,
-        birth_date=patient.birth_date if gives_care else None,
+        local_id=patients.local_id_of(work, provider, patient.id),
+        birth_date=patient.birth_date,
+        birth_year=patient.birth_date.year,
         sex=patient.sex,
     )
 

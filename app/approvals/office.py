@@ -1,7 +1,7 @@
 """What the service decides with: the library, the mode, and the dated settings of organisations."""
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Table, and_, insert, or_, select
@@ -13,6 +13,7 @@ from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
 from app.policy import Outcome, Overlay, PolicyDecision, PolicyVersion
+from app.reference_data.pseudonyms import Pseudonyms
 
 PHARMACIST_AUTHORISATION = "pharmacist_authorisation"
 PANEL = "panel"
@@ -21,10 +22,11 @@ APPROVAL_NOT_REQUIRED = "approval_not_required"
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The library and the mode in which the service runs."""
+    """The library, the mode in which the service runs, and what makes pseudonyms."""
 
     library: Library
     demonstration: bool
+    pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
 
 
 def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:

@@ -21,6 +21,7 @@ from app.approvals.identity import patient as patient
 from app.approvals.identity import same_person as same_person
 from app.approvals.identity import serialise
 from app.approvals.model import PatientDetails, PatientRecord
+from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.approvals.standing import is_live
 from app.approvals.store import as_record
@@ -69,6 +70,20 @@ def record_nhs_number(
     first, second = _own(work, caller, patient_id), patient(work, numbered.id)
     _check_linkable(work, first, second)
     return _link(work, caller, first, second, reason)
+
+
+def pseudonym_of(work: Work, office: Office, organisation: str, one: PatientRecord) -> str | None:
+    """What stands for the patient before an organisation; None when no key is set.
+
+    Of the NHS number of the person, and so what a submission's lines carry for them; a person
+    without one is known by the record that stands for them.
+    """
+    key = office.pseudonyms.key_of(organisation)
+    if key is None:
+        return None
+    person = one if one.linked_to is None else patient(work, one.linked_to)
+    number = one.nhs_number or person.nhs_number
+    return key.of_record(person.id) if number is None else key.of_nhs_number(number)
 
 
 def _link(

@@ -31,6 +31,8 @@ class Action(StrEnum):
     IMPORT = "import existing approvals"
     REPORT = "read reports of requests"
     RECONCILE = "upload and reconcile submissions"
+    SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
+    REPORT_IDENTIFIERS = "read how often identifiers were shown"
 
 
 _CARE_TEAM = frozenset({Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST})
@@ -57,7 +59,9 @@ ROLES: dict[Action, frozenset[Role]] = {
     Action.DECLARE_CARE: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
     Action.IMPORT: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
     Action.REPORT: frozenset({Role.CLINICIAN, Role.PHARMACIST, Role.COMMISSIONER, Role.AUDITOR}),
-    Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
+    Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}),
+    Action.SEE_IDENTIFIERS: frozenset({Role.INVOICE_VALIDATION}),
+    Action.REPORT_IDENTIFIERS: frozenset({Role.COMMISSIONER, Role.AUDITOR}),
 }
 
 #: The scope that a system's token needs for each action, besides its role.
@@ -83,10 +87,14 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
+    Action.SEE_IDENTIFIERS: "identifiers",
+    Action.REPORT_IDENTIFIERS: "audit",
 }
 
 #: Roles that belong to a hospital provider, and may act only on its own treatments.
 PROVIDER_ROLES = _CARE_TEAM
+#: Roles that belong to a commissioner and see what it pays for.
+PAYER_ROLES = frozenset({Role.COMMISSIONER, Role.INVOICE_VALIDATION})
 
 
 def check_can(caller: Caller, action: Action) -> None:

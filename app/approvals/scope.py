@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import TreatmentRecord
+from app.approvals.permissions import PAYER_ROLES
 from app.auth.model import Caller, Role
 from app.db.tables import request, segment, treatment
 
@@ -21,7 +22,7 @@ def visible_requests(caller: Caller) -> ColumnElement[bool]:
         return false()
     if caller.role is Role.PANEL_MEMBER:
         return request.c.panel == own
-    if caller.role is Role.COMMISSIONER:
+    if caller.role in PAYER_ROLES:
         return request.c.commissioner == own
     if caller.role is Role.AUDITOR:
         return or_(request.c.provider == own, request.c.commissioner == own)
@@ -35,7 +36,7 @@ def visible_treatments(caller: Caller) -> ColumnElement[bool]:
         return false()
     if caller.role is Role.PANEL_MEMBER:
         return _asked(request.c.panel == own)
-    if caller.role is Role.COMMISSIONER:
+    if caller.role in PAYER_ROLES:
         return or_(treatment.c.commissioner == own, _covered(segment.c.commissioner == own))
     provided = or_(
         treatment.c.provider == own,
@@ -57,7 +58,7 @@ def is_former(caller: Caller, treatment: TreatmentRecord, providers: set[str]) -
 
     `providers` are those of the treatment's segments, superseded ones included.
     """
-    if caller.role in (Role.PANEL_MEMBER, Role.COMMISSIONER):
+    if caller.role is Role.PANEL_MEMBER or caller.role in PAYER_ROLES:
         return False
     own = caller.organisation
     return own not in (treatment.provider, treatment.commissioner) and own in providers

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 
-from app.approvals import issuing, patients, store
+from app.approvals import identifiers, issuing, patients, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.approvals.views import handed_over, treatment_view
 from app.audit import Event, Reading, record, record_reading
@@ -37,6 +37,7 @@ class SearchQuery:
     review_due_by: dt.date | None = None
     after: str | None = None  # the id of the last treatment of the page before
     limit: int = 50
+    reason: str | None = None  # why a payer searches by identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,15 @@ class SearchPage:
 
 
 def search(work: Work, caller: Caller, query: SearchQuery) -> SearchPage:
-    """One page of treatments that fit, in the order of their ids. The search is audited."""
+    """One page of treatments that fit, in the order of their ids. The search is audited.
+
+    By a patient's identifiers the care team searches, and whoever validates invoices and says why.
+    """
     check_can(caller, Action.READ)
     if not 1 <= query.limit <= LARGEST_PAGE:
         raise DetailsNotAccepted("limit", f"Ask for 1 to {LARGEST_PAGE} treatments a page.")
+    if (query.nhs_number or query.local_id) and caller.role not in PROVIDER_ROLES:
+        identifiers.record_search(work, caller, query.reason)
     treatment = tables.treatment
     found = (
         work.connection.execute(

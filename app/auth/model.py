@@ -17,6 +17,7 @@ class Role(StrEnum):
     PHARMACIST = "pharmacist"
     PANEL_MEMBER = "panel member"
     COMMISSIONER = "commissioner"
+    INVOICE_VALIDATION = "invoice validation"
     POLICY_AUTHOR = "policy author"
     AUDITOR = "auditor"
 

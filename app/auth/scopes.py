@@ -10,5 +10,6 @@ SCOPES: Final[dict[str, str]] = {
     "decide": "take a panel's or a commissioner's steps",
     "reconcile": "upload and reconcile submissions",
     "import": "bring existing approvals in",
-    "audit": "read audit trails",
+    "audit": "read audit trails, and how often identifiers were shown",
+    "identifiers": "see who a patient is, with a reason, for validating invoices",
 }

@@ -7,6 +7,7 @@ import typer
 
 from app.approvals.changed_answers import ChangedAnswers, changed_answers
 from app.approvals.errors import ApprovalsError
+from app.approvals.identifiers import access_counts
 from app.approvals.reporting import OverrideRate, override_rates
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit
@@ -52,6 +53,26 @@ def report_overrides(
         raise typer.Exit(2) from None
     for line in rate_lines(rates):
         typer.echo(line)
+
+
+@app.command("identifier-access")
+def report_identifier_access(
+    commissioner: Annotated[str, typer.Option(help="Whose people: a commissioner's ODS code.")],
+    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+) -> None:
+    """How often a commissioner's people saw who a patient is, by way and caller."""
+    door = door_or_exit()
+    caller = _caller(commissioner, None, door.new_id())
+    try:
+        found = door.read(lambda work: access_counts(work, caller, first.date(), last.date()))
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for each in found:
+        typer.echo(f"{each.way}, by {each.by} ({each.role}): {each.times}")
+    if not found:
+        typer.echo("Nobody's identifiers were shown in that period.")
 
 
 def rate_lines(rates: tuple[OverrideRate, ...]) -> list[str]:

@@ -53,7 +53,12 @@ class Seat:
 def seats() -> tuple[Seat, ...]:
     """Every role at every organisation that has it."""
     at_provider = (Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST, Role.AUDITOR)
-    at_commissioner = (Role.COMMISSIONER, Role.POLICY_AUTHOR, Role.AUDITOR)
+    at_commissioner = (
+        Role.COMMISSIONER,
+        Role.INVOICE_VALIDATION,
+        Role.POLICY_AUTHOR,
+        Role.AUDITOR,
+    )
     found = [Seat(code, role) for code in PROVIDERS for role in at_provider]
     found += [Seat(code, Role.CLINICIAN, "system") for code in PROVIDERS]
     found += [Seat(code, role) for code in COMMISSIONERS for role in at_commissioner]

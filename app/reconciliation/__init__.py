@@ -25,7 +25,7 @@ from app.reconciliation.model import (
     TestResult,
 )
 from app.reconciliation.report import as_csv, as_json, as_text
-from app.reconciliation.returned import returned_file
+from app.reconciliation.returned import bare_file, returned_file
 from app.reconciliation.summary import Bucket, Summary, summarise
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "as_csv",
     "as_json",
     "as_text",
+    "bare_file",
     "classify",
     "match_submission",
     "read_submission",

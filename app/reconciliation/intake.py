@@ -20,7 +20,13 @@ from app.reconciliation.read_line import (
 )
 
 _HEADER_WITHIN = 20  # rows of title that may stand above the header
-_IDENTITY = ("nhs_number", "local_patient_id", "withheld_reason")
+_IDENTITY = (
+    "nhs_number",
+    "local_patient_id",
+    "nhs_pseudonym",
+    "local_pseudonym",
+    "withheld_reason",
+)
 _BARE_TOTAL = re.compile(r"(?:(?:grand|sub|overall|report)[ -]?)?totals?:?", re.IGNORECASE)
 _FOOTER_WORDS = re.compile(
     r"(?:(?:grand|sub|overall|report)[ -]?)?totals?(?: (?:cost|charge|price|for) ?.{0,40})?"

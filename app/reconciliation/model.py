@@ -83,7 +83,8 @@ class ContractLine:
 
     `row` counts data rows from 1. `content_hash` is over the values read, so that neither the
     order of columns nor the spelling of a number changes it. `unit_price` is UNIT PRICE
-    (COMMISSIONER), the price invoiced; `unit_price_supplier` the price before on-costs.
+    (COMMISSIONER), the price invoiced; `unit_price_supplier` the price before on-costs. The
+    pseudonyms stand in place of the NHS number and of the local identifier.
     """
 
     row: int
@@ -97,6 +98,8 @@ class ContractLine:
     commissioner: str | None = None
     gp_practice: str | None = None
     nhs_number: str | None = None
+    nhs_pseudonym: str | None = None
+    local_pseudonym: str | None = None
     withheld_reason: str | None = None
     local_patient_id: str | None = None
     birth_date: dt.date | None = None

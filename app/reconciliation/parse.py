@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from app.reference_data.clinical_code import read_code
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
+from app.reference_data.pseudonyms import PSEUDONYM
 
 T = TypeVar("T")
 Reading: TypeAlias = tuple[T | None, str | None]
@@ -138,6 +139,14 @@ def parse_nhs(text: str) -> Reading[str]:
 def _first_sentence(reason: str) -> str:
     sentence = reason.split(". ")[0].rstrip(".")
     return sentence[:1].lower() + sentence[1:]
+
+
+def parse_pseudonym(text: str) -> Reading[str]:
+    """A keyed pseudonym: 32 letters and digits, in upper case."""
+    if is_absent(text):
+        return None, None
+    body = clean(text)
+    return (body, None) if PSEUDONYM.fullmatch(body) else (None, "it is not a pseudonym")
 
 
 def parse_identifier(text: str) -> Reading[str]:

@@ -49,7 +49,15 @@ def returned_file(
     """The file to send back. Raises TotalsDoNotTie if the lines are not the submission's."""
     if [m.line.row for m in matched] != [line.row for line in submission.lines]:
         raise TotalsDoNotTie("The returned lines", len(submission.lines), len(matched))
-    appended = _appended(submission, matched)
+    return _written(submission, _appended(submission, matched), safe)
+
+
+def bare_file(submission: Submission) -> bytes:
+    """The rows of a submission as a file, with nothing appended and nothing of ours."""
+    return _written(submission, {}, safe=False)
+
+
+def _written(submission: Submission, appended: Mapping[int, tuple[str, ...]], safe: bool) -> bytes:
     rows = _original_rows(submission)
     width = max(len(row.cells) for row in rows)
     out = io.StringIO()

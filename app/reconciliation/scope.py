@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.approvals.lifecycle import RequestState
+from app.approvals.permissions import PAYER_ROLES
 from app.approvals.scope import visible_requests, visible_treatments
-from app.auth.model import Caller, Role
+from app.auth.model import Caller
 from app.db.tables import approval, request, segment, treatment
 
 #: The organisation of an operator at the command line: every organisation's approvals.
@@ -38,7 +39,7 @@ def scope_of(caller: Caller) -> Scope:
     own = caller.organisation
     if own == ALL_ORGANISATIONS:
         return Scope(true(), true(), true(), true(), None)
-    if caller.role is Role.COMMISSIONER:
+    if caller.role in PAYER_ROLES:
         return Scope(
             treatments=visible_treatments(caller),
             segments=segment.c.commissioner == own,

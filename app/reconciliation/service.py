@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import PAYER_ROLES, Action, check_can
 from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
@@ -27,6 +27,12 @@ from app.reconciliation.files import FileStore
 from app.reconciliation.intake import read_submission
 from app.reconciliation.model import MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
+from app.reconciliation.pseudonymised import (
+    as_pseudonyms,
+    carries_pseudonyms,
+    check_usable,
+    with_own_lines,
+)
 from app.reconciliation.report import summary_figures
 from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
 from app.reconciliation.scope import scope_of
@@ -35,6 +41,7 @@ from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.summary import Summary, summarise
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
+from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
 ENGINE = "plain"
@@ -86,6 +93,7 @@ def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submiss
     check_can(caller, Action.RECONCILE)
     submission = read_submission(data, file_name)
     _check_own_lines(desk, caller, submission)
+    check_usable(submission, _key_of(desk, caller), caller.role in PAYER_ROLES)
     return submission
 
 
@@ -148,13 +156,25 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
     return take_snapshot(work, desk.office, scope_of(caller), london_day(record.received_at))
 
 
-def match(desk: Desk, submission: Submission, snapshot: Snapshot) -> Worked:
+def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
-    matched = match_submission(submission.lines, snapshot, desk.dictionary, desk.organisations)
+    lines, seen = submission.lines, snapshot
+    key = _key_of(desk, caller)
+    if key is not None and carries_pseudonyms(submission):
+        lines, seen = as_pseudonyms(lines, snapshot, key)
+    matched = match_submission(lines, seen, desk.dictionary, desk.organisations)
+    matched = with_own_lines(matched, submission.lines)
     summary = summarise(matched)
     if summary.grand.total != _total(submission):
         raise TotalsDoNotTie("The submission's total", _total(submission), summary.grand.total)
     return Worked(digest_of(snapshot), snapshot.as_at, matched, summary, to_parquet(matched))
+
+
+def _key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:
+    """The key of the commissioner that matches; an operator for all organisations has none."""
+    if caller.organisation == ALL_ORGANISATIONS:
+        return None
+    return desk.office.pseudonyms.key_of(caller.organisation)
 
 
 def save_run(
@@ -215,7 +235,7 @@ def reconcile(
     submission = read_own(desk, caller, data, file_name)
     record = transact(lambda work: receive(work, desk, caller, data, submission))
     snapshot = (read or transact)(lambda work: snapshot_for(work, desk, caller, record))
-    worked = match(desk, submission, snapshot)
+    worked = match(desk, caller, submission, snapshot)
     run, is_new = transact(lambda work: save_run(work, desk, caller, record, worked))
     return Reconciled(submission, run, worked.matched, worked.summary, is_new)
 
@@ -238,7 +258,7 @@ def load_submission(desk: Desk, record: SubmissionRecord) -> Submission:
 
 
 def _check_own_lines(desk: Desk, caller: Caller, submission: Submission) -> None:
-    if caller.role is Role.COMMISSIONER:
+    if caller.role in PAYER_ROLES:
         return
     fold = cache(desk.organisations.fold)
     others = sum(

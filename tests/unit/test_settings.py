@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import DEMONSTRATION_AUDIT_KEY, Settings
+from app.settings import DEMONSTRATION_AUDIT_KEY, DEMONSTRATION_PSEUDONYM_KEY, Settings
 
 KEY = "k" * 32
 
@@ -43,6 +43,33 @@ def test_the_demonstration_brings_its_own_key(monkeypatch: pytest.MonkeyPatch) -
     assert Settings().audit_key_bytes() == DEMONSTRATION_AUDIT_KEY.encode()
     monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
     assert Settings().audit_key_bytes() == KEY.encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("k" * 31, "under 32 characters"),
+        (KEY, "is the audit key"),
+        (DEMONSTRATION_PSEUDONYM_KEY, "which is public"),
+    ],
+)
+def test_an_unsafe_pseudonym_key_is_refused_and_never_printed(
+    monkeypatch: pytest.MonkeyPatch, key: str, why: str
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_PSEUDONYM_KEY", key)
+    with pytest.raises(ValidationError, match=why) as raised:
+        Settings()
+    assert key not in str(raised.value)
+
+
+def test_the_pseudonym_key_may_be_left_out_and_the_demonstration_brings_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    assert Settings().pseudonym_key_bytes() is None
+    monkeypatch.setenv("ASSENT_DEMONSTRATION", "true")
+    assert Settings().pseudonym_key_bytes() == DEMONSTRATION_PSEUDONYM_KEY.encode()
 
 
 def test_the_default_is_sqlite_in_the_data_folder(

@@ -13,6 +13,7 @@ from app.reconciliation.errors import LayoutFault
 
 LAYOUT_FILES = ("drplcm-v3.yaml", "drplcm-v1.yaml")
 VARIANTS_FILE = "header-variants.yaml"
+PSEUDONYMS_FILE = "pseudonym-columns.yaml"
 KINDS_FILE = "line-kinds.yaml"
 OWN_COLUMN = "ASSENT "
 BEYOND = "(beyond the header)"  # written by `returned` above cells that had no header
@@ -90,6 +91,13 @@ def variants() -> Mapping[str, tuple[str, ...]]:
     return fields
 
 
+@cache
+def pseudonym_columns() -> Mapping[str, tuple[str, ...]]:
+    """Header names of pseudonyms, which are this service's own, by field."""
+    data = packaged(PSEUDONYMS_FILE)["fields"]
+    return {name: tuple(normal(h) for h in heads) for name, heads in data.items()}
+
+
 def _check_one_meaning(file: str, fields: Mapping[str, Sequence[str]]) -> None:
     meaning: dict[str, str] = {}
     for field, names in fields.items():
@@ -119,8 +127,9 @@ def _official_first(header: Header) -> int:
 
 def _fit(names: list[str], layout: Layout, carriers: tuple[str, ...]) -> Header:
     columns: dict[str, tuple[int, ...]] = {}
-    for field in dict.fromkeys((*layout.fields, *variants())):
-        wanted = (*layout.fields.get(field, ()), *variants().get(field, ()))
+    sources = (layout.fields, variants(), pseudonym_columns())
+    for field in dict.fromkeys(name for source in sources for name in source):
+        wanted = tuple(head for source in sources for head in source.get(field, ()))
         if field == "reference":
             wanted = (*carriers, *wanted)
         found = [i for name in dict.fromkeys(wanted) for i, n in enumerate(names) if n == name]

@@ -63,6 +63,7 @@ CLINICIAN = "other clinician"
 PHARMACIST = "other pharmacist"
 COMMISSIONER = "other commissioner"
 PANEL = "other panel member"
+VALIDATION = "other invoice validation"
 PAYER = "commissioner"
 #: DEMO2 is asked to consent to a transfer; this one has no part in the scene at all.
 THIRD = "third pharmacist"
@@ -92,6 +93,9 @@ TABLE: dict[str, Try] = {
     "GET /v1/reports/overrides": Try(
         THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
     ),
+    "GET /v1/reports/identifier-access": Try(
+        COMMISSIONER, PAYER, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
+    ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
     # A draft of one's own, on another's treatment.
     "POST /v1/drafts": Try(CLINICIAN, body={"kind": "stop", "treatment_id": LINK["to"]}),
@@ -118,6 +122,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests/{id}/enter-in-error": Try(CLINICIAN, body=REASON),
     "GET /v1/requests/{id}/audit": Try("other auditor", "auditor"),
     "GET /v1/treatments/{id}": Try(CLINICIAN),
+    "POST /v1/treatments/{id}/identifiers": Try(VALIDATION, "invoice validation", REASON),
     "POST /v1/treatments/{id}/requests": Try(CLINICIAN, body=STOP),
     "POST /v1/treatments/{id}/first-dose": Try(CLINICIAN, body={"first_dose": "2026-06-15"}),
     "POST /v1/treatments/{id}/not-started": Try(CLINICIAN, body=REASON),
@@ -137,6 +142,7 @@ TABLE: dict[str, Try] = {
     "GET /v1/runs/{run}/summary.txt": Try(COMMISSIONER, PAYER),
     "GET /v1/runs/{run}/summary.csv": Try(COMMISSIONER, PAYER),
     "GET /v1/runs/{run}/file": Try(COMMISSIONER, PAYER),
+    "POST /v1/runs/{run}/identified-file": Try(VALIDATION, "invoice validation", REASON),
     # A file is the uploader's own. Another's lines in it are refused (tested with submissions).
     "POST /v1/imports": Try(PHARMACIST, "pharmacist", file=NOBODYS_FILE, expected=422),
     "POST /v1/submissions": Try(PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409),

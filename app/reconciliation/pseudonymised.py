@@ -1,0 +1,94 @@
+"""Matching lines that carry keyed pseudonyms in place of NHS and hospital numbers.
+
+The provider, or a third party that both sides trust, computes them with the commissioner's key
+(`assent pseudonyms compute`). Here every identity, of lines and of approvals alike, is turned into
+its pseudonym under that key, and the engine compares these as it compares numbers. A file may mix
+lines with numbers and lines with pseudonyms. Birth dates do not come with pseudonyms, so they
+neither confirm nor contradict a match by hospital number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+from app.reconciliation.errors import UnreadableSubmission
+from app.reconciliation.model import (
+    ContractLine,
+    Coverage,
+    FieldFault,
+    MatchedLine,
+    PendingRequest,
+    Snapshot,
+    Submission,
+)
+from app.reference_data.pseudonyms import PseudonymKey
+
+WHY_TWO = "its number and its pseudonym are not one patient's"
+
+
+def carries_pseudonyms(submission: Submission) -> bool:
+    """Whether some line of the file is known by a pseudonym."""
+    return any(line.nhs_pseudonym or line.local_pseudonym for line in submission.lines)
+
+
+def check_usable(submission: Submission, key: PseudonymKey | None, payer: bool) -> None:
+    """Raise UnreadableSubmission where pseudonyms of the file cannot be compared with anything.
+
+    They are keyed for one commissioner: only it matches them, and only where a key is set.
+    """
+    if not carries_pseudonyms(submission):
+        return
+    if not payer:
+        raise UnreadableSubmission(
+            "The file carries pseudonyms",
+            "they are keyed for one commissioner, and only that commissioner can match them",
+            "Send the file as that commissioner, or send NHS numbers",
+        )
+    if key is None:
+        raise UnreadableSubmission(
+            "The file carries pseudonyms",
+            "this service has no key to compare them with",
+            "Have ASSENT_PSEUDONYM_KEY set by the service's operator, or send NHS numbers",
+        )
+
+
+def as_pseudonyms(
+    lines: Sequence[ContractLine], snapshot: Snapshot, key: PseudonymKey
+) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """Lines and snapshot with every number replaced by its pseudonym under the key."""
+    of_number, of_local = cache(key.of_nhs_number), cache(key.of_local_id)
+
+    def of_locals(ids: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset((organisation, of_local(local)) for organisation, local in ids)
+
+    def of_coverage(one: Coverage) -> Coverage:
+        number = one.nhs_number and of_number(one.nhs_number)
+        return replace(one, nhs_number=number, local_ids=of_locals(one.local_ids))
+
+    def of_pending(one: PendingRequest) -> PendingRequest:
+        number = one.nhs_number and of_number(one.nhs_number)
+        return replace(one, nhs_number=number, local_ids=of_locals(one.local_ids))
+
+    def of_line(line: ContractLine) -> ContractLine:
+        number = line.nhs_number and of_number(line.nhs_number)
+        local = line.local_patient_id and of_local(line.local_patient_id)
+        if number and line.nhs_pseudonym and number != line.nhs_pseudonym:
+            faults = (*line.faults, FieldFault("nhs_number", "", WHY_TWO))
+            return replace(line, nhs_number=None, local_patient_id=None, faults=faults)
+        return replace(
+            line,
+            nhs_number=number or line.nhs_pseudonym,
+            local_patient_id=local or line.local_pseudonym,
+        )
+
+    covered = tuple(map(of_coverage, snapshot.coverages))
+    hidden = replace(snapshot, coverages=covered, pending=tuple(map(of_pending, snapshot.pending)))
+    return tuple(map(of_line, lines)), hidden
+
+
+def with_own_lines(
+    matched: Sequence[MatchedLine], lines: Sequence[ContractLine]
+) -> tuple[MatchedLine, ...]:
+    """The outcomes with the lines as they came, pseudonyms of numbers taken away again."""
+    pairs = zip(matched, lines, strict=True)
+    return tuple(replace(item, line=line) for item, line in pairs)

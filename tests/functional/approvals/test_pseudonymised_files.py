@@ -1,0 +1,119 @@
+"""A file whose identities were replaced by pseudonyms matches the same lines as the identified."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from typer.testing import CliRunner
+
+from app.cli import app as command_line
+from app.reference_data.nhs_number import test_number as invented_nhs_number
+from app.reference_data.pseudonyms import Pseudonyms
+from app.settings import DEMONSTRATION_PSEUDONYM_KEY
+from tests.functional.approvals.api import Api, good
+from tests.functional.approvals.scene import HOSPITAL_NUMBER, SUBMISSION_ROW, Scene, upload
+from tests.functional.approvals.test_privacy import reconciled
+
+LOCAL = "LOCAL PATIENT IDENTIFIER (EXTENDED)"
+ROW = SUBMISSION_ROW | {LOCAL: "", "PATIENT NAME": "Somebody"}
+#: Found by number, by hospital number, twice billed, of nobody known, withheld, unreadable.
+ROWS = (
+    ROW,
+    ROW | {"NHS NUMBER": "", LOCAL: HOSPITAL_NUMBER.lower(), "TOTAL COST": "10.00"},
+    ROW,
+    ROW | {"NHS NUMBER": invented_nhs_number(77)},
+    ROW | {"NHS NUMBER": "", LOCAL: "", "TOTAL COST": "11.00"},
+    ROW | {"NHS NUMBER": invented_nhs_number(2), "DRUG NAME": "Adalimumab", "TOTAL COST": "12.00"},
+)
+COMPARED = ("row", "outcome", "accepted", "queried", "reference", "found_by", "reason")
+runner = CliRunner()
+
+
+def as_csv(rows: Any) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """The rows without identities, as the command line writes them with the key alone."""
+    for name in [name for name in os.environ if name.startswith("ASSENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ASSENT_DEMONSTRATION", "true")
+    key = runner.invoke(command_line, ["pseudonyms", "key", "--commissioner", "DEMQ1"])
+    assert key.exit_code == 0
+    source, kept, made = tmp_path / "in.csv", tmp_path / "key.txt", tmp_path / "out.csv"
+    source.write_bytes(as_csv(ROWS))
+    kept.write_text(key.stdout)
+    told = ["pseudonyms", "compute", str(source), "-o", str(made), "--key-file", str(kept)]
+    assert runner.invoke(command_line, told).exit_code == 0
+    return made.read_bytes()
+
+
+def lines(api: Api, run: str) -> list[dict[str, Any]]:
+    found = good(api.get(f"/v1/runs/{run}/lines"))["lines"]
+    return [{name: line[name] for name in COMPARED} for line in found]
+
+
+def test_the_file_carries_pseudonyms_and_no_identity(bare: bytes) -> None:
+    key = Pseudonyms(DEMONSTRATION_PSEUDONYM_KEY.encode()).key_of("DEMQ1")
+    assert key is not None
+    text = bare.decode()
+    assert key.of_nhs_number(invented_nhs_number(1)) in text
+    assert key.of_local_id(HOSPITAL_NUMBER) in text
+    for mark in (*(invented_nhs_number(n) for n in (1, 2, 77)), HOSPITAL_NUMBER, "Somebody"):
+        assert mark.lower() not in text.lower()
+    assert "1970-01-01" not in text
+
+
+def test_the_same_lines_are_matched_as_in_the_identified_file(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI, bare: bytes
+) -> None:
+    payer = people["commissioner"]
+    identified = lines(payer, reconciled(payer, application, as_csv(ROWS)))
+    pseudonymised = lines(payer, reconciled(payer, application, bare))
+    assert pseudonymised == identified
+    assert [line["found_by"] for line in identified[:2]] == [
+        "NHS number",
+        "local patient identifier",
+    ]
+    assert len({line["outcome"] for line in identified}) >= 4
+
+
+def test_pseudonyms_of_another_commissioner_match_nothing(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    key = Pseudonyms(DEMONSTRATION_PSEUDONYM_KEY.encode()).key_of("DEMQ2")
+    assert key is not None
+    row = {name: value for name, value in ROW.items() if name not in ("NHS NUMBER", LOCAL)}
+    row["NHS NUMBER PSEUDONYM"] = key.of_nhs_number(invented_nhs_number(1))
+    payer = people["commissioner"]
+    found = lines(payer, reconciled(payer, application, as_csv([row])))
+    assert [line["outcome"] for line in found] == ["no approval"]
+
+
+def test_a_line_whose_number_and_pseudonym_differ_is_known_by_neither(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    key = Pseudonyms(DEMONSTRATION_PSEUDONYM_KEY.encode()).key_of("DEMQ1")
+    assert key is not None
+    row = ROW | {"NHS NUMBER PSEUDONYM": key.of_nhs_number(invented_nhs_number(2))}
+    payer = people["commissioner"]
+    found = lines(payer, reconciled(payer, application, as_csv([row])))
+    assert [line["outcome"] for line in found] == ["cannot be read"]
+
+
+def test_a_trust_cannot_match_a_commissioners_pseudonyms(
+    people: Mapping[str, Api], scene: Scene, bare: bytes
+) -> None:
+    reply = upload(people["pharmacist"], "/v1/submissions", bare)
+    assert reply.status_code == 422
+    assert "only that commissioner can match them" in reply.json()["detail"]
