@@ -49,20 +49,28 @@ def rows_needed(readings: Iterable[tuple[Reading, Iterable[nodes.Node]]]) -> Row
 
 
 def _all(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
-    """Every node of a test, and of the derived values that it names."""
+    """Every node of a test, of the derived values that it names, and of what their rows must be."""
+    yield from _on_the_form(reading, node)
+    for each in _on_the_form(reading, node):
+        if isinstance(each, nodes.Name):
+            match reading.derived.get(each.name):
+                case Counted(_, where) | Picked(where=where) if where is not None:
+                    yield from _all(reading, where)
+
+
+def _on_the_form(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
+    """Every node of a test and of the derived values that it names, without their rows' tests."""
     yield node
     if isinstance(node, nodes.Name):
         match reading.derived.get(node.name):
             case Worked(inner):
-                yield from _all(reading, inner)
+                yield from _on_the_form(reading, inner)
             case Chosen(branches, otherwise):
                 for part in (*(n for pair in branches for n in pair), otherwise):
                     if part is not None:
-                        yield from _all(reading, part)
-            case Counted(_, where) | Picked(where=where) if where is not None:
-                yield from _all(reading, where)
+                        yield from _on_the_form(reading, part)
     for child in nodes.children(node):
-        yield from _all(reading, child)
+        yield from _on_the_form(reading, child)
 
 
 def _opaque_lists(reading: Reading, node: nodes.Node) -> Iterator[str]:
@@ -105,7 +113,7 @@ def _look(
 
 
 def _counts_in(reading: Reading, node: nodes.Node) -> Iterator[Counted]:
-    for each in _all(reading, node):
+    for each in _on_the_form(reading, node):
         if isinstance(each, nodes.Name):
             found = reading.derived.get(each.name)
             if isinstance(found, Counted):
@@ -113,14 +121,14 @@ def _counts_in(reading: Reading, node: nodes.Node) -> Iterator[Counted]:
 
 
 def _literals(reading: Reading, node: nodes.Node) -> Iterator[int]:
-    for each in _all(reading, node):
+    for each in _on_the_form(reading, node):
         if isinstance(each, nodes.Number):
             yield -int(-each.value // 1)
 
 
 def _adds_only(reading: Reading, node: nodes.Node) -> bool:
     """Whether counts are only added up below a node."""
-    for each in _all(reading, node):
+    for each in _on_the_form(reading, node):
         if isinstance(each, nodes.Name | nodes.Number):
             continue
         if not (isinstance(each, nodes.Arithmetic) and each.operator == "+"):
