@@ -23,7 +23,7 @@ from app.approvals.permissions import Action
 from app.db.work import Work
 from app.policy import Kind
 
-router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1", tags=["requests"], route_class=StrictRoute)
 
 
 class KnownAnswersBody(Document):

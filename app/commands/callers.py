@@ -9,7 +9,7 @@ from app.audit.model import Actor
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Role
 from app.auth.store import register_caller, revoke_caller
-from app.commands.doors import door_or_exit
+from app.commands.doors import door_or_exit, settings_or_exit
 from app.door import Door
 
 app = typer.Typer(no_args_is_help=True, help="Who may call.")
@@ -48,6 +48,13 @@ def add(
     typer.echo(f"caller {id}")
     typer.echo(f"token  {token}")
     typer.echo("Keep the token now; it cannot be shown again.", err=True)
+    settings = settings_or_exit()
+    if not (settings.demonstration or settings.registered_tokens):
+        typer.echo(
+            "The service takes such tokens only with ASSENT_REGISTERED_TOKENS=true. Systems "
+            "should sign in with a signed token of their own: see 'assent clients --help'.",
+            err=True,
+        )
 
 
 @app.command("revoke")

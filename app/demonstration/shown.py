@@ -109,7 +109,7 @@ def calls_text(address: str, submission: str, runs: Mapping[str, str]) -> str:
         (
             "Another form, and what it tells the form for the patient's next drug",
             f"{_sent(address, '/v1/requests', 'request-natalizumab-approved')}\n"
-            f"  {_sent(address, '/v1/requests/known-answers', 'known-answers-ocrelizumab')}",
+            f"  {_sent(address, '/v1/known-answers', 'known-answers-ocrelizumab')}",
         ),
         (
             "The first policy as text",

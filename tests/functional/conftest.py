@@ -113,7 +113,9 @@ def application(
             new_id=ids,
             random_bytes=random_bytes,
         )
-    settings = Settings(demonstration=True, max_body_bytes=BODY_LIMIT)
+    settings = Settings(
+        demonstration=True, max_body_bytes=BODY_LIMIT, requests_per_minute=1_000_000
+    )
     app = create_app(
         settings,
         database=database,

@@ -44,7 +44,7 @@ class Folder:
 def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
     """Index once, so that each line looks at its own patient's approvals only."""
     coverages = sorted(snapshot.coverages, key=coverage_order)
-    pending = sorted(snapshot.pending, key=lambda p: (p.submitted_on, p.request_id))
+    pending = sorted(snapshot.pending, key=pending_order)
     policies = sorted(
         snapshot.policies,
         key=lambda p: (
@@ -87,6 +87,13 @@ def coverage_order(coverage: Coverage) -> tuple[object, ...]:
     return *ids, *(_text(getattr(coverage, name)) for name in _COVERAGE_FIELDS)
 
 
+def pending_order(pending: PendingRequest) -> tuple[object, ...]:
+    """A total order over waiting requests: the oldest first, then all that they say."""
+    said = (_text(getattr(pending, name)) for name in _PENDING_FIELDS)
+    return pending.submitted_on, pending.request_id, *said
+
+
+_PENDING_FIELDS = tuple(field.name for field in fields(PendingRequest))
 _COVERAGE_FIELDS = tuple(field.name for field in fields(Coverage))
 
 

@@ -85,7 +85,7 @@ def application(
             random_bytes=random_bytes,
         )
     return create_app(
-        Settings(demonstration=True, data_dir=tmp_path / "var"),
+        Settings(demonstration=True, data_dir=tmp_path / "var", requests_per_minute=1_000_000),
         database=database,
         library=packaged,
         now=lambda: clock.instant,

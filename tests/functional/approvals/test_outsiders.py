@@ -86,7 +86,7 @@ TABLE: dict[str, Try] = {
         CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
     ),
     # Lists, searches and answers on record are empty.
-    "POST /v1/requests/known-answers": Try(CLINICIAN, body=KNOWN, expected=200),
+    "POST /v1/known-answers": Try(CLINICIAN, body=KNOWN, expected=200),
     "GET /v1/drafts": Try(CLINICIAN, expected=200),
     "POST /v1/searches": Try(THIRD, body={}, expected=200),
     "GET /v1/changes": Try(THIRD, expected=200),
@@ -221,7 +221,7 @@ def test_answers_on_record_are_told_to_the_hospital_that_gave_them_and_to_no_oth
     people: Mapping[str, Api], scene: Scene
 ) -> None:
     def known(who: str) -> list[str]:
-        reply = people[who].post("/v1/requests/known-answers", KNOWN)
+        reply = people[who].post("/v1/known-answers", KNOWN)
         assert reply.status_code == 200, reply.text
         return [each["name"] for each in reply.json()["questions"]]
 

@@ -16,7 +16,7 @@ from app.db.engine import make_engine
 from app.db.tables import metadata
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
-from app.db.work import Moment
+from app.db.work import EVERYBODY, Moment, enter_scope
 from app.demonstration.load import Loaded, load
 from app.demonstration.submission import Invoices
 from app.desk import make_desk
@@ -26,7 +26,7 @@ from app.settings import Settings
 DAY = dt.date(2026, 11, 2)
 MOMENT = Moment(dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC), DAY)
 #: Of these, a database's own stamp of the transaction and what is signed with it.
-STAMPS = frozenset({"xid", "hmac"})
+STAMPS = frozenset({"xid", "hmac", "key_id"})
 
 
 @dataclass
@@ -70,6 +70,8 @@ def rows_of(database: Database) -> dict[str, list[str]]:
     """Every row of every table as text, but for the stamps."""
     found: dict[str, list[str]] = {}
     with database.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            enter_scope(connection, EVERYBODY)
         for table in metadata.sorted_tables:
             rows = connection.execute(sa.select(table)).mappings()
             found[table.name] = sorted(_as_text(row) for row in rows)

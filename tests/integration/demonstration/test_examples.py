@@ -64,7 +64,7 @@ def test_what_was_measured_for_one_drug_is_proposed_for_the_next(clinician: Test
     given = post(clinician, examples / "request-natalizumab-approved.json").json()
     form = examples / "known-answers-ocrelizumab.json"
 
-    (question,) = post(clinician, form, "/v1/requests/known-answers").json()["questions"]
+    (question,) = post(clinician, form, "/v1/known-answers").json()["questions"]
 
     assert question["name"] == "edss"
     (answer,) = question["answers"]

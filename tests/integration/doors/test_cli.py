@@ -27,6 +27,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_REGISTERED_TOKENS", "true")
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -53,8 +54,18 @@ def test_a_caller_is_added_with_a_token_shown_once_and_can_be_revoked() -> None:
     assert caller is not None
     assert re.search(r"^token  [\w-]{43}$", output, re.MULTILINE)
 
+    assert "ASSENT_REGISTERED_TOKENS" not in output
+
     assert run("callers", "revoke", caller[1]) == f"revoked {caller[1]}\n"
     assert "No active caller" in run("callers", "revoke", caller[1], code=1)
+
+
+def test_a_token_that_the_service_will_not_take_is_given_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run("db", "upgrade")
+    monkeypatch.delenv("ASSENT_REGISTERED_TOKENS")
+    assert "only with ASSENT_REGISTERED_TOKENS=true" in add_caller()
 
 
 def test_a_caller_that_cannot_be_registered_is_refused_with_the_reason() -> None:

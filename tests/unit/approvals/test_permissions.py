@@ -1,10 +1,13 @@
 """Who may do what, as a truth table; and what the caller's organisation has to do with it."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.approvals.permissions import SCOPE_OF, Action, can, check_acts_for, check_can
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller, Role
+from app.auth.scopes import SCOPES
 
 COLUMNS = (
     Role.CLINICIAN,
@@ -33,6 +36,7 @@ TABLE: dict[Action, str] = {
     Action.RESOLVE_QUERY: "    no   no   no   no   yes  no   no",
     Action.READ: "             yes  yes  yes  yes  yes  no   yes",
     Action.READ_AUDIT: "       no   no   yes  no   yes  no   yes",
+    Action.REPORT: "           yes  no   yes  no   yes  no   yes",
     Action.DECLARE_CARE: "     yes  no   yes  no   no   no   no",
     Action.IMPORT: "           no   no   yes  no   yes  no   no",
     Action.REPORT: "           yes  no   yes  no   yes  no   yes",
@@ -47,6 +51,15 @@ CELLS = [
 
 def somebody(role: Role, organisation: str = "DEMO1") -> Caller:
     return Caller("1", "Somebody", "person", organisation, role, "tests", "test")
+
+
+def test_a_token_needs_the_scope_of_each_action() -> None:
+    assert set(SCOPE_OF) == set(Action)
+    assert set(SCOPE_OF.values()) == set(SCOPES)
+    reader = replace(somebody(Role.CLINICIAN), scopes=frozenset({"read"}))
+    assert can(reader, Action.READ)
+    with pytest.raises(NotAllowed, match="the token lacks the scope 'requests'"):
+        check_can(reader, Action.SUBMIT)
 
 
 def test_the_table_covers_every_action_and_role() -> None:
