@@ -5,7 +5,7 @@ work, so that a test, or a replay, can hand over its own.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ class Door:
     new_id: Callable[[], str] = field(default=clock.new_id)
     random_bytes: Callable[[int], bytes] = field(default=clock.random_bytes)
     scope: str = EVERYBODY
+    committed: Callable[[Sequence[tuple[str, ...]]], None] = field(default=lambda _: None)
 
     def acting_for(self, organisation: str) -> "Door":
         """The same door, through which only this organisation's rows can be reached."""
@@ -43,6 +44,7 @@ class Door:
             new_id=self.new_id,
             random_bytes=self.random_bytes,
             scope=self.scope,
+            committed=self.committed,
         )
 
     def read(self, fn: Callable[[Work], T]) -> T:

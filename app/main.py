@@ -53,14 +53,14 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.door = Door(database, now, new_id, random_bytes)
+    app.state.metrics = Metrics()
+    app.state.door = Door(database, now, new_id, random_bytes, committed=app.state.metrics.happened)
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys())
     app.state.library = library
     office = Office(library, settings.demonstration, Pseudonyms(settings.pseudonym_key_bytes()))
     app.state.office = office
     app.state.desk = make_desk(settings, office)
-    app.state.metrics = Metrics()
     app.state.settings = settings
     app.state.limits = Limits(settings.requests_per_minute)
     app.state.key_sets = KeySets()

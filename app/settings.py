@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False
     requests_per_minute: int = Field(default=600, ge=1)
+    #: Where `assent worker` shows its metrics, on `host`; 0: nowhere.
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@
 """
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,7 +57,7 @@ class Chore:
     do: Callable[[Door], None]
     due: dt.datetime | None = None
 
-    def run_if_due(self, door: Door) -> None:
+    def run_if_due(self, door: Door, watcher: "Watcher | None" = None) -> None:
         """Do it when its time has come, by the door's clock."""
         now = door.now()
         if self.due is not None and now < self.due:
@@ -66,6 +67,8 @@ class Chore:
             self.do(door)
         except Exception as error:
             log.error("chore failed", chore=self.name, error=type(error).__qualname__)
+            if watcher is not None:
+                watcher.chore_failed(self.name, type(error).__qualname__)
 
 
 #: A handler does the slow part, then returns what saves its effects and gives the job's result,
@@ -74,15 +77,32 @@ Saving = Callable[[Work], dict[str, Any]]
 Handler = Callable[[Held], Saving]
 
 
-def run_next(door: Door, handlers: Mapping[str, Handler]) -> bool:
+class Watcher:
+    """Told how jobs and chores end; this one listens to nothing."""
+
+    def job_ended(self, kind: str, how: str, seconds: float) -> None:
+        """A job of this kind was done, refused, failed or passed on, after so many seconds."""
+
+    def chore_failed(self, name: str, error: str) -> None:
+        """A chore failed with an exception of this type."""
+
+
+UNWATCHED: Final = Watcher()
+
+
+def run_next(door: Door, handlers: Mapping[str, Handler], watcher: Watcher = UNWATCHED) -> bool:
     """Take the next job and work it off; False when none waits."""
     job = door.transact(lambda work: jobs.claim(work, LEASE))
     if job is None:
         return False
+    started, how = time.perf_counter(), "passed on"
     try:
-        _run(Held(door.acting_for(job.organisation), job), handlers)
+        how = _run(Held(door.acting_for(job.organisation), job), handlers)
     except JobNotHeld:
         log.warning("job passed to another worker", job=job.id, kind=job.kind)
+    # A kind that this release does not know is no label: anything may be in a database.
+    kind = job.kind if job.kind in handlers else "unknown"
+    watcher.job_ended(kind, how, time.perf_counter() - started)
     return True
 
 
@@ -92,6 +112,7 @@ def run_for_ever(
     *,
     pause: Callable[[float], bool],
     chores: Sequence[Chore] = (),
+    watcher: Watcher = UNWATCHED,
 ) -> None:
     """Work jobs off until `pause`, called when none waits or the database fails, says stop.
 
@@ -99,9 +120,9 @@ def run_for_ever(
     """
     while True:
         for chore in chores:
-            chore.run_if_due(door)
+            chore.run_if_due(door, watcher)
         try:
-            if run_next(door, handlers):
+            if run_next(door, handlers, watcher):
                 if pause(0):
                     return
                 continue
@@ -113,7 +134,8 @@ def run_for_ever(
             return
 
 
-def _run(held: Held, handlers: Mapping[str, Handler]) -> None:
+def _run(held: Held, handlers: Mapping[str, Handler]) -> str:
+    """Work one job off; returns how it ended: done, refused or failed."""
     job, door = held.job, held.door
     handler = handlers.get(job.kind)
     try:
@@ -129,8 +151,10 @@ def _run(held: Held, handlers: Mapping[str, Handler]) -> None:
         reason = str(error)
         door.transact(lambda work: jobs.fail(work, job, reason))
         log.info("job refused", job=job.id, kind=job.kind)
+        return "refused"
     except Exception as error:
         door.transact(lambda work: jobs.fail(work, job, FAILED))
         log.error("job failed", job=job.id, kind=job.kind, error=type(error).__qualname__)
-    else:
-        log.info("job done", job=job.id, kind=job.kind)
+        return "failed"
+    log.info("job done", job=job.id, kind=job.kind)
+    return "done"

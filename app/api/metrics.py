@@ -1,5 +1,7 @@
 """Counters for Prometheus, labelled by route template: no value of any request is ever a label."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,12 +28,31 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._faults = Counter(
+            "assent_faults", "Calls that failed through a fault", ("error",), registry=self.registry
+        )
+        self._decisions = Counter(
+            "assent_decisions",
+            "Decisions made and committed",
+            ("kind", "outcome", "made_by"),
+            registry=self.registry,
+        )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def failed(self, error: str) -> None:
+        """Count a fault of the service by its exception's type."""
+        self._faults.labels(error).inc()
+
+    def happened(self, facts: Sequence[tuple[str, ...]]) -> None:
+        """Count what committed transactions noted: decisions by kind, outcome and who decided."""
+        for name, *labels in facts:
+            if name == "decision":
+                self._decisions.labels(*labels).inc()
 
     def text(self) -> bytes:
         """The metrics in Prometheus's text format."""

@@ -77,6 +77,7 @@ class Outermost:
             except ClientDisconnect:
                 status = CLIENT_WENT_AWAY
             except Exception as error:
+                self.metrics.failed(type(error).__qualname__)
                 log.error("fault", **place_of(error), route=route_template(scope))
                 if status:  # part of a reply has gone: it can only be broken off
                     raise

@@ -156,6 +156,7 @@ def add_decision(
         policy_hash=request.policy_hash,
     )
     store.add(work, tables.decision, decision, caller.actor(), event)
+    work.happened.append(("decision", str(request.kind), outcome, made_by))
     return decision
 
 

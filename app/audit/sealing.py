@@ -9,6 +9,7 @@ A seal proves that rows are as they were when it was made. So that it does not b
 somebody slipped in just before, every row's signature and number is checked first.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,21 @@ def open_epoch(work: Work, keys: Keyring, reason: str) -> int:
     signed = {"key_id": key_id(work.audit_key), "hmac": mac(epoch_content(opened), work.audit_key)}
     work.connection.execute(sa.insert(audit_epoch).values(**opened, **signed))
     return epoch + 1
+
+
+def oldest_waiting(work: Work) -> dt.datetime | None:
+    """When the oldest row that no seal holds was written; None where all are sealed."""
+    epoch = current_epoch(work)
+    before = last_seal(work)
+    start = before["to_position"] if before is not None and before["epoch"] == epoch else 0
+    position = _position(work)
+    query = (
+        sa.select(audit_event.c.at)
+        .where(audit_event.c.epoch == epoch, position >= start)
+        .order_by(position, audit_event.c.id)
+        .limit(1)
+    )
+    return work.connection.execute(query).scalar()
 
 
 def current_epoch(work: Work) -> int:

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from prometheus_client import start_http_server
 
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
+from app.gauges import Gauges
 from app.handlers import make_handlers
 from app.sealer import sealing
 from app.work import run_for_ever
@@ -48,7 +50,10 @@ def worker(
     door = door_or_exit(restricted=True)
     settings = settings_or_exit()
     handlers = make_handlers(make_desk(settings))
-    chores = [sealing(settings)]
+    gauges = Gauges()
+    chores = [sealing(settings), gauges.queues(settings.seal_every_seconds)]
+    if settings.worker_metrics_port and not until_idle:
+        start_http_server(settings.worker_metrics_port, settings.host, gauges.registry)
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
@@ -59,7 +64,7 @@ def worker(
         return stop.wait(seconds)
 
     try:
-        run_for_ever(door, handlers, pause=pause, chores=chores)
+        run_for_ever(door, handlers, pause=pause, chores=chores, watcher=gauges)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

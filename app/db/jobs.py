@@ -112,6 +112,13 @@ def find(work: Work, id_: str, organisation: str) -> Job | None:
     return None if row is None else _job(row)
 
 
+def waiting(work: Work) -> tuple[int, dt.datetime | None]:
+    """How many jobs wait to be taken, of every organisation, and since when the oldest waits."""
+    query = sa.select(sa.func.count(), sa.func.min(job.c.created_at)).where(job.c.state == "queued")
+    count, oldest = work.connection.execute(query).one()
+    return int(count), oldest
+
+
 def _give_up_the_hopeless(work: Work) -> None:
     now = work.moment.instant
     work.connection.execute(

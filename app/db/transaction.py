@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -48,6 +48,7 @@ class Database:
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes],
         scope: str = EVERYBODY,
+        committed: Callable[[Sequence[tuple[str, ...]]], None] = lambda _: None,
     ) -> T:
         """Run `fn` in a transaction and commit it before returning its result.
 
@@ -56,16 +57,18 @@ class Database:
         Whatever `fn` raises rolls everything back and is raised on. After a serialisation failure,
         a deadlock or a busy SQLite, `fn` runs again from its start, up to 5 times in all. A commit
         whose outcome is unknown (the connection died) is raised, never run again: the caller's
-        repeat with the same X-Request-ID finds out.
+        repeat with the same X-Request-ID finds out. `committed` is told what the work noted in
+        `happened`, once, after the commit.
         """
         for attempt in range(1, TRIES + 1):
             try:
                 with self._writing() as connection:  # commits on leaving, so before the return
                     if self._writer is None:
                         enter_scope(connection, scope)
-                    return fn(
-                        Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
-                    )
+                    work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
+                    result = fn(work)
+                committed(work.happened)
+                return result
             except DBAPIError as error:
                 if attempt == TRIES or not is_transient(error):
                     raise

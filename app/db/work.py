@@ -41,6 +41,8 @@ class Work:
     random_bytes: Callable[[int], bytes]
     audit_key: bytes = field(repr=False)
     scope: str = EVERYBODY
+    #: Facts to count once the transaction has committed: a name, then labels. No patient data.
+    happened: list[tuple[str, ...]] = field(default_factory=list, repr=False)
 
     @contextmanager
     def beyond_scope(self) -> Iterator[None]:
