@@ -56,6 +56,7 @@ from tests.world import (
     patient,
 )
 
+AUDIT_KEY = b"the key of the tests, which is 32 bytes or more"
 FOREVER = dt.date.max
 CHANGES = [kind for kind in Kind if kind not in (Kind.INITIATION, Kind.CONTINUATION)]
 STEPS = (
@@ -107,19 +108,23 @@ class Approvals(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        path = self.folder / "walk.db"
-        shutil.copy(template(), path)
-        self.engine = make_engine(f"sqlite:///{path}")
+        self.engine = self.open()
         ids, draws = itertools.count(1), itertools.count(1)
         instant = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
         self.world = World(
-            Database(self.engine, b"the key of the tests, which is 32 bytes or more"),
+            Database(self.engine, AUDIT_KEY),
             Office(trial_library(), demonstration=True),
             Moment(instant, london_day(instant)),
             lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
             lambda size: hashlib.shake_256(str(next(draws)).encode()).digest(size),
         )
         self.rows: dict[str, int] = {}
+
+    def open(self) -> sa.Engine:
+        """An engine on a migrated database with empty tables."""
+        path = self.folder / "walk.db"
+        shutil.copy(template(), path)
+        return make_engine(f"sqlite:///{path}")
 
     def teardown(self) -> None:
         try:
