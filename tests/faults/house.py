@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from app import clock
 from app.audit import Keyring, checkpoints
+from app.audit.checkpoints import Checkpoint
 from app.audit.model import Actor
 from app.audit.verify_seals import verify_checkpoints
 from app.auth.model import Role
@@ -173,16 +174,20 @@ class House:
 
     def check(self) -> None:
         """Hold the database, as it is at this moment, against what was told until now."""
-        told = self.ledger.copy()
-        self._add(self._door.read(lambda work: self._check(work, told)))
+        # Both are read before the database is: what they tell of must be there by then.
+        told, kept = self.ledger.copy(), self._checkpoints()
+        self._add(self._door.read(lambda work: self._check(work, told, kept)))
         self._checked |= set(told.acknowledged)
 
-    def _check(self, work: Work, told: Ledger) -> Findings:
-        found = check(work, told, self._checked, self.data / "files", AUDIT_KEY.encode())
+    def _checkpoints(self) -> list[Checkpoint]:
         kept = self.data / "checkpoints" / checkpoints.FILE
-        if kept.is_file():
-            read = checkpoints.read(kept, Keyring.of(AUDIT_KEY.encode()))
-            found.unsound += [str(fault) for fault in verify_checkpoints(work, read)]
+        if not kept.is_file():
+            return []
+        return list(checkpoints.read(kept, Keyring.of(AUDIT_KEY.encode())))
+
+    def _check(self, work: Work, told: Ledger, kept: list[Checkpoint]) -> Findings:
+        found = check(work, told, self._checked, self.data / "files", AUDIT_KEY.encode())
+        found.unsound += [str(fault) for fault in verify_checkpoints(work, kept)]
         return found
 
     def _add(self, found: Findings) -> None:
