@@ -45,7 +45,7 @@ def show(
         # A hospital that handed the treatment over sees the approvals of its own time only.
         for approval in view.approvals:
             if approval.id == found.id:
-                document = approval_document(work, office, approval, view.treatment)
+                document = approval_document(work, office, caller, approval, view.treatment)
                 hidden = Veil.over_treatment(work, caller, found.treatment_id).over(document)
                 reading = Reading("approval read", approval.treatment_id, approval.request_id)
                 return shown(hidden, approval.version), reading
@@ -132,7 +132,7 @@ def _resolve(
     def run(work: Work) -> Answer:
         approval = reviewing.resolve_query(work, caller, reference, resolution, reason, expected)
         treatment = store.find_treatment(work, caller, approval.treatment_id)
-        document = approval_document(work, office, approval, treatment)
+        document = approval_document(work, office, caller, approval, treatment)
         document = Veil.over_treatment(work, caller, treatment.id).over(document)
         return Answer(200, document, {"ETag": etag(approval.version)})
 

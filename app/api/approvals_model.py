@@ -1,6 +1,6 @@
 """Approvals as documents."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -12,10 +12,14 @@ from app.approvals.ending import ending_of
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import ApprovalRecord, TreatmentRecord
 from app.approvals.office import Office
+from app.approvals.permissions import may_see_price
 from app.approvals.phases import dated_phases
 from app.approvals.replaying import version_of_approval
 from app.approvals.standing import phase_clock
+from app.auth.model import Caller
 from app.db.work import Work
+
+_PRICE: Final = frozenset({"unit_price_cap", "price_unit"})
 
 
 class DatedPhaseDocument(Document):
@@ -59,9 +63,13 @@ class ApprovalDocument(Document):
 
 
 def approval_document(
-    work: Work, office: Office, approval: ApprovalRecord, treatment: TreatmentRecord
+    work: Work,
+    office: Office,
+    caller: Caller,
+    approval: ApprovalRecord,
+    treatment: TreatmentRecord,
 ) -> ApprovalDocument:
-    """An approval, with what to do next as of today."""
+    """An approval, with what to do next as of today; its price for those who agreed it."""
     ending = ending_of(office.library, treatment.policy, work.moment.day)
     version = version_of_approval(work, office.library, approval)
     policy = None if version is None else deciding_policy(version)
@@ -74,7 +82,7 @@ def approval_document(
         start_by=approval.start_by,
         late=approval.late,
         retrospective_reason=approval.retrospective_reason,
-        terms=approval.terms,
+        terms=_terms(caller, approval),
         phases=_phases(work, approval, treatment),
         last_continuation=ending.last_continuation,
         provider=approval.provider,
@@ -88,6 +96,12 @@ def approval_document(
         version=approval.version,
         next=after_approval(approval, treatment.first_dose, work.moment.day, ending),
     )
+
+
+def _terms(caller: Caller, approval: ApprovalRecord) -> dict[str, Any]:
+    if may_see_price(caller, approval.provider, approval.commissioner):
+        return approval.terms
+    return {name: None if name in _PRICE else each for name, each in approval.terms.items()}
 
 
 def _phases(

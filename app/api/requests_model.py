@@ -176,4 +176,4 @@ def _approval(
     if view.approval is None:
         return None
     treatment = store.find_treatment(work, caller, view.request.treatment_id)
-    return approval_document(work, office, view.approval, treatment)
+    return approval_document(work, office, caller, view.approval, treatment)

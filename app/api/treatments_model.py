@@ -1,5 +1,6 @@
 """Treatments, their segments and their patient as documents."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -12,6 +13,7 @@ from app.api.veil import Veil, gives_care
 from app.approvals import patients
 from app.approvals.model import PatientRecord, SegmentRecord, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
+from app.approvals.permissions import may_see_price
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reference_data.nhs_number import format_nhs_number
@@ -60,7 +62,9 @@ class SegmentDocument(Document):
     dose_amount: ExactNumber | None
     dose_unit: str | None
     dose_every_days: int | None
-    unit_price_cap: ExactNumber | None
+    unit_price_cap: ExactNumber | None = Field(
+        description="Confidential: null for others than this provider and this commissioner"
+    )
     price_unit: str | None
     quantity_cap: ExactNumber | None
     quantity_unit: str | None
@@ -120,10 +124,11 @@ def treatment_document(
     document = TreatmentDocument(
         **{name: getattr(treatment, name) for name in same},
         patient=patient_document(work, office, caller, view.patient),
-        segments=[segment_document(segment) for segment in view.segments],
+        segments=[segment_document(caller, segment) for segment in view.segments],
         requests=[request_summary(request) for request in view.requests],
         approvals=[
-            approval_document(work, office, approval, treatment) for approval in view.approvals
+            approval_document(work, office, caller, approval, treatment)
+            for approval in view.approvals
         ],
     )
     hidden: TreatmentDocument = Veil.over_treatment(work, caller, treatment.id).over(document)
@@ -165,9 +170,11 @@ def identified(work: Work, provider: str, patient: PatientRecord) -> PatientDocu
     )
 
 
-def segment_document(segment: SegmentRecord) -> SegmentDocument:
-    """A segment."""
+def segment_document(caller: Caller, segment: SegmentRecord) -> SegmentDocument:
+    """A segment, with its price for those two only who agreed it."""
     renamed = {"kind", "route_of_administration", "funding_origin"}
+    if not may_see_price(caller, segment.provider, segment.commissioner):
+        segment = replace(segment, unit_price_cap=None, price_unit=None)
     same = {
         name: getattr(segment, name) for name in SegmentDocument.model_fields if name not in renamed
     }

@@ -97,6 +97,11 @@ PROVIDER_ROLES = _CARE_TEAM
 PAYER_ROLES = frozenset({Role.COMMISSIONER, Role.INVOICE_VALIDATION})
 
 
+def may_see_price(caller: Caller, provider: str, commissioner: str) -> bool:
+    """Whether the reader is of the two who agreed a price: who pays it, and who was given it."""
+    return caller.organisation in (provider, commissioner)
+
+
 def check_can(caller: Caller, action: Action) -> None:
     """Raise NotAllowed unless the caller's role, and its token, may do the action at all."""
     if caller.scopes is not None and SCOPE_OF[action] not in caller.scopes:

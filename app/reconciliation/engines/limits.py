@@ -2,7 +2,8 @@
 
 Price: the cap is compared with UNIT PRICE (COMMISSIONER), the price invoiced, only when the line's
 unit of measurement is the cap's. A price that includes VAT is not shown to be over a cap by
-exceeding it, since the cap's VAT basis is not known: not testable then. The excess is the share of
+exceeding it, since the cap's VAT basis is not known: not testable then. No text names the cap:
+files with outcomes are passed on, and the price may be confidential. The excess is the share of
 the drug's cost (total less home delivery) by which the price exceeds the cap.
 
 Quantity: what the lines that stand have used of an approval, in order of supply, in the cap's
@@ -51,12 +52,12 @@ def check_price(line: ContractLine, coverage: Coverage) -> Limit:
     if price is None or not same_unit(line.unit, coverage.price_unit):
         return Limit(Test("unit price", NOT_TESTABLE, "price or unit cannot be compared"))
     if price <= cap:
-        return Limit(Test("unit price", PASSED, f"£{price} is within the cap of £{cap}"))
+        return Limit(Test("unit price", PASSED, "the unit price is within the approval's cap"))
     if line.vat_charged:
         return Limit(Test("unit price", NOT_TESTABLE, "the price includes VAT; the cap may not"))
     with localcontext(prec=EXACT_DIGITS):
         share = cap / price
-    detail = f"the unit price £{price} is over the cap of £{cap} per {coverage.price_unit}"
+    detail = "the unit price is over the approval's cap"
     return Limit(Test("unit price", FAILED, detail), share)
 
 
