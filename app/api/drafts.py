@@ -12,6 +12,7 @@ from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import Answers, IdPath, ObjectId, PolicyField
 from app.api.headers import IfMatch, etag, version_from
+from app.api.reading import read_recorded
 from app.api.request_bodies import EXAMPLE_INITIATION, FollowUpBody, InitiationBody, example
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
@@ -24,6 +25,7 @@ from app.approvals.drafting import DraftRecord
 from app.approvals.model import RequestView
 from app.approvals.office import Office
 from app.approvals.permissions import Action
+from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind
@@ -162,11 +164,12 @@ def list_open(request: Request, caller: SignedIn) -> Response:
 def show(request: Request, caller: SignedIn, id: IdPath) -> Response:
     """A draft of your organisation with all that has been typed."""
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> tuple[Response, Reading]:
         found = drafting.find_draft(work, caller, id)
-        return shown(document_of(found), found.version)
+        reply = shown(document_of(found), found.version)
+        return reply, Reading("draft read", found.treatment_id, names={"draft": id})
 
-    return door_of(request).read(read)
+    return read_recorded(request, caller, read)
 
 
 @router.post(

@@ -84,7 +84,6 @@ SCOPE_OF: dict[Action, str] = {
     Action.READ: "read",
     Action.REPORT: "read",
     Action.READ_AUDIT: "audit",
-    Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",

@@ -25,13 +25,16 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/imports/{id}": ("pharmacist", None, "import read"),
     "GET /v1/runs/{run}/lines": ("commissioner", None, "run lines read"),
     "GET /v1/runs/{run}/file": ("commissioner", None, "run file read"),
+    "GET /v1/drafts/{id}": ("clinician", None, "draft read"),
     "POST /v1/searches": ("delegate", {}, "searched"),
-    "POST /v1/requests/known-answers": ("clinician", KNOWN, "known answers read"),
+    "POST /v1/known-answers": ("clinician", KNOWN, "known answers read"),
     "POST /v1/checks": ("delegate", initiation(1), "checked without submitting"),
     "POST /v1/treatments/{id}/checks": ("clinician", STOP, "checked without submitting"),
 }
-#: Reads that tell of no patient: the library, the feed's ids, counts and totals of money.
+#: Reads that tell of no patient: the library, the feed's and drafts' ids, counts and totals.
 NOTHING_OF_PATIENTS = {
+    "GET /v1/drafts",
+    "GET /v1/reports/identifier-access",
     "GET /v1/policies",
     "GET /v1/policies/{policy}",
     "GET /v1/policies/{policy}/versions/{version}",
