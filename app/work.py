@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from app.db import jobs
 from app.db.errors import JobNotHeld, UnsafeConnection
@@ -153,6 +154,8 @@ def _run(held: Held, handlers: Mapping[str, Handler]) -> str:
         log.info("job refused", job=job.id, kind=job.kind)
         return "refused"
     except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise  # the database's fault, not the job's: it is taken again when its lease ends
         door.transact(lambda work: jobs.fail(work, job, FAILED))
         log.error("job failed", job=job.id, kind=job.kind, error=type(error).__qualname__)
         return "failed"

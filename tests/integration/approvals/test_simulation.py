@@ -171,6 +171,10 @@ class Simulation(Approvals):
             day = first + dt.timedelta(days=days)
             person = f"{PATIENTS[0].nhs_number},{PATIENTS[0].birth_date}"
             rows += [f"3,202627,{provider},DEMQ1,{person},{day},{drug},{price}"] * times
+        if covered:  # and a supply that is paid for, sent twice
+            person = f"{PATIENTS[0].nhs_number},{PATIENTS[0].birth_date}"
+            row = f"3,202627,DEMO1,DEMQ1,{person},{covered[-1][0]},Tysabri 300mg,1130.02"
+            rows += [row, row]
         return ("\n".join(rows) + "\n").encode()
 
     def check_money(self, matched: tuple[MatchedLine, ...], summary: Any) -> None:

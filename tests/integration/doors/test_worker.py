@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from app.db import jobs
 from app.db.jobs import Job
@@ -81,6 +82,25 @@ def test_a_job_is_run_once_and_its_effects_come_with_its_result(door: Door) -> N
     assert (job.state, job.result, job.error) == ("done", {"counted": 3}, None)
     assert (job.done, job.total) == (1, 2)
     assert effects(door) == 1
+
+
+def test_a_lost_connection_leaves_the_job_to_be_taken_again(door: Door, moment: Moment) -> None:
+    id = enqueue(door, to=3)
+
+    def cut(_held: Held) -> Callable[[Work], dict[str, Any]]:
+        def save(_work: Work) -> dict[str, Any]:
+            lost = OSError("server closed the connection unexpectedly")
+            raise OperationalError("COMMIT", {}, lost, connection_invalidated=True)
+
+        return save
+
+    with pytest.raises(OperationalError):
+        run_next(door, {"count": cut})
+    assert found(door, id).state == "running"
+
+    later = replace(door, now=lambda: moment.instant + LEASE)
+    assert run_next(later, {"count": counting})
+    assert (found(door, id).state, effects(door)) == ("done", 1)
 
 
 def test_jobs_are_run_oldest_first(door: Door, moment: Moment) -> None:
