@@ -15,6 +15,8 @@ from app.api.middleware import BodyLimit, Outermost
 from app.api.openapi import describe
 from app.approvals.library import Library, load_library
 from app.approvals.office import Office
+from app.auth.national import meanings
+from app.auth.sessions import Limits as SessionLimits
 from app.db.engine import make_engine
 from app.db.transaction import Database
 from app.desk import make_desk
@@ -23,9 +25,12 @@ from app.logs import configure_logs
 from app.reference_data.drugs import load_drugs
 from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
+from app.web import home, sign_in
+from app.web.provider import Provider
 
 log = structlog.stdlib.get_logger("assent")
 
+PAGES = (home.router, sign_in.router)
 ROUTERS = (health.router, oauth.router, policies.router, *approvals_api.ROUTERS, submissions.router)
 
 
@@ -64,8 +69,14 @@ def create_app(
     app.state.settings = settings
     app.state.limits = Limits(settings.requests_per_minute)
     app.state.key_sets = KeySets()
+    app.state.provider = Provider(settings, now) if settings.oidc_issuer else None
+    app.state.national_roles = meanings(settings.national_roles)
+    app.state.session_limits = SessionLimits(
+        idle=dt.timedelta(minutes=settings.session_idle_minutes),
+        absolute=dt.timedelta(hours=settings.session_hours),
+    )
     replies.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         app.include_router(router)
     describe(app)
     app.add_middleware(

@@ -1,9 +1,11 @@
 """The service's settings, read once from the environment (prefix ASSENT_) at the doors."""
 
+import datetime as dt
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -13,6 +15,19 @@ DEMONSTRATION_AUDIT_KEY = "assent-demonstration-audit-key-which-is-no-secret"
 #: Makes the demonstration's pseudonyms; public as well.
 DEMONSTRATION_PSEUDONYM_KEY = "assent-demonstration-pseudonym-key-which-is-no-secret"
 SHORTEST_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
+#: Addresses that only this machine reaches.
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class RoleMeaning(BaseModel):
+    """Which of our roles a national role code means, and from and to which day it does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str = Field(min_length=1)
+    role: str
+    from_day: dt.date
+    to_day: dt.date | None = None
 
 
 class Settings(BaseSettings):
@@ -47,6 +62,18 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default=600, ge=1)
     #: Where `assent worker` shows its metrics, on `host`; 0: nowhere.
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    #: Where people sign in (OpenID Connect). Without an issuer, nobody can.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    oidc_scopes: str = "openid profile nationalrbacaccess"
+    #: What the provider's role codes mean here, as a JSON list. None is built in.
+    national_roles: tuple[RoleMeaning, ...] = ()
+    session_idle_minutes: int = Field(default=30, ge=1, le=24 * 60)
+    session_hours: int = Field(default=12, ge=1, le=24)
+    #: Sign in as an invented person, without a password. Demonstration mode on loopback only.
+    demonstration_sign_in: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")
@@ -60,7 +87,46 @@ class Settings(BaseSettings):
             object.__setattr__(self, "pseudonym_key", SecretStr(DEMONSTRATION_PSEUDONYM_KEY))
         self._check_audit_key()
         self._check_pseudonym_key()
+        self._check_demonstration_sign_in()
+        self._check_provider()
         return self
+
+    def _check_demonstration_sign_in(self) -> None:
+        if not self.demonstration_sign_in:
+            return
+        if not self.demonstration:
+            raise ValueError(
+                "Demonstration sign-in lets anybody in, so it is for demonstration mode only. "
+                "Leave ASSENT_DEMONSTRATION_SIGN_IN out."
+            )
+        if self.host not in LOOPBACK or urlsplit(self.public_url).hostname not in LOOPBACK:
+            raise ValueError(
+                "Demonstration sign-in lets anybody in, so the service must listen on this "
+                "machine only. Set ASSENT_HOST and ASSENT_PUBLIC_URL to 127.0.0.1, or leave "
+                "ASSENT_DEMONSTRATION_SIGN_IN out."
+            )
+
+    def _check_provider(self) -> None:
+        if not self.oidc_issuer:
+            return
+        if not self.oidc_client_id:
+            raise ValueError("A sign-in provider needs ASSENT_OIDC_CLIENT_ID. Set it.")
+        for name, address in (
+            ("ASSENT_OIDC_ISSUER", self.oidc_issuer),
+            ("ASSENT_PUBLIC_URL", self.public_url),
+        ):
+            parts = urlsplit(address)
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+                raise ValueError(f"{name} must begin with https:// where people sign in. Set it.")
+
+    def origin(self) -> str:
+        """The scheme, host and port of the outside address, as browsers send it in Origin."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def address(self, path: str) -> str:
+        """The outside address of a path of the service."""
+        return f"{self.public_url.rstrip('/')}{path}"
 
     def _check_audit_key(self) -> None:
         key = self.audit_key.get_secret_value()

@@ -1,5 +1,6 @@
 """`assent serve` and `assent worker`."""
 
+import os
 import signal
 import threading
 from typing import Annotated
@@ -21,7 +22,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; 1 with SQLite.")] = 1,
 ) -> None:
-    """Serve the API."""
+    """Serve the API and the pages."""
+    if host is not None:
+        os.environ["ASSENT_HOST"] = host  # the settings' checks must see what is listened on
     settings = settings_or_exit()
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -31,7 +34,7 @@ def serve(
     uvicorn.run(
         "app.main:serving",
         factory=True,
-        host=host or settings.host,
+        host=settings.host,
         port=settings.port if port is None else port,
         workers=workers,
         access_log=False,  # it would write called addresses; the service writes its own lines

@@ -26,6 +26,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "live_treatment": _REMOVE,
     "client_assertion": _REMOVE,
     "access_token": _REMOVE,
+    "sign_in": _REMOVE,
+    "logout_token": _REMOVE,
 }
 _NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
 

@@ -96,6 +96,70 @@ access_token = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
+# People who sign in with an OpenID Connect provider such as NHS Care Identity.
+person = Table(
+    "person",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("issuer", String(300), nullable=False),
+    Column("subject", String(120), nullable=False),  # the provider's own id for the person
+    Column("name", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    UniqueConstraint("issuer", "subject"),
+)
+
+# Roles that an administrator granted here, beside those that the provider names.
+person_role = Table(
+    "person_role",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("person_id", ID, ForeignKey("person.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("granted_at", Instant, nullable=False),
+    Column("granted_by", ID, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# A sign-in under way: what must come back from the provider, and from the same browser.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("browser_hash", String(64), primary_key=True),
+    Column("state_hash", String(64), nullable=False),
+    Column("nonce", String(60), nullable=False),
+    Column("verifier", String(60), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# A person's session. Its secret is known to the browser only: the row has the digest.
+session = Table(
+    "session",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("person_id", ID, ForeignKey("person.id"), nullable=False, index=True),
+    Column("choices", Document, nullable=False),  # the roles that the person may act in
+    Column("organisation", ORGANISATION),  # with `role`, null until one is chosen
+    Column("role", String(30)),
+    Column("csrf", String(43), nullable=False),
+    Column("provider_session", String(200), index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# The jti of each logout token that was taken, so that none is taken twice.
+logout_token = Table(
+    "logout_token",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("jti", String(200), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 organisation_setting = Table(
     "organisation_setting",
     metadata,

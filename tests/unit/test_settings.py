@@ -1,6 +1,7 @@
 """Settings are read from the environment, and a service without a safe audit key does not start."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -98,3 +99,43 @@ def test_a_setting_that_makes_no_sense_is_refused(
     monkeypatch.setenv(f"ASSENT_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+SAFE = {"demonstration": True, "demonstration_sign_in": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"demonstration": False, "audit_key": KEY}, "demonstration mode only"),
+        ({"host": "0.0.0.0"}, "this machine only"),
+        ({"host": "192.0.2.1"}, "this machine only"),
+        ({"public_url": "https://assent.example"}, "this machine only"),
+    ],
+)
+def test_demonstration_sign_in_is_refused_where_anybody_else_could_reach_it(
+    changes: dict[str, Any], why: str
+) -> None:
+    assert Settings(**SAFE).demonstration_sign_in
+    with pytest.raises(ValidationError, match=why):
+        Settings(**SAFE | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"oidc_client_id": ""}, "ASSENT_OIDC_CLIENT_ID"),
+        ({"oidc_issuer": "http://id.example"}, "ASSENT_OIDC_ISSUER must begin with https"),
+        ({"public_url": "http://assent.example"}, "ASSENT_PUBLIC_URL must begin with https"),
+    ],
+)
+def test_people_sign_in_over_https_only(changes: dict[str, Any], why: str) -> None:
+    whole = {
+        "demonstration": True,
+        "oidc_issuer": "https://id.example",
+        "oidc_client_id": "assent",
+        "public_url": "https://assent.example",
+    }
+    assert Settings(**whole).address("/sign-in") == "https://assent.example/sign-in"
+    with pytest.raises(ValidationError, match=why):
+        Settings(**whole | changes)

@@ -1,0 +1,281 @@
+"""Sessions of people, and sign-ins under way.
+
+A session is a row; the browser holds only its secret, in a cookie, and the row only the secret's
+digest. It ends when it was idle too long, at its absolute limit, when it is revoked, and when its
+person or the role acted in is. The secret is drawn anew at sign-in and at each choice of a role.
+"""
+
+import datetime as dt
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.audit.log import record
+from app.audit.model import Actor, Event
+from app.auth.errors import NotAllowed, NotSignedIn
+from app.auth.model import Caller
+from app.auth.people import Person, Seat, active_person, granted, seat_from
+from app.auth.store import draw_token, token_hash
+from app.db.tables import logout_token, session, sign_in
+from app.db.work import Work
+
+SIGN_IN_LIFE: Final = dt.timedelta(minutes=10)
+LOGOUT_TOKEN_KEPT: Final = dt.timedelta(days=1)
+#: Being seen is written down at most this often: a page is not worth a write each time.
+SEEN_EVERY: Final = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session lasts without a call, and at all."""
+
+    idle: dt.timedelta
+    absolute: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session. Without a seat, its person has still to choose one."""
+
+    id: str
+    person: Person
+    choices: tuple[Seat, ...]
+    seat: Seat | None
+    csrf: str = field(repr=False)
+    last_seen_at: dt.datetime
+
+    def caller(self, correlation_id: str) -> Caller:
+        """Whom the person acts as. Raises NotSignedIn before a role is chosen."""
+        if self.seat is None:
+            raise NotSignedIn("Choose the role that you act in first.")
+        return Caller(
+            id=self.person.id,
+            name=self.person.name,
+            kind="person",
+            organisation=self.seat.organisation,
+            role=self.seat.role,
+            client=self.id,
+            correlation_id=correlation_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must come back from the provider: the nonce, and the verifier for its code."""
+
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+# --- signing in ----------------------------------------------------------------------------------
+
+
+def begin(work: Work) -> tuple[str, str, Expected]:
+    """Begin a sign-in: the browser's secret, the state to send along, and what to expect."""
+    browser, state = draw_token(work), draw_token(work)
+    expected = Expected(draw_token(work), draw_token(work))
+    past = sa.delete(sign_in).where(sign_in.c.expires_at <= work.moment.instant)
+    work.connection.execute(past)
+    work.connection.execute(
+        sa.insert(sign_in).values(
+            browser_hash=token_hash(browser),
+            state_hash=token_hash(state),
+            nonce=expected.nonce,
+            verifier=expected.verifier,
+            expires_at=work.moment.instant + SIGN_IN_LIFE,
+        )
+    )
+    return browser, state, expected
+
+
+def take(work: Work, browser: str, state: str) -> Expected | None:
+    """Use up the sign-in that this browser began; None when the state is not its own."""
+    row = work.connection.execute(
+        sa.delete(sign_in)
+        .where(sign_in.c.browser_hash == token_hash(browser))
+        .returning(sign_in.c.state_hash, sign_in.c.nonce, sign_in.c.verifier, sign_in.c.expires_at)
+    ).one_or_none()
+    if row is None or row.expires_at <= work.moment.instant:
+        return None
+    if not hmac.compare_digest(row.state_hash, token_hash(state)):
+        return None
+    return Expected(row.nonce, row.verifier)
+
+
+def open_session(
+    work: Work,
+    person: Person,
+    seats: Sequence[Seat],
+    limits: Limits,
+    *,
+    correlation_id: str,
+    provider_session: str | None = None,
+) -> tuple[str, Session]:
+    """Open a session and return its secret, which only the browser keeps, and the session.
+
+    A person with one seat acts in it at once. Raises NotAllowed for one who has none.
+    """
+    choices = tuple(sorted({*seats, *granted(work, person.id)}))
+    if not choices:
+        raise NotAllowed(
+            "sign in",
+            "you have no role here",
+            "Ask your organisation's administrator for one, or choose another at sign-in.",
+        )
+    secret, csrf = draw_token(work), draw_token(work)
+    seat = choices[0] if len(choices) == 1 else None
+    now = work.moment.instant
+    opened = Session(work.new_id(), person, choices, seat, csrf, now)
+    work.connection.execute(
+        sa.insert(session).values(
+            id=opened.id,
+            token_hash=token_hash(secret),
+            person_id=person.id,
+            choices=[each.as_json() for each in choices],
+            organisation=seat and seat.organisation,
+            role=seat and seat.role.value,
+            csrf=csrf,
+            provider_session=provider_session,
+            created_at=now,
+            last_seen_at=now,
+            ends_at=now + limits.absolute,
+        )
+    )
+    _audit(work, opened, "sign in", correlation_id)
+    return secret, opened
+
+
+def choose(work: Work, secret: str, found: Session, seat: Seat, correlation_id: str) -> str:
+    """Act in one of the session's seats, under a new secret, which is returned.
+
+    Raises NotAllowed for a seat that is not the person's.
+    """
+    if seat not in found.choices:
+        raise NotAllowed("act in that role", "it is not one of yours", "Choose one of the list.")
+    fresh = draw_token(work)
+    done = work.connection.execute(
+        sa.update(session)
+        .where(session.c.token_hash == token_hash(secret), session.c.revoked_at.is_(None))
+        .values(
+            token_hash=token_hash(fresh),
+            csrf=draw_token(work),
+            organisation=seat.organisation,
+            role=seat.role.value,
+            last_seen_at=work.moment.instant,
+        )
+    )
+    if done.rowcount != 1:
+        raise NotSignedIn
+    chosen = Session(found.id, found.person, found.choices, seat, "", work.moment.instant)
+    _audit(work, chosen, "choose role", correlation_id)
+    return fresh
+
+
+# --- being signed in -----------------------------------------------------------------------------
+
+
+def find_session(work: Work, secret: str, limits: Limits) -> Session | None:
+    """The live session of this secret; None when it ended, or its person was revoked."""
+    now = work.moment.instant
+    row = work.connection.execute(
+        sa.select(session).where(
+            session.c.token_hash == token_hash(secret),
+            session.c.revoked_at.is_(None),
+            session.c.ends_at > now,
+            session.c.last_seen_at > now - limits.idle,
+        )
+    ).one_or_none()
+    person = None if row is None else active_person(work, row.person_id)
+    if row is None or person is None:
+        return None
+    seat = None if row.role is None else seat_from(row._mapping)
+    choices = tuple(seat_from(each) for each in row.choices)
+    return Session(row.id, person, choices, seat, row.csrf, row.last_seen_at)
+
+
+def seen(work: Work, found: Session) -> None:
+    """Note that the session was used just now."""
+    work.connection.execute(
+        sa.update(session)
+        .where(session.c.id == found.id, session.c.last_seen_at < work.moment.instant)
+        .values(last_seen_at=work.moment.instant)
+    )
+
+
+# --- ending --------------------------------------------------------------------------------------
+
+
+def end(work: Work, found: Session, action: str, correlation_id: str) -> None:
+    """End a session, once."""
+    done = work.connection.execute(
+        sa.update(session)
+        .where(session.c.id == found.id, session.c.revoked_at.is_(None))
+        .values(revoked_at=work.moment.instant)
+    )
+    if done.rowcount:
+        _audit(work, found, action, correlation_id)
+
+
+def end_all(work: Work, actor: Actor, person_id: str, why: str) -> int:
+    """End every session of a person; returns how many there were."""
+    return _end_where(work, actor, session.c.person_id == person_id, why)
+
+
+def end_at_provider(
+    work: Work,
+    *,
+    issuer: str,
+    jti: str,
+    provider_session: str | None,
+    person_id: str | None,
+    correlation_id: str,
+) -> int | None:
+    """End the sessions that a logout token names; None when the token was used before."""
+    # A token this old is refused for its age, so its name need not be kept.
+    past = sa.delete(logout_token).where(logout_token.c.expires_at <= work.moment.instant)
+    work.connection.execute(past)
+    insert = postgresql.insert if work.on_postgres else sqlite.insert
+    taken = work.connection.execute(
+        insert(logout_token)
+        .values(issuer=issuer, jti=jti, expires_at=work.moment.instant + LOGOUT_TOKEN_KEPT)
+        .on_conflict_do_nothing()
+        .returning(logout_token.c.jti)
+    )
+    if taken.first() is None:
+        return None
+    actor = Actor("provider", "system", "SERVICE", "provider", "back-channel", correlation_id)
+    named = session.c.provider_session == provider_session
+    if provider_session is None:
+        named = session.c.person_id == person_id
+    return _end_where(work, actor, named, "signed out at the provider")
+
+
+def _end_where(work: Work, actor: Actor, which: sa.ColumnElement[bool], why: str) -> int:
+    ended = work.connection.execute(
+        sa.update(session)
+        .where(which, session.c.revoked_at.is_(None))
+        .values(revoked_at=work.moment.instant)
+        .returning(session.c.id)
+    ).scalars()
+    ids = sorted(ended)
+    for id_ in ids:
+        record(work, actor, Event("end session", "session", id_, after={"why": why}))
+    return len(ids)
+
+
+def _audit(work: Work, found: Session, action: str, correlation_id: str) -> None:
+    seat = found.seat
+    actor = Actor(
+        id=found.person.id,
+        kind="person",
+        organisation=seat.organisation if seat else "SERVICE",
+        role=seat.role.value if seat else "not chosen",
+        client=found.id,
+        correlation_id=correlation_id,
+    )
+    after = seat.as_json() if seat else {"choices": len(found.choices)}
+    record(work, actor, Event(action, "session", found.id, after=after))

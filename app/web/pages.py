@@ -1,0 +1,157 @@
+"""Rendering, and what every page and every form of a page goes through.
+
+Templates escape everything. The policy allows our own style sheet and no script at all; forms go
+to us, and on to the provider when signing out.
+"""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app import problems
+from app.auth.errors import NotSignedIn
+from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
+from app.db.work import NOBODY, Work
+from app.door import Door
+from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
+from app.web import cookies
+
+_templates: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+LONGEST_FIELD: Final = 2000
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def door_of(request: Request) -> Door:
+    """The door for this call: the session's organisation's, or nobody's without a role."""
+    door = getattr(request.state, "door", None) or request.app.state.door.acting_for(NOBODY)
+    assert isinstance(door, Door)
+    return door
+
+
+def correlation_of(request: Request) -> str:
+    """The correlation id that the outer middleware gave the call."""
+    return str(request.scope.get("state", {}).get("correlation_id", ""))
+
+
+class PageRoute(APIRoute):
+    """A route of pages: refusals are pages too, and who is not signed in is sent to sign in."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def shown(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotSignedIn:
+                return go("/sign-in")
+            except RequestValidationError:
+                return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
+            except tuple(problems.TABLE) as error:
+                return refusal(request, error)
+            except DoorProblem as error:
+                return refusal(request, error)
+
+        return shown
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
+    """A page. `values` are escaped where the template shows them."""
+    settings = request.app.state.settings
+    text = _templates.get_template(template).render(
+        demonstration=settings.demonstration, **({"session": None} | values)
+    )
+    return HTMLResponse(text, status, headers={"Content-Security-Policy": policy(request)})
+
+
+def policy(request: Request) -> str:
+    """The content security policy of a page."""
+    issuer = urlsplit(request.app.state.settings.oidc_issuer)
+    provider = f" {issuer.scheme}://{issuer.netloc}" if issuer.netloc else ""
+    return (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self'{provider}"
+    )
+
+
+def refusal(request: Request, error: Exception) -> Response:
+    """A page that says what was refused, why and what to do next."""
+    kind = problems.kind_of(error)
+    reply = page(
+        request,
+        "refusal.html",
+        status=kind.status,
+        title=kind.title,
+        detail=problems.detail_of(error),
+    )
+    reply.headers.update(problems.headers_of(error))
+    return reply
+
+
+def go(path: str) -> Response:
+    """See another page, by GET."""
+    return RedirectResponse(path, 303)
+
+
+def signed_in(request: Request) -> Session:
+    """The session of the browser that calls. Raises NotSignedIn without a live one."""
+    secret = cookies.read(request, cookies.SESSION)
+    if not secret:
+        raise NotSignedIn
+    door, limits = door_of(request), request.app.state.session_limits
+    found = door.read(lambda work: find_session(work, secret, limits))
+    if found is None:
+        raise NotSignedIn
+    if door.now() - found.last_seen_at >= SEEN_EVERY:
+        door.transact(lambda work: seen(work, found))
+    if found.seat is not None:
+        request.state.door = request.app.state.door.acting_for(found.seat.organisation)
+    return found
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The form's fields, each once. Raises DoorProblem for anything that is no form of ours.
+
+    A form of another site is refused by its origin as well as by the token that it cannot know.
+    """
+    origin = request.headers.get("origin")
+    settings = request.app.state.settings
+    if origin is not None and origin != settings.origin():
+        raise DoorProblem(NOT_ALLOWED, "The form came from another site, so it was not taken.")
+    found: dict[str, str] = {}
+    async with request.form(max_fields=200, max_files=0) as form:
+        for name, value in form.multi_items():
+            if not isinstance(value, str) or len(value) > LONGEST_FIELD or name in found:
+                raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
+            found[name] = value
+    return found
+
+
+def check_csrf(session: Session, form: dict[str, str]) -> None:
+    """Raise DoorProblem 403 unless the form carries this session's token."""
+    if not hmac.compare_digest(form.get("csrf", "").encode(), session.csrf.encode()):
+        raise DoorProblem(
+            NOT_ALLOWED,
+            "The form is not of this session: it may have been open since before you signed in. "
+            "Go back, load the page again, and send it once more.",
+        )
+
+
+def in_role(request: Request, session: Session, fn: Callable[[Work], Any]) -> Any:
+    """Run a use case in the session's role; who has chosen none is sent to choose."""
+    if session.seat is None:
+        raise NotSignedIn
+    return door_of(request).transact(fn)

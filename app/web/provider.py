@@ -1,0 +1,209 @@
+"""The OpenID Connect provider: its addresses and keys, and what it says of a person.
+
+Authorization code flow with PKCE through Authlib. The ID token's signature, issuer, audience,
+times and nonce are checked; the claims about the person come from the userinfo endpoint, whose
+subject must be the ID token's. A provider's word is not relied on further than that.
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from app.auth.sessions import Expected
+from app.problems import NOT_READY, DoorProblem
+from app.settings import Settings
+
+log = structlog.stdlib.get_logger("assent.http")
+
+SECONDS: Final = 10.0
+KEPT: Final = dt.timedelta(minutes=10)
+LEEWAY: Final = 120  # seconds by which two clocks may differ
+#: Signatures that are taken; "none" and shared secrets are not among them.
+ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
+LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+OLDEST_LOGOUT: Final = 600  # seconds
+
+
+class ProviderRefused(Exception):
+    """What came from the provider does not hold. The message names no value of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What the provider says of a person who signed in."""
+
+    claims: Mapping[str, Any] = field(repr=False)
+    session: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What a logout token says: once (`jti`), which session there, or which person."""
+
+    jti: str
+    session: str | None = field(repr=False)
+    subject: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    at: dt.datetime
+    metadata: Mapping[str, Any]
+    keys: KeySet
+
+
+class Provider:
+    """The provider that the settings name. Shared by threads; read lazily and briefly kept."""
+
+    def __init__(self, settings: Settings, now: Callable[[], dt.datetime]) -> None:
+        self.issuer = settings.oidc_issuer
+        self._settings = settings
+        self._now = now
+        self._known: _Known | None = None
+        self._lock = threading.Lock()
+
+    def address(self, state: str, expected: Expected) -> str:
+        """Where to send the browser to sign in."""
+        known = self._metadata()
+        with self._client() as client:
+            address, _ = client.create_authorization_url(
+                known.metadata["authorization_endpoint"],
+                state=state,
+                code_verifier=expected.verifier,
+                nonce=expected.nonce,
+            )
+        return str(address)
+
+    def exchange(self, code: str, expected: Expected) -> SignedIn:
+        """What the provider says of whoever brought this code. Raises ProviderRefused."""
+        known = self._metadata()
+        try:
+            with self._client() as client:
+                token = client.fetch_token(
+                    known.metadata["token_endpoint"],
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=expected.verifier,
+                )
+                identity = self._identity(token, expected.nonce)
+                reply = client.get(known.metadata["userinfo_endpoint"])
+                reply.raise_for_status()
+                said = reply.json()
+        except Exception as error:  # Authlib, HTTP and JSON each have their own; none may pass
+            log.warning("sign-in refused", error=type(error).__qualname__)
+            raise ProviderRefused("The sign-in could not be completed.") from None
+        if not isinstance(said, dict) or said.get("sub") != identity.get("sub"):
+            raise ProviderRefused("The provider's answers are about two people.")
+        sid = identity.get("sid")
+        return SignedIn({**identity, **said}, sid if isinstance(sid, str) else None)
+
+    def signed_out(self, text: str) -> SignedOut:
+        """What a logout token says, once its signature and claims hold. Raises ProviderRefused."""
+        try:
+            decoded = self._decode(text)
+        except (JoseError, ValueError, TypeError, KeyError):
+            raise ProviderRefused("The logout token's signature does not hold.") from None
+        claims = decoded.claims
+        now = self._now().timestamp()
+        audience = claims.get("aud")
+        listed = audience if isinstance(audience, list) else [audience]
+        events, issued = claims.get("events"), claims.get("iat")
+        if claims.get("iss") != self.issuer or self._settings.oidc_client_id not in listed:
+            raise ProviderRefused("The logout token is not of our provider, or not for us.")
+        if not isinstance(events, dict) or LOGOUT_EVENT not in events or "nonce" in claims:
+            raise ProviderRefused("That is no logout token.")
+        if not isinstance(issued, int) or not now - OLDEST_LOGOUT < issued < now + LEEWAY:
+            raise ProviderRefused("The logout token is not of now.")
+        if isinstance(claims.get("exp"), int) and claims["exp"] < now - LEEWAY:
+            raise ProviderRefused("The logout token has expired.")
+        jti, sid, subject = (claims.get(name) for name in ("jti", "sid", "sub"))
+        if not isinstance(jti, str) or not 0 < len(jti) <= 200:
+            raise ProviderRefused("The logout token has no usable 'jti'.")
+        if not isinstance(sid, str) and not isinstance(subject, str):
+            raise ProviderRefused("The logout token names neither a session nor a person.")
+        return SignedOut(
+            jti,
+            sid if isinstance(sid, str) else None,
+            subject if isinstance(subject, str) else None,
+        )
+
+    def sign_out_address(self) -> str | None:
+        """Where the browser signs out at the provider too; None where it offers that not."""
+        end = self._metadata().metadata.get("end_session_endpoint")
+        return end if isinstance(end, str) else None
+
+    def _identity(self, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        decoded = self._decode(token["id_token"])
+        client_id = self._settings.oidc_client_id
+        claims = CodeIDToken(
+            decoded.claims,
+            decoded.header,
+            {
+                "iss": {"essential": True, "value": self.issuer},
+                "aud": {"essential": True, "value": client_id},
+                "nonce": {"essential": True, "value": nonce},
+            },
+            {"nonce": nonce, "client_id": client_id, "access_token": token["access_token"]},
+        )
+        claims.validate(now=int(self._now().timestamp()), leeway=LEEWAY)
+        return dict(claims)
+
+    def _decode(self, text: str) -> jwt.Token:
+        try:
+            return jwt.decode(text, self._metadata().keys, algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            # The provider may have changed its keys since they were read.
+            return jwt.decode(text, self._metadata(afresh=True).keys, algorithms=ALGORITHMS)
+
+    def _metadata(self, *, afresh: bool = False) -> _Known:
+        with self._lock:
+            now, known = self._now(), self._known
+            if known is None or now - known.at > KEPT or (afresh and now > known.at):
+                known = self._read(now)
+                self._known = known
+            return known
+
+    def _read(self, now: dt.datetime) -> _Known:
+        base = self.issuer.rstrip("/")
+        try:
+            with self._client() as client:
+                found = _json(client, f"{base}/.well-known/openid-configuration")
+                if found.get("issuer") != self.issuer:
+                    raise ValueError("another issuer answers")
+                keys = KeySet.import_key_set(_json(client, found["jwks_uri"]))
+        except Exception as error:
+            log.warning("provider not read", error=type(error).__qualname__)
+            raise DoorProblem(
+                NOT_READY,
+                "The sign-in service cannot be reached. Nothing is lost: drafts are kept. Try "
+                "again in a minute.",
+            ) from None
+        return _Known(now, found, keys)
+
+    def _client(self) -> Any:
+        settings = self._settings
+        return OAuth2Client(
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret.get_secret_value() or None,
+            token_endpoint_auth_method=settings.oidc_client_auth,
+            scope=settings.oidc_scopes,
+            redirect_uri=settings.address("/sign-in/callback"),
+            code_challenge_method="S256",
+            timeout=SECONDS,
+            follow_redirects=False,
+        )
+
+
+def _json(client: Any, url: str) -> Any:
+    reply = client.request("GET", url, withhold_token=True)
+    reply.raise_for_status()
+    return reply.json()
