@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import audit, callers, clients, db, policies, pseudonyms, reports
+from app.commands import audit, callers, clients, db, people, policies, pseudonyms, reports
 from app.commands.backup import backup, restore
 from app.commands.demo import demo
 from app.commands.openapi import openapi
@@ -26,6 +26,7 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")
 app.add_typer(clients.app, name="clients")
+app.add_typer(people.app, name="people")
 app.add_typer(audit.app, name="audit")
 app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")

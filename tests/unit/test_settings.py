@@ -107,7 +107,7 @@ SAFE = {"demonstration": True, "demonstration_sign_in": True}
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"demonstration": False, "audit_key": KEY}, "demonstration mode only"),
+        ({"demonstration": False, "audit_key": KEY, "pseudonym_key": KEY[::-1] + "x"}, "mode only"),
         ({"host": "0.0.0.0"}, "this machine only"),
         ({"host": "192.0.2.1"}, "this machine only"),
         ({"public_url": "https://assent.example"}, "this machine only"),
