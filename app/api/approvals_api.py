@@ -4,6 +4,7 @@ from app.api import (
     approvals,
     changes,
     checks,
+    claims,
     drafts,
     imports,
     known_answers,
@@ -17,6 +18,7 @@ from app.api import (
 
 ROUTERS = (
     checks.router,
+    claims.router,
     known_answers.router,
     drafts.router,
     requests.router,

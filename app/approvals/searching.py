@@ -185,6 +185,31 @@ def approval_exists(
     learns no more than that nothing was found.
     """
     check_can(caller, Action.DECLARE_CARE)
+    who = (nhs_number, birth_date)
+    for treatment in declared_treatments(work, caller, who, drug, indication, care_reason):
+        if issuing.is_live(work, treatment, work.moment.day):
+            if treatment.provider == caller.organisation:
+                return Existence(True, True, "Your organisation holds it. Search for it.")
+            return Existence(
+                True, False, "Another provider holds it. Ask it to transfer the treatment to you."
+            )
+    return Existence(False, False, "No live approval is known. Send an initiation.")
+
+
+def declared_treatments(
+    work: Work,
+    caller: Caller,
+    who: tuple[str, dt.date],
+    drug: str,
+    indication: str,
+    care_reason: str,
+) -> tuple[TreatmentRecord, ...]:
+    """Any provider's treatments of a patient, for whom the caller declares to care.
+
+    `who` is an NHS number and a birth date that must fit it; otherwise nothing is found. Callers
+    see no more of another provider's treatment than the rule that asks tells them.
+    """
+    nhs_number, birth_date = who
     try:
         number = parse_nhs_number(nhs_number)
     except InvalidNhsNumber as error:
@@ -194,21 +219,13 @@ def approval_exists(
     )
     with work.beyond_scope():  # that an approval exists is told across providers, and no more
         row = work.connection.execute(query).mappings().one_or_none()
-    nothing = Existence(False, False, "No live approval is known. Send an initiation.")
     if row is None:
         _log(work, caller)
-        return nothing
+        return ()
     person = store.as_record(PatientRecord, row)
     _declare(work, caller, person, care_reason)
     same = patients.same_person(work, person.canonical_id)
-    for treatment in store.treatments_for(work, same, drug, indication):
-        if issuing.is_live(work, treatment, work.moment.day):
-            if treatment.provider == caller.organisation:
-                return Existence(True, True, "Your organisation holds it. Search for it.")
-            return Existence(
-                True, False, "Another provider holds it. Ask it to transfer the treatment to you."
-            )
-    return nothing
+    return store.treatments_for(work, same, drug, indication)
 
 
 def _declare(work: Work, caller: Caller, person: PatientRecord, reason: str) -> None:

@@ -271,7 +271,8 @@ def test_identifiers_are_shown_to_the_care_team_only(people: Mapping[str, Api]) 
     assert team["nhs_number"].replace(" ", "") == initiation()["patient"]["nhs_number"]
     assert (team["local_id"], team["birth_date"]) == ("H000001", "1970-01-01")
     assert (payer["nhs_number"], payer["local_id"], payer["birth_date"]) == (None, None, None)
-    assert payer["id"] == team["id"]
+    assert (payer["id"], team["pseudonym"]) == (None, None)
+    assert payer["pseudonym"] is not None
 
 
 def test_two_records_of_one_person_are_linked_and_unlinked(clinician: Api) -> None:

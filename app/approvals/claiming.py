@@ -1,0 +1,87 @@
+"""A receiving trust claims a treatment that another holds, and learns enough to carry it on.
+
+It knows the patient by NHS number and birth date and declares that it cares for them. It sees the
+approval, its dates and the baseline, and no more; the holder is told through its change feed. The
+treatment stays where it is until a transfer is asked for and consented to: what the claimant
+supplies before that is queried in reconciliation as *not the approved provider*.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.approvals import issuing, searching, store
+from app.approvals.lifecycle import ApprovalState
+from app.approvals.model import ApprovalRecord, TreatmentRecord
+from app.approvals.office import Office
+from app.approvals.permissions import Action, check_can
+from app.approvals.replaying import version_of_approval
+from app.approvals.submitting import earlier_revisions
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db.work import Work
+
+CLAIMED = "treatment claimed by another provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the claimant learns. `baseline` holds answers by question, as they were decided on."""
+
+    approval: ApprovalRecord | None
+    first_dose: dt.date | None = None
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+
+
+def claim(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    nhs_number: str,
+    birth_date: dt.date,
+    drug: str,
+    indication: str,
+    care_reason: str,
+) -> Claim:
+    """Claim another provider's live treatment; an empty claim where there is none to be told of.
+
+    The declaration of care is kept and audited, and so is the claim, on the treatment that it
+    tells of. A birth date that does not fit the NHS number learns nothing.
+    """
+    check_can(caller, Action.DECLARE_CARE)
+    held = searching.declared_treatments(
+        work, caller, (nhs_number, birth_date), drug, indication, care_reason
+    )
+    for treatment in held:
+        if treatment.provider == caller.organisation:
+            continue
+        if issuing.is_live(work, treatment, work.moment.day):
+            return _told(work, office, caller, treatment)
+    return Claim(None)
+
+
+def _told(work: Work, office: Office, caller: Caller, treatment: TreatmentRecord) -> Claim:
+    with work.beyond_scope():  # another provider's: approval, dates and baseline only
+        live = [
+            approval
+            for approval in store.approvals_of(work, treatment.id)
+            if approval.state is ApprovalState.LIVE
+        ]
+        approval = live[-1] if live else None
+        version = None if approval is None else version_of_approval(work, office.library, approval)
+        baseline: dict[str, Any] = {}
+        if version is not None:
+            carried = {name for name, each in version.questions.items() if each.carried}
+            for revision in earlier_revisions(work, treatment):  # the approved come last, and win
+                baseline |= {n: a for n, a in revision.answers.items() if n in carried}
+    event = Event(
+        action=CLAIMED,
+        object_type="treatment",
+        object_id=treatment.id,
+        treatment_id=treatment.id,
+        patient_id=treatment.patient_id,
+        after={"organisation": caller.organisation},
+    )
+    record(work, caller.actor(), event)
+    return Claim(approval, treatment.first_dose, baseline)
