@@ -39,7 +39,7 @@ def test_from_a_form_with_a_gap_to_the_end_of_the_treatment(clinician: Api, cloc
     approval = good(reply)
     assert approval == approved["approval"]
     assert (approval["covers_from"], approval["covers_to"]) == ("2026-06-15", "2026-12-14")
-    assert approval["policy"]["version"] == "2016-01-26"
+    assert approval["policy"]["version"] == "2016-01-26.1"
     assert reply.headers["ETag"] == f'W/"{approval["version"]}"'
 
     treatment = f"/v1/treatments/{approved['treatment_id']}"

@@ -336,7 +336,7 @@ def test_new_starts_of_obeticholic_acid_are_referred(world: World) -> None:
         "dose_mg": {"value": 5, "unit": "mg"},
     }
     view = world.submit(policy="obeticholic-acid-pbc", answers=answers)
-    assert view.request.policy_version == "2024-12-19"
+    assert view.request.policy_version == "2024-12-19.1"
     assert view.request.state is S.REFERRED, view.decision
     assert view.approval is None
 
