@@ -51,6 +51,10 @@ class CheckDocument(Document):
     already_approved: str | None = Field(
         description="Set where a live approval stands in the way; never another provider's details"
     )
+    ends: list[str] = Field(
+        description="In words, which of your own approvals approving a switch from a drug would "
+        "end, and when"
+    )
 
 
 class NeedDocument(Document):
@@ -198,6 +202,7 @@ def check_document(run: checking.DryRun) -> CheckDocument:
         reasons=list(decision.reasons),
         overridden=list(decision.overridden),
         already_approved=run.already_approved,
+        ends=list(run.ends),
     )
 
 

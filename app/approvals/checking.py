@@ -25,7 +25,12 @@ from app.approvals.model import (
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
 from app.approvals.opening import check_days
 from app.approvals.overriding import accepted
-from app.approvals.patterns import check_may_continue, first_for_people, next_for_people
+from app.approvals.patterns import (
+    check_may_continue,
+    first_for_people,
+    next_for_people,
+    would_end,
+)
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.submitting import earlier_revisions, first_context
 from app.approvals.succeeding import continuing_version
@@ -54,6 +59,7 @@ class DryRun:
     kind: Kind
     decision: PolicyDecision
     already_approved: str | None  # in words; never another provider's details
+    ends: tuple[str, ...] = ()  # in words, the provider's own approvals that approving it ends
 
 
 def approval_needed(
@@ -124,8 +130,9 @@ def check_initiation(
     )
     decision = decide_case(work, office, case, command.commissioner)
     already = _already(work, caller, found, version) if found else None
+    ends = would_end(work, found, version, caller.organisation, command.details, command.first_dose)
     _log(work, caller, version, decision, found)
-    return DryRun(version, Kind.INITIATION, decision, already)
+    return DryRun(version, Kind.INITIATION, decision, already, ends)
 
 
 def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowUpCommand) -> DryRun:

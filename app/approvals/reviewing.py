@@ -7,7 +7,7 @@ from app.approvals import store
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.consenting import consent as consent
 from app.approvals.consenting import refuse_consent as refuse_consent
-from app.approvals.deciding import add_decision, add_opinion, move, open_request
+from app.approvals.deciding import add_decision, add_opinion, move, open_request, person_of
 from app.approvals.effects import take_effect
 from app.approvals.errors import NotWaivable
 from app.approvals.funding import FundingDecision as FundingDecision
@@ -18,6 +18,7 @@ from app.approvals.interests import declare_interest as declare_interest
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestRecord, RequestView
 from app.approvals.office import Office, wants_pharmacist
+from app.approvals.patterns import check_still_alone
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of_request
 from app.approvals.views import request_view
@@ -46,9 +47,11 @@ def authorise(
     check_acts_for(caller, Action.AUTHORISE, request.provider)
     decided = store.decisions_of(work, request_id)[-1]
     basis = Basis.PANEL if decided.made_by == "panel" else Basis.POLICY
+    version = version_of_request(work, office.library, request)
+    if basis is Basis.POLICY:  # a panel has weighed what else the patient has
+        check_still_alone(work, person_of(work, treatment), version, request)
     add_opinion(work, caller, request, treatment, "pharmacist", "authorised", None)
     moved = move(work, caller, treatment, request, RequestEvent.AUTHORISE, RequestState.APPROVED)
-    version = version_of_request(work, office.library, request)
     decided_on = london_day(decided.decided_at)
     take_effect(work, caller, treatment, moved, version, decided.id, basis, decided_on)
     return request_view(work, caller, request_id)

@@ -236,7 +236,8 @@ def treatments_for(
 def all_treatments_of(work: Work, patient_ids: Iterable[str]) -> tuple[TreatmentRecord, ...]:
     """Every treatment of these patient records, any drug and provider; unscoped, as above."""
     query = select(tables.treatment).where(tables.treatment.c.patient_id.in_(list(patient_ids)))
-    return _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
+    with work.beyond_scope():
+        return _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
 
 
 # --- changing -----------------------------------------------------------------------------------

@@ -55,7 +55,9 @@ def _barred(
     for term in version.approval.barred_with or ():
         if treatment.drug in term.drugs:
             return term.overlap_days, term.reason
-    for approval in store.approvals_of(work, treatment.id):
+    with work.beyond_scope():  # another provider's approval may bar this drug
+        approvals = store.approvals_of(work, treatment.id)
+    for approval in approvals:
         if approval.state not in STANDING:
             continue
         for carried in approval.terms.get("barred_with") or ():
@@ -105,6 +107,26 @@ def _own(clash: Clash) -> str:
     )
 
 
+def switched_from(
+    work: Work,
+    person: PatientRecord,
+    version: PolicyVersion,
+    provider: str,
+    starts: dt.date,
+    drug: str | None,
+) -> tuple[Clash, ...]:
+    """The provider's own running approvals that approving the switch from a drug ends early."""
+    if drug is None:
+        return ()
+    return tuple(
+        clash
+        for clash in clashes(work, person, version, work.moment.day)
+        if clash.treatment.provider == provider
+        and clash.treatment.drug == drug
+        and not clash.is_over_by(starts)
+    )
+
+
 def end_switched_from(
     work: Work,
     actor: Actor,
@@ -115,9 +137,7 @@ def end_switched_from(
 ) -> None:
     """End the provider's own approval that the patient switches from, after the overlap."""
     drug = request.details.get("switching_from")
-    for clash in clashes(work, person, version, work.moment.day) if drug else ():
-        own = clash.treatment.provider == request.provider and clash.treatment.drug == drug
-        if own and not clash.is_over_by(starts):
-            day = clash.ends_by(starts) + dt.timedelta(days=1)
-            why = f"switched to {version.drug}"
-            give_way(work, actor, clash.treatment, day, request.id, why)
+    for clash in switched_from(work, person, version, request.provider, starts, drug):
+        day = clash.ends_by(starts) + dt.timedelta(days=1)
+        why = f"switched to {version.drug}"
+        give_way(work, actor, clash.treatment, day, request.id, why)
