@@ -29,28 +29,44 @@ def visible_requests(caller: Caller) -> ColumnElement[bool]:
     return or_(request.c.provider == own, request.c.counterparty == own)
 
 
+#: A column that holds a treatment's id, and a condition on the table of that column.
+Way = tuple[ColumnElement[str], ColumnElement[bool]]
+
+
+def ways_to_see(caller: Caller) -> list[Way]:
+    """Each way in which this caller's organisation may come to see a treatment; any is enough.
+
+    Each is answered by an index on the organisation and the treatment, so that a page of a search
+    never walks past other organisations' treatments.
+    """
+    own = caller.organisation
+    t, s, r = treatment.c, segment.c, request.c
+    if caller.role is Role.POLICY_AUTHOR:
+        return []
+    if caller.role is Role.PANEL_MEMBER:
+        return [(r.treatment_id, r.panel == own)]
+    if caller.role is Role.COMMISSIONER:
+        return [(t.id, t.commissioner == own), (s.treatment_id, s.commissioner == own)]
+    asked = and_(r.counterparty == own, r.state == RequestState.AWAITING_CONSENT)
+    provided: list[Way] = [
+        (t.id, t.provider == own),
+        (s.treatment_id, s.provider == own),
+        (r.treatment_id, asked),
+    ]
+    if caller.role is Role.AUDITOR:
+        return [*provided, (t.id, t.commissioner == own)]
+    return provided
+
+
 def visible_treatments(caller: Caller) -> ColumnElement[bool]:
     """Condition on `treatment`: what this caller's organisation may see."""
-    own = caller.organisation
-    if caller.role is Role.POLICY_AUTHOR:
-        return false()
-    if caller.role is Role.PANEL_MEMBER:
-        return _asked(request.c.panel == own)
-    if caller.role in PAYER_ROLES:
-        return or_(treatment.c.commissioner == own, _covered(segment.c.commissioner == own))
-    provided = or_(
-        treatment.c.provider == own,
-        _covered(segment.c.provider == own),
-        _asked(
-            and_(
-                request.c.counterparty == own,
-                request.c.state == RequestState.AWAITING_CONSENT,
-            )
+    return or_(
+        false(),
+        *(
+            condition if column is treatment.c.id else _leads_here(column, condition)
+            for column, condition in ways_to_see(caller)
         ),
     )
-    if caller.role is Role.AUDITOR:
-        return or_(provided, treatment.c.commissioner == own)
-    return provided
 
 
 def is_former(caller: Caller, treatment: TreatmentRecord, providers: set[str]) -> bool:
@@ -64,14 +80,7 @@ def is_former(caller: Caller, treatment: TreatmentRecord, providers: set[str]) -
     return own not in (treatment.provider, treatment.commissioner) and own in providers
 
 
-def _covered(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Some segment of the treatment fits. Correlated to the treatment alone, so that the
-    condition means the same in a query that reads segments itself."""
-    inner = select(segment.c.id).where(and_(segment.c.treatment_id == treatment.c.id, condition))
-    return exists(inner.correlate(treatment))
-
-
-def _asked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Some request on the treatment fits."""
-    inner = select(request.c.id).where(and_(request.c.treatment_id == treatment.c.id, condition))
-    return exists(inner.correlate(treatment))
+def _leads_here(column: ColumnElement[str], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Some row that names the treatment fits. Correlated to the treatment alone, so that the
+    condition means the same in a query that reads that table itself."""
+    return exists(select(column).where(column == treatment.c.id, condition).correlate(treatment))

@@ -3,15 +3,16 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, insert, or_, select, union
 
 from app.approvals import identifiers, issuing, patients, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
-from app.approvals.scope import visible_requests, visible_treatments
+from app.approvals.scope import Way, visible_requests, visible_treatments, ways_to_see
 from app.approvals.views import handed_over, treatment_view
 from app.audit import Event, Reading, record, record_reading
 from app.auth.model import Caller
@@ -63,22 +64,49 @@ def search(work: Work, caller: Caller, query: SearchQuery) -> SearchPage:
         raise DetailsNotAccepted("limit", f"Ask for 1 to {LARGEST_PAGE} treatments a page.")
     if (query.nhs_number or query.local_id) and caller.role not in PROVIDER_ROLES:
         identifiers.record_search(work, caller, query.reason)
-    treatment = tables.treatment
-    found = (
-        work.connection.execute(
-            select(treatment)
-            .where(and_(visible_treatments(caller), *_conditions(caller, query)))
-            .order_by(treatment.c.id)
-            .limit(query.limit + 1)
-        )
-        .mappings()
-        .all()
-    )
+    found = work.connection.execute(page_query(caller, query)).mappings().all()
     hits = tuple(
         _hit(work, caller, store.as_record(TreatmentRecord, row)) for row in found[: query.limit]
     )
     _log(work, caller, hits)
     return SearchPage(hits, hits[-1].treatment.id if len(found) > query.limit else None)
+
+
+def page_query(caller: Caller, query: SearchQuery) -> Select[Any]:
+    """The treatments of a page and one more, by id. Raises DetailsNotAccepted.
+
+    The first of all that fit are among the first of each way to see them, and each way is one walk
+    along an index: an OR of them would walk along everybody's treatments.
+    """
+    treatment, size = tables.treatment, query.limit + 1
+    conditions = _conditions(caller, query)
+    first = [
+        _first_ids(way, conditions, query.after, size).subquery() for way in ways_to_see(caller)
+    ]
+    if not first:
+        return select(treatment).where(false())
+    ids = union(*(select(part.c.id) for part in first)).subquery()
+    return (
+        select(treatment)
+        .join(ids, ids.c.id == treatment.c.id)
+        .where(visible_treatments(caller))
+        .order_by(treatment.c.id)
+        .limit(size)
+    )
+
+
+def _first_ids(
+    way: Way, conditions: list[ColumnElement[bool]], after: str | None, size: int
+) -> Select[Any]:
+    """The first ids, behind `after`, that one way leads to and that fit the conditions."""
+    column, reached = way
+    id_ = tables.treatment.c.id
+    behind = [] if after is None else [column > after]
+    found = select(id_).where(*conditions).order_by(id_).limit(size)
+    if column is id_:
+        return found.where(reached, *behind)
+    led = select(column.label("id")).where(reached, *behind).distinct().order_by(column).subquery()
+    return found.join(led, led.c.id == id_)
 
 
 def _conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[bool]]:
@@ -141,8 +169,6 @@ def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[
             .scalar_subquery()
         )
         conditions.append(and_(last <= query.review_due_by, treatment.stopped_on.is_(None)))
-    if query.after is not None:
-        conditions.append(treatment.id > query.after)
     return conditions
 
 

@@ -281,14 +281,17 @@ treatment = Table(
     Column("drug", String(60), nullable=False),
     Column("indication", String(60), nullable=False),
     Column("policy", String(80), nullable=False),
-    Column("provider", ORGANISATION, nullable=False, index=True),
-    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("provider", ORGANISATION, nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False),
     Column("first_dose", Date),
     Column("not_started_on", Date),
     Column("stopped_on", Date),
     Column("stop_reason", String(40)),
     Column("created_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
+    # A page of a search is one walk along one of these.
+    Index("ix_treatment_provider_id", "provider", "id"),
+    Index("ix_treatment_commissioner_id", "commissioner", "id"),
     Index("ix_treatment_patient_drug", "patient_id", "drug", "indication"),
 )
 
@@ -416,9 +419,9 @@ segment = Table(
     Column("kind", String(10), nullable=False),  # coverage | pause
     Column("from_day", Date, nullable=False),
     Column("to_day", Date),  # last day covered; null = open
-    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("provider", ORGANISATION, nullable=False),
     Column("supplying_providers", Document, nullable=False),
-    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False),
     Column("product", String(60)),
     Column("route", String(40)),
     Column("dose_amount", Exact),
@@ -431,6 +434,8 @@ segment = Table(
     Column("funding_origin", String(30), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("superseded_at", Instant),  # a superseded segment is kept, and counts for nothing
+    Index("ix_segment_provider_treatment", "provider", "treatment_id"),
+    Index("ix_segment_commissioner_treatment", "commissioner", "treatment_id"),
 )
 
 # A form that is half filled: nothing in it is checked before it is submitted.
