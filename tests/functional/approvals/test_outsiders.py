@@ -82,8 +82,10 @@ TABLE: dict[str, Try] = {
     # That an approval exists is told, to a caller who sends a form or declares care; no more.
     "POST /v1/checks": Try(CLINICIAN, body=initiation(1), expected=200),
     "POST /v1/approval-existence": Try(CLINICIAN, body=EXISTENCE, expected=200),
-    # Here nobody may be told: the outsider's claim fits no patient of the scene.
-    "POST /v1/treatment-claims": Try(CLINICIAN, body=EXISTENCE, expected=200),
+    # A claim is told to whoever knows number and birth date and declares care; to nobody else.
+    "POST /v1/treatment-claims": Try(
+        CLINICIAN, body=EXISTENCE | {"birth_date": "1970-01-02"}, expected=200
+    ),
     "POST /v1/requests": Try(
         CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
     ),
