@@ -9,6 +9,7 @@ from app.approvals import drafting
 from app.approvals.drafting import DraftRecord
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, can
+from app.audit import Reading, record_reading
 from app.auth.errors import NotSignedIn
 from app.auth.model import Caller
 from app.auth.sessions import Session
@@ -77,7 +78,10 @@ def begin(request: Request, session: SignedInBrowser, form: FormFields) -> Respo
 def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
     """A draft, with the fields that can be typed here."""
     caller = _caller(request, session)
-    found = door_of(request).read(lambda work: drafting.find_draft(work, caller, id))
+    door = door_of(request)
+    found = door.read(lambda work: drafting.find_draft(work, caller, id))
+    reading = Reading("draft read", found.treatment_id, names={"draft": id})
+    door.transact(lambda work: record_reading(work, caller.actor(), reading))
     fields = [(name, label, found.form.get(name, "")) for name, label in FIELDS.items()]
     return page(request, "draft.html", session=session, draft=found, fields=fields)
 

@@ -350,6 +350,21 @@ def test_a_session_lost_in_the_middle_of_a_form_loses_nothing_that_was_saved(
     assert outsider.get(at).status_code == 404
 
 
+def test_showing_a_draft_leaves_an_audit_event(open_browser: Open, application: FastAPI) -> None:
+    browser = open_browser()
+    browser.sign_in("delegate")
+    at = browser.submit("/", "/drafts", policy="adalimumab-ra-severe").headers["location"]
+    count = sa.select(sa.func.count()).where(audit_event.c.action == "draft read")
+
+    def readings() -> int | None:
+        told: int | None = application.state.door.read(lambda work: work.connection.scalar(count))
+        return told
+
+    assert readings() == 0
+    assert browser.get(at).status_code == 200
+    assert readings() == 1
+
+
 def test_the_database_holds_no_secret_and_the_log_tells_who_came_and_went(
     open_browser: Open, application: FastAPI
 ) -> None:
