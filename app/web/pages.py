@@ -74,7 +74,12 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     text = _templates.get_template(template).render(
         demonstration=settings.demonstration, **({"session": None} | values)
     )
-    return HTMLResponse(text, status, headers={"Content-Security-Policy": policy(request)})
+    headers = {
+        "Content-Security-Policy": policy(request),
+        # Under "no-referrer" browsers send "Origin: null" with our own forms, which we refuse.
+        "Referrer-Policy": "same-origin",
+    }
+    return HTMLResponse(text, status, headers=headers)
 
 
 def policy(request: Request) -> str:

@@ -70,6 +70,7 @@ def test_the_pages_allow_no_script_and_no_frame(open_browser: Open, running: Run
         f"form-action 'self' {running.issuer}"
     )
     assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["referrer-policy"] == "same-origin"  # else forms come as "Origin: null"
     assert "<script" not in reply.text
     assert "style=" not in reply.text
     assert browser.get("/assets/styles.css").headers["content-type"].startswith("text/css")
