@@ -14,9 +14,11 @@ from app.api.decisions_model import (
     DecidingPolicy,
     FindingDocument,
     MissingQuestion,
+    NoticeDocument,
     deciding_policy,
     findings_of,
     missing_questions,
+    notice_documents,
 )
 from app.api.documents import Document
 from app.api.fields import IdPath, Key, NhsNumber, PlausibleDay, Reason
@@ -48,6 +50,7 @@ class CheckDocument(Document):
     missing: list[MissingQuestion]
     reasons: list[str]
     overridden: list[str] = Field(description="Criteria that it relied on an override for")
+    notices: list[NoticeDocument] = Field(description="Safety notices that suspend the start")
     already_approved: str | None = Field(
         description="Set where a live approval stands in the way; never another provider's details"
     )
@@ -201,6 +204,7 @@ def check_document(run: checking.DryRun) -> CheckDocument:
         missing=missing_questions(decision.missing, run.version),
         reasons=list(decision.reasons),
         overridden=list(decision.overridden),
+        notices=notice_documents(decision.notices),
         already_approved=run.already_approved,
         ends=list(run.ends),
     )

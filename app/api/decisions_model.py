@@ -1,6 +1,6 @@
 """Decisions and their findings as documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -9,8 +9,9 @@ from app.api.documents import Document
 from app.api.policies_model import DRAFT, Draft
 from app.api.types import Day
 from app.approvals.model import DecisionRecord, Interest
-from app.policy import NATIONAL, Overlay, PolicyDecision, PolicyVersion, decision_to_json
+from app.policy import NATIONAL, Notice, Overlay, PolicyDecision, PolicyVersion, decision_to_json
 from app.policy.model import Evidence, OnFailure
+from app.policy.notices import notice_from_json
 
 ResultWord = Literal["met", "not met", "not answered"]
 
@@ -120,6 +121,19 @@ class MissingQuestion(Document):
     unit: str | None
 
 
+class NoticeDocument(Document):
+    """A safety notice in force on the day of the decision: a layer above the policy's text."""
+
+    layer: str = Field(description="safety notice, and its name")
+    title: str
+    from_: Day = Field(serialization_alias="from")
+    decide: Literal["refer", "refuse"]
+    reason: str
+    source: str
+    url: str | None
+    evidence: Evidence
+
+
 class DecisionDocument(Document):
     """One decision on a request: the policy's, or a person's."""
 
@@ -132,6 +146,7 @@ class DecisionDocument(Document):
     reasons: list[str]
     waived: list[str]
     overridden: list[str] = Field(description="Criteria that it relied on an override for")
+    notices: list[NoticeDocument] = Field(description="Safety notices that suspended the start")
     decided_at: AwareDatetime
     decided_by: str | None = Field(description="The caller who decided; null for the policy")
     reason: str | None
@@ -172,11 +187,29 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         reasons=stored.reasons,
         waived=stored.waived,
         overridden=stored.overridden or [],
+        notices=notice_documents(notice_from_json(each) for each in stored.notices or ()),
         decided_at=stored.decided_at,
         decided_by=stored.decided_by,
         reason=stored.reason,
         interest=None if stored.interest is None else Interest(stored.interest).value,
     )
+
+
+def notice_documents(notices: Iterable[Notice]) -> list[NoticeDocument]:
+    """The safety notices that a decision was made under."""
+    return [
+        NoticeDocument(
+            layer=f"safety notice {each.name}",
+            title=each.title,
+            from_=each.from_,
+            decide=each.decide,
+            reason=each.reason,
+            source=each.source_title,
+            url=each.source_url,
+            evidence=each.evidence,
+        )
+        for each in notices
+    ]
 
 
 def findings_of(decision: PolicyDecision) -> list[FindingDocument]:

@@ -22,6 +22,7 @@ from app.approvals.model import (
     Route,
     TreatmentRecord,
 )
+from app.approvals.notices import notices_today
 from app.approvals.office import (
     Office,
     adopted,
@@ -47,6 +48,7 @@ from app.policy import (
     decide,
     decision_to_json,
 )
+from app.policy.notices import notice_to_json, suspend
 
 #: Where a policy's decision takes a request, before the trust's own steps.
 STATE_OF = {
@@ -70,6 +72,7 @@ class Case:
     overrides: tuple[OverrideGiven, ...] = ()
     asked_on: dt.date | None = None  # the decision to treat, where the criteria look at another day
     for_people: tuple[str, ...] = ()  # why people decide it, whatever the criteria say
+    runs_already: bool = False  # approved before: a safety notice does not touch it
 
 
 def decide_case(
@@ -79,7 +82,20 @@ def decide_case(
     commissioner: str,
     waived: frozenset[str] = frozenset(),
 ) -> PolicyDecision:
-    """The decision that the policy version gives, as far as it has authority to decide."""
+    """The decision that the policy version gives, as far as it has authority to decide.
+
+    Safety notices of today suspend a new start, whatever day its treatment was decided on.
+    """
+    decision = _by_criteria(work, office, case, commissioner, waived)
+    if case.kind is not Kind.INITIATION or case.runs_already:
+        return decision
+    notices = notices_today(work, office.library, case.version, case.context.first_dose)
+    return suspend(decision, notices, may_refuse=case.route is Route.POLICY)
+
+
+def _by_criteria(
+    work: Work, office: Office, case: Case, commissioner: str, waived: frozenset[str]
+) -> PolicyDecision:
     overrides = for_policy(case.overrides)
     decision = decide(case.version, case.kind, case.answers, case.context, waived, overrides)
     if case.route is not Route.POLICY:
@@ -111,6 +127,7 @@ def add_decision(
     reason: str | None = None,
     interest: Interest | None = None,
     overridden: list[str] | None = None,
+    notices: list[dict[str, Any]] | None = None,
     audited: Mapping[str, Any] | None = None,
 ) -> DecisionRecord:
     """Store one decision on a request, numbered, with its audit event.
@@ -131,6 +148,7 @@ def add_decision(
         reasons=reasons,
         waived=waived,
         overridden=overridden or [],
+        notices=notices,
         policy_hash=request.policy_hash,
         overlay_hash=request.overlay_hash,
         decided_at=work.moment.instant,
@@ -181,6 +199,7 @@ def add_policy_decision(
         reasons=list(decision.reasons),
         waived=list(decision.waived),
         overridden=list(decision.overridden),
+        notices=[notice_to_json(each) for each in decision.notices] or None,
         audited={"overrides": told} if (told := for_audit(decision)) else None,
     )
 

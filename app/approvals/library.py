@@ -12,6 +12,7 @@ from app.approvals.errors import NoPolicyInForce, UnknownPolicy
 from app.policy import (
     Fault,
     Kind,
+    Notice,
     Overlay,
     PolicyFileFaults,
     PolicyVersion,
@@ -21,15 +22,22 @@ from app.policy import (
     load_policy,
     read_shelf,
 )
+from app.policy.notices import load_notice
 
 FORMULAS = "formulas"
+NOTICES = "notices"
 _ALWAYS_TAKEN = frozenset({Kind.TRANSFER, Kind.PAUSE, Kind.RESUME, Kind.STOP})
 
 
 class Library:
     """Policy versions by policy key, oldest first."""
 
-    def __init__(self, versions: Iterable[PolicyVersion], overlays: Iterable[Overlay] = ()) -> None:
+    def __init__(
+        self,
+        versions: Iterable[PolicyVersion],
+        overlays: Iterable[Overlay] = (),
+        notices: Iterable[Notice] = (),
+    ) -> None:
         by_policy: dict[str, list[PolicyVersion]] = {}
         for version in versions:
             by_policy.setdefault(version.policy, []).append(version)
@@ -39,6 +47,7 @@ class Library:
         }
         self._by_hash = {v.hash: v for found in self._versions.values() for v in found}
         self._overlays = tuple(sorted(overlays, key=lambda o: (o.policy, o.from_, o.commissioner)))
+        self.notices = tuple(notices)
         self._merged: dict[tuple[str, str], PolicyVersion] = {}
 
     def policies(self) -> tuple[str, ...]:
@@ -241,9 +250,10 @@ def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = 
         versions.append(version)
     faults.extend(_unknown_policies(versions))
     overlays = _load_overlays(folder, versions, faults)
+    notices = _load_notices(folder, versions, faults)
     if faults:
         raise PolicyFileFaults(tuple(faults))
-    return Library(versions, overlays)
+    return Library(versions, overlays, notices)
 
 
 def _load_overlays(
@@ -265,6 +275,28 @@ def _load_overlays(
             continue
         overlays.append(overlay)
     return overlays
+
+
+def _load_notices(folder: Path, versions: list[PolicyVersion], faults: list[Fault]) -> list[Notice]:
+    """The safety notices, `notices/<first day>-<name>.yaml`; faults are added to the list."""
+    policies = {version.policy for version in versions}
+    drugs = {version.drug for version in versions}
+    notices: list[Notice] = []
+    for path in sorted(folder.glob(f"{NOTICES}/*.yaml")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            notice = load_notice(path.read_text(encoding="utf-8"), name, path.stem)
+        except PolicyFileFaults as found:
+            faults.extend(found.faults)
+            continue
+        for key in [*({*notice.drugs} - drugs), *({*notice.policies} - policies)]:
+            message = f"no policy of the library has the key {key}"
+            faults.append(Fault(name, None, None, "notice", message, "Correct the key"))
+        if not path.stem.startswith(f"{notice.from_}-"):
+            mend = f"Begin it with {notice.from_}-, or correct `from:`"
+            faults.append(Fault(name, None, None, "notice", "its name has another day", mend))
+        notices.append(notice)
+    return notices
 
 
 def _misplaced(library: Library, overlay: Overlay, path: Path, name: str) -> Iterator[Fault]:

@@ -278,6 +278,7 @@ class DecisionRecord:
     decided_at: dt.datetime
     decided_by: str | None
     reason: str | None
+    notices: list[Any] | None = None  # safety notices that suspended it
     interest: str | None = None  # what a panel's member declared, see Interest
 
 

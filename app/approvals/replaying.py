@@ -27,6 +27,7 @@ from app.policy import (
     overlay_from_resolved,
     with_defaults,
 )
+from app.policy.notices import notice_from_json
 
 DECIDED_BY_CRITERIA = frozenset({Kind.INITIATION, Kind.CONTINUATION, Kind.STOP})
 
@@ -187,10 +188,12 @@ def _same_outcome(
 
     It does not decide a request that asks the commissioner, nor one that it would have approved
     or refused where it has no authority (`office.limit_authority`) or where the dose is above its
-    own (`terms.dose_to_refer`).
+    own (`terms.dose_to_refer`). A safety notice refers, or refuses, besides.
     """
     if again == stored.outcome:
         return True
+    if stored.outcome == Outcome.CRITERIA_NOT_MET:
+        return any(notice_from_json(each).refuses for each in stored.notices or ())
     if stored.outcome != Outcome.REFERRED or len(stored.reasons) == reasons_told:
         return False
     return request.route is not Route.POLICY or again in (

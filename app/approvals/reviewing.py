@@ -17,6 +17,7 @@ from app.approvals.interests import check_decides, check_disinterested
 from app.approvals.interests import declare_interest as declare_interest
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestRecord, RequestView
+from app.approvals.notices import check_may_begin
 from app.approvals.office import Office, wants_pharmacist
 from app.approvals.patterns import check_still_alone
 from app.approvals.permissions import Action, check_acts_for
@@ -50,9 +51,11 @@ def authorise(
     version = version_of_request(work, office.library, request)
     if basis is Basis.POLICY:  # a panel has weighed what else the patient has
         check_still_alone(work, person_of(work, treatment), version, request)
+    decided_on = london_day(decided.decided_at)
+    by_panel = decided_on if basis is Basis.PANEL else None
+    check_may_begin(work, office.library, request, version, by_panel)
     add_opinion(work, caller, request, treatment, "pharmacist", "authorised", None)
     moved = move(work, caller, treatment, request, RequestEvent.AUTHORISE, RequestState.APPROVED)
-    decided_on = london_day(decided.decided_at)
     take_effect(work, caller, treatment, moved, version, decided.id, basis, decided_on)
     return request_view(work, caller, request_id)
 
@@ -99,6 +102,7 @@ def panel_approve(
     check_decides(caller, request)
     interest = check_disinterested(work, caller, request, declares_no_interest)
     version = version_of_request(work, office.library, request)
+    check_may_begin(work, office.library, request, version, work.moment.day)
     findings = _with_waivers(work, version, request, waived)
     stored = add_decision(
         work,

@@ -293,6 +293,7 @@ def revised_case(
         standing(work, request),
         request.decision_to_treat,
         for_people,
+        runs_already=request.state is RequestState.APPROVED,
     )
 
 

@@ -202,6 +202,20 @@ policy_overlay = Table(
     UniqueConstraint("policy", "commissioner", "from_day"),
 )
 
+# Safety notices issued without a release; they suspend new starts of every organisation.
+safety_notice = Table(
+    "safety_notice",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("notice", Document, nullable=False),
+    Column("issued_by", String(120), nullable=False),
+    Column("issue_seconded_by", String(120), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("lifted_on", Date),
+    Column("lifted_by", String(120)),
+    Column("lift_seconded_by", String(120)),
+)
+
 adoption = Table(
     "adoption",
     metadata,
@@ -379,6 +393,7 @@ decision = Table(
     Column("decided_at", Instant, nullable=False),
     Column("decided_by", ID),
     Column("reason", Text),
+    Column("notices", Document),  # safety notices it was made under; null: none
     Column("interest", String(20)),  # none | declared: a panel member's own declaration
     UniqueConstraint("request_id", "number"),
 )

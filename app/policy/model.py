@@ -216,6 +216,31 @@ class NewStarts:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A safety notice: from a day, until it is lifted, it suspends new starts of some drugs.
+
+    Without `policies` it holds for every policy of its drugs.
+    """
+
+    name: str
+    title: str
+    drugs: tuple[str, ...]
+    policies: tuple[str, ...]
+    from_: date
+    lifted: date | None
+    decide: Literal["refer", "refuse"]
+    reason: str
+    source_title: str
+    source_url: str | None
+    evidence: Evidence
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it refuses new starts; one that was not checked at its source only refers."""
+        return self.decide == "refuse" and self.evidence == "verified"
+
+
+@dataclass(frozen=True, slots=True)
 class Overlay:
     """A commissioner's dated text on top of a policy; it only adds or tightens.
 
@@ -392,7 +417,7 @@ class PolicyDecision:
     """The policy's decision on one request, with a finding for each criterion looked at.
 
     `missing` names the questions (or built-in names) that would let an undecided part be decided;
-    `overridden` the criteria that it relied on a clinician's override for.
+    `overridden` the criteria that it relied on a clinician's override for; `notices` suspended it.
     """
 
     outcome: Outcome
@@ -401,3 +426,4 @@ class PolicyDecision:
     reasons: tuple[str, ...]
     waived: tuple[str, ...]
     overridden: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()

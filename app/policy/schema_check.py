@@ -28,7 +28,7 @@ _TYPES = {
 }
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _schema_text(name: str) -> str:
     return resources.files("app.policy").joinpath(f"{name}.json").read_text(encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands.policies import checking, library, proving, replaying, writing
+from app.commands.policies import checking, library, notices, proving, replaying, writing
 
 app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
@@ -22,3 +22,5 @@ app.command()(library.lock)
 app.command()(library.publish)
 app.command(name="affected")(library.show_affected)
 app.command(name="adopt")(library.adopt_version)
+app.command()(notices.suspend)
+app.command()(notices.lift)

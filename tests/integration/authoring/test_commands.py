@@ -200,3 +200,18 @@ def test_publish_needs_a_second_person_and_affected_a_correction() -> None:
 
 def test_overview_prints_the_table() -> None:
     assert f"`{NTZ}`" in run("overview")
+
+
+def test_suspend_and_lift_take_two_people_and_known_keys() -> None:
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    people = ("--by", "Ann", "--seconded-by", "Ben")
+    why = ("--title", "Made up", "--reason", "It is looked into", "--source", "Made up for tests")
+    assert "no-such-drug" in run(
+        "suspend", "made-up", "--drug", "no-such-drug", *why, *people, code=2
+    )
+    alone = ("--by", "Ann", "--seconded-by", "ann")
+    assert "two people" in run("suspend", "made-up", "--drug", "natalizumab", *why, *alone, code=2)
+    said = run("suspend", "made-up", "--drug", "natalizumab", *why, *people)
+    assert "new starts of natalizumab are suspended" in said
+    assert "lifted" in run("lift", "made-up", *people)
+    assert "No notice of that name" in run("lift", "made-up", *people, code=2)
