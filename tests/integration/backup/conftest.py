@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from click.testing import Result
 from typer.testing import CliRunner
 
 from app.audit import Keyring
@@ -52,7 +52,7 @@ class Place:
         self.engines.append(engine)
         return Database(engine, KEY)
 
-    def run(self, *words: str) -> Result:
+    def run(self, *words: str) -> Any:
         environment = {
             "ASSENT_DEMONSTRATION": "true",
             "ASSENT_DATA_DIR": str(self.folder / "data"),
