@@ -45,7 +45,7 @@ def ways_to_see(caller: Caller) -> list[Way]:
         return []
     if caller.role is Role.PANEL_MEMBER:
         return [(r.treatment_id, r.panel == own)]
-    if caller.role is Role.COMMISSIONER:
+    if caller.role in PAYER_ROLES:
         return [(t.id, t.commissioner == own), (s.treatment_id, s.commissioner == own)]
     asked = and_(r.counterparty == own, r.state == RequestState.AWAITING_CONSENT)
     provided: list[Way] = [

@@ -195,7 +195,7 @@ def test_replay_without_a_database_says_what_to_do() -> None:
 def test_publish_needs_a_second_person_and_affected_a_correction() -> None:
     output = run("publish", NTZ, "--by", "Ann", "--seconded-by", "Ann", code=2)
     assert "two people" in output
-    assert "is not a correction" in run("affected", NTZ, code=2)
+    assert "is not a correction" in run("affected", f"{NTZ}@2018-09-04", code=2)
 
 
 def test_overview_prints_the_table() -> None:
