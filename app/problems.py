@@ -17,7 +17,7 @@ from app.approvals import errors as approvals
 from app.approvals.import_errors import ImportNotAccepted
 from app.audit.errors import InvalidCursor
 from app.auth.errors import AssertionRefused, CallerNotAccepted, NotAllowed, NotSignedIn
-from app.db.errors import InvalidRequestId, RequestIdReused
+from app.db.errors import AnswerForgotten, InvalidRequestId, RequestIdReused
 from app.policy.errors import AnswerFaults
 from app.reconciliation import errors as reconciliation
 from app.reference_data.errors import InvalidNhsNumber
@@ -77,6 +77,7 @@ NOT_ALLOWED = Kind(403, "not-allowed", "Not allowed")
 NO_SUCH_ADDRESS = Kind(404, "no-such-address", "No such address")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "This address does not take that method")
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "No representation of that media type")
+ANSWER_FORGOTTEN = Kind(410, "answer-no-longer-kept", "Its answer is no longer kept")
 CHANGED_SINCE = Kind(412, "changed-since", "It changed since you read it")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The body is too large")
 WRONG_MEDIA_TYPE = Kind(415, "wrong-media-type", "The body's media type is not accepted")
@@ -95,6 +96,7 @@ BY_STATUS: dict[int, Kind] = {
         NO_SUCH_ADDRESS,
         METHOD_NOT_ALLOWED,
         NOT_ACCEPTABLE,
+        ANSWER_FORGOTTEN,
         CHANGED_SINCE,
         BODY_TOO_LARGE,
         WRONG_MEDIA_TYPE,
@@ -115,6 +117,7 @@ TABLE: dict[type[Exception], Kind] = {
     AssertionRefused: Kind(401, "invalid-client", "No token is given"),
     CallerNotAccepted: Kind(422, "caller-not-accepted", "The caller cannot be registered so"),
     RequestIdReused: Kind(409, "request-id-reused", "X-Request-ID already used"),
+    AnswerForgotten: ANSWER_FORGOTTEN,
     InvalidRequestId: HEADER_NOT_ACCEPTED,
     AnswerFaults: Kind(422, "answers-not-accepted", "Some answers cannot be read"),
     approvals.AnswersNotAccepted: Kind(422, "answers-not-accepted", "Some answers cannot be read"),

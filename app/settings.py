@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     seal_every_seconds: int = Field(default=60, ge=1, le=86_400)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    #: How long a write's answer is kept for a repeat of it. Then its text is erased, its key not.
+    answers_kept_days: int = Field(default=30, ge=1, le=3_650)
     max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
     #: Where the outside world reaches the service: what tokens and sign-in are meant for.

@@ -159,7 +159,7 @@ def _from_shape(operation: dict[str, Any]) -> set[int]:
     if "requestBody" in operation:
         statuses |= {400, 413, 415, 422}
     if ("header", "x-request-id") in places:
-        statuses |= {400, 409}
+        statuses |= {400, 409, 410}
     if ("header", "if-match") in places:
         statuses |= {412, 428}
     if any(place == "path" for place, _ in places):

@@ -1,10 +1,13 @@
-"""Who may do what: one table of action × role, and the caller's relation to the object.
+"""Who may do what: one table of action × role × the caller's relation to the object.
 
 `check_can` raises with the reason; `can` wraps it. What a caller may *see* is decided by scope in
-the store (an object of another organisation is not found); this table says what they may *do*.
+the store (an object of another organisation is not found), and a step is its own organisation's
+(`check_acts_for`): a test calls every route in every role and relation and holds both to the table.
+`docs/assurance/permissions.md` is printed from it.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller, Role
@@ -35,33 +38,80 @@ class Action(StrEnum):
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
 
 
-_CARE_TEAM = frozenset({Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST})
-_PRESCRIBERS = frozenset({Role.CLINICIAN})
-_READERS = frozenset(Role) - {Role.POLICY_AUTHOR}
+class Relation(StrEnum):
+    """What a caller's organisation has to do with the object that an action is about."""
 
-ROLES: dict[Action, frozenset[Role]] = {
-    Action.CHECK: _CARE_TEAM,
-    Action.PREPARE: _CARE_TEAM,
-    Action.SUBMIT: _PRESCRIBERS,
-    Action.AMEND: _PRESCRIBERS,
-    Action.WITHDRAW: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
-    Action.ESCALATE: _PRESCRIBERS,
-    Action.CORRECT: _PRESCRIBERS,
-    Action.AUTHORISE: frozenset({Role.PHARMACIST}),
-    Action.CONSENT: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
-    Action.RECORD_START: _CARE_TEAM,
-    Action.LINK_PATIENTS: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
-    Action.DECIDE_AS_PANEL: frozenset({Role.PANEL_MEMBER, Role.COMMISSIONER}),
-    Action.FUND: frozenset({Role.COMMISSIONER}),
-    Action.RESOLVE_QUERY: frozenset({Role.COMMISSIONER}),
-    Action.READ: _READERS,
-    Action.READ_AUDIT: frozenset({Role.AUDITOR, Role.COMMISSIONER, Role.PHARMACIST}),
-    Action.DECLARE_CARE: frozenset({Role.CLINICIAN, Role.PHARMACIST}),
-    Action.IMPORT: frozenset({Role.PHARMACIST, Role.COMMISSIONER}),
-    Action.REPORT: frozenset({Role.CLINICIAN, Role.PHARMACIST, Role.COMMISSIONER, Role.AUDITOR}),
-    Action.RECONCILE: frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}),
-    Action.SEE_IDENTIFIERS: frozenset({Role.INVOICE_VALIDATION}),
-    Action.REPORT_IDENTIFIERS: frozenset({Role.COMMISSIONER, Role.AUDITOR}),
+    OWN_PROVIDER = "own provider"  # it prescribes the treatment, or made the request
+    PAYING_COMMISSIONER = "paying commissioner"
+    PANEL_ASKED = "panel asked"
+    RECEIVING_PROVIDER = "receiving provider"  # asked to consent to a transfer
+    FORMER_PROVIDER = "former provider"  # handed the treatment over: sees its own part
+    SUPPLYING_PROVIDER = "supplying provider"  # supplies the drug for another; may do nothing yet
+    NOBODY = "nobody"  # no part in it, or the action is about no object of anybody's yet
+
+
+Relations = frozenset[Relation]
+_R = Relation
+_OWN = frozenset({_R.OWN_PROVIDER})
+_PAYER = frozenset({_R.PAYING_COMMISSIONER})
+_NO_OBJECT = frozenset({_R.NOBODY})
+_SEEN = frozenset({_R.OWN_PROVIDER, _R.RECEIVING_PROVIDER, _R.FORMER_PROVIDER})
+_AUDITED = frozenset({_R.OWN_PROVIDER, _R.FORMER_PROVIDER, _R.PAYING_COMMISSIONER})
+_CARE_TEAM = frozenset({Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST})
+_SENIOR = frozenset({Role.CLINICIAN, Role.PHARMACIST})
+#: Roles that belong to a commissioner and see what it pays for.
+PAYER_ROLES = frozenset({Role.COMMISSIONER, Role.INVOICE_VALIDATION})
+
+
+def _each(roles: frozenset[Role], relations: frozenset[Relation]) -> dict[Role, Relations]:
+    return dict.fromkeys(roles, relations)
+
+
+#: Action → role → the relations in which that role may do it. What is not here is refused.
+TABLE: Final[dict[Action, dict[Role, Relations]]] = {
+    Action.CHECK: _each(_CARE_TEAM, _OWN | _NO_OBJECT),
+    Action.PREPARE: _each(_CARE_TEAM, _OWN | _NO_OBJECT),
+    Action.SUBMIT: {Role.CLINICIAN: _OWN | _NO_OBJECT},
+    Action.AMEND: {Role.CLINICIAN: _OWN},
+    Action.WITHDRAW: _each(_SENIOR, _OWN),
+    Action.ESCALATE: {Role.CLINICIAN: _OWN},
+    Action.CORRECT: {Role.CLINICIAN: _OWN},
+    Action.AUTHORISE: {Role.PHARMACIST: _OWN},
+    Action.CONSENT: _each(_SENIOR, frozenset({_R.RECEIVING_PROVIDER})),
+    Action.RECORD_START: _each(_CARE_TEAM, _OWN),
+    Action.LINK_PATIENTS: _each(_SENIOR, _OWN),
+    Action.DECIDE_AS_PANEL: {
+        Role.PANEL_MEMBER: frozenset({_R.PANEL_ASKED}),
+        Role.COMMISSIONER: _PAYER,  # where the request names no panel
+    },
+    Action.FUND: {Role.COMMISSIONER: _PAYER},
+    Action.RESOLVE_QUERY: {Role.COMMISSIONER: _PAYER},
+    Action.READ: {
+        **_each(_CARE_TEAM, _SEEN),
+        Role.PANEL_MEMBER: frozenset({_R.PANEL_ASKED}),
+        **_each(PAYER_ROLES, _PAYER),
+        Role.AUDITOR: _AUDITED,
+    },
+    Action.READ_AUDIT: {
+        Role.PHARMACIST: _SEEN,
+        Role.COMMISSIONER: _PAYER,
+        Role.AUDITOR: _AUDITED,
+    },
+    Action.DECLARE_CARE: _each(_SENIOR, _NO_OBJECT),
+    Action.IMPORT: _each(frozenset({Role.PHARMACIST, Role.COMMISSIONER}), _NO_OBJECT),
+    Action.REPORT: {
+        **_each(_SENIOR, _SEEN),
+        Role.COMMISSIONER: _PAYER,
+        Role.AUDITOR: _AUDITED,
+    },
+    Action.RECONCILE: _each(
+        frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}), _NO_OBJECT
+    ),
+    Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
+    Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
+}
+ROLES: Final[dict[Action, frozenset[Role]]] = {
+    action: frozenset(by_role) for action, by_role in TABLE.items()
 }
 
 #: The scope that a system's token needs for each action, besides its role.
@@ -82,7 +132,6 @@ SCOPE_OF: dict[Action, str] = {
     Action.FUND: "decide",
     Action.RESOLVE_QUERY: "decide",
     Action.READ: "read",
-    Action.REPORT: "read",
     Action.READ_AUDIT: "audit",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
@@ -92,8 +141,6 @@ SCOPE_OF: dict[Action, str] = {
 
 #: Roles that belong to a hospital provider, and may act only on its own treatments.
 PROVIDER_ROLES = _CARE_TEAM
-#: Roles that belong to a commissioner and see what it pays for.
-PAYER_ROLES = frozenset({Role.COMMISSIONER, Role.INVOICE_VALIDATION})
 
 
 def may_see_price(caller: Caller, provider: str, commissioner: str) -> bool:

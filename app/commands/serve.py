@@ -13,6 +13,7 @@ from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
+from app.housekeeping import forgetting
 from app.sealer import sealing
 from app.work import run_for_ever
 
@@ -54,7 +55,11 @@ def worker(
     settings = settings_or_exit()
     handlers = make_handlers(make_desk(settings))
     gauges = Gauges()
-    chores = [sealing(settings), gauges.queues(settings.seal_every_seconds)]
+    chores = [
+        sealing(settings),
+        forgetting(settings),
+        gauges.queues(settings.seal_every_seconds),
+    ]
     if settings.worker_metrics_port and not until_idle:
         start_http_server(settings.worker_metrics_port, settings.host, gauges.registry)
     stop = threading.Event()

@@ -27,6 +27,17 @@ class RequestIdReused(Exception):
         )
 
 
+class AnswerForgotten(Exception):
+    """A write came again so late that its answer is no longer kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this X-Request-ID was carried out, so long ago that its answer is no "
+            "longer kept. Nothing was done again. Read the object, or search for it; send a new "
+            "request with a new X-Request-ID."
+        )
+
+
 class InvalidRequestId(ValueError):
     """The X-Request-ID, or another part of an idempotency key, is empty or too long."""
 

@@ -1,12 +1,13 @@
 """The same request sent twice is carried out once and answered the same both times."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db.errors import InvalidRequestId, RequestIdReused
+from app.db.errors import AnswerForgotten, InvalidRequestId, RequestIdReused
 from app.db.tables import idempotent_answer
 from app.db.work import Work
 
@@ -46,8 +47,9 @@ def answer_once(
     """The stored answer to `key`, or the one that `make` gives now, stored with its effects.
 
     A concurrent duplicate waits until the first has committed. Raises RequestIdReused where the
-    key was used with another body. Whatever `make` raises undoes the key too: a refusal is not
-    stored, and the same id may be sent again.
+    key was used with another body, and AnswerForgotten where its answer was erased for its age: the
+    write is not done again. Whatever `make` raises undoes the key too: a refusal is not stored,
+    and the same id may be sent again.
     """
     if _claim(work, key, body_hash):
         answer = make()
@@ -60,7 +62,24 @@ def answer_once(
     row = work.connection.execute(sa.select(idempotent_answer).where(*_is(key))).one()
     if row.body_hash != body_hash:
         raise RequestIdReused
+    if row.body is None:
+        raise AnswerForgotten
     return StoredAnswer(row.status, row.headers, row.body)
+
+
+def forget_answers(work: Work, kept: dt.timedelta) -> int:
+    """Erase the answers that were given longer ago than `kept`; returns how many.
+
+    They may hold a patient's data. The key stays for ever, so that a late repeat is never carried
+    out as a second write.
+    """
+    c = idempotent_answer.c
+    past = work.moment.instant - kept
+    return work.connection.execute(
+        sa.update(idempotent_answer)
+        .where(c.answered_at < past, c.body.is_not(None))
+        .values(body=None, headers={})
+    ).rowcount
 
 
 def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:

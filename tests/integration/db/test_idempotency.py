@@ -1,15 +1,19 @@
 """A request sent twice is carried out once and answered the same both times."""
 
 import dataclasses
+import datetime as dt
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from app.db.errors import InvalidRequestId, RequestIdReused
-from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
+from app.db.errors import AnswerForgotten, InvalidRequestId, RequestIdReused
+from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once, forget_answers
 from app.db.tables import idempotent_answer, patient
 from app.db.transaction import Database
-from app.db.work import Work
+from app.db.work import Moment, Work
 from tests.conftest import Transact
 from tests.integration.db.rows import add_patient, count
 from tests.integration.db.run import Run
@@ -126,3 +130,49 @@ def test_eight_duplicates_at_once_have_one_effect_and_one_answer(
     answers = together(8, lambda _: run.on(database, register))
     assert len({answer.body for answer in answers}) == 1
     assert run.on(database, lambda work: count(work, patient)) == 1
+
+
+# --- answers past their days --------------------------------------------------------------------
+
+DAYS_30 = dt.timedelta(days=30)
+
+
+def later(moment: Moment, kept: dt.timedelta) -> Moment:
+    instant = moment.instant + kept
+    return Moment(instant, instant.date())
+
+
+def test_an_answer_past_its_days_is_erased_and_its_request_never_carried_out_again(
+    database: Database,
+    transact: Transact,
+    read: Transact,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> None:
+    transact(register)
+    just_after = later(moment, DAYS_30 + dt.timedelta(seconds=1))
+
+    def forget(work: Work) -> int:
+        return forget_answers(work, DAYS_30)
+
+    def at(when: Moment, fn: Callable[[Work], Any]) -> Any:
+        return database.transact(fn, moment=when, new_id=ids, random_bytes=random_bytes)
+
+    assert at(later(moment, DAYS_30), forget) == 0
+    assert at(just_after, forget) == 1
+    assert at(just_after, forget) == 0
+    with pytest.raises(AnswerForgotten, match="Nothing was done again"):
+        at(just_after, register)
+    with pytest.raises(RequestIdReused):
+        at(just_after, lambda work: register(work, body_hash="b" * 64))
+    assert read(lambda work: count(work, patient)) == 1
+    (row,) = read(lambda work: work.connection.execute(sa.select(idempotent_answer)).all())
+    assert (row.body, row.headers, row.status) == (None, {}, 201)
+    assert row.request_id == KEY.request_id
+
+
+def test_a_newer_answer_stays(database: Database, transact: Transact) -> None:
+    first = transact(register)
+    assert transact(lambda work: forget_answers(work, dt.timedelta(days=1))) == 0
+    assert transact(register) == first

@@ -1,0 +1,29 @@
+"""The worker's housekeeping: what is kept for a while only, and erased when its time has come."""
+
+import datetime as dt
+from typing import Final
+
+import structlog
+
+from app.auth.clients import forget_the_past
+from app.db.idempotency import forget_answers
+from app.door import Door
+from app.settings import Settings
+from app.work import Chore
+
+log = structlog.stdlib.get_logger("assent.housekeeping")
+
+EVERY: Final = dt.timedelta(hours=1)
+
+
+def forgetting(settings: Settings) -> Chore:
+    """Erase stored answers past their days, and tokens and assertions that have expired."""
+    kept = dt.timedelta(days=settings.answers_kept_days)
+
+    def do(door: Door) -> None:
+        answers = door.transact(lambda work: forget_answers(work, kept))
+        tokens = door.transact(forget_the_past)
+        if answers or tokens:
+            log.info("forgotten", answers=answers, tokens=tokens)
+
+    return Chore("forget what is past its time", EVERY, do)

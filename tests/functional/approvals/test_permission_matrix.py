@@ -1,0 +1,147 @@
+"""Every route is in the matrix, and every role in every relation meets what the table says."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from starlette.routing import Route
+
+from app.api.matrix import ROUTES, page
+from app.api.roles import ROLES_KEY
+from app.approvals.permissions import ROLES, SCOPE_OF, TABLE, Action, Relation
+from app.auth.model import Role
+from app.auth.scopes import SCOPES
+from app.auth.store import register_caller
+from app.commands.openapi import current_application
+from app.db.transaction import Database
+from app.db.work import Moment
+from app.main import ROUTERS
+from tests.functional.approvals import test_outsiders
+from tests.functional.approvals.api import Api
+from tests.functional.approvals.scene import Scene
+from tests.functional.conftest import ADMINISTRATOR
+
+PAGE = Path(__file__).parents[3] / "docs" / "assurance" / "permissions.md"
+R = Relation
+
+
+def served() -> dict[str, Any]:
+    """Every route of every router and of the application itself, hidden ones too."""
+    app = current_application()
+    own = [route for route in app.routes if isinstance(route, Route)]
+    found = [route for router in ROUTERS for route in router.routes] + own
+    return {
+        f"{method} {route.path}": route for route in found for method in route.methods - {"HEAD"}
+    }
+
+
+def test_every_route_of_the_application_is_in_the_matrix() -> None:
+    assert set(served()) == set(ROUTES)
+    described = current_application().openapi()["paths"]
+    assert {f"{m.upper()} {path}" for path, ms in described.items() for m in ms} <= set(ROUTES)
+
+
+def test_no_router_is_served_that_the_enumeration_does_not_reach() -> None:
+    kinds = {type(route).__name__ for route in current_application().routes}
+    assert kinds <= {"Route", "APIRoute", "_IncludedRouter"}
+    included = [r for r in current_application().routes if not isinstance(r, Route)]
+    assert len(included) == len(ROUTERS)
+
+
+def test_a_routes_description_names_the_roles_of_its_action() -> None:
+    wrong = {}
+    for name, route in served().items():
+        action = ROUTES[name]
+        if not isinstance(route, APIRoute) or not isinstance(action, Action):
+            continue
+        told = (route.openapi_extra or {}).get(ROLES_KEY)
+        if told != sorted(ROLES[action]):
+            wrong[name] = told
+    assert wrong == {}
+
+
+def test_every_action_has_a_row_a_scope_and_a_route() -> None:
+    assert set(TABLE) == set(SCOPE_OF) == set(Action)
+    assert set(SCOPE_OF.values()) == set(SCOPES)
+    assert {action for action in ROUTES.values() if isinstance(action, Action)} == set(Action)
+    assert all(relations for by_role in TABLE.values() for relations in by_role.values())
+
+
+def test_the_page_of_permissions_is_fresh() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "docs/assurance/permissions.md is stale: write app.api.matrix.page() to it"
+    )
+
+
+# --- the application is held to the table --------------------------------------------------------
+
+ORGANISATIONS = ("DEMO1", "DEMO2", "DEMO3", "DEMQ1", "DEMQ2")
+#: An object of the scene → what each organisation has to do with it.
+PARTIES: dict[str, dict[str, Relation]] = {
+    "first": {"DEMO1": R.OWN_PROVIDER, "DEMQ1": R.PAYING_COMMISSIONER},
+    "transfer": {
+        "DEMO1": R.OWN_PROVIDER,
+        "DEMO2": R.RECEIVING_PROVIDER,
+        "DEMQ1": R.PAYING_COMMISSIONER,
+    },
+}
+OBJECTS = ("/v1/requests/{id}", "/v1/treatments/{id}", "/v1/approvals/{reference}")
+TRIED = sorted(name for name in ROUTES if name.split(" ")[1].startswith(OBJECTS))
+
+
+@pytest.fixture
+def everybody(
+    application: FastAPI,
+    database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> Iterator[Mapping[tuple[str, Role], Api]]:
+    """A caller of every role at every organisation."""
+    with TestClient(application) as client:
+        callers = {}
+        for organisation in ORGANISATIONS:
+            for role in Role:
+                token = f"token-{organisation}-{role.name}"
+                database.transact(
+                    lambda work, organisation=organisation, role=role, token=token: register_caller(
+                        work,
+                        ADMINISTRATOR,
+                        name=token,
+                        kind="system",
+                        organisation=organisation,
+                        role=role,
+                        demonstration=True,
+                        token=token,
+                    ),
+                    moment=moment,
+                    new_id=ids,
+                    random_bytes=random_bytes,
+                )
+                callers[organisation, role] = Api(client, token)
+        yield callers
+
+
+def test_every_role_in_every_relation_meets_what_the_table_says(
+    everybody: Mapping[tuple[str, Role], Api], scene: Scene
+) -> None:
+    """Who may take a step sends a stale version and is told so; the others are refused."""
+    wrong: dict[tuple[str, str, str], str] = {}
+    for operation in TRIED:
+        action = ROUTES[operation]
+        assert isinstance(action, Action)
+        parties = PARTIES["transfer" if operation.endswith("consent") else "first"]
+        row = test_outsiders.TABLE[operation]
+        for (organisation, role), api in everybody.items():
+            relation = parties.get(organisation, R.NOBODY)
+            may = relation in TABLE[action].get(role, frozenset()) - {R.NOBODY}
+            right = scene.version(operation.split(" ")[1])
+            version = test_outsiders.STALE if may else right
+            reply = test_outsiders.call(api, operation, row, scene, version)
+            if (reply.status_code not in (403, 404)) is not may or reply.status_code >= 500:
+                wrong[operation, role, relation] = f"{reply.status_code}, expected {may}"
+    assert wrong == {}
