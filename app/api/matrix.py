@@ -10,6 +10,8 @@ from app.auth.model import Role
 
 ANYBODY: Final = "anybody: it tells nothing of anybody"
 ASSERTION: Final = "a registered system, with an assertion that it signed"
+BROWSER: Final = "a browser that is signed in, or is signing in: its own session"
+PROVIDER: Final = "the identity provider, with a logout token that it signed"
 ANY_ROLE: Final = "every signed-in role: the library, or what holds no patient"
 
 _A = Action
@@ -28,8 +30,9 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/approval-needs": ANY_ROLE,
     "POST /v1/checks": _A.CHECK,
     "POST /v1/treatments/{id}/checks": _A.CHECK,
-    "POST /v1/requests/known-answers": _A.CHECK,
+    "POST /v1/known-answers": _A.CHECK,
     "POST /v1/approval-existence": _A.DECLARE_CARE,
+    "POST /v1/treatment-claims": _A.DECLARE_CARE,
     "POST /v1/drafts": _A.PREPARE,
     "GET /v1/drafts": _A.PREPARE,
     "GET /v1/drafts/{id}": _A.PREPARE,
@@ -73,6 +76,20 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/imports/{id}": _A.IMPORT,
     "POST /v1/imports/{id}/accept": _A.IMPORT,
     "POST /v1/imports/{id}/discard": _A.IMPORT,
+    "GET /assets/styles.css": ANYBODY,
+    "GET /sign-in": ANYBODY,
+    "GET /sign-in/start": BROWSER,
+    "GET /sign-in/callback": BROWSER,
+    "POST /sign-in/demonstration": "anybody, in demonstration mode only",
+    "POST /sign-in/back-channel-logout": PROVIDER,
+    "POST /sign-out": BROWSER,
+    "GET /signed-out": ANYBODY,
+    "GET /role": BROWSER,
+    "POST /role": BROWSER,
+    "GET /": BROWSER,
+    "POST /drafts": _A.PREPARE,
+    "GET /drafts/{id}": _A.PREPARE,
+    "POST /drafts/{id}": _A.PREPARE,
     "POST /v1/submissions": _A.RECONCILE,
     "GET /v1/submissions": _A.RECONCILE,
     "GET /v1/submissions/{submission}": _A.RECONCILE,

@@ -133,6 +133,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.RESOLVE_QUERY: "decide",
     Action.READ: "read",
     Action.READ_AUDIT: "audit",
+    Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
