@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import correlation
 from app.api.headers import REQUEST_ID, UUID
-from app.api.metrics import Metrics
+from app.api.metrics import METHODS, Metrics
 from app.api.replies import problem_reply
 from app.api.routing import is_upload
 from app.problems import BODY_TOO_LARGE, DoorProblem
@@ -86,7 +86,9 @@ class Outermost:
                 self._note(scope, status, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method, route = str(scope["method"]), route_template(scope)
+        # A client can invent a method, with anything in it.
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = route_template(scope)
         self.metrics.answered(method, route, status, seconds)
         log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 

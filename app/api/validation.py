@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
+from app.policy import named
 from app.problems import HEADER_NOT_ACCEPTED, NOT_AS_DESCRIBED, DoorProblem, Fault
 
 MAX_FAULTS = 50
-MAX_NAME = 60
 
 #: Pydantic's error type → (what is wrong, how to mend it); `{name}` is filled from its context.
 WORDS: dict[str, tuple[str, str]] = {
@@ -77,9 +77,10 @@ def _where(location: Sequence[str | int]) -> str:
 
 
 def _name(part: str | int) -> str:
-    """A part of a location; a key that a caller invented may hold anything, so it is cut."""
-    text = "".join(c for c in str(part) if c.isprintable())
-    return text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
+    """A part of a location. A key that a caller invented may hold a patient's number or name: it is
+    shown only where it is written as our own are, so that a slip of the pen can be found.
+    """
+    return str(part) if isinstance(part, int) else named(part)
 
 
 class _Missing(dict[str, Any]):

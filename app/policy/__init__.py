@@ -50,6 +50,7 @@ from app.policy.panel import (
 )
 from app.policy.schema_check import json_schema
 from app.policy.shelf import Shelf, read_shelf
+from app.policy.suggestions import named
 from app.policy.terms import Barred, Conversion, Course, Escalation, Phase, Span
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "label_of",
     "load_overlay",
     "load_policy",
+    "named",
     "nearest_arm",
     "overlay_from_resolved",
     "override_fault",

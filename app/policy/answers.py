@@ -15,7 +15,7 @@ from typing import Any, get_args
 from app.policy.errors import AnswerFault, AnswerFaults
 from app.policy.forms import questions_for
 from app.policy.model import Answer, Kind, Origin, PolicyVersion, Question, QuestionType
-from app.policy.suggestions import did_you_mean, printable
+from app.policy.suggestions import did_you_mean, named
 
 MAX_TEXT = 4000
 MAX_ROWS = 200
@@ -84,7 +84,7 @@ def parse_answers(
 def _unknown(
     version: PolicyVersion, kind: Kind, name: object, questions: Mapping[str, Question]
 ) -> AnswerFault:
-    shown = printable(name)
+    shown = named(name)
     if name in version.questions:
         return AnswerFault(shown, f"this question is not asked at {kind}", "Leave it out")
     return AnswerFault(shown, "there is no such question", did_you_mean(shown, questions))
@@ -163,7 +163,7 @@ def _row(
     for name, value in raw.items():
         field = question.fields.get(name) if isinstance(name, str) else None
         if field is None:
-            shown = printable(name)
+            shown = named(name)
             mend = did_you_mean(shown, question.fields)
             faults.append(AnswerFault(f"{place}.{shown}", "there is no such field", mend))
             continue

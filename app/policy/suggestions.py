@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+#: Lower case, digits in short runs: no NHS number, no hospital number, no name as it is written.
+_LIKE_OURS = re.compile("(?=[a-z])(?:[a-z_]|[0-9]{1,3}(?![0-9])){1,60}")
+HIDDEN = "(a name that is not shown)"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -23,3 +28,14 @@ def printable(name: object, most: int = 60) -> str:
     if not isinstance(name, str):
         return "a name that is not text"
     return "".join(character for character in name[:most] if character.isprintable())
+
+
+def named(name: object) -> str:
+    """A name that a caller sent, for a message to that caller.
+
+    Anything can be sent as a name, a patient's own too. It is shown only where it is written as
+    the names of questions and fields are, so that a slip of the pen can be found.
+    """
+    if not isinstance(name, str):
+        return printable(name)
+    return name if _LIKE_OURS.fullmatch(name) else HIDDEN

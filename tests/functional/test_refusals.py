@@ -222,3 +222,44 @@ def test_good_replies_carry_the_safe_headers_too(client: TestClient) -> None:
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert reply.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("9990077002", False),
+        ("ward/999-007-7002=a", False),
+        ("4010232137", False),
+        ("400.000.0004", False),
+        ("1764340000", True),  # a time in seconds begins as no NHS number does
+        ("99900770021", True),
+        ("7f0c2c59-3c0c-4a57-9d55-999007700200", True),
+        ("6C1B4f", True),
+    ],
+)
+def test_a_correlation_id_that_may_hold_an_nhs_number_is_replaced(
+    client: TestClient, given: str, used: bool
+) -> None:
+    reply = client.get("/v1/policies", headers={"X-Correlation-ID": given})
+
+    assert (reply.headers["X-Correlation-ID"] == given) is used
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("amuont", True),
+        ("das28_at_start", True),
+        ("9990077002", False),
+        ("H000001", False),
+        ("Zephaniah", False),
+        ("a1931", False),
+    ],
+)
+def test_a_key_that_may_be_of_a_patient_is_not_repeated(
+    client: TestClient, key: str, shown: bool
+) -> None:
+    reply = post(client, b'{"text": "a", "%s": 1}' % key.encode())
+
+    assert reply.status_code == 422
+    assert (key in reply.text) is shown

@@ -1,0 +1,71 @@
+"""The assurance pages say nothing that no test shows."""
+
+import re
+
+import pytest
+
+from tests.architecture.assurance import (
+    FOLDER,
+    NAMED,
+    exists,
+    hazards,
+    hazards_page,
+    named_tests,
+)
+
+PARTS = {"id", "hazard", "cause", "effect", "control", "severity", "likelihood", "tests"}
+SEVERITIES = {"minor", "significant", "considerable", "major", "catastrophic"}
+LIKELIHOODS = {"very low", "low", "medium", "high", "very high"}
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = list(named_tests())
+    assert len(named) > 100
+    assert [f"{page}: {name}" for page, name in named if not exists(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tests/architecture/test_assurance.py::test_every_test_that_a_page_names_exists", True),
+        ("tests/architecture/test_assurance.py::test_that_never_was", False),
+        ("tests/architecture/test_gone.py::test_every_test_that_a_page_names_exists", False),
+    ],
+)
+def test_a_missing_test_is_noticed(name: str, expected: bool) -> None:
+    assert exists(name) is expected
+
+
+def test_every_mention_of_a_test_is_one_that_is_checked() -> None:
+    for path in sorted(FOLDER.iterdir()):
+        text = path.read_text("utf-8")
+        assert len(re.findall(r"::test_", text)) == len(NAMED.findall(text)), path.name
+
+
+def test_every_hazard_is_complete_and_shown_by_a_test() -> None:
+    found = hazards()
+    assert len(found) >= 15
+    assert [each["id"] for each in found] == [f"HAZ-{n:02}" for n in range(1, len(found) + 1)]
+    for each in found:
+        assert set(each) == PARTS, each["id"]
+        assert each["severity"] in SEVERITIES, each["id"]
+        assert each["likelihood"] in LIKELIHOODS, each["id"]
+        assert each["tests"], each["id"]
+        assert all(NAMED.fullmatch(name) for name in each["tests"]), each["id"]
+
+
+def test_the_hazard_log_is_fresh() -> None:
+    assert (FOLDER / "hazards.md").read_text("utf-8") == hazards_page(), (
+        "docs/assurance/hazards.md is stale: write hazards_page() to it"
+    )
+
+
+def test_a_requirement_of_the_standard_stands_once_with_a_test_or_not_met() -> None:
+    rows = re.findall(
+        r"^\| (\d+\.\d+\.\d+) \|.*\| (.*) \|$", (FOLDER / "asvs.md").read_text("utf-8"), re.M
+    )
+    assert len(rows) > 60
+    assert len({number for number, _ in rows}) == len(rows)
+    words = "|".join(("not met yet", "does not apply", "by the operator", "by reading"))
+    shown = re.compile(rf"{NAMED.pattern}|^({words})")
+    assert [number for number, how in rows if not shown.search(how)] == []
