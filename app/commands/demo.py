@@ -33,11 +33,13 @@ from app.demonstration.submission import NAME
 from app.desk import make_desk
 from app.door import Door
 from app.handlers import make_handlers
+from app.housekeeping import forgetting
 from app.main import create_app
 from app.reconciliation import store
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.service import SUBMISSIONS, Desk
 from app.reconciliation.store import RunRecord
+from app.sealer import sealing
 from app.settings import REPOSITORY, Settings
 from app.work import run_for_ever
 
@@ -214,7 +216,7 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
     worker = threading.Thread(
         target=run_for_ever,
         args=(door, make_handlers(desk)),
-        kwargs={"pause": stop.wait},
+        kwargs={"pause": stop.wait, "chores": [sealing(settings), forgetting(settings)]},
         name="worker",
     )
     worker.start()
