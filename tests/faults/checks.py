@@ -132,6 +132,8 @@ def _gone(work: Work, kept: Kept) -> Iterator[str]:
     answer = _one(work, idempotent_answer.c.request_id, kept.call.request_id)
     if answer is None:
         yield "its answer is not kept"
+    elif answer.body is None:
+        yield "its answer is begun and not kept"
     elif (answer.status, answer.body.encode()) != (kept.reply.status, kept.reply.body):
         yield "another answer is kept"
     told = json.loads(kept.reply.body)
