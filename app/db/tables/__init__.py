@@ -1,0 +1,99 @@
+"""Every table, once, for SQLite and PostgreSQL.
+
+Unique keys include the organisation wherever a clash would tell one organisation about another's
+values. Nothing here is deleted in use: rows are superseded, ended or marked in error.
+"""
+
+from app.db.tables.approvals import (
+    approval,
+    approval_import,
+    decision,
+    draft,
+    live_treatment,
+    request,
+    request_override,
+    request_revision,
+    segment,
+    treatment,
+)
+from app.db.tables.audit import (
+    audit_epoch,
+    audit_event,
+    audit_payload,
+    audit_seal,
+)
+from app.db.tables.base import metadata
+from app.db.tables.books import (
+    idempotent_answer,
+    job,
+)
+from app.db.tables.callers import (
+    access_token,
+    caller,
+    client,
+    client_assertion,
+    client_key,
+    logout_token,
+    organisation_setting,
+    person,
+    person_role,
+    session,
+    sign_in,
+)
+from app.db.tables.patients import (
+    care_declaration,
+    patient,
+    patient_identifier,
+    patient_link,
+)
+from app.db.tables.policies import (
+    adoption,
+    policy_overlay,
+    policy_version,
+    safety_notice,
+)
+from app.db.tables.reconciliation import (
+    reconciliation_run,
+    submission,
+)
+
+__all__ = [
+    "access_token",
+    "adoption",
+    "approval",
+    "approval_import",
+    "audit_epoch",
+    "audit_event",
+    "audit_payload",
+    "audit_seal",
+    "caller",
+    "care_declaration",
+    "client",
+    "client_assertion",
+    "client_key",
+    "decision",
+    "draft",
+    "idempotent_answer",
+    "job",
+    "live_treatment",
+    "logout_token",
+    "metadata",
+    "organisation_setting",
+    "patient",
+    "patient_identifier",
+    "patient_link",
+    "person",
+    "person_role",
+    "policy_overlay",
+    "policy_version",
+    "reconciliation_run",
+    "request",
+    "request_override",
+    "request_revision",
+    "safety_notice",
+    "segment",
+    "session",
+    "sign_in",
+    "submission",
+    "treatment",
+]

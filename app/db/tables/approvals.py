@@ -1,0 +1,220 @@
+"""Treatments, requests, decisions, approvals; and forms in preparation."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.db.tables.base import ID, ORGANISATION, metadata
+from app.db.types import Document, Exact, Instant
+
+treatment = Table(
+    "treatment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("drug", String(60), nullable=False),
+    Column("indication", String(60), nullable=False),
+    Column("policy", String(80), nullable=False),
+    Column("provider", ORGANISATION, nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False),
+    Column("first_dose", Date),
+    Column("not_started_on", Date),
+    Column("stopped_on", Date),
+    Column("stop_reason", String(40)),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    # A page of a search is one walk along one of these.
+    Index("ix_treatment_provider_id", "provider", "id"),
+    Index("ix_treatment_commissioner_id", "commissioner", "id"),
+    Index("ix_treatment_patient_drug", "patient_id", "drug", "indication"),
+)
+
+# One row per patient, drug and indication with a live approval: its primary key is what makes two
+# concurrent requests unable to create two live approvals.
+live_treatment = Table(
+    "live_treatment",
+    metadata,
+    Column("patient_id", ID, ForeignKey("patient.id"), primary_key=True),
+    Column("drug", String(60), primary_key=True),
+    Column("indication", String(60), primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, unique=True),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("panel", ORGANISATION, index=True),
+    Column("counterparty", ORGANISATION, index=True),  # the receiving provider of a transfer
+    Column("route", String(30), nullable=False),  # policy | individual funding | group approval
+    Column("policy", String(80), nullable=False),
+    Column("policy_version", String(20), nullable=False),
+    Column("policy_hash", String(64), ForeignKey("policy_version.hash"), nullable=False),
+    Column("overlay_hash", String(64)),
+    Column("decision_to_treat", Date, nullable=False),
+    Column("first_dose", Date),
+    Column("retrospective_reason", String(60)),
+    Column("details", Document, nullable=False),  # what the kind needs: product, dose, dates, …
+    Column("submitted_at", Instant, nullable=False),
+    Column("submitted_by", ID, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+request_revision = Table(
+    "request_revision",
+    metadata,
+    Column("request_id", ID, ForeignKey("request.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("why", String(20), nullable=False),  # submitted | amended | corrected
+    Column("answers", Document, nullable=False),
+    Column("context", Document, nullable=False),  # birth date, sex, dates as they were decided on
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", ID, nullable=False),
+    Column("note", Text),
+)
+
+# The clinician's overrides of one set of answers; `words` are free text about a patient.
+request_override = Table(
+    "request_override",
+    metadata,
+    Column("request_id", ID, ForeignKey("request.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("criterion", String(40), primary_key=True),
+    Column("section", String(10), nullable=False),  # start | continue | stop
+    Column("reason", String(60), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("relied_on", Boolean, nullable=False),
+    Column("made_by", ID, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ID, ForeignKey("request.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("made_by", String(20), nullable=False),  # policy | panel | pharmacist | commissioner
+    Column("outcome", String(30), nullable=False),
+    Column("findings", Document, nullable=False),
+    Column("missing", Document, nullable=False),
+    Column("reasons", Document, nullable=False),
+    Column("waived", Document, nullable=False),
+    Column("overridden", Document),  # criteria decided by override; null before there were any
+    Column("policy_hash", String(64), nullable=False),
+    Column("overlay_hash", String(64)),
+    Column("decided_at", Instant, nullable=False),
+    Column("decided_by", ID),
+    Column("reason", Text),
+    Column("notices", Document),  # safety notices it was made under; null: none
+    Column("interest", String(20)),  # none | declared: a panel member's own declaration
+    UniqueConstraint("request_id", "number"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("reference", String(17), nullable=False, unique=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("request_id", ID, ForeignKey("request.id"), index=True),
+    Column("decision_id", ID, ForeignKey("decision.id")),
+    Column("state", String(20), nullable=False),
+    Column("basis", String(30), nullable=False),  # policy | panel | individual funding | …
+    Column("covers_from", Date, nullable=False),
+    Column("covers_to", Date),
+    Column("start_by", Date),
+    Column("late", Boolean, nullable=False),
+    Column("retrospective_reason", String(60)),
+    Column("terms", Document, nullable=False),
+    Column("provider", ORGANISATION, nullable=False, index=True),
+    Column("commissioner", ORGANISATION, nullable=False, index=True),
+    Column("policy_hash", String(64)),
+    Column("legacy_reference", String(60)),
+    Column("proved", Boolean, nullable=False),  # false for imported approvals
+    Column("issued_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("provider", "legacy_reference"),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
+    Column("approval_id", ID, ForeignKey("approval.id"), index=True),
+    Column("request_id", ID, ForeignKey("request.id")),
+    Column("kind", String(10), nullable=False),  # coverage | pause
+    Column("from_day", Date, nullable=False),
+    Column("to_day", Date),  # last day covered; null = open
+    Column("provider", ORGANISATION, nullable=False),
+    Column("supplying_providers", Document, nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False),
+    Column("product", String(60)),
+    Column("route", String(40)),
+    Column("dose_amount", Exact),
+    Column("dose_unit", String(20)),
+    Column("dose_every_days", Integer),
+    Column("unit_price_cap", Exact),
+    Column("price_unit", String(40)),
+    Column("quantity_cap", Exact),
+    Column("quantity_unit", String(40)),
+    Column("funding_origin", String(30), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("superseded_at", Instant),  # a superseded segment is kept, and counts for nothing
+    Index("ix_segment_provider_treatment", "provider", "treatment_id"),
+    Index("ix_segment_commissioner_treatment", "commissioner", "treatment_id"),
+)
+
+# A form that is half filled: nothing in it is checked before it is submitted.
+draft = Table(
+    "draft",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("policy", String(80)),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), index=True),  # null for a first request
+    Column("form", Document, nullable=False),  # patient, dates, details: as typed so far
+    Column("answers", Document, nullable=False),
+    Column("prepared_by", ID, nullable=False),
+    Column("prepared_at", Instant, nullable=False),
+    Column("changed_by", ID, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("submitted_request", ID, ForeignKey("request.id"), unique=True),
+    Column("discarded_at", Instant),
+    Column("version", Integer, nullable=False),
+    Index("ix_draft_organisation", "organisation", "changed_at"),
+)
+
+approval_import = Table(
+    "approval_import",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file_name", String(200), nullable=False),
+    Column("state", String(20), nullable=False),  # previewed | accepted
+    Column("rows", Document, nullable=False),  # one verdict per row of the file
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", ID, nullable=False),
+    Column("accepted_at", Instant),
+    Column("accepted_by", ID),
+    UniqueConstraint("organisation", "sha256"),
+)

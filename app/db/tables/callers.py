@@ -1,0 +1,152 @@
+"""Who may call: systems, people, their sessions and tokens."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from app.db.tables.base import ID, ORGANISATION, metadata
+from app.db.types import Document, Instant
+
+caller = Table(
+    "caller",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("kind", String(10), nullable=False),  # person | system
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("demonstration", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# Systems that sign in with a signed token of their own (OAuth 2 client credentials).
+client = Table(
+    "client",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("organisations", Document, nullable=False),  # those that it may act for
+    Column("scopes", Document, nullable=False),
+    Column("jwks_url", String(300)),
+    Column("requests_per_minute", Integer),  # null: the service's own limit
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+client_key = Table(
+    "client_key",
+    metadata,
+    Column("client_id", ID, ForeignKey("client.id"), primary_key=True),
+    Column("kid", String(100), primary_key=True),
+    Column("jwk", Document, nullable=False),  # public
+    Column("added_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+)
+
+# The jti of each assertion that was taken, so that no worker takes it again.
+client_assertion = Table(
+    "client_assertion",
+    metadata,
+    Column("client_id", ID, ForeignKey("client.id"), primary_key=True),
+    Column("jti", String(100), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("client_id", ID, ForeignKey("client.id"), nullable=False, index=True),
+    Column("scopes", Document, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# People who sign in with an OpenID Connect provider such as NHS Care Identity.
+person = Table(
+    "person",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("issuer", String(300), nullable=False),
+    Column("subject", String(120), nullable=False),  # the provider's own id for the person
+    Column("name", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    UniqueConstraint("issuer", "subject"),
+)
+
+# Roles that an administrator granted here, beside those that the provider names.
+person_role = Table(
+    "person_role",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("person_id", ID, ForeignKey("person.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("granted_at", Instant, nullable=False),
+    Column("granted_by", ID, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# A sign-in under way: what must come back from the provider, and from the same browser.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("browser_hash", String(64), primary_key=True),
+    Column("state_hash", String(64), nullable=False),
+    Column("nonce", String(60), nullable=False),
+    Column("verifier", String(60), nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# A person's session. Its secret is known to the browser only: the row has the digest.
+session = Table(
+    "session",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("person_id", ID, ForeignKey("person.id"), nullable=False, index=True),
+    Column("choices", Document, nullable=False),  # the roles that the person may act in
+    Column("organisation", ORGANISATION),  # with `role`, null until one is chosen
+    Column("role", String(30)),
+    Column("csrf", String(43), nullable=False),
+    Column("provider_session", String(200), index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# The jti of each logout token that was taken, so that none is taken twice.
+logout_token = Table(
+    "logout_token",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("jti", String(200), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+organisation_setting = Table(
+    "organisation_setting",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("setting", String(60), nullable=False),  # e.g. pharmacist_authorisation
+    Column("value", Document, nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("to_day", Date),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", String(120), nullable=False),
+    Index("ix_organisation_setting_lookup", "organisation", "setting"),
+)
