@@ -132,6 +132,7 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.RequestAlreadyOpen: Kind(409, "request-already-open", "A request is already open"),
     approvals.TransitionNotAllowed: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.VersionMismatch: CHANGED_SINCE,
+    approvals.VersionNotStated: IF_MATCH_NEEDED,
     approvals.NotWaivable: Kind(409, "not-waivable", "That criterion cannot be waived"),
     ImportNotAccepted: Kind(422, "import-not-accepted", "The file cannot be imported"),
     InvalidCursor: Kind(422, "cursor-not-accepted", "The cursor is not one of the feed's"),

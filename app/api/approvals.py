@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.approvals_model import ApprovalDocument, approval_document
 from app.api.callers import SignedIn
 from app.api.fields import ReferencePath
-from app.api.headers import IfMatch, etag, version_from
+from app.api.headers import IfMatch, etag, version_read
 from app.api.reading import read_recorded
 from app.api.request_bodies import ReasonBody
 from app.api.roles import for_roles
@@ -127,7 +127,7 @@ def _resolve(
     resolution: ApprovalEvent,
     reason: str,
 ) -> Response:
-    expected = version_from(if_match)
+    expected = version_read(if_match)
 
     def run(work: Work) -> Answer:
         approval = reviewing.resolve_query(work, caller, reference, resolution, reason, expected)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import Answers, IdPath, ObjectId, PolicyField
-from app.api.headers import IfMatch, etag, version_from
+from app.api.headers import IfMatch, etag, version_read
 from app.api.reading import read_recorded
 from app.api.request_bodies import EXAMPLE_INITIATION, FollowUpBody, InitiationBody, example
 from app.api.requests_model import RequestDocument
@@ -188,7 +188,7 @@ def change(
     if_match: IfMatch = None,
 ) -> Response:
     """Replaces all that has been typed. If-Match keeps two people from undoing each other."""
-    expected = version_from(if_match)
+    expected = version_read(if_match)
     return write(
         request,
         caller,
@@ -206,7 +206,7 @@ def change(
 )
 def discard(request: Request, caller: SignedIn, id: IdPath, if_match: IfMatch = None) -> Response:
     """The draft stays on record, and can no longer be changed or submitted."""
-    expected = version_from(if_match)
+    expected = version_read(if_match)
     return write(
         request, caller, lambda work: _answer(drafting.discard(work, caller, id, expected))
     )
@@ -232,7 +232,7 @@ def submit(
 
     What is refused leaves the draft open, to be mended.
     """
-    expected = version_from(if_match)
+    expected = version_read(if_match)
 
     def run(work: Work) -> Answer:
         view = drafting.submit(

@@ -1,15 +1,15 @@
 """The headers that writes and versioned objects use: X-Request-ID, ETag and If-Match."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Header
-
-from app.problems import CHANGED_SINCE, IF_MATCH_NEEDED, DoorProblem
 
 REQUEST_ID = "X-Request-ID"
 UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
+#: The version of no object.
+NO_VERSION: Final = -1
 
 RequestId = Annotated[
     str,
@@ -38,34 +38,13 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
-def version_from(if_match: str | None) -> int:
-    """The version that the caller last read.
+def version_read(if_match: str | None) -> int | None:
+    """The version that the caller last read; None where it does not say.
 
-    Raises DoorProblem 428 without a header and 412 for one that names no version: `*` would
-    overwrite another's change unseen.
+    A header that names no version, such as `*`, which would overwrite another's change unseen,
+    is the version of no object. The use case refuses both (428, 412), after it has asked who calls.
     """
     if if_match is None:
-        raise DoorProblem(
-            IF_MATCH_NEEDED,
-            "This write changes an object that others may change too. Read it, then send the "
-            "write again with If-Match set to the ETag that came with it.",
-        )
+        return None
     found = ETAG.fullmatch(if_match.strip())
-    if found is None:
-        raise changed_since()
-    return int(found.group(1))
-
-
-def check_version(if_match: str | None, version: int) -> None:
-    """Raise DoorProblem 428 or 412 unless If-Match names this version."""
-    if version_from(if_match) != version:
-        raise changed_since()
-
-
-def changed_since() -> DoorProblem:
-    """The object is at another version than If-Match names."""
-    return DoorProblem(
-        CHANGED_SINCE,
-        "If-Match does not name the object's current version. Read the object again, look at what "
-        "changed, and send the write with its new ETag and a new X-Request-ID.",
-    )
+    return NO_VERSION if found is None else int(found.group(1))

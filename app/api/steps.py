@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from app.api.callers import door_of
-from app.api.headers import etag, version_from
+from app.api.headers import etag, version_read
 from app.api.requests_model import RequestDocument, request_document
 from app.api.writing import Answer, write
 from app.approvals import patients, store
@@ -68,10 +68,10 @@ def step(
     office: Office,
     caller: Caller,
     if_match: str | None,
-    take: Callable[[Work, int], RequestView],
+    take: Callable[[Work, int | None], RequestView],
 ) -> Response:
     """One step on a request that the caller has read: `take` gets the version it read."""
-    expected = version_from(if_match)
+    expected = version_read(if_match)
 
     def run(work: Work) -> Answer:
         view = take(work, expected)

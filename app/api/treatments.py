@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.callers import SignedIn
 from app.api.documents import Document
 from app.api.fields import IdPath, PlausibleDay, Reason
-from app.api.headers import IfMatch, etag, version_from
+from app.api.headers import IfMatch, etag, version_read
 from app.api.reading import read_recorded
 from app.api.request_bodies import FollowUpBody, ReasonBody, example
 from app.api.requests_model import RequestDocument
@@ -135,7 +135,7 @@ def first_dose(
     if_match: IfMatch = None,
 ) -> Response:
     """The first approval's clock runs from this day. For the treatment's own provider."""
-    expected = version_from(if_match)
+    expected = version_read(if_match)
 
     def run(work: Work) -> Answer:
         view = starting.record_first_dose(work, office, caller, id, body.first_dose, expected)
@@ -162,7 +162,7 @@ def not_started(
     if_match: IfMatch = None,
 ) -> Response:
     """The approval covers nothing from then on. For the treatment's own provider."""
-    expected = version_from(if_match)
+    expected = version_read(if_match)
 
     def run(work: Work) -> Answer:
         view = starting.record_not_started(work, caller, id, body.reason, expected)

@@ -5,7 +5,7 @@ from app.approvals.effects import take_effect
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestView
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_acts_for
+from app.approvals.permissions import Action
 from app.approvals.replaying import version_of_request
 from app.approvals.views import request_view
 from app.auth.model import Caller
@@ -15,11 +15,12 @@ MADE_BY = "receiving provider"
 
 
 def consent(
-    work: Work, office: Office, caller: Caller, request_id: str, expected_version: int
+    work: Work, office: Office, caller: Caller, request_id: str, expected_version: int | None
 ) -> RequestView:
     """The receiving provider consents to a transfer, and the treatment becomes its own."""
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_acts_for(caller, Action.CONSENT, request.counterparty)
+    request, treatment = open_request(
+        work, caller, Action.CONSENT, request_id, expected_version, lambda r: r.counterparty
+    )
     stored = add_opinion(work, caller, request, treatment, MADE_BY, "approved", None)
     moved = move(work, caller, treatment, request, RequestEvent.CONSENT, RequestState.APPROVED)
     version = version_of_request(work, office.library, request)
@@ -28,11 +29,12 @@ def consent(
 
 
 def refuse_consent(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
     """The receiving provider refuses a transfer; the treatment stays where it is."""
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_acts_for(caller, Action.CONSENT, request.counterparty)
+    request, treatment = open_request(
+        work, caller, Action.CONSENT, request_id, expected_version, lambda r: r.counterparty
+    )
     add_opinion(work, caller, request, treatment, MADE_BY, "declined", reason)
     move(
         work,

@@ -28,7 +28,7 @@ from app.approvals.model import (
     TreatmentRecord,
 )
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_acts_for
+from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.recording import undo_pause, undo_resume, undo_stop
 from app.approvals.submitting import revised_case
 from app.approvals.views import request_view
@@ -46,7 +46,7 @@ def correct(
     answers: Mapping[str, Any],
     entered_in_error: frozenset[str],
     reason: str,
-    expected_version: int,
+    expected_version: int | None,
 ) -> RequestView:
     """Correct answers of a decided request and decide it again under its original version.
 
@@ -54,6 +54,7 @@ def correct(
     If an approved request would no longer be approved, its approval goes under query and the
     commissioner resolves it. Earlier answers and decisions stay on record.
     """
+    check_can(caller, Action.CORRECT)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.CORRECT, request.provider)
     store.check_version(request.version, expected_version)
@@ -88,13 +89,14 @@ def correct(
 
 
 def enter_in_error(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
     """Mark a whole request as entered in error.
 
     Approvals that rest on it go under query until the commissioner resolves that. A stop, a pause
     or a resumption is undone, since nobody decided on it. Nothing is erased.
     """
+    check_can(caller, Action.CORRECT)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.CORRECT, request.provider)
     store.check_version(request.version, expected_version)

@@ -1,7 +1,7 @@
 """A request's decision and the state it comes to; storing both with the answers decided on."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,7 @@ from app.approvals.office import (
     wants_pharmacist,
 )
 from app.approvals.overriding import add_overrides, for_audit, for_policy
+from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.terms import dose_to_refer
 from app.audit import Event
 from app.auth.model import Caller
@@ -318,10 +319,21 @@ def hold(work: Work, caller: Caller, treatment_id: str) -> TreatmentRecord:
 
 
 def open_request(
-    work: Work, caller: Caller, request_id: str, expected_version: int
+    work: Work,
+    caller: Caller,
+    action: Action,
+    request_id: str,
+    expected_version: int | None,
+    whose: Callable[[RequestRecord], str | None],
 ) -> tuple[RequestRecord, TreatmentRecord]:
-    """A request that the caller read in this version, with its treatment, both held."""
+    """A request that the caller read in this version, with its treatment, both held.
+
+    Asked in this order, so that nobody learns of an object what they may not: the role, the
+    object, whether the step is the caller's organisation's (`whose`), the version.
+    """
+    check_can(caller, action)
     request = store.find_request(work, caller, request_id, lock=True)
+    check_acts_for(caller, action, whose(request))
     store.check_version(request.version, expected_version)
     return request, hold(work, caller, request.treatment_id)
 

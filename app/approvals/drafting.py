@@ -132,7 +132,7 @@ def change(
     draft_id: str,
     form: Mapping[str, Any],
     answers: Mapping[str, Any],
-    expected_version: int,
+    expected_version: int | None,
 ) -> DraftRecord:
     """Replace what has been typed. Raises VersionMismatch, and TransitionNotAllowed once closed."""
     found = _open(work, caller, draft_id, expected_version)
@@ -140,7 +140,7 @@ def change(
     return _save(work, caller, "change draft", found, changed, _content(changed))
 
 
-def discard(work: Work, caller: Caller, draft_id: str, expected_version: int) -> DraftRecord:
+def discard(work: Work, caller: Caller, draft_id: str, expected_version: int | None) -> DraftRecord:
     """Put a draft away: it stays on record and can no longer be changed or submitted."""
     found = _open(work, caller, draft_id, expected_version)
     closed = replace(found, discarded_at=work.moment.instant)
@@ -151,7 +151,7 @@ def submit(
     work: Work,
     caller: Caller,
     draft_id: str,
-    expected_version: int,
+    expected_version: int | None,
     send: Callable[[DraftRecord], RequestView],
 ) -> RequestView:
     """Submit a draft as the request that it has become; for a clinician.
@@ -185,7 +185,7 @@ def _exact(value: Any) -> str:
     raise TypeError
 
 
-def _open(work: Work, caller: Caller, draft_id: str, expected_version: int) -> DraftRecord:
+def _open(work: Work, caller: Caller, draft_id: str, expected_version: int | None) -> DraftRecord:
     found = find_draft(work, caller, draft_id, lock=True)
     if found.state != "open":
         raise TransitionNotAllowed(

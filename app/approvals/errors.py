@@ -64,6 +64,10 @@ class VersionMismatch(ApprovalsError):
     """The object changed since the caller last read it."""
 
 
+class VersionNotStated(ApprovalsError):
+    """The caller did not say which version of the object it read."""
+
+
 class NotWaivable(ApprovalsError):
     """The policy does not call that criterion waivable, or it did not fail."""
 

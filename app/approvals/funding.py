@@ -17,7 +17,7 @@ from app.approvals.lifecycle import (
     next_approval_state,
 )
 from app.approvals.model import ApprovalRecord, Basis, RequestView, TreatmentRecord
-from app.approvals.permissions import Action, check_acts_for
+from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.views import request_view
 from app.audit import Event
 from app.auth.model import Caller
@@ -50,15 +50,16 @@ def record_funding(
     caller: Caller,
     request_id: str,
     funding: FundingDecision,
-    expected_version: int,
+    expected_version: int | None,
 ) -> RequestView:
     """Record an individual funding or group approval of a request, with its free terms.
 
     Its days and caps are the commissioner's own. Days before the form are marked late. Raises
     DetailsNotAccepted for days that an approval of the treatment covers already.
     """
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_acts_for(caller, Action.FUND, request.commissioner)
+    request, treatment = open_request(
+        work, caller, Action.FUND, request_id, expected_version, lambda r: r.commissioner
+    )
     if request.kind not in (Kind.INITIATION, Kind.CONTINUATION):
         raise TransitionNotAllowed(f"A {request.kind} is not funded by itself.")
     _check_funding(funding)
@@ -133,12 +134,13 @@ def resolve_query(
     reference: str,
     resolution: ApprovalEvent,
     reason: str,
-    expected_version: int,
+    expected_version: int | None,
 ) -> ApprovalRecord:
     """The commissioner upholds an approval under query, withdraws it, or confirms the error.
 
     A withdrawn approval covers nothing; its segments are superseded, never deleted.
     """
+    check_can(caller, Action.RESOLVE_QUERY)
     if resolution not in RESOLUTIONS:
         raise TransitionNotAllowed(
             f"A query is resolved by one of: {', '.join(sorted(RESOLUTIONS))}."

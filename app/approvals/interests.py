@@ -4,7 +4,7 @@ from app.approvals import store
 from app.approvals.deciding import add_opinion, move, open_request
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
-from app.approvals.model import Interest, RequestRecord, RequestView, Route
+from app.approvals.model import Interest, RequestRecord, RequestView, Route, TreatmentRecord
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.views import request_view
 from app.auth.errors import NotAllowed
@@ -15,19 +15,30 @@ STOOD_ASIDE = "stood aside"
 
 
 def declare_interest(
-    work: Work, caller: Caller, request_id: str, interest: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, interest: str, expected_version: int | None
 ) -> RequestView:
     """A member declares an interest in a referred request, in words, and may not decide it.
 
     The request goes on waiting for the other members. Raises TransitionNotAllowed where it waits
     for no panel.
     """
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_decides(caller, request)
+    request, treatment = open_for_panel(work, caller, request_id, expected_version)
     add_opinion(work, caller, request, treatment, "panel", STOOD_ASIDE, interest, Interest.DECLARED)
     step, to = RequestEvent.DECLARE_INTEREST, RequestState.REFERRED
     move(work, caller, treatment, request, step, to, reason=interest)
     return request_view(work, caller, request_id)
+
+
+def open_for_panel(
+    work: Work, caller: Caller, request_id: str, expected_version: int | None
+) -> tuple[RequestRecord, TreatmentRecord]:
+    """A referred request that the caller read in this version and may decide, both held."""
+
+    def whose(request: RequestRecord) -> str:
+        check_decides(caller, request)
+        return request.panel or request.commissioner
+
+    return open_request(work, caller, Action.DECIDE_AS_PANEL, request_id, expected_version, whose)
 
 
 def check_decides(caller: Caller, request: RequestRecord) -> None:

@@ -13,14 +13,14 @@ from app.approvals.errors import NotWaivable
 from app.approvals.funding import FundingDecision as FundingDecision
 from app.approvals.funding import record_funding as record_funding
 from app.approvals.funding import resolve_query as resolve_query
-from app.approvals.interests import check_decides, check_disinterested
+from app.approvals.interests import check_disinterested, open_for_panel
 from app.approvals.interests import declare_interest as declare_interest
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import Basis, RequestRecord, RequestView
 from app.approvals.notices import check_may_begin
 from app.approvals.office import Office, wants_pharmacist
 from app.approvals.patterns import check_still_alone
-from app.approvals.permissions import Action, check_acts_for
+from app.approvals.permissions import Action
 from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of_request
 from app.approvals.views import request_view
 from app.auth.model import Caller
@@ -41,11 +41,12 @@ from app.policy import (
 
 
 def authorise(
-    work: Work, office: Office, caller: Caller, request_id: str, expected_version: int
+    work: Work, office: Office, caller: Caller, request_id: str, expected_version: int | None
 ) -> RequestView:
     """The trust pharmacist authorises: the approval that the decision gave is issued."""
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_acts_for(caller, Action.AUTHORISE, request.provider)
+    request, treatment = open_request(
+        work, caller, Action.AUTHORISE, request_id, expected_version, lambda r: r.provider
+    )
     decided = store.decisions_of(work, request_id)[-1]
     basis = Basis.PANEL if decided.made_by == "panel" else Basis.POLICY
     version = version_of_request(work, office.library, request)
@@ -61,11 +62,12 @@ def authorise(
 
 
 def refuse_authorisation(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
     """The trust pharmacist sends the request back to the clinician with a reason."""
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_acts_for(caller, Action.AUTHORISE, request.provider)
+    request, treatment = open_request(
+        work, caller, Action.AUTHORISE, request_id, expected_version, lambda r: r.provider
+    )
     add_opinion(work, caller, request, treatment, "pharmacist", "returned", reason)
     move(
         work,
@@ -89,7 +91,7 @@ def panel_approve(
     request_id: str,
     reason: str,
     waived: frozenset[str],
-    expected_version: int,
+    expected_version: int | None,
     declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel approves a referred request, waiving named criteria that the policy lets it waive.
@@ -98,8 +100,7 @@ def panel_approve(
     Coverage counts from the day of the panel's decision, unless the treatment was urgent for a
     reason that the policy permits.
     """
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_decides(caller, request)
+    request, treatment = open_for_panel(work, caller, request_id, expected_version)
     interest = check_disinterested(work, caller, request, declares_no_interest)
     version = version_of_request(work, office.library, request)
     check_may_begin(work, office.library, request, version, work.moment.day)
@@ -135,7 +136,7 @@ def panel_decline(
     caller: Caller,
     request_id: str,
     reason: str,
-    expected_version: int,
+    expected_version: int | None,
     declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel declines a referred request. Nothing about it stops a running treatment."""
@@ -156,7 +157,7 @@ def panel_return(
     caller: Caller,
     request_id: str,
     question: str,
-    expected_version: int,
+    expected_version: int | None,
     declares_no_interest: bool = False,
 ) -> RequestView:
     """The panel returns a referred request to the clinician with a question."""
@@ -177,13 +178,12 @@ def _panel_answer(
     caller: Caller,
     request_id: str,
     reason: str,
-    expected_version: int,
+    expected_version: int | None,
     event: RequestEvent,
     to: RequestState,
     declares_no_interest: bool,
 ) -> RequestView:
-    request, treatment = open_request(work, caller, request_id, expected_version)
-    check_decides(caller, request)
+    request, treatment = open_for_panel(work, caller, request_id, expected_version)
     interest = check_disinterested(work, caller, request, declares_no_interest)
     add_opinion(work, caller, request, treatment, "panel", to.value, reason, interest)
     move(work, caller, treatment, request, event, to, reason=reason)

@@ -11,7 +11,7 @@ from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import ApprovalEvent, next_approval_state
 from app.approvals.model import ApprovalRecord, Basis, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_acts_for
+from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of_approval
 from app.approvals.standing import STANDING
 from app.approvals.views import treatment_view
@@ -26,7 +26,7 @@ def record_first_dose(
     caller: Caller,
     treatment_id: str,
     first_dose: dt.date,
-    expected_version: int,
+    expected_version: int | None,
 ) -> TreatmentView:
     """Record the day of the first dose; the first approval's clock then runs from that day.
 
@@ -68,7 +68,7 @@ def record_not_started(
     caller: Caller,
     treatment_id: str,
     reason: str,
-    expected_version: int,
+    expected_version: int | None,
 ) -> TreatmentView:
     """Record that the treatment was never started; its approval covers nothing from now on."""
     treatment, approval = _first(work, caller, treatment_id, expected_version)
@@ -110,8 +110,9 @@ def record_not_started(
 
 
 def _first(
-    work: Work, caller: Caller, treatment_id: str, expected_version: int
+    work: Work, caller: Caller, treatment_id: str, expected_version: int | None
 ) -> tuple[TreatmentRecord, ApprovalRecord]:
+    check_can(caller, Action.RECORD_START)
     treatment = hold(work, caller, treatment_id)
     check_acts_for(caller, Action.RECORD_START, treatment.provider)
     store.check_version(treatment.version, expected_version)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, Select, Table, and_, insert, select, update
 
-from app.approvals.errors import NotFound, VersionMismatch
+from app.approvals.errors import NotFound, VersionMismatch, VersionNotStated
 from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
 from app.approvals.model import (
     ApprovalRecord,
@@ -334,8 +334,16 @@ def decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def check_version(actual: int, expected: int) -> None:
-    """Raise VersionMismatch unless the caller read the newest version."""
+def check_version(actual: int, expected: int | None) -> None:
+    """Raise VersionMismatch unless the caller read the newest version.
+
+    Asked last, once the caller may take the step on the object. Raises VersionNotStated for None.
+    """
+    if expected is None:
+        raise VersionNotStated(
+            "This changes an object that others may change too. Read it, then send the write again "
+            "with If-Match set to the ETag that came with it."
+        )
     if actual != expected:
         raise VersionMismatch(
             "It changed since you last read it. Read it again, check the change, and repeat."

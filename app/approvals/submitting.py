@@ -175,7 +175,7 @@ def amend(
     caller: Caller,
     request_id: str,
     answers: Mapping[str, Any],
-    expected_version: int,
+    expected_version: int | None,
     overrides: tuple[OverrideGiven, ...] | None = None,
 ) -> RequestView:
     """Answer what was missing, or what the panel or pharmacist asked; earlier answers stand.
@@ -183,6 +183,7 @@ def amend(
     The request keeps the policy version of its first submission. An answer of null takes the
     earlier one back. `overrides` replace the earlier ones; None leaves them standing.
     """
+    check_can(caller, Action.AMEND)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.AMEND, request.provider)
     store.check_version(request.version, expected_version)
@@ -210,9 +211,10 @@ def amend(
 
 
 def withdraw(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
     """Withdraw a request that is still waiting; it stays on record."""
+    check_can(caller, Action.WITHDRAW)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.WITHDRAW, request.provider)
     store.check_version(request.version, expected_version)
@@ -230,9 +232,10 @@ def withdraw(
 
 
 def escalate(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
     """Send a request whose criteria are not met to the panel, where all failures are waivable."""
+    check_can(caller, Action.ESCALATE)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.ESCALATE, request.provider)
     store.check_version(request.version, expected_version)

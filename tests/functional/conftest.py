@@ -11,11 +11,12 @@ from pydantic import Field
 
 from app.api.callers import SignedIn
 from app.api.documents import Document
-from app.api.headers import IfMatch, check_version, etag
+from app.api.headers import IfMatch, etag, version_read
 from app.api.routing import StrictRoute
 from app.api.types import Day, ExactNumber
 from app.api.writing import NAMED, Answer, write
 from app.approvals.library import Library
+from app.approvals.store import check_version
 from app.audit.model import Actor
 from app.auth.model import Role
 from app.auth.store import register_caller
@@ -70,7 +71,7 @@ def probe() -> APIRouter:
     @router.post("/notes/{id}/close", dependencies=[NAMED])
     def close(request: Request, caller: SignedIn, id: str, if_match: IfMatch = None) -> Response:
         def closing(_work: Work) -> Answer:
-            check_version(if_match, 3)
+            check_version(3, version_read(if_match))
             return Answer(200, Noted(id=id, text="closed", amount=None), {"ETag": etag(4)})
 
         return write(request, caller, closing)
