@@ -112,6 +112,8 @@ class House:
             "ASSENT_POLICIES_DIR": str(few_policies(self.folder.parent)),
             "ASSENT_PORT": str(self.port),
             "ASSENT_REQUESTS_PER_MINUTE": "10000000",
+            # The clock is moved by months, and an answer that was forgotten tells nothing.
+            "ASSENT_ANSWERS_KEPT_DAYS": "3650",
             "ASSENT_SEAL_EVERY_SECONDS": "1",
             "ASSENT_LOG_LEVEL": "warning",
             CLOCK: str(self.clock),
