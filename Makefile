@@ -3,11 +3,13 @@ PYTHON ?= python3
 PORT   ?= 8000
 KILLS  ?= 1000
 CUTS   ?= 10000
+CASES  ?= 100000
+INPUTS ?= 1000000
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test check bench faults lock openapi clean
+.PHONY: run test check bench faults fuzz lock openapi clean
 
 run: $(READY)
 	$(BIN)/assent demo --port $(PORT)
@@ -29,6 +31,9 @@ bench: $(READY)
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS)
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS)
 
 openapi: $(READY)
 	ASSENT_DEMONSTRATION=true $(BIN)/assent openapi --write

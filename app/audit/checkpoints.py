@@ -94,13 +94,14 @@ def parse(text: str, known: set[str], place: str) -> Checkpoint:
         statement = {name: found[name] for name in Checkpoint.__slots__}
         key, signature = str(found["key"]), bytes.fromhex(found["signature"])
         checkpoint = Checkpoint(**statement)
+        signed = canonical(statement).encode()
     except (ValueError, KeyError, TypeError):
         raise CheckpointUnreadable(place, "cannot be read") from None
     if key not in known:
         raise CheckpointUnreadable(place, "is signed by a key that this service does not know")
     try:
         verifying = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        verifying.verify(signature, canonical(statement).encode())
+        verifying.verify(signature, signed)
     except InvalidSignature:
         raise CheckpointUnreadable(place, "is not as it was signed") from None
     return checkpoint

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -93,7 +94,7 @@ def from_pem(text: str) -> dict[str, Any]:
     """The public JWK of a PEM public key. Raises ValueError, in words, for anything else."""
     try:
         key = RSAKey.import_key(text)
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError):
         raise ValueError("that is no RSA public key in PEM") from None
     found = {str(name): value for name, value in key.as_dict(private=False).items()}
     if key.is_private:

@@ -81,6 +81,7 @@ def read(folder: Path, keys: Keyring) -> Manifest:
         found = json.loads((folder / NAME).read_text(encoding="utf-8"))
         manifest = Manifest(**{each.name: found[each.name] for each in fields(Manifest)})
         named, signature = found["key_id"], found["signature"]
+        statement = canonical(asdict(manifest))
     except FileNotFoundError:
         raise BackupRefused(
             f"There is no {NAME} in the folder, so it is no backup, or one that did not end. "
@@ -90,7 +91,6 @@ def read(folder: Path, keys: Keyring) -> Manifest:
         raise BackupRefused(f"{NAME} cannot be read. Take another copy of the backup.") from None
     if manifest.format != FORMAT:
         raise BackupRefused("The backup is of another release's format. Restore with that release.")
-    statement = canonical(asdict(manifest))
     if not any(mac(statement, key) == signature for key in keys.candidates(named)):
         raise BackupRefused(
             f"{NAME} is not as it was signed, or signed with another audit key. Set "

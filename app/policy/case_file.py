@@ -42,15 +42,19 @@ _ExactLoader.add_constructor("tag:yaml.org,2002:str", _scalar)
 
 def items(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:
     """The raw cases with their lines. Raises PolicyFileFaults when the file has no such shape."""
-    loader = _ExactLoader(text)
+    loader = None
     try:
+        loader = _ExactLoader(text)  # looks at its first characters already
         root = loader.get_single_node()
         content = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as broken:
         line = None if broken.problem_mark is None else broken.problem_mark.line + 1
         _refuse(file, line, "yaml", f"not readable as YAML: {broken.problem}", "Mend this line")
+    except (yaml.YAMLError, ValueError, RecursionError):
+        _refuse(file, None, "yaml", "not readable as YAML", "Take out what is no plain text")
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     cases = content.get("cases") if isinstance(content, dict) else None
     if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
         _refuse(

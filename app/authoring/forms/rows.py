@@ -28,7 +28,7 @@ NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|mont
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _CELL = re.compile(rb"""\sr=["']([A-Z]{1,3})(\d{1,7})["']""")
 _BROKEN = (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError, EOFError,
-           zlib.error)  # fmt: skip
+           ValueError, zlib.error)  # fmt: skip
 
 
 def rows_of(data: bytes, file: str) -> list[list[str]]:
