@@ -45,7 +45,7 @@ WHO = (
     ("DEMO1", Role.CLINICIAN),
     ("DEMQ1", Role.COMMISSIONER),
     ("DEMO1", Role.PHARMACIST),
-    ("DEMO1", Role.ADMINISTRATOR),
+    ("DEMO1", Role.AUDITOR),
 )
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
