@@ -94,9 +94,11 @@ def decide_case(
     return suspend(decision, notices, may_refuse=case.route is Route.POLICY)
 
 
-def _by_criteria(
-    work: Work, office: Office, case: Case, commissioner: str, waived: frozenset[str]
-) -> PolicyDecision:
+def judge(case: Case, waived: frozenset[str] = frozenset()) -> PolicyDecision:
+    """What the text alone says of a case: criteria, route, dose and what is for people. Pure.
+
+    Neither adoption nor safety notices are in it.
+    """
     overrides = for_policy(case.overrides)
     decision = decide(case.version, case.kind, case.answers, case.context, waived, overrides)
     if case.route is not Route.POLICY:
@@ -107,6 +109,13 @@ def _by_criteria(
     if decision.outcome is Outcome.APPROVED and why_people:
         reasons = (*decision.reasons, *why_people)
         return replace(decision, outcome=Outcome.REFERRED, reasons=reasons)
+    return decision
+
+
+def _by_criteria(
+    work: Work, office: Office, case: Case, commissioner: str, waived: frozenset[str]
+) -> PolicyDecision:
+    decision = judge(case, waived)
     if office.demonstration:
         return decision
     day = case.asked_on or case.context.decision_to_treat

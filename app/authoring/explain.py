@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator
 
-from app.authoring.errors import BenchRefused
+from app.authoring.stored_request import StoredRequest
+from app.clock import london_day
 from app.policy import (
     NATIONAL,
-    AnswerFaults,
-    Context,
     Count,
     Finding,
     Kind,
+    Notice,
     Outcome,
-    Override,
     Part,
     PolicyDecision,
     PolicyVersion,
     Result,
     Section,
-    decide,
     label_of,
     nearest_arm,
-    parse_answers,
 )
 
 _OPENING = {
@@ -36,136 +29,44 @@ _OPENING = {
     Outcome.MORE_INFORMATION_NEEDED: "Not decided yet: more information is needed",
     Outcome.REFERRED: "Referred: people decide",
 }
-_DECIDED = (Kind.INITIATION, Kind.CONTINUATION, Kind.STOP)
-_KEYS = {
-    "policy",
-    "commissioner",
-    "version",
-    "kind",
-    "decision_to_treat",
-    "first_dose",
-    "birth_date",
-    "sex",
-    "today",
-    "answers",
-    "waived",
-    "overrides",
-}
-_REQUEST_ONLY = {"commissioner", "details"}
+FORM_ALONE = (
+    "Decided from the form alone: the service also looks at the patient's other treatments, and "
+    "at whether the commissioner has adopted this version."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A filled-in form as it lies in a file."""
-
-    policy: str
-    commissioner: str | None
-    version: str | None
-    kind: Kind
-    context: Context
-    today: dt.date
-    answers: Mapping[str, Any]
-    waived: frozenset[str]
-    overrides: tuple[Override, ...]
-
-
-def read_form(text: str) -> Form:
-    """A form from JSON: policy, version, kind, decision_to_treat, birth_date, …, answers.
-
-    The body of a request to the service is such a form too: of its patient only the birth date and
-    the sex are looked at, and no criterion asks for its commissioner and its details.
-    Raises BenchRefused naming the first thing that is wrong; numbers are read exactly.
-    """
-    try:
-        data = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise BenchRefused("The form is not JSON. Check for a missing comma or bracket.") from None
-    if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
-        raise BenchRefused("The form holds no `answers`. Give a JSON object with `answers`.")
-    data = _flattened(data)
-    extra = sorted(data.keys() - _KEYS)
-    if extra:
-        raise BenchRefused(f"A form has no key {extra[0]}. Known: {', '.join(sorted(_KEYS))}.")
-    if not isinstance(data.get("policy"), str):
-        raise BenchRefused("The form does not say which `policy` it is for. Add it.")
-    kinds = {kind.value: kind for kind in _DECIDED}
-    if data.get("kind", "initiation") not in kinds:
-        raise BenchRefused(f"The form's `kind` must be one of: {', '.join(kinds)}.")
-    if data.get("sex") not in (None, "male", "female"):
-        raise BenchRefused("The form's `sex` must be male or female, or left out.")
-    decided = _day(data, "decision_to_treat")
-    if decided is None:
-        raise BenchRefused("The form has no `decision_to_treat`. Add the day, as YYYY-MM-DD.")
-    context = Context(decided, _day(data, "first_dose"), _day(data, "birth_date"), data.get("sex"))
-    return Form(
-        policy=data["policy"],
-        commissioner=data.get("commissioner"),
-        version=data.get("version"),
-        kind=kinds[data.get("kind", "initiation")],
-        context=context,
-        today=_day(data, "today") or decided,
-        answers=data["answers"],
-        waived=frozenset(data.get("waived") or ()),
-        overrides=_overrides(data.get("overrides") or ()),
-    )
+def explain_request(stored: StoredRequest) -> Iterator[str]:
+    """A stored request's own decision in plain words, and what people decided after it."""
+    request, decided = stored.request, stored.decided
+    yield f"Request {request.id}, to be treated from {_date(request.decision_to_treat)}"
+    if decided is None or stored.decision is None:
+        yield f"{request.policy} (version {stored.version.version}, {request.kind})"
+        yield "No policy has decided it yet."
+    else:
+        number = f"decision {decided.number}"
+        yield f"Decided by the policy on {_date(london_day(decided.decided_at))} ({number})"
+        yield from explain(stored.version, request.kind, stored.decision)
+    for each in stored.later:
+        yield ""
+        yield f"Then, on {_date(london_day(each.decided_at))}, the {each.made_by}: {each.outcome}."
+        if each.waived:
+            yield f"    Waived: {', '.join(each.waived)}."
+        if each.reason:
+            yield f"    Reason: {_sentence(each.reason)}"
+    yield ""
+    yield f"Decided again from the stored answers: the same findings ({stored.replayed} checked)."
 
 
-def _flattened(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A request's body as a form; another mapping as it is."""
-    patient = data.get("patient")
-    if not isinstance(patient, dict):
-        return dict(data)
-    kept = {key: data[key] for key in data.keys() - _REQUEST_ONLY - {"patient"}}
-    known = {key: patient[key] for key in ("birth_date", "sex") if patient.get(key) is not None}
-    return {**known, **kept}
-
-
-def _overrides(raw: Any) -> tuple[Override, ...]:
-    known = {"criterion", "reason", "words"}
-    shaped = isinstance(raw, list | tuple) and all(
-        isinstance(each, dict)
-        and {"criterion", "reason"} <= each.keys() <= known
-        and all(isinstance(value, str) for value in each.values())
-        for each in raw
-    )
-    if not shaped:
-        raise BenchRefused(
-            "The form's `overrides` must be a list, each with a `criterion`, a `reason` and words."
-        )
-    return tuple(Override(each["criterion"], each["reason"]) for each in raw)
-
-
-def _day(data: Mapping[str, Any], name: str) -> dt.date | None:
-    raw = data.get(name)
-    if raw is None:
-        return None
-    try:
-        return dt.date.fromisoformat(raw)
-    except (TypeError, ValueError):
-        raise BenchRefused(f"The form's `{name}` is not a day. Write it as YYYY-MM-DD.") from None
-
-
-def decide_form(version: PolicyVersion, form: Form) -> PolicyDecision:
-    """The policy's decision on a form; BenchRefused with every answer that is not accepted."""
-    try:
-        answers = parse_answers(
-            version,
-            form.kind,
-            form.answers,
-            decision_to_treat=form.context.decision_to_treat,
-            today=form.today,
-        )
-        return decide(version, form.kind, answers, form.context, form.waived, form.overrides)
-    except AnswerFaults as error:
-        faults = "\n".join(f"  {fault}" for fault in error.faults)
-        raise BenchRefused(f"These answers are not accepted:\n{faults}") from None
-    except ValueError as error:
-        raise BenchRefused(f"The form cannot be decided: {error}.") from None
+def _date(day: dt.date) -> str:
+    return f"{day:%-d %B %Y}"
 
 
 def explain(version: PolicyVersion, kind: Kind, decision: PolicyDecision) -> Iterator[str]:
     """The decision in plain words: the outcome, why, then each criterion with its source."""
     yield f"{version.title} (version {version.version}, {kind})"
+    if version.overlay is not None:
+        what = _sentence(version.overlay.what_changed)
+        yield f"With the overlay of {version.overlay.layer}: {what}"
     yield f"{_OPENING[decision.outcome]}."
     if version.unverified:
         yield "Parts of this policy were not checked at their source."
@@ -175,6 +76,8 @@ def explain(version: PolicyVersion, kind: Kind, decision: PolicyDecision) -> Ite
         yield "To decide, answer:"
         for name in decision.missing:
             yield f"- {label_of(version, name)}"
+    for notice in decision.notices:
+        yield from _notice(notice)
     for section in Section:
         findings = [each for each in decision.findings if each.section is section]
         if findings:
@@ -182,6 +85,18 @@ def explain(version: PolicyVersion, kind: Kind, decision: PolicyDecision) -> Ite
             yield _HEADINGS[section]
         for finding in findings:
             yield from _finding(version, finding, finding.criterion in decision.waived)
+
+
+def _notice(notice: Notice) -> Iterator[str]:
+    """A safety notice that was in force, with its source; its reason stands among the reasons."""
+    until = "" if notice.lifted is None else f" to {_date(notice.lifted)}"
+    does = "refuses" if notice.refuses else "refers"
+    yield ""
+    yield f"Safety notice {notice.name}, from {_date(notice.from_)}{until}: it {does} new starts."
+    checked = "" if notice.evidence == "verified" else "; not checked at the source"
+    yield f"    Source: {notice.source_title}{checked}"
+    if notice.source_url:
+        yield f"    {notice.source_url}"
 
 
 _HEADINGS = {
@@ -204,7 +119,7 @@ def _finding(version: PolicyVersion, finding: Finding, waived: bool) -> Iterator
     elif finding.result is not Result.MET or finding.section is Section.STOP:
         yield from _parts(version, finding.part)
     source = finding.source
-    read = "" if source.read_on is None else f", read on {source.read_on:%-d %B %Y}"
+    read = "" if source.read_on is None else f", read on {_date(source.read_on)}"
     checked = "" if finding.evidence == "verified" else "; not checked at the source"
     yield f"    Source: {source.title}{read}{checked}"
     if source.url:
@@ -267,6 +182,6 @@ def _shown(value: object) -> str:
         case Count(certain, possible):
             return f"between {certain} and {possible}"
         case dt.date():
-            return f"{value:%-d %B %Y}"
+            return _date(value)
         case _:
             return str(value)

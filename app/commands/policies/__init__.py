@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands.policies import checking, library, notices, proving, replaying, writing
+from app.commands.policies import checking, explaining, library, notices, proving, replaying, writing
 
 app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
@@ -12,7 +12,7 @@ app.command()(writing.schema)
 app.command(name="import")(writing.import_form)
 app.command()(checking.check)
 app.command(name="test")(checking.run_worked_cases)
-app.command(name="explain")(checking.explain_form)
+app.command(name="explain")(explaining.explain_form)
 app.command()(proving.prove)
 app.command()(proving.diff)
 app.command(name="replay")(replaying.replay_forms)

@@ -1,4 +1,4 @@
-"""`assent policies check`, `test` and `explain`."""
+"""`assent policies check` and `test`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library, overlaid
 from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.errors import BenchRefused
-from app.authoring.explain import decide_form, explain, read_form
 from app.authoring.files import load_file, read_text
 from app.authoring.forms.draft import open_marks
 from app.authoring.lint import Lint, lint_policy, lint_version
@@ -21,7 +20,6 @@ from app.commands.policies.parts import (
     library_of,
     plain_refusals,
     policies_folder,
-    version_named,
 )
 from app.policy import PolicyFileFaults, apply_overlay, load_overlay
 from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
@@ -75,31 +73,6 @@ def run_worked_cases(
         failed += _test_policy(folder, library, key, show_coverage)
     if failed:
         raise typer.Exit(1)
-
-
-def explain_form(
-    form: Annotated[Path, typer.Argument(help="A filled-in form as JSON.")],
-    draft: Annotated[
-        str | None, typer.Option("--version", help="Decide under this file or key@version.")
-    ] = None,
-) -> None:
-    """Decide a form, and say why in plain words with citations."""
-    with plain_refusals():
-        read = read_form(read_text(form))
-        if draft is not None:
-            version = version_named(draft)
-        else:
-            library = library_of(policies_folder())
-            version = (
-                library.get(read.policy, read.version)
-                if read.version
-                else library.deciding(
-                    read.policy, read.kind, read.context.decision_to_treat, read.commissioner
-                )
-            )
-        decision = decide_form(version, read)
-    for line in explain(version, read.kind, decision):
-        typer.echo(line)
 
 
 # --- parts --------------------------------------------------------------------------------------

@@ -6,11 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from app.approvals import submitting
+from app.approvals.library import load_library
+from app.approvals.office import Office
 from app.cli import app
+from app.commands.doors import door_or_exit
+from app.commands.policies.parts import policies_folder
+from app.db import tables
 from tests.unit.authoring.test_forms import csv_form
 from tests.unit.policy.makers import policy_text
+from tests.world import CLINICIAN, initiation
 
 runner = CliRunner()
 NTZ = "natalizumab-rrms-res"
@@ -87,6 +95,48 @@ def test_explain_decides_a_form_by_the_version_of_its_day(tmp_path: Path) -> Non
     assert "version 2024-05-01" in run("explain", str(form), "--version", NTZ)
     form.write_text("{}")
     assert "no `answers`" in run("explain", str(form), code=2)
+
+
+def test_explain_takes_the_overlay_of_a_commissioner(tmp_path: Path) -> None:
+    form = tmp_path / "form.json"
+    secukinumab = {"policy": "secukinumab-psoriasis", "decision_to_treat": "2026-10-01"}
+    form.write_text(json.dumps({**secukinumab, "answers": {}}))
+    assert "of DEMQ1 2024-01-01" not in run("explain", str(form))
+    output = run("explain", str(form), "--commissioner", "DEMQ1")
+    assert "With the overlay of DEMQ1 2024-01-01" in output
+    assert "DEMQ1-1 (of DEMQ1 2024-01-01)" in output
+    form.write_text(json.dumps({**secukinumab, "commissioner": "DEMQ1", "answers": {}}))
+    assert "DEMQ1-1 (of DEMQ1 2024-01-01)" in run("explain", str(form))
+
+
+def test_explain_of_a_stored_request_says_whose_and_who_reads(tmp_path: Path) -> None:
+    assert "either a form's file or --request" in run("explain", code=2)
+    assert "either --commissioner or --provider" in run("explain", "--request", "x", code=2)
+    assert "who reads" in run("explain", "--request", "x", "--provider", "DEMO1", code=2)
+    assert "leave --version out" in run("explain", "--request", "x", "--version", NTZ, code=2)
+
+
+def test_explain_puts_the_reading_of_a_stored_request_on_record(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    door = door_or_exit()
+    office = Office(load_library(policies_folder(), None), demonstration=True)
+    view = door.transact(
+        lambda work: submitting.submit_initiation(work, office, CLINICIAN, initiation())
+    )
+    id_ = view.request.id
+    whose = ("--provider", CLINICIAN.organisation, "--by", "Ann")
+    output = run("explain", "--request", id_, *whose)
+    assert f"Request {id_}" in output
+    assert "the same findings (1 checked)" in output
+    column = tables.audit_event.c
+    events = door.read(
+        lambda work: work.connection.execute(
+            sa.select(column.actor, column.request_id).where(column.action == "request explained")
+        ).all()
+    )
+    assert [tuple(each) for each in events] == [("Ann", id_)]
+    stranger = ("--provider", "DEMO2", "--by", "Ann")
+    assert id_ not in run("explain", "--request", id_, *stranger, code=2)
 
 
 def test_new_and_import_write_files_that_check_accepts(tmp_path: Path) -> None:

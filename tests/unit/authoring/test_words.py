@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.diff import diff_lines, diff_versions
 from app.authoring.errors import BenchRefused
-from app.authoring.explain import decide_form, explain, read_form
+from app.authoring.explain import explain
+from app.authoring.filled_form import decide_form, read_form
 from app.authoring.lint import Lint, lint_policy, lint_version
-from app.policy import Kind, PolicyVersion
+from app.policy import Kind, Notice, PolicyVersion, apply_overlay, load_overlay
 from app.policy.cases import read_cases, run_cases
 from tests.policies.library import all_versions
 from tests.unit.authoring.golden import assert_golden
@@ -36,9 +38,11 @@ FORM = {
 # --- explain ------------------------------------------------------------------------------------
 
 
-def explained(version: PolicyVersion, **changes: Any) -> list[str]:
+def explained(
+    version: PolicyVersion, notices: tuple[Notice, ...] = (), **changes: Any
+) -> list[str]:
     form = read_form(json.dumps({**FORM, **changes}))
-    return list(explain(version, form.kind, decide_form(version, form)))
+    return list(explain(version, form.kind, decide_form(version, form, notices)))
 
 
 def policy() -> PolicyVersion:
@@ -75,6 +79,66 @@ def test_the_words_of_a_decision() -> None:
         *explained(policy(), kind="stop", answers={"other": True}),
     ]
     assert_golden("explain", lines)
+
+
+NOTICE = Notice(
+    "2026-05-01-made-up", "A made-up warning", ("a-drug",), (), dt.date(2026, 5, 1), None, "refuse",
+    "It is looked into", "Made up for tests", "https://example.org/n", "verified",
+)  # fmt: skip
+OVERLAY = """
+policy: a-policy
+language: 1
+commissioner: DEMQ1
+in_force: {from: 2026-02-01}
+what_changed: The other thing first
+sources: {local: {title: "A local form, made up", read_on: 2026-02-02}}
+start:
+  - {id: LOCAL, text: The other thing failed, met_when: other, source: local, evidence: verified}
+"""
+TERMS = {
+    **BASE["approval"],  # type: ignore[dict-item]
+    "max_dose": {"amount": "300", "unit": "mg", "per": "28 days"},
+    "products": ["first", "second"],
+}
+DOSE = {"dose": {"amount": "600", "unit": "mg", "every_days": 28}}
+
+
+def test_the_words_of_a_decision_under_an_overlay_a_notice_and_a_high_dose() -> None:
+    version = make_policy(start=["flag"], approval=TERMS)
+    merged = apply_overlay(version, load_overlay(OVERLAY, "overlay.yaml"))
+    met = {"answers": {"flag": True, "other": True}, "details": DOSE}
+    refused = {**met, "answers": {"flag": True, "other": False}}
+    lines = [
+        *explained(merged, **met),
+        "=== the overlay's criterion fails ===",
+        *explained(merged, **refused),
+        "=== a safety notice refuses ===",
+        *explained(merged, (NOTICE,), **met),
+        "=== the day before the notice ===",
+        *explained(merged, (NOTICE,), **met, decision_to_treat="2026-04-30"),
+        "=== the commissioner is asked, not the policy ===",
+        *explained(merged, (NOTICE,), **met, route="individual funding"),
+    ]
+    assert_golden("explain_layers", lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"details": {"product": "third"}}, "because of its details.product"),
+        ({"details": {"dose": {"amount": "x"}}}, "details` cannot be read"),
+        ({"details": {"dosis": 1}}, "no key dosis"),
+        ({"details": 3}, "details` cannot be read"),
+        ({"route": "panel"}, "`route` must be one of: policy"),
+        ({"details": {"started_under": "trial"}}, "needs both"),
+        ({"retrospective_reason": "urgent"}, "needs the day of that dose"),
+    ],
+)
+def test_details_that_the_service_would_refuse_are_refused(
+    changes: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(BenchRefused, match=says):
+        explained(make_policy(approval=TERMS), **changes)
 
 
 @pytest.mark.parametrize(
