@@ -13,7 +13,7 @@ from app.api.request_bodies import EXAMPLE_PATIENT, example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import ThisOffice, ask
-from app.api.types import Day
+from app.api.types import Day, OrganisationCode
 from app.api.writing import NAMED
 from app.approvals import known_answers
 from app.approvals.answering import CARRIED
@@ -45,6 +45,10 @@ class KnownAnswersBody(Document):
     birth_date: PlausibleDay
     nhs_number: NhsNumber | None = None
     local_id: LocalId | None = None
+    commissioner: OrganisationCode | None = Field(
+        default=None,
+        description="Who pays: the questions of its overlay are then part of the form",
+    )
 
     def to_query(self, library: Library) -> known_answers.KnownQuery:
         """The query as the approvals room takes it; DetailsNotAccepted for an unknown policy."""

@@ -44,6 +44,7 @@ class KnownQuery:
     birth_date: dt.date
     nhs_number: str | None = None
     local_id: str | None = None
+    commissioner: str | None = None  # whose overlay's questions the form asks too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,17 @@ class KnownAnswers:
 def known_answers(work: Work, office: Office, caller: Caller, query: KnownQuery) -> KnownAnswers:
     """The answers that the caller's own organisation has on record and that fit a form.
 
-    Only answers to the same question count: the same name and, word for word, the same
-    definition; from another treatment only what `serves`. Withdrawn requests and those entered in
+    The form is that of the commissioner's overlay, where one is in force and it is named. Only
+    answers to the same question count: the same name and, word for word, the same definition;
+    from another treatment only what `serves`. A treatment under a policy that this one succeeds
+    (child to adult) is the same treatment. Withdrawn requests and those entered in
     error give nothing. A patient who is not known, or has another birth date, has nothing on
     record. The look-up is audited.
     """
     check_can(caller, Action.CHECK)
-    version = office.library.deciding(query.policy, query.kind, query.decision_to_treat)
+    version = office.library.deciding(
+        query.policy, query.kind, query.decision_to_treat, query.commissioner
+    )
     person = _find(work, caller, query)
     given = [] if person is None else _requests(work, caller, person)
     found = _fitting(work, office, version, query.kind, given)
@@ -206,8 +211,14 @@ def serves(question: Question, *, same_treatment: bool) -> bool:
 
 
 def is_same_treatment(version: PolicyVersion, treatment: TreatmentRecord) -> bool:
-    """Whether a treatment is the one that the version speaks of, be it under an older policy."""
-    return (treatment.drug, treatment.indication) == (version.drug, version.indication.key)
+    """Whether a treatment is the one that the version speaks of, be it under an older policy.
+
+    One under a policy that the version succeeds goes on under it by a continuation, though the
+    two may name the indication differently (a child's and an adult's).
+    """
+    if treatment.drug != version.drug:
+        return False
+    return treatment.indication == version.indication.key or treatment.policy in version.succeeds
 
 
 def _ranked(found: list[KnownAnswer]) -> tuple[KnownAnswer, ...]:

@@ -15,9 +15,15 @@ from app.authoring.errors import BenchRefused
 from app.authoring.replay.sql import built_in_columns, column_type, quoted, text
 from app.policy import PolicyVersion, Question, QuestionType
 
-BOOK = ("id", "outcome", "spend", "kind")
+BOOK = ("id", "outcome", "spend", "kind", "person")
 """Columns of a table of forms beside the context and the answers."""
-_BOOK_TYPES = {"id": "VARCHAR", "outcome": "VARCHAR", "spend": "DECIMAL(18, 2)", "kind": "VARCHAR"}
+_BOOK_TYPES = {
+    "id": "VARCHAR",
+    "outcome": "VARCHAR",
+    "spend": "DECIMAL(18, 2)",
+    "kind": "VARCHAR",
+    "person": "VARCHAR",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +188,7 @@ def as_table(version: PolicyVersion, rows: Sequence[Mapping[str, Any]]) -> pa.Ta
         "id": pa.string(),
         "outcome": pa.string(),
         "spend": pa.decimal128(18, 2),
+        "person": pa.string(),
         "kind": pa.string(),
         "decision_to_treat": pa.date32(),
         "first_dose": pa.date32(),

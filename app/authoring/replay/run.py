@@ -49,8 +49,9 @@ class Replay:
     """What another version would have said of stored forms.
 
     `matrix` counts forms by outcome before and after; `spend` sums their money alike. `changed`
-    lists the first `MOST_CHANGED`; `by_criterion` counts over all that changed. `by` says which
-    engine decided: "DuckDB", or "the evaluator" where the version has no SQL.
+    lists the first `MOST_CHANGED`; `by_criterion` counts over all that changed. `people` are those
+    who stand behind the changed forms, None where the forms do not say whose they are. `by` says
+    which engine decided: "DuckDB", or "the evaluator" where the version has no SQL.
     """
 
     forms: int
@@ -60,6 +61,7 @@ class Replay:
     changed_count: int
     by_criterion: Mapping[str, int]
     by: str
+    people: int | None = None
 
     def lines(self) -> Iterator[str]:
         """The replay in words, for the terminal."""
@@ -74,6 +76,15 @@ class Replay:
             yield "Changed by criterion (a form may change by several):"
             for name, count in sorted(self.by_criterion.items(), key=lambda each: -each[1]):
                 yield f"  {name}: {count}"
+        yield from self._affected()
+
+    def _affected(self) -> Iterator[str]:
+        """Whom and what money the change touches."""
+        if self.people is not None:
+            noun = "person" if self.people == 1 else "people"
+            yield f"Affected: {self.people} {noun}."
+        touched = sum((m for (b, a), m in self.spend.items() if a != b), Decimal(0))
+        yield f"Spend of the forms that would change: {touched:,.2f}"
         lost = sum(
             (m for (b, a), m in self.spend.items() if b == Outcome.APPROVED and a != b), Decimal(0)
         )
@@ -141,7 +152,20 @@ def _by_sql(forms: Forms, after: Translated, before: Translated | None) -> Repla
         changed_count=sum(n for (was, now), n in matrix.items() if was != now),
         by_criterion=blamed,
         by="DuckDB",
+        people=_people(forms, after, before),
     )
+
+
+def _people(forms: Forms, after: Translated, before: Translated | None) -> int | None:
+    """How many people's forms would change; None where the forms have no `person`."""
+    if "person" not in forms.columns:
+        return None
+    query = (
+        f"SELECT count(DISTINCT person) FROM (SELECT person, {_before(before)} AS before, "
+        f"{after.outcome} AS after FROM {forms.source}) WHERE before <> {_named('after')}"
+    )
+    row = forms.connection.execute(query).fetchone()
+    return int(row[0])
 
 
 def _changes(
@@ -214,6 +238,7 @@ def _by_evaluator(
     spend: dict[tuple[str, Outcome], Decimal] = {}
     blamed: dict[str, int] = {}
     changed: list[Changed] = []
+    people: set[str | None] = set()
     number = 0
     reader = forms.connection.sql(f"SELECT * FROM {forms.source}").to_arrow_reader(10_000)
     for batch in reader:
@@ -228,13 +253,15 @@ def _by_evaluator(
             spend[key] = spend.get(key, Decimal(0)) + money
             if was != decision.outcome:
                 names = _blame(decision, earlier)
+                people.add(row.get("person"))
                 for name in names:
                     blamed[name] = blamed.get(name, 0) + 1
                 if len(changed) < MOST_CHANGED:
                     form = str(row.get("id") or number)
                     changed.append(Changed(form, was, decision.outcome, names, money))
     total = sum(n for (was, now), n in matrix.items() if was != now)
-    return Replay(number, matrix, spend, tuple(changed), total, blamed, "the evaluator")
+    known = len(people - {None}) if "person" in forms.columns else None
+    return Replay(number, matrix, spend, tuple(changed), total, blamed, "the evaluator", known)
 
 
 def decide_row(version: PolicyVersion, kind: Kind, row: Mapping[str, Any]) -> PolicyDecision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import and_, func, select
 
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.errors import AnswersNotAccepted
+from app.authoring.errors import BenchRefused
 from app.authoring.replay.forms import Forms, as_table, table_forms
 from app.db import tables
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
+from app.reconciliation.errors import StoredFileDamaged
+from app.reconciliation.files import FileStore
+from app.reconciliation.service import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,14 @@ def stored_forms(
     kind: Kind,
     first: dt.date,
     last: dt.date,
-    outcome_files: Sequence[Path] = (),
+    outcomes: Sequence[Path | bytes] = (),
 ) -> Stored:
     """The latest answers of the requests under the version's policy, by day of the decision.
 
     The outcome is the policy's own last decision. Requests with waived or overridden criteria are
     named apart: what people decided is not the version's to say.
     """
-    spent = spend_by_reference(outcome_files)
+    spent = spend_by_reference(outcomes)
     rows: list[dict[str, Any]] = []
     unreadable: list[str] = []
     waived: list[str] = []
@@ -62,7 +66,7 @@ def stored_forms(
 
 def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) -> Iterator[Any]:
     request, revision = tables.request.c, tables.request_revision.c
-    decision, approval = tables.decision.c, tables.approval.c
+    decision, approval, patient = tables.decision.c, tables.approval.c, tables.patient.c
     newest = (
         select(decision.request_id, func.max(decision.number).label("number"))
         .where(decision.made_by == "policy")
@@ -78,7 +82,10 @@ def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) ->
             decision.waived,
             decision.overridden,
             approval.reference,
+            func.coalesce(patient.linked_to, patient.id).label("person"),
         )
+        .join(tables.treatment, tables.treatment.c.id == request.treatment_id)
+        .join(tables.patient, patient.id == tables.treatment.c.patient_id)
         .join(
             tables.request_revision,
             and_(revision.request_id == request.id, revision.revision == request.revision),
@@ -121,6 +128,7 @@ def _row(version: PolicyVersion, kind: Kind, found: Any) -> dict[str, Any] | Non
     return {
         **values,
         "id": found.id,
+        "person": found.person,
         "outcome": found.outcome,
         "kind": kind.value,
         "decision_to_treat": context.decision_to_treat,
@@ -130,13 +138,55 @@ def _row(version: PolicyVersion, kind: Kind, found: Any) -> dict[str, Any] | Non
     }
 
 
-def spend_by_reference(outcome_files: Sequence[Path]) -> dict[str, Decimal]:
-    """The money accepted on invoice lines, by approval reference, out of runs' outcomes."""
+def latest_outcomes(work: Work, files: FileStore) -> tuple[bytes, ...]:
+    """The outcomes of the newest run of every submission, as Parquet, in the runs' order.
+
+    Raises BenchRefused where a file is gone or is not the one that was stored.
+    """
+    run = tables.reconciliation_run.c
+    rows = work.connection.execute(
+        select(
+            run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256
+        ).order_by(run.created_at, run.id)
+    )
+    newest = {row.submission_id: row for row in rows}
+    try:
+        return tuple(
+            files.read(row.organisation, OUTCOMES, row.outcomes_file, row.outcomes_sha256)
+            for row in newest.values()
+        )
+    except StoredFileDamaged:
+        raise BenchRefused(
+            "The outcomes of a reconciliation run are gone or damaged, so the spend cannot be "
+            "told. Restore the files from the backup, or give --outcomes."
+        ) from None
+
+
+def spend_by_reference(outcomes: Sequence[Path | bytes]) -> dict[str, Decimal]:
+    """The money accepted on invoice lines in pounds, by approval reference, out of runs' outcomes.
+
+    A line that stands in several runs (a month sent again, or matched by provider and
+    commissioner alike) counts once: with the most that a single run accepted of it.
+    """
+    most: dict[tuple[str, str], Decimal] = {}
+    for number, each in enumerate(outcomes):
+        for key, accepted in _accepted(each, number).items():
+            most[key] = max(accepted, most.get(key, accepted))
     total: dict[str, Decimal] = {}
-    for path in outcome_files:
-        table: pa.Table = pq.read_table(path, columns=["reference", "accepted"])
-        kept = table.filter(pc.is_valid(table["reference"]))
-        for reference, accepted in zip(*(column.to_pylist() for column in kept), strict=True):
-            if accepted:
-                total[reference] = total.get(reference, Decimal(0)) + Decimal(accepted)
+    for (reference, _), accepted in most.items():
+        total[reference] = total.get(reference, Decimal(0)) + accepted
     return total
+
+
+def _accepted(outcomes: Path | bytes, number: int) -> dict[tuple[str, str], Decimal]:
+    """What one run accepted, by reference and line; a file without hashes is taken as it is."""
+    source = io.BytesIO(outcomes) if isinstance(outcomes, bytes) else outcomes
+    table: pa.Table = pq.read_table(source)
+    hashed = "content_hash" in table.column_names
+    found: dict[tuple[str, str], Decimal] = {}
+    for row in table.to_pylist():
+        if row["reference"] is None or not row["accepted"]:
+            continue
+        key = (row["reference"], row["content_hash"] if hashed else f"file {number}")
+        found[key] = found.get(key, Decimal(0)) + Decimal(row["accepted"])
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from app.authoring.errors import BenchRefused
 from app.authoring.replay.forms import open_forms
 from app.authoring.replay.run import Replay, replay
-from app.authoring.replay.stored import stored_forms
-from app.commands.doors import door_or_exit
+from app.authoring.replay.stored import Stored, latest_outcomes, stored_forms
+from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.policies.parts import VERSION_HELP, plain_refusals, version_named
+from app.db.work import Work
 from app.policy import Kind, PolicyVersion
+from app.reconciliation.files import FileStore
 
 _KINDS = (Kind.INITIATION.value, Kind.CONTINUATION.value)
 
@@ -36,7 +39,7 @@ def replay_forms(
     ] = None,
     kind: Annotated[str, typer.Option(help=" or ".join(_KINDS))] = Kind.INITIATION.value,
     outcomes: Annotated[
-        list[Path] | None, typer.Option(help="Outcomes of reconciliation, for the spend.")
+        list[Path] | None, typer.Option(help="Outcomes of reconciliation, for the spend; else the newest runs' own.")
     ] = None,
     show: Annotated[int, typer.Option(help="How many changed forms to list.")] = 20,
 ) -> None:
@@ -76,8 +79,14 @@ def _from_store(
     days: tuple[dt.date, dt.date],
     outcomes: tuple[Path, ...],
 ) -> Replay:
+    files = FileStore(settings_or_exit().data_dir.resolve() / "files")
+
+    def read(work: Work) -> tuple[Stored, int]:
+        known: Sequence[Path | bytes] = outcomes or latest_outcomes(work, files)
+        return stored_forms(work, draft, kind, *days, known), len(known)
+
     try:
-        stored = door_or_exit().read(lambda work: stored_forms(work, draft, kind, *days, outcomes))
+        stored, runs = door_or_exit().read(read)
     except DBAPIError:
         raise BenchRefused(
             "The store of requests cannot be read. Check ASSENT_DATABASE_URL, and set the database "
@@ -87,11 +96,19 @@ def _from_store(
         typer.echo(f"  {id_}: left out: an answer is not one that this version takes.", err=True)
     for id_ in stored.waived:
         typer.echo(f"  {id_}: left out: a criterion was waived or overridden.", err=True)
-    if not outcomes:
-        typer.echo(
-            "No outcomes of reconciliation are given, so the spend reads 0. Give --outcomes.", err=True
-        )
+    typer.echo(_whence(outcomes, runs), err=True)
     return replay(stored.forms, draft, kind, before)
+
+
+def _whence(outcomes: tuple[Path, ...], runs: int) -> str:
+    if outcomes:
+        return f"Spend: accepted lines of the {len(outcomes)} files given."
+    if runs == 0:
+        return (
+            "No submission has been reconciled yet, so the money is not known and reads 0. "
+            "`assent reconcile FILE` runs one; or give --outcomes."
+        )
+    return f"Spend: accepted lines of the newest run of each submission ({runs}), each line once."
 
 
 def _day(given: dt.datetime | None, otherwise: dt.date) -> dt.date:

@@ -14,7 +14,7 @@ from app.approvals.office import Office
 from app.audit.export import of_patient
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller
-from app.policy import Kind, load_policy
+from app.policy import Kind, load_overlay, load_policy
 from app.reference_data.drugs import load_drugs
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.world import (
@@ -302,3 +302,56 @@ def test_a_dose_is_never_proposed(same_treatment: bool) -> None:
     version = policy(FIRST, "natalizumab")
     assert not serves(version.questions["dose_mg"], same_treatment=same_treatment)
     assert serves(version.questions["edss"], same_treatment=same_treatment)
+
+
+# --- overlays and successors --------------------------------------------------------------------
+
+LOCAL_QUESTION = """
+policy: next-policy
+language: 1
+commissioner: DEMQ1
+in_force: {from: 2026-01-01}
+what_changed: A local history.
+sources: {local: {title: Made up for tests}}
+questions:
+  local_scans: {type: list, label: Scans, of: {on: {type: date, label: On}}}
+start:
+  - {id: LOCAL, text: A scan, met_when: scans >= 1, source: local, evidence: verified}
+derive: {scans: {count: local_scans}}
+"""
+SCANS = [{"on": "2026-02-01"}]
+
+
+def test_an_overlays_questions_are_part_of_its_commissioners_form(world: World) -> None:
+    next_ = load_overlay(LOCAL_QUESTION, "next.yaml")
+    first = load_overlay(LOCAL_QUESTION.replace(NEXT, FIRST), "first.yaml")
+    versions = [policy(FIRST, "natalizumab"), policy(NEXT, "ocrelizumab")]
+    world.office = Office(Library(versions, [first, next_]), demonstration=True)
+    give(world, answers={**ANSWERS, "local_scans": SCANS})
+
+    assert told(ask(world, commissioner="DEMQ1"))["local_scans"] == [SCANS]
+    assert "local_scans" not in told(ask(world, commissioner="DEMQ2"))
+    assert "local_scans" not in told(ask(world))
+
+
+@pytest.mark.parametrize(
+    ("drug", "succeeds", "same"),
+    [
+        ("natalizumab", f"succeeds: [{FIRST}]\n", True),
+        ("natalizumab", "", False),
+        ("natalizumab", "succeeds: [another-policy]\n", False),
+    ],
+)
+def test_a_treatment_under_the_policy_that_this_one_succeeds_is_the_same_treatment(
+    world: World, drug: str, succeeds: str, same: bool
+) -> None:
+    adult = policy(NEXT, drug, "adult", **{"language: 1\n": f"language: 2\n{succeeds}"})
+    world.office = Office(
+        Library([policy(FIRST, "natalizumab", "child"), adult]), demonstration=True
+    )
+    give(world)
+
+    found = told(ask(world, kind=Kind.CONTINUATION))
+
+    assert ("score" in found) is same  # a baseline: only of this very treatment
+    assert ("attacks" in told(ask(world))) is True

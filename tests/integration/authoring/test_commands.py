@@ -242,6 +242,13 @@ def test_replay_without_a_database_says_what_to_do() -> None:
     assert "assent db upgrade" in run("replay", "--version", NTZ, code=2)
 
 
+def test_replay_says_when_no_submission_has_been_reconciled(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    output = run("replay", "--version", draft(tmp_path, start=["flag"]))
+    assert "No submission has been reconciled yet" in output
+    assert "Affected: 0 people." in output
+
+
 def test_publish_needs_a_second_person_and_affected_a_correction() -> None:
     output = run("publish", NTZ, "--by", "Ann", "--seconded-by", "Ann", code=2)
     assert "two people" in output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,8 @@ def test_stored_requests_are_replayed_with_the_spend_of_their_approvals(
     assert result.matrix == {("approved", Outcome.MORE_INFORMATION_NEEDED): 1}
     assert [each.criteria for each in result.changed] == [("C-2",)]
     assert str(result.changed[0].spend) == "101.00"
+    assert result.people == 1
+    assert "Affected: 1 person." in list(result.lines())
     assert len(forms(draft, 1, 1)) == 1
 
 
@@ -260,3 +263,81 @@ def _approve(work: Work, request: str, ids: Callable[[], str]) -> None:
             version=1,
         )
     )
+
+
+def outcome_bytes(**columns: list[str | None]) -> bytes:
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+def test_the_newest_run_of_each_submission_is_found_and_a_line_sent_twice_counts_once(
+    transact: Transact, read: Transact, ids: Callable[[], str], tmp_path: Path
+) -> None:
+    from app.authoring.replay.stored import latest_outcomes, spend_by_reference
+    from app.reconciliation.files import FileStore
+
+    files = FileStore(tmp_path)
+    assert read(lambda work: latest_outcomes(work, files)) == ()
+    older = outcome_bytes(reference=["PA-1"], accepted=["999"], content_hash=["a"])
+    newer = outcome_bytes(
+        reference=["PA-1", "PA-1", None], accepted=["100.10", "0.90", "7"], content_hash=list("abc")
+    )
+    again = outcome_bytes(
+        reference=["PA-1", "PA-1", "PA-2"], accepted=["100.10", "5.00", "3"],
+        content_hash=list("adz"),
+    )  # fmt: skip
+    for number, (submission, data) in enumerate((("s1", older), ("s1", newer), ("s2", again))):
+        transact(lambda work, n=number, s=submission, d=data: _run(work, files, s, n, d))  # type: ignore[misc]
+
+    found = read(lambda work: latest_outcomes(work, files))
+
+    assert found == (newer, again)
+    spent = {reference: str(money) for reference, money in spend_by_reference(found).items()}
+    assert spent == {"PA-1": "106.00", "PA-2": "3"}
+
+
+def test_outcomes_that_are_gone_are_said_and_not_counted_as_nothing(
+    transact: Transact, read: Transact, tmp_path: Path
+) -> None:
+    from app.authoring.replay.stored import latest_outcomes
+    from app.reconciliation.files import FileStore
+
+    data = outcome_bytes(reference=["PA-1"], accepted=["1"], content_hash=["a"])
+    transact(lambda work: _run(work, FileStore(tmp_path), "s1", 0, data))
+    empty = FileStore(tmp_path / "elsewhere")
+    with pytest.raises(BenchRefused, match="Restore the files"):
+        read(lambda work: latest_outcomes(work, empty))
+
+
+def _run(work: Work, files: Any, submission: str, number: int, data: bytes) -> None:
+    """One stored run over a submission, with its outcomes."""
+    import hashlib
+
+    from app.reconciliation.service import OUTCOMES
+
+    digest = hashlib.sha256(data).hexdigest()
+    files.save("DEMQ1", OUTCOMES, digest, data)
+    now, zero = work.moment.instant, Decimal(0)
+    known = sa.select(tables.submission.c.id).where(tables.submission.c.id == submission)
+    if work.connection.execute(known).first() is None:
+        work.connection.execute(
+            sa.insert(tables.submission).values(
+                id=submission, organisation="DEMQ1", sha256=submission, file_name="f", size=1,
+                layout="l", lines=1, skipped=0, total=zero, received_at=now, received_by="x",
+            )
+        )  # fmt: skip
+    work.connection.execute(
+        sa.insert(tables.reconciliation_run).values(
+            id=f"run-{number}", submission_id=submission, organisation="DEMQ1", engine="e",
+            rules_version=str(number), reference_version="r", snapshot_digest="d",
+            as_at=work.moment.day, lines=1, total=zero, accepted=zero, queried=zero, summary={},
+            outcomes_file=digest, outcomes_sha256=digest,
+            created_at=now + dt.timedelta(minutes=number), created_by="x",
+        )
+    )  # fmt: skip
