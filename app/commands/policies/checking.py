@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library, overlaid
+from app.approvals.library import Library
+from app.authoring.check_file import Sort, check_other, sort_of
 from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.errors import BenchRefused
 from app.authoring.files import load_file, read_text
@@ -21,7 +22,7 @@ from app.commands.policies.parts import (
     plain_refusals,
     policies_folder,
 )
-from app.policy import PolicyFileFaults, apply_overlay, load_overlay
+from app.policy import PolicyFileFaults
 from app.policy.cases import failure_text, read_cases, run_cases, suite_faults
 from app.policy.lock import check_lock
 from app.reference_data.drugs import load_drugs
@@ -29,7 +30,7 @@ from app.reference_data.drugs import load_drugs
 
 def check(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Policy files; without any, the whole library.")
+        list[Path] | None, typer.Argument(help="Files of any sort: policy, cases, questions, formula, overlay, notice; without any, the whole library.")
     ] = None,
     prove: Annotated[
         bool | None,
@@ -80,10 +81,15 @@ def run_worked_cases(
 
 def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     """Check one file; returns whether it has a fault."""
+    folder = policies_folder()
     try:
-        if path.name.startswith("overlay-"):
-            return _check_overlay(path)
-        version = load_file(path, policies_folder(), load_drugs().keys())
+        text = read_text(path)
+        sort = sort_of(path, text)
+        if sort is not Sort.POLICY:
+            said = check_other(path, text, sort, lambda: library_of(folder), folder)
+            typer.echo(f"{path}: {said}: no fault.")
+            return False
+        version = load_file(path, folder, load_drugs().keys())
     except PolicyFileFaults as error:
         for fault in error.faults:
             typer.echo(str(fault), err=True)
@@ -99,17 +105,6 @@ def _check_file(path: Path, prove: bool, advice: bool) -> bool:
     if not faults:
         typer.echo(f"{path}: {version.policy} {version.version}: no fault.")
     return faults > 0
-
-
-def _check_overlay(path: Path) -> bool:
-    """Check an overlay on every version that it may lie on; False, or PolicyFileFaults."""
-    overlay = load_overlay(read_text(path), str(path))
-    versions = overlaid(library_of(policies_folder()).versions(overlay.policy), overlay)
-    for version in versions:
-        apply_overlay(version, overlay, str(path))
-    names = ", ".join(version.version for version in versions) or "no version"
-    typer.echo(f"{path}: {overlay.policy} {overlay.version} on {names}: no fault.")
-    return False
 
 
 def _lint_library(library: Library, prove: bool, advice: bool) -> int:
