@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.policy import Kind, PolicyVersion, Question, QuestionType, questions_for, readable
+from app.policy import Kind, Notice, PolicyVersion, Question, QuestionType, questions_for, readable
 
 _INLINE = re.compile(r"`([^`]*)`|\*\*((?:[^*\\]|\\.)+)\*\*|\\(.)|([^`*\\]+|.)", re.DOTALL)
 _ASKED = {Kind.INITIATION: "start", Kind.CONTINUATION: "continue", Kind.STOP: "stop"}
@@ -35,12 +35,37 @@ class Block:
     spans: tuple[Span, ...]
 
 
-def blocks_of(version: PolicyVersion) -> tuple[Block, ...]:
-    """The policy as text, then each form as the clinician will see it."""
-    found = [_block(line) for line in readable(version).splitlines() if line.strip()]
+def blocks_of(version: PolicyVersion, notices: Iterable[Notice] = ()) -> tuple[Block, ...]:
+    """The policy as text, safety notices before its criteria, then each form as it will be seen."""
+    text = [_block(line) for line in readable(version).splitlines() if line.strip()]
+    first = next((n for n, each in enumerate(text) if (each.kind, each.level) == _PART), len(text))
+    found = [*text[:first], *_notices(notices), *text[first:]]
     for kind in _ASKED:
         found += _form(version, kind)
     return tuple(found)
+
+
+_PART = ("heading", 2)
+
+
+def _notices(notices: Iterable[Notice]) -> Iterator[Block]:
+    """Each notice as a warning at the top: what it does, why, and where it is from."""
+    held = tuple(notices)
+    if held:
+        yield _plain("heading", 2, "Safety notices in force")
+    for notice in held:
+        does = "refused" if notice.refuses else "referred to people"
+        yield Block("paragraph", 0, (Span("bold", f"New starts are {does}."), _on(notice)))
+        yield _plain("item", 1, f"Why: {notice.reason}")
+        checked = "" if notice.evidence == "verified" else " (not checked at the source)"
+        url = f", {notice.source_url}" if notice.source_url else ""
+        yield _plain("item", 1, f"Source: {notice.source_title}{url}{checked}")
+        yield _plain("item", 1, "Running treatments and continuations go on")
+
+
+def _on(notice: Notice) -> Span:
+    until = "" if notice.lifted is None else f", lifted from {notice.lifted:%-d %B %Y}"
+    return Span("plain", f" {notice.title}, from {notice.from_:%-d %B %Y}{until}")
 
 
 def _block(line: str) -> Block:
@@ -149,7 +174,10 @@ def _markdown_span(span: Span) -> str:
 
 _STYLE = (
     "body{font:1rem/1.5 Arial,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}"
-    "code{background:#f0f4f5;padding:0 .2rem}li.field{margin:.6rem 0}"
+    "code{background:#f0f4f5;padding:0 .2rem;overflow-wrap:anywhere}li.field{margin:.6rem 0}"
+    "h2{border-top:1px solid #d8dde0;padding-top:1rem;margin-top:2rem}h3{margin-bottom:0}"
+    "h3+p{margin-top:.2rem}@media print{body{max-width:none;margin:0}h2,h3{break-after:avoid}"
+    "li{break-inside:avoid}}"
 )
 
 
@@ -187,7 +215,7 @@ def as_typst(title: str, blocks: Sequence[Block]) -> str:
     """The blocks as a Typst document; every word is a string literal, so none is obeyed."""
     lines = [
         f"#set document(title: {_typst_text(title)})",
-        '#set page(paper: "a4", margin: 2cm, numbering: "1 / 1")',
+        f'#set page(paper: "a4", margin: 2cm, numbering: "1 / 1", header: {_header(title)})',
         '#set text(size: 10pt, lang: "en", region: "GB")',
     ]
     for block in blocks:
@@ -201,6 +229,11 @@ def as_typst(title: str, blocks: Sequence[Block]) -> str:
                 indent = f"{(block.level - 1) * 1.2:.1f}em"
                 lines.append(f"#pad(left: {indent})[#list[{words}]]")
     return "\n".join(lines) + "\n"
+
+
+def _header(title: str) -> str:
+    """The policy's name on every page: a sheet that lies alone still says what it is of."""
+    return f"align(right, text(size: 8pt, {_typst_text(title)}))"
 
 
 def _typst_text(text: str) -> str:

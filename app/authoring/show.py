@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app.authoring.blocks import as_html, as_typst, blocks_of, markdown
 from app.authoring.errors import BenchRefused
-from app.policy import PolicyVersion
+from app.policy import Notice, PolicyVersion
 
 FORMATS = ("md", "html", "pdf")
 
 
-def show(version: PolicyVersion, form: str) -> bytes:
-    """The version in one of `FORMATS`.
+def show(version: PolicyVersion, form: str, notices: Iterable[Notice] = ()) -> bytes:
+    """The version in one of `FORMATS`, with the safety notices that hold for it.
 
     Raises BenchRefused for another format, or for a PDF where the extra `pdf` is not installed.
     """
-    blocks = blocks_of(version)
+    blocks = blocks_of(version, notices)
     match form:
         case "md":
             return markdown(blocks).encode()

@@ -24,7 +24,7 @@ from app.authoring.publish import (
 )
 from app.authoring.show import FORMATS
 from app.authoring.show import show as show_version
-from app.clock import now
+from app.clock import london_day, now
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.policies.parts import (
     LOCK,
@@ -38,6 +38,7 @@ from app.commands.policies.parts import (
 from app.policy import Overlay, PolicyVersion
 from app.policy.cases import Case, read_cases
 from app.policy.lock import check_lock, lock_text
+from app.policy.notices import in_force
 
 
 def show(
@@ -49,16 +50,23 @@ def show(
         str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.")
     ] = "md",
     out: Annotated[Path | None, typer.Option(help="The file to write; a PDF needs one.")] = None,
+    commissioner: Annotated[
+        str | None, typer.Option(help="With the overlay of this commissioner (its ODS code).")
+    ] = None,
 ) -> None:
-    """Show a policy version as readable text with its form, or list the library."""
+    """Show a policy version as readable text with its form and the packaged safety notices."""
     if policy is None:
         _list(library_of(policies_folder()))
         return
-    found = version_named(f"{policy}@{version}" if version else policy)
+    library = library_of(policies_folder())
+    found = version_named(f"{policy}@{version}" if version else policy, library)
+    if commissioner is not None and library.by_hash(found.hash) is not None:
+        found = library.shown(found.policy, found.version, commissioner)
+    notices = in_force(library.notices, found.drug, found.policy, london_day(now()))
     with plain_refusals():
         if form == "pdf" and out is None:
             raise BenchRefused("A PDF needs a file. Say --out FILE.pdf.")
-        made = show_version(found, form)
+        made = show_version(found, form, notices)
     if out is None:
         typer.echo(made.decode("utf-8"), nl=False)
         return

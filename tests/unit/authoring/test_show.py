@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,7 +15,7 @@ from app.authoring.lint import lint_version
 from app.authoring.overview import overview, page
 from app.authoring.show import show
 from app.authoring.skeleton import skeleton
-from app.policy import PolicyVersion, load_policy
+from app.policy import Notice, PolicyVersion, load_policy
 from app.policy.cases import read_cases
 from app.reference_data.drugs import load_drugs
 from tests.policies.library import ROOT, folders, packaged_library
@@ -121,3 +122,28 @@ def test_the_page_of_the_library_is_fresh() -> None:
 
     path = ROOT / "docs" / "policies.md"
     assert path.read_text("utf-8") == made, "run `assent policies overview --write`"
+
+
+NOTICE = Notice(
+    "made-up", "A <made-up> warning", ("a-drug",), (), date(2026, 5, 1), None, "refuse",
+    "It is looked into", "Made up for tests", "https://example.org/n", "verified",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("format_", ["md", "html"])
+def test_a_safety_notice_stands_before_the_criteria_in_every_format(format_: str) -> None:
+    text = show(make_policy(), format_, [NOTICE]).decode()
+    for words in ("Safety notices in force", "New starts are refused.", "from 1 May 2026"):
+        assert text.index(words) < text.index("Criteria to start")
+    assert "<made-up>" not in text
+    assert "Safety notices" not in show(make_policy(), format_).decode()
+
+
+def test_a_notice_that_was_not_checked_says_that_it_only_refers() -> None:
+    text = show(make_policy(), "md", [replace(NOTICE, evidence="unverified")]).decode()
+    assert "New starts are referred to people." in text
+    assert "not checked at the source" in text
+
+
+def test_the_pdf_takes_a_notice_and_a_hostile_title_in_its_header() -> None:
+    assert show(hostile(), "pdf", [NOTICE]).startswith(b"%PDF-")
