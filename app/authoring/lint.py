@@ -133,8 +133,8 @@ def _unused(linter: Linter) -> Iterator[Lint]:
             yield linter.say(
                 "advice",
                 "unused-question",
-                f"no criterion looks at the question {name}",
-                "Test it, or take it out: what decides nothing is not asked",
+                f"the question {name} is recorded, not judged: no criterion looks at it",
+                "Leave it where the real form asks it; else test it, or take it out",
             )
     for name in linter.version.derived:
         if name not in workings:
