@@ -5,7 +5,9 @@ something is also stored, resolved, beside the decision (`policy_versions.rememb
 """
 
 import datetime as dt
+import gc
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.approvals.errors import NoPolicyInForce, UnknownPolicy
@@ -231,6 +233,23 @@ def overlaid(versions: Iterable[PolicyVersion], overlay: Overlay) -> tuple[Polic
 
 def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
     """Load every policy file; PolicyFileFaults lists every fault of every file at once."""
+    with _uncollected():
+        return _load(folder, drug_keys)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: what is being loaded stays, so its rounds find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _load(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None) -> Library:
     versions: list[PolicyVersion] = []
     faults: list[Fault] = []
     seen: dict[tuple[str, str], str] = {}

@@ -126,7 +126,7 @@ class FileChecker:
         except ExpressionRefused as refusal:
             self.complaints(path, [refusal.complaint])
             return None
-        if any(isinstance(each, nodes.Call) for each in nodes.walk(node)):
+        if self.language() == 1 and any(isinstance(each, nodes.Call) for each in nodes.walk(node)):
             self.needs_two(path, "a function of language version 2")
         self.checked.expressions[path] = node
         return node
@@ -147,7 +147,7 @@ class FileChecker:
 
     def leans_on_broken(self, node: nodes.Node) -> bool:
         """Whether an expression names something that is at fault itself."""
-        return not self.broken.isdisjoint(nodes.names_in(node))
+        return bool(self.broken) and not self.broken.isdisjoint(nodes.names_in(node))
 
     def test(self, path: Path, text: str, scope: Scope) -> nodes.Node | None:
         """The tree of an expression that must be a test; None where it is at fault."""

@@ -29,6 +29,9 @@ _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}", re.ASCII)
 _WORDS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
+_NODES = (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -73,6 +76,8 @@ def read(text: str, file: str) -> Document:
         document.cut_short = True
         return document
     reader = _Reader(document, file)
+    # Only an escape can put a control character into a value of a text that has none.
+    reader.wary = "\\" in text or _CONTROL.search(text) is not None
     try:
         for event in yaml.parse(text, Loader=_Loader):
             reader.take(event)
@@ -100,6 +105,7 @@ class _Reader:
         self.open: list[_Open] = []
         self.values = 0
         self.documents = 0
+        self.wary = True
 
     def fault(self, line: int | None, code: str, message: str, mend: str) -> None:
         self.document.faults.append(Fault(self.file, line, None, code, message, mend))
@@ -110,17 +116,19 @@ class _Reader:
 
     def take(self, event: Any) -> None:
         """Take one event in."""
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        kind = type(event)  # libyaml's events are of these types exactly, so `is` and `in` suffice
+        if kind is yaml.AliasEvent or getattr(event, "anchor", None):
+            line = event.start_mark.line + 1
             self.stop(line, "alias", "anchors and aliases are not allowed", "Write the value out")
-        if isinstance(event, yaml.DocumentStartEvent):
+        if kind in _NODES:
+            self._take_node(event, event.start_mark.line + 1)
+        elif kind in _ENDS:
+            self.open.pop()
+        elif kind is yaml.DocumentStartEvent:
             self.documents += 1
             if self.documents > 1:
+                line = event.start_mark.line + 1
                 self.stop(line, "yaml", "the file holds two documents", "Keep one a file")
-        if isinstance(event, yaml.NodeEvent):
-            self._take_node(event, line)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self.open.pop()
 
     def _take_node(self, event: Any, line: int) -> None:
         self.values += 1
@@ -135,7 +143,7 @@ class _Reader:
         path = top.next_path() if top is not None else ()
         self.document.lines.setdefault(path, line)
         if isinstance(event, yaml.ScalarEvent):
-            if _CONTROL.search(event.value):
+            if self.wary and _CONTROL.search(event.value):
                 self.stop(line, "character", "a value holds a control character", "Take it out")
             self._place(scalar(event.value, plain=event.implicit[0]))
             return

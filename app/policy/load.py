@@ -180,10 +180,11 @@ def _with_kinds(checked: Checked) -> dict[str, Question]:
     Unless the file says so itself, that is the kinds whose criteria can look at it; a question
     that no criterion looks at is asked at initiation and continuation.
     """
+    start, going_on, stop = (_names(checked, section) for section in Section)
     by_kind = {
-        Kind.INITIATION: _looked_at(checked, (Section.START,)),
-        Kind.CONTINUATION: _looked_at(checked, (Section.CONTINUE, Section.STOP)),
-        Kind.STOP: _looked_at(checked, (Section.STOP,)),
+        Kind.INITIATION: _looked_at(checked, start),
+        Kind.CONTINUATION: _looked_at(checked, [*going_on, *stop]),
+        Kind.STOP: _looked_at(checked, stop),
     }
     unused = frozenset({Kind.INITIATION, Kind.CONTINUATION})
     found = {}
@@ -193,14 +194,15 @@ def _with_kinds(checked: Checked) -> dict[str, Question]:
     return found
 
 
-def _looked_at(checked: Checked, sections: tuple[Section, ...]) -> set[str]:
-    """Every name that the criteria of these sections can reach, through derived values too."""
-    waiting = [
-        name
-        for section in sections
-        for node in _expressions(section, checked)
-        for name in nodes.names_in(node)
-    ]
+def _names(checked: Checked, section: Section) -> list[str]:
+    """Every name that stands in the criteria of a section."""
+    tests = _expressions(section, checked)
+    return [name for node in tests for name in nodes.names_in(node)]
+
+
+def _looked_at(checked: Checked, names: list[str]) -> set[str]:
+    """These names, and every name that they lead to through derived values."""
+    waiting = list(names)
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()

@@ -156,8 +156,13 @@ Node = (
 )
 
 
+_LEAVES = frozenset({Name, Number, Option, Truth, Day})
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes directly below this one, from left to right."""
+    if type(node) in _LEAVES:  # most nodes are: they need not pass every case below
+        return ()
     match node:
         case Arithmetic(_, left, right) | Compare(_, left, right):
             return (left, right)
