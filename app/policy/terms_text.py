@@ -32,9 +32,10 @@ def term_lines(terms: ApprovalTerms, plain: Plain) -> Iterator[str]:
         yield from _escalation(escalation, plain)
     if terms.max_supply_days is not None:
         yield f"- At most {terms.max_supply_days} days are supplied at a time"
-    if terms.products:
+    if terms.products or terms.interchangeable:
+        which = _names(terms.products, plain) if terms.products else "any"
         same = ", interchangeable: a change between them needs no request"
-        yield f"- Products: {_names(terms.products, plain)}{same if terms.interchangeable else ''}"
+        yield f"- Products: {which}{same if terms.interchangeable else ''}"
     if terms.best_value is not None:
         yield from _best_value(terms.best_value, plain)
     for barred in terms.barred_with:
