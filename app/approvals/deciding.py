@@ -15,6 +15,7 @@ from app.approvals.model import (
     DecisionRecord,
     Interest,
     OverrideGiven,
+    OverrideRecord,
     PatientRecord,
     RequestDetails,
     RequestRecord,
@@ -145,7 +146,8 @@ def add_decision(
     `overridden` are the criteria that it relied on a clinician's override for; `audited` is what
     the event says beside the decision's own.
     """
-    number = len(store.decisions_of(work, request.id)) + 1
+    is_first = request.state is RequestState.NEW  # it leaves that state with its first decision
+    number = 1 if is_first else len(store.decisions_of(work, request.id)) + 1
     decision = DecisionRecord(
         id=work.new_id(),
         request_id=request.id,
@@ -226,11 +228,23 @@ def decide_and_store(
 ) -> DecisionRecord:
     """Store what a request is decided on as its revision, decide it, and store the decision."""
     add_revision(work, caller, request, why, case, note)
+    return decide_revision(work, office, caller, treatment, request, case)[0]
+
+
+def decide_revision(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    request: RequestRecord,
+    case: Case,
+) -> tuple[DecisionRecord, tuple[OverrideRecord, ...]]:
+    """Decide a request on its stored revision, and store the decision and its overrides."""
     decision = decide_case(work, office, case, request.commissioner)
-    add_overrides(work, caller, request, case.overrides, decision)
+    overrides = add_overrides(work, caller, request, case.overrides, decision)
     stored = add_policy_decision(work, caller, request, treatment.patient_id, decision)
     note_changed_answers(work, caller, treatment, request, case.answers, stored)
-    return stored
+    return stored, overrides
 
 
 def add_revision(

@@ -27,6 +27,10 @@ EARLIEST_BIRTH_YEAR = 1900
 SEXES = ("male", "female", "indeterminate", "not known")
 LONGEST_LOCAL_ID = 20
 _PRACTICE = re.compile(r"[A-Z0-9]{6}")
+#: Takes the locks one after the other, in the order given.
+_WAIT = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) key")
+#: What a block of `Work.keeping` keeps of a person that it has locked.
+_LOCKED, _PATIENT, _SAME = "locked person", "patient", "same person"
 
 
 def check_details(details: PatientDetails, today: dt.date) -> PatientDetails:
@@ -85,12 +89,13 @@ def identify(work: Work, caller: Caller, details: PatientDetails) -> PatientReco
     """
     serialise(work, _lock_names(caller, details))
     found = _by_nhs_number(work, details) or _by_local_id(work, caller, details)
-    _check_local_id(work, caller, details, found)
+    known = _check_local_id(work, caller, details, found)
     if found is None:
         found = add(work, caller, details)
     elif found.birth_date != details.birth_date:
         raise contradiction()
-    _keep_local_id(work, caller, details, found)
+    if not known:
+        _keep_local_id(work, caller, details, found)
     return found
 
 
@@ -114,6 +119,9 @@ def contradiction() -> PatientContradiction:
 
 def patient(work: Work, patient_id: str) -> PatientRecord:
     """The record of that id. Callers have already found something of it that they may see."""
+    if (_PATIENT, patient_id) in work.kept:
+        kept: PatientRecord = work.kept[_PATIENT, patient_id]
+        return kept
     row = _row(work, tables.patient.c.id == patient_id)
     if row is None:
         raise NotFound("patient")
@@ -122,14 +130,20 @@ def patient(work: Work, patient_id: str) -> PatientRecord:
 
 def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
     """The ids of every record that stands for this person, the canonical one first."""
+    key = (_SAME, canonical_id)
+    if key in work.kept:
+        same: tuple[str, ...] = work.kept[key]
+        return same
     query = (
         select(tables.patient.c.id)
         .where(tables.patient.c.linked_to == canonical_id)
         .order_by(tables.patient.c.id)
     )
     with work.beyond_scope():
-        others = work.connection.execute(query).scalars().all()
-    return (canonical_id, *others)
+        same = (canonical_id, *work.connection.execute(query).scalars())
+    if (_LOCKED, canonical_id) in work.kept:
+        work.kept[key] = same
+    return same
 
 
 def _row(work: Work, where: ColumnElement[bool]) -> RowMapping | None:
@@ -144,13 +158,19 @@ def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
 
     Returns the record as it is after the wait: it may have been linked or unlinked meanwhile.
     """
+    if (_LOCKED, record_of.canonical_id) in work.kept and (_PATIENT, record_of.id) in work.kept:
+        return patient(work, record_of.id)
     held = record_of
     while True:
         serialise(work, [f"person:{held.canonical_id}"])
         fresh = patient(work, held.id)
         if fresh.canonical_id == held.canonical_id:
-            return fresh
+            break
         held = fresh
+    if work.keeps:
+        work.kept[_LOCKED, fresh.canonical_id] = True
+        work.kept[_PATIENT, fresh.id] = fresh
+    return fresh
 
 
 def local_id_of(work: Work, organisation: str, patient_id: str) -> str | None:
@@ -180,9 +200,10 @@ def serialise(work: Work, names: list[str]) -> None:
     """Wait for other transactions on the same names. SQLite has one writer, so it need not."""
     if work.connection.dialect.name != "postgresql":
         return
-    for name in names:
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        work.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    digests = (hashlib.sha256(name.encode()).digest() for name in names)
+    keys = [int.from_bytes(digest[:8], "big", signed=True) for digest in digests]
+    if keys:
+        work.connection.execute(_WAIT, {"keys": keys})
 
 
 def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
@@ -210,15 +231,16 @@ def _holder(work: Work, caller: Caller, local_id: str) -> str | None:
 
 def _check_local_id(
     work: Work, caller: Caller, details: PatientDetails, found: PatientRecord | None
-) -> None:
+) -> bool:
+    """Whether the hospital number is on record already; PatientContradiction for another's."""
     if not details.local_id:
-        return
+        return False
     holder = _holder(work, caller, details.local_id)
     if holder is None or (found is not None and holder == found.id):
-        return
+        return holder is not None
     other = patient(work, holder)
     if found is not None and other.canonical_id == found.canonical_id:
-        return
+        return True
     raise PatientContradiction(
         "This hospital number belongs to another patient record of your organisation. Which is "
         "right? Check both numbers. If they are one person, link the two records first; if the "
@@ -254,7 +276,7 @@ def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
 def _keep_local_id(
     work: Work, caller: Caller, details: PatientDetails, found: PatientRecord
 ) -> None:
-    if not details.local_id or _holder(work, caller, details.local_id) is not None:
+    if not details.local_id:
         return
     work.connection.execute(
         insert(tables.patient_identifier).values(

@@ -202,8 +202,9 @@ def claim(
     but = None if is_first else treatment.id
     day = work.moment.day
     drug, indication = treatment.drug, treatment.indication
-    check_none_live(work, person, drug, indication, treatment.provider, day, but, supersedes)
-    held = store.live_treatment_of(work, person.canonical_id, drug, indication)
+    with work.beyond_scope():
+        check_none_live(work, person, drug, indication, treatment.provider, day, but, supersedes)
+        held = store.live_treatment_of(work, person.canonical_id, drug, indication)
     if held == treatment.id:
         return
     if held is not None:
@@ -215,6 +216,8 @@ def _giving_way(
     work: Work, person: PatientRecord, treatment: TreatmentRecord, supersedes: Sequence[str]
 ) -> list[TreatmentRecord]:
     """The provider's own live treatments that the new approval supersedes."""
+    if not supersedes:
+        return []
     same = patients.same_person(work, person.canonical_id)
     return [
         known

@@ -55,9 +55,13 @@ def add_overrides(
     request: RequestRecord,
     given: Iterable[OverrideGiven],
     decision: PolicyDecision,
-) -> None:
-    """Store each override of the request's revision; the decision's event is their audit entry."""
+) -> tuple[OverrideRecord, ...]:
+    """Store each override of the request's revision, and return them by criterion.
+
+    The decision's event is their audit entry.
+    """
     sections = {each.criterion: each.section for each in decision.findings}
+    stored = []
     for each in given:
         row = OverrideRecord(
             request_id=request.id,
@@ -71,6 +75,8 @@ def add_overrides(
             made_at=work.moment.instant,
         )
         store.add(work, tables.request_override, row, None, None)
+        stored.append(row)
+    return tuple(sorted(stored, key=lambda row: row.criterion))
 
 
 def for_audit(decision: PolicyDecision) -> list[dict[str, object]]:

@@ -6,11 +6,12 @@ an argument and save both together.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, Table, and_, insert, select, update
+from sqlalchemy import Insert, RowMapping, Select, Table, and_, insert, select, update
 
 from app.approvals.errors import NotFound, VersionMismatch, VersionNotStated
 from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
@@ -36,6 +37,7 @@ from app.policy import Kind
 _Record = TypeVar("_Record")
 
 BATCH = 500
+_TREATMENTS = "treatments of"
 
 _ENUMS: dict[type, dict[str, type]] = {
     RequestRecord: {"kind": Kind, "state": RequestState, "route": Route},
@@ -55,9 +57,28 @@ def as_record(kind: type[_Record], row: RowMapping) -> _Record:
 
 def add(work: Work, table: Table, row: Any, actor: Actor | None, event: Event | None) -> None:
     """Insert a record and, with it, its audit event."""
-    work.connection.execute(insert(table).values(**asdict(row)))
+    work.connection.execute(_inserted(table), _columns(row))
+    _forget_treatments(work, table)
     if actor is not None and event is not None:
         record(work, actor, event)
+
+
+@cache
+def _inserted(table: Table) -> Insert:
+    """One INSERT of the table, made once: building it anew costs more than sending it."""
+    return insert(table)
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    """A record's values by column. They are only read, so they are not copied as asdict would."""
+    return {each.name: getattr(row, each.name) for each in fields(row)}
+
+
+def _forget_treatments(work: Work, table: Table) -> None:
+    """Drop the lists of treatments that were kept before one was added or changed."""
+    if work.keeps and table is tables.treatment:
+        for key in [key for key in work.kept if key[0] == _TREATMENTS]:
+            del work.kept[key]
 
 
 def _one(
@@ -222,22 +243,25 @@ def treatments_for(
     Unscoped on purpose: it answers whether a live approval exists; callers of the service never
     see more of another provider's treatment than that.
     """
-    query = select(tables.treatment).where(
-        and_(
-            tables.treatment.c.patient_id.in_(list(patient_ids)),
-            tables.treatment.c.drug == drug,
-            tables.treatment.c.indication == indication,
-        )
-    )
-    with work.beyond_scope():
-        return _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
+    every = all_treatments_of(work, patient_ids)
+    return tuple(each for each in every if (each.drug, each.indication) == (drug, indication))
 
 
 def all_treatments_of(work: Work, patient_ids: Iterable[str]) -> tuple[TreatmentRecord, ...]:
-    """Every treatment of these patient records, any drug and provider; unscoped, as above."""
-    query = select(tables.treatment).where(tables.treatment.c.patient_id.in_(list(patient_ids)))
+    """Every treatment of these patient records, any drug and provider; unscoped, as above.
+
+    While the person is locked (`keeping`), nobody else adds or changes one, so it is read once.
+    """
+    key = (_TREATMENTS, *patient_ids)
+    if key in work.kept:
+        found: tuple[TreatmentRecord, ...] = work.kept[key]
+        return found
+    query = select(tables.treatment).where(tables.treatment.c.patient_id.in_(key[1:]))
     with work.beyond_scope():
-        return _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
+        found = _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
+    if work.keeps:
+        work.kept[key] = found
+    return found
 
 
 # --- changing -----------------------------------------------------------------------------------
@@ -273,23 +297,23 @@ def _change(
     actor: Actor,
     event: Event,
 ) -> _Record:
-    done = work.connection.execute(
+    changed = work.connection.execute(
         update(table)
         .where(and_(table.c.id == before.id, table.c.version == before.version))
         .values(**changes, version=before.version + 1)
+        .returning(table)
     )
-    if done.rowcount != 1:
+    row = changed.mappings().one_or_none()
+    if row is None:
         raise VersionMismatch("It changed while you were at it. Read it again and repeat the step.")
+    _forget_treatments(work, table)
     record(work, actor, event)
-    return as_record(
-        kind,
-        work.connection.execute(select(table).where(table.c.id == before.id)).mappings().one(),
-    )
+    return as_record(kind, row)
 
 
 def add_segment(work: Work, segment: SegmentRecord) -> None:
     """Insert a segment; its audit event belongs to the step that made it."""
-    work.connection.execute(insert(tables.segment).values(**asdict(segment)))
+    work.connection.execute(_inserted(tables.segment), _columns(segment))
 
 
 def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:

@@ -12,8 +12,10 @@ from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
 from app.approvals.deciding import (
     Case,
+    add_revision,
     conclude,
     decide_and_store,
+    decide_revision,
     hold,
     move,
     person_of,
@@ -49,6 +51,7 @@ from app.approvals.replaying import version_of_request
 from app.approvals.standing import STANDING, has_standing
 from app.approvals.succeeding import continuing_version
 from app.approvals.views import request_view
+from app.audit import recorded_together
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Context, Kind, PolicyVersion
@@ -62,6 +65,13 @@ def submit_initiation(
     Raises AlreadyApproved, RequestAlreadyOpen, PatientContradiction, NoPolicyInForce,
     AnswersNotAccepted or DetailsNotAccepted; then nothing is stored.
     """
+    with recorded_together(work):
+        return _submit_initiation(work, office, caller, command)
+
+
+def _submit_initiation(
+    work: Work, office: Office, caller: Caller, command: InitiationCommand
+) -> RequestView:
     check_can(caller, Action.SUBMIT)
     version, case_answers = _read_initiation(work, office, command)
     overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
@@ -115,6 +125,13 @@ def submit_continuation(
 
     An imported treatment has none, so its baseline is asked for once, here.
     """
+    with recorded_together(work):
+        return _submit_continuation(work, office, caller, command)
+
+
+def _submit_continuation(
+    work: Work, office: Office, caller: Caller, command: FollowUpCommand
+) -> RequestView:
     treatment = hold(work, caller, command.treatment_id)
     check_acts_for(caller, Action.SUBMIT, treatment.provider)
     person = person_of(work, treatment)
@@ -386,9 +403,21 @@ def _submit(
     request: RequestRecord,
     case: Case,
 ) -> RequestView:
-    stored = decide_and_store(work, office, caller, treatment, request, case, "submitted")
-    conclude(work, caller, treatment, request, RequestEvent.SUBMIT, case.version, stored)
-    return request_view(work, caller, request.id)
+    """Decide a new request; the view is of what was stored, not read anew.
+
+    The request is its caller's own, and new: it has one revision and one decision.
+    """
+    check_can(caller, Action.READ)
+    revision = add_revision(work, caller, request, "submitted", case, None)
+    stored, overrides = decide_revision(work, office, caller, treatment, request, case)
+    moved = conclude(work, caller, treatment, request, RequestEvent.SUBMIT, case.version, stored)
+    return RequestView(
+        request=moved,
+        revision=revision,
+        overrides=overrides,
+        decisions=(stored,),
+        approval=store.approval_of_request(work, request.id),
+    )
 
 
 def _check_birth_date(person: PatientRecord, birth_date: dt.date | None) -> None:

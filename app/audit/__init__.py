@@ -2,7 +2,7 @@
 
 from app.audit.errors import InvalidCursor, UnauditableValue
 from app.audit.keys import Keyring
-from app.audit.log import READING, erase, record
+from app.audit.log import READING, erase, record, recorded_together
 from app.audit.model import Actor, Event, Fault, TrailEntry
 from app.audit.reading import Reading, record_reading
 from app.audit.store import changes_after, request_trail, trail
@@ -22,6 +22,7 @@ __all__ = [
     "erase",
     "record",
     "record_reading",
+    "recorded_together",
     "request_trail",
     "trail",
     "verify_rows",

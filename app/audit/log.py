@@ -1,6 +1,8 @@
 """Write to the audit log, in the same transaction as the change that it tells of."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +18,28 @@ SALT_BYTES = 32
 FIRST_EPOCH = 1
 #: The kind of object that a reading is: new each time, so its one event has the number 1.
 READING = "reading"
+#: An event's row, and its payload's.
+_Told = tuple[dict[str, Any], dict[str, Any] | None]
+#: Where a block of `recorded_together` keeps its events.
+_WAITING = "audit events that wait"
+_INSERT_PAYLOAD = sa.insert(audit_payload)
+_INSERT_EVENT = sa.insert(audit_event)
+_EPOCH = sa.select(
+    sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
+).scalar_subquery()
+_WAIT = sa.text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) lock")
+_PLACES = sa.text(
+    """SELECT ARRAY(SELECT nextval('audit_event_id_seq') FROM generate_series(1, :count)) AS ids,
+    ARRAY(
+        SELECT CASE WHEN o.kind = 'reading' THEN 1
+               ELSE assent_next_event_number(o.kind, o.name) END
+        FROM unnest(CAST(:kinds AS text[]), CAST(:names AS text[]))
+            WITH ORDINALITY AS o (kind, name, place)
+        ORDER BY o.place
+    ) AS numbers,
+    (SELECT coalesce(max(number), 1) FROM audit_epoch) AS epoch,
+    CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid"""
+)
 
 
 def record(work: Work, actor: Actor, event: Event) -> None:
@@ -24,28 +48,63 @@ def record(work: Work, actor: Actor, event: Event) -> None:
     The payload goes to an erasable row of its own, the event holds its salted digests. Raises
     UnauditableValue for a payload that has no exact text.
     """
-    payload_id = salt = None
+    waiting = work.kept.get(_WAITING)
+    told = _told(work, actor, event)
+    if waiting is None:
+        _write(work, [told])
+    else:
+        waiting.append(told)
+
+
+@contextmanager
+def recorded_together(work: Work) -> Iterator[None]:
+    """Write the events of the block at its end, all at once, in the order they were recorded.
+
+    They are saved, or not, with the rest of the transaction, as ever; an error in the block leaves
+    none behind, and rolls the transaction back. Nothing in the block may read the log, or open a
+    savepoint. The block also keeps what it reads under its locks (`Work.keeping`).
+    """
+    with work.keeping():
+        waiting: list[_Told] = []
+        work.kept[_WAITING] = waiting
+        yield
+        del work.kept[_WAITING]
+        if waiting:
+            _write(work, waiting)
+
+
+def _told(work: Work, actor: Actor, event: Event) -> _Told:
+    """The rows of an event, all but its place in the log; and its payload's, if it has one."""
+    payload, payload_id, salt = None, None, ""
     if event.before is not None or event.after is not None:
         payload_id, salt = work.new_id(), work.random_bytes(SALT_BYTES).hex()
-        body = canonical({"before": event.before, "after": event.after})
-        work.connection.execute(
-            sa.insert(audit_payload).values(
-                id=payload_id,
-                patient_id=event.patient_id,
-                organisation=actor.organisation,
-                salt=salt,
-                body=body,
-            )
-        )
+        payload = {
+            "id": payload_id,
+            "patient_id": event.patient_id,
+            "organisation": actor.organisation,
+            "salt": salt,
+            "body": canonical({"before": event.before, "after": event.after}),
+        }
     row = _row(work, actor, event) | {
         "payload_id": payload_id,
-        "before_digest": digest(salt or "", "before", event.before),
-        "after_digest": digest(salt or "", "after", event.after),
+        "before_digest": digest(salt, "before", event.before),
+        "after_digest": digest(salt, "after", event.after),
     }
-    row |= _place(work, event.object_type, event.object_id)
-    row["key_id"] = key_id(work.audit_key)
-    row["hmac"] = sign(row, work.audit_key)
-    work.connection.execute(sa.insert(audit_event).values(**row))
+    return row, payload
+
+
+def _write(work: Work, told: list[_Told]) -> None:
+    """Give events their places, sign them, and insert them with their payloads."""
+    payloads = [payload for _, payload in told if payload is not None]
+    if payloads:
+        work.connection.execute(_INSERT_PAYLOAD, payloads)
+    rows = [row for row, _ in told]
+    key = key_id(work.audit_key)
+    for row, place in zip(rows, _places(work, rows), strict=True):
+        row |= place
+        row["key_id"] = key
+        row["hmac"] = sign(row, work.audit_key)
+    work.connection.execute(_INSERT_EVENT, rows)
 
 
 def erase(work: Work, actor: Actor, *, patient_id: str, reason: str) -> int:
@@ -81,47 +140,59 @@ def _row(work: Work, actor: Actor, event: Event) -> dict[str, Any]:
     }
 
 
-def _place(work: Work, object_type: str, object_id: str) -> dict[str, int]:
-    """The row's id, its number within its object, its epoch and its transaction's id."""
-    e = audit_event.c
-    number: sa.ColumnElement[int] = (
-        sa.select(sa.func.coalesce(sa.func.max(e.object_number), 0) + 1)
-        .where(e.object_type == object_type, e.object_id == object_id)
-        .scalar_subquery()
-    )
-    epoch = sa.select(
-        sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
-    ).scalar_subquery()
-    if object_type == READING:
-        number = sa.literal(1)
-    elif work.on_postgres:
-        _wait_for_object(work, object_type, object_id)
-        # The database counts: other organisations' events of the object are hidden from us.
-        number = sa.func.assent_next_event_number(object_type, object_id)
+def _places(work: Work, rows: list[dict[str, Any]]) -> list[dict[str, int]]:
+    """Each row's id, its number within its object, its epoch and its transaction's id, in order."""
+    objects = sorted({(row["object_type"], row["object_id"]) for row in rows})
     if work.on_postgres:
-        # A statement of its own: it must see what the rival that we waited for has committed.
-        query = sa.select(
-            sa.func.nextval("audit_event_id_seq"),
-            number,
-            epoch,
-            sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger),
-        )
+        _wait_for(work, [each for each in objects if each[0] != READING])
+        ids, numbers, epoch, xid = _places_on_postgres(work, len(rows), objects)
     else:
-        # SQLite has one writer, so nobody can take this id or number in between. The sequence,
-        # not max(id), so that the id of a row that was cut off is never given again.
-        last = sa.text("(SELECT seq FROM sqlite_sequence WHERE name = 'audit_event')")
-        query = sa.select(
-            sa.func.coalesce(last, 0) + 1,
-            number,
-            epoch,
-            sa.literal(0),
-        )
-    id_, object_number, in_epoch, xid = work.connection.execute(query).one()
-    return {"id": id_, "object_number": object_number, "epoch": in_epoch, "xid": xid}
+        ids, numbers, epoch, xid = _places_on_sqlite(work, len(rows), objects)
+    following = dict(zip(objects, numbers, strict=True))
+    places = []
+    for id_, row in zip(ids, rows, strict=True):
+        name = (row["object_type"], row["object_id"])
+        places.append({"id": id_, "object_number": following[name], "epoch": epoch, "xid": xid})
+        following[name] += 1
+    return places
 
 
-def _wait_for_object(work: Work, object_type: str, object_id: str) -> None:
-    """Hold a lock on the object until the transaction ends, so that its numbers stay dense."""
-    name = hashlib.sha256(f"{object_type}\n{object_id}".encode()).digest()
-    lock = int.from_bytes(name[:8], "big", signed=True)
-    work.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+_Places = tuple[list[int], list[int], int, int]
+
+
+def _places_on_postgres(work: Work, count: int, objects: list[tuple[str, str]]) -> _Places:
+    # A statement of its own: it must see what the rivals that we waited for have committed.
+    # The database counts: other organisations' events of an object are hidden from us.
+    found = work.connection.execute(
+        _PLACES,
+        {"count": count, "kinds": [kind for kind, _ in objects], "names": [n for _, n in objects]},
+    ).one()
+    return sorted(found.ids), list(found.numbers), found.epoch, found.xid
+
+
+def _places_on_sqlite(work: Work, count: int, objects: list[tuple[str, str]]) -> _Places:
+    # SQLite has one writer, so nobody can take these ids or numbers in between. The sequence,
+    # not max(id), so that the id of a row that was cut off is never given again.
+    e = audit_event.c
+    last = sa.text("(SELECT seq FROM sqlite_sequence WHERE name = 'audit_event')")
+    known = sa.select(sa.func.coalesce(last, 0), _EPOCH)
+    seq, epoch = work.connection.execute(known).one()
+    taken = (
+        sa.select(e.object_type, e.object_id, sa.func.max(e.object_number))
+        .where(sa.tuple_(e.object_type, e.object_id).in_(objects))
+        .group_by(e.object_type, e.object_id)
+    )
+    numbers = {(kind, name): most for kind, name, most in work.connection.execute(taken)}
+    ids = list(range(seq + 1, seq + count + 1))
+    return ids, [numbers.get(each, 0) + 1 for each in objects], epoch, 0
+
+
+def _wait_for(work: Work, objects: list[tuple[str, str]]) -> None:
+    """Hold a lock on each object until the transaction ends, so that its numbers stay dense.
+
+    In the order of the locks' names, so that two transactions with the same objects queue.
+    """
+    names = (hashlib.sha256(f"{kind}\n{id_}".encode()).digest()[:8] for kind, id_ in objects)
+    locks = sorted(int.from_bytes(name, "big", signed=True) for name in names)
+    if locks:
+        work.connection.execute(_WAIT, {"locks": locks})

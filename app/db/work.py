@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -13,6 +13,8 @@ EVERYBODY: Final = "*"
 #: The scope of a call whose caller is not known yet: no organisation's rows.
 NOBODY: Final = ""
 _DEPTH: Final = "assent beyond scope"
+KEEPING: Final = "keeping"
+_ENTER: Final = sa.text("SELECT set_config('app.organisation', :scope, true)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,28 @@ class Work:
             if not _is_failed(self.connection):
                 enter_scope(self.connection, self.scope)
 
+    #: What a block of `keeping` has read under its locks; empty outside of one.
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Let the block keep what it reads of objects that it has locked, and read it once.
+
+        Only what nobody else can change before the transaction ends may be kept, and whoever
+        changes it in the block takes it out. Not around a savepoint: taken back, it would take
+        its locks and rows with it.
+        """
+        self.kept[KEEPING] = True
+        try:
+            yield
+        finally:
+            self.kept.clear()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a block of `keeping` is open."""
+        return KEEPING in self.kept
+
     @property
     def on_postgres(self) -> bool:
         """Whether the transaction is on PostgreSQL (otherwise it is on SQLite)."""
@@ -74,7 +98,7 @@ class Work:
 
 def enter_scope(connection: sa.Connection, scope: str) -> None:
     """Tell PostgreSQL for which organisation the rest of the transaction reads and writes."""
-    connection.execute(sa.select(sa.func.set_config("app.organisation", scope, True)))
+    connection.execute(_ENTER, {"scope": scope})
 
 
 def _is_failed(connection: sa.Connection) -> bool:
