@@ -144,6 +144,10 @@ TABLE: dict[type[Exception], Kind] = {
         409, "not-your-submission", "The submission holds another provider's lines"
     ),
     reconciliation.RunNotFound: Kind(404, "not-found", "Not found"),
+    approvals.TooManyDeclarations: TOO_MANY_REQUESTS,
+    approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),
+    approvals.PatientObjects: Kind(409, "patient-objects", "The patient objects to being shown"),
+    approvals.PatientDied: Kind(409, "patient-died", "The record says that the patient died"),
     approvals.AlreadyLinked: Kind(409, "link-not-possible", "The records cannot be linked so"),
 }
 
@@ -201,6 +205,8 @@ def headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, DoorProblem) and error.headers:
         return error.headers
     kind = kind_of(error)
+    if isinstance(error, approvals.TooManyDeclarations):
+        return {"Retry-After": "600"}
     if kind.status == 401:
         return {"WWW-Authenticate": "Bearer"}
     if kind.status in (429, 503):

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False
     requests_per_minute: int = Field(default=600, ge=1)
+    #: For how many minutes one break-glass declaration opens a patient's record, and how many
+    #: declarations one caller may make in an hour.
+    break_glass_minutes: int = Field(default=240, ge=5, le=1_440)
+    break_glass_per_hour: int = Field(default=10, ge=1, le=1_000)
     #: Where `assent worker` shows its metrics, on `host`; 0: nowhere.
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     #: Where people sign in (OpenID Connect). Without an issuer, nobody can.

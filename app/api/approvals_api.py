@@ -2,6 +2,7 @@
 
 from app.api import (
     approvals,
+    break_glass,
     changes,
     checks,
     claims,
@@ -19,6 +20,7 @@ from app.api import (
 ROUTERS = (
     checks.router,
     claims.router,
+    break_glass.router,
     known_answers.router,
     drafts.router,
     requests.router,

@@ -34,6 +34,10 @@ class ClaimDocument(Document):
 
 
 NEXT = "Ask the provider that holds it for a transfer. Until then your supplies will be queried."
+OBJECTED = (
+    "The patient objects to being shown to other organisations. Ask the patient, or the provider "
+    "that treats them; where their safety needs it at once, open the record by break-glass."
+)
 NOTHING = "No other provider's live approval is known. Search your own, or send an initiation."
 
 
@@ -65,7 +69,7 @@ def claim_treatment(
             covers_to=None if approval is None else approval.covers_to,
             first_dose=found.first_dose,
             baseline={n: AnswerDocument.model_validate(a) for n, a in found.baseline.items()},
-            advice=NEXT if known else NOTHING,
+            advice=OBJECTED if found.objected else NEXT if known else NOTHING,
         )
 
     return ask(request, run)

@@ -4,14 +4,14 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.callers import SignedIn
 from app.api.documents import Document
-from app.api.fields import EXAMPLE_ID, IdPath, ObjectId, Reason
+from app.api.fields import EXAMPLE_ID, IdPath, ObjectId, PlausibleDay, Reason
 from app.api.request_bodies import ReasonBody, example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import ThisOffice
 from app.api.treatments_model import PatientDocument, patient_document
 from app.api.writing import NAMED, Answer, write
-from app.approvals import patients
+from app.approvals import deaths, objecting, patients
 from app.approvals.permissions import Action
 from app.db.work import Work
 
@@ -63,6 +63,97 @@ def unlink(
 
     def run(work: Work) -> Answer:
         record = patients.unlink(work, caller, id, body.reason)
+        return Answer(200, patient_document(work, office, caller, record))
+
+    return write(request, caller, run)
+
+
+@router.post(
+    "/{id}/objection",
+    summary="Record that a patient objects to being shown",
+    response_model=PatientDocument,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.RECORD_OBJECTION),
+)
+def record_objection(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: ReasonBody
+) -> Response:
+    """Restricts display beyond those who treat the patient; approvals cover supplies as before.
+
+    No other provider's claim is answered and no search of theirs finds the patient, and no payer
+    learns who they are. Break-glass stays open for the patient's safety.
+    """
+
+    def run(work: Work) -> Answer:
+        record = objecting.record_objection(work, caller, id, body.reason)
+        return Answer(200, patient_document(work, office, caller, record))
+
+    return write(request, caller, run)
+
+
+@router.post(
+    "/{id}/objection/withdraw",
+    summary="Record that a patient takes the objection back",
+    response_model=PatientDocument,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.RECORD_OBJECTION),
+)
+def withdraw_objection(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: ReasonBody
+) -> Response:
+    """By any provider that knows the patient, whichever of them recorded it."""
+
+    def run(work: Work) -> Answer:
+        record = objecting.withdraw_objection(work, caller, id, body.reason)
+        return Answer(200, patient_document(work, office, caller, record))
+
+    return write(request, caller, run)
+
+
+class DeathBody(Document):
+    """The day of death."""
+
+    model_config = example({"died_on": "2026-06-12"})
+
+    died_on: PlausibleDay
+
+
+@router.post(
+    "/{id}/death",
+    summary="Record a patient's death",
+    response_model=PatientDocument,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.RECORD_DEATH),
+)
+def record_death(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: DeathBody
+) -> Response:
+    """Ends what is due. Requests decided on after that day are refused, earlier ones referred.
+
+    It changes no coverage: send a stop for that, with the reason *died*.
+    """
+
+    def run(work: Work) -> Answer:
+        record = deaths.record_death(work, caller, id, body.died_on)
+        return Answer(200, patient_document(work, office, caller, record))
+
+    return write(request, caller, run)
+
+
+@router.post(
+    "/{id}/death/take-back",
+    summary="Take a wrong record of a death back",
+    response_model=PatientDocument,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.RECORD_DEATH),
+)
+def take_back_death(
+    request: Request, caller: SignedIn, office: ThisOffice, id: IdPath, body: ReasonBody
+) -> Response:
+    """By any provider that knows the patient. The record stays, marked as taken back."""
+
+    def run(work: Work) -> Answer:
+        record = deaths.take_back_death(work, caller, id, body.reason)
         return Answer(200, patient_document(work, office, caller, record))
 
     return write(request, caller, run)

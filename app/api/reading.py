@@ -13,13 +13,21 @@ from app.db.work import Work
 T = TypeVar("T")
 
 
-def read_recorded(request: Request, caller: Caller, fn: Callable[[Work], tuple[T, Reading]]) -> T:
-    """Answer a question on one snapshot, then commit that it was read, then reply.
+def read_recorded(
+    request: Request, caller: Caller, fn: Callable[[Work], tuple[T, Reading | tuple[Reading, ...]]]
+) -> T:
+    """Answer a question on one snapshot, then commit what was read, then reply.
 
     Two transactions, so that a long answer holds no write lock: the second is one insert, for an
     object that nobody else waits for. Where it fails the caller gets no answer, only the problem.
     """
     door = door_of(request)
-    answer, reading = door.read(fn)
-    door.transact(lambda work: record_reading(work, caller.actor(), reading))
+    answer, found = door.read(fn)
+    readings = found if isinstance(found, tuple) else (found,)
+
+    def keep(work: Work) -> None:
+        for reading in readings:
+            record_reading(work, caller.actor(), reading)
+
+    door.transact(keep)
     return answer

@@ -175,5 +175,6 @@ def _approval(
 ) -> ApprovalDocument | None:
     if view.approval is None:
         return None
-    treatment = store.find_treatment(work, caller, view.request.treatment_id)
+    # Whoever may read the request reads its approval, also where the treatment has moved on.
+    treatment = store.treatment_of(work, view.request.treatment_id)
     return approval_document(work, office, caller, view.approval, treatment)

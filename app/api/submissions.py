@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -28,7 +29,7 @@ from app.api.submissions_model import (
     submission_document,
 )
 from app.api.writing import NAMED, Answer, write
-from app.approvals import identifiers
+from app.approvals import identifiers, objecting
 from app.approvals.permissions import PAYER_ROLES, Action, check_can
 from app.audit import Reading
 from app.auth.model import Caller
@@ -46,7 +47,7 @@ from app.reconciliation import (
     store,
 )
 from app.reconciliation.errors import RunNotFound
-from app.reconciliation.hidden_columns import hidden
+from app.reconciliation.hidden_columns import hidden, hide_those_who_object
 from app.reconciliation.service import Desk
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -293,11 +294,16 @@ def identified_file(
     check_can(caller, Action.SEE_IDENTIFIERS)
     loaded = _load(request, caller, desk, run)
 
-    def tell(work: Work) -> None:
+    def tell(work: Work) -> tuple[frozenset[str], frozenset[str]]:
         identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
+        return objecting.identities(work)
 
-    door_of(request).transact(tell)
-    return _file(loaded.submission, loaded.matched, body.safe)
+    key = desk.office.pseudonyms.key_of(caller.organisation)
+    numbers, local_ids = door_of(request).transact(tell)
+    shown = hide_those_who_object(loaded.submission, key, numbers, local_ids)
+    lines = zip(loaded.matched, shown.lines, strict=True)
+    matched = tuple(replace(item, line=line) for item, line in lines)
+    return _file(shown, matched, body.safe)
 
 
 def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) -> Response:

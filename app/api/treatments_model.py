@@ -10,7 +10,7 @@ from app.api.documents import Document
 from app.api.requests_model import RequestSummary, request_summary
 from app.api.types import Day, ExactNumber
 from app.api.veil import Veil, gives_care
-from app.approvals import patients
+from app.approvals import deaths, objecting, patients
 from app.approvals.model import PatientRecord, SegmentRecord, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
 from app.approvals.permissions import may_see_price
@@ -36,6 +36,12 @@ class PatientDocument(Document):
     birth_date: Day | None = Field(description="null for readers outside the care team")
     birth_year: int
     sex: str
+    died_on: Day | None = Field(
+        description="As the care team recorded it; null for readers outside the care team"
+    )
+    objects_to_display: bool = Field(
+        description="The patient objects to being shown beyond those who treat them"
+    )
 
 
 _SegmentKind = Literal["coverage", "pause", "elsewhere"]
@@ -151,6 +157,8 @@ def patient_document(
         birth_date=None,
         birth_year=patient.birth_date.year,
         sex=patient.sex,
+        died_on=None,
+        objects_to_display=objecting.stands(work, patient),
     )
 
 
@@ -167,6 +175,8 @@ def identified(work: Work, provider: str, patient: PatientRecord) -> PatientDocu
         birth_date=patient.birth_date,
         birth_year=patient.birth_date.year,
         sex=patient.sex,
+        died_on=deaths.day_of_death(work, patient),
+        objects_to_display=objecting.stands(work, patient),
     )
 
 

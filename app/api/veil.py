@@ -47,10 +47,17 @@ class Veil:
         """The veil over documents of a treatment that the caller may see."""
         if gives_care(caller):
             return cls(None)
+        query = select(tables.treatment.c.patient_id).where(tables.treatment.c.id == treatment_id)
+        with work.beyond_scope():
+            patient_id = work.connection.execute(query).scalar_one()
+        return cls.over_patient(work, caller, patient_id)
+
+    @classmethod
+    def over_patient(cls, work: Work, caller: Caller, patient_id: str) -> Self:
+        """The veil over what is told of a patient of whom the caller may know."""
+        if gives_care(caller):
+            return cls(None)
         with work.beyond_scope():  # to hide a number, every organisation's must be known
-            patient_id = work.connection.execute(
-                select(tables.treatment.c.patient_id).where(tables.treatment.c.id == treatment_id)
-            ).scalar_one()
             known = patients.patient(work, patient_id)
             same = patients.same_person(work, known.canonical_id)
             identifier = tables.patient_identifier.c

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from app.approvals import issuing, store
 from app.approvals.answering import carry_forward, context_of, read_answers
+from app.approvals.deaths import check_decided_in_life
 from app.approvals.deciding import (
     Case,
     add_decision,
@@ -54,6 +55,8 @@ def submit_change(
     person = person_of(work, treatment)
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
+    if command.kind in (Kind.SWITCH, Kind.DOSE_CHANGE, Kind.TRANSFER):
+        check_decided_in_life(work, person, command.decision_to_treat)
     version = office.library.deciding(
         treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner
     )

@@ -10,6 +10,7 @@ from app.approvals import issuing, patients, store
 from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
 from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
+from app.approvals.deaths import check_decided_in_life
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
 from app.approvals.emergency import check_emergency
@@ -113,6 +114,8 @@ def check_initiation(
     )
     details = patients.check_details(command.patient, today)
     found = patients.find_existing(work, caller, details)
+    if found is not None:
+        check_decided_in_life(work, found, command.decision_to_treat)
     person = found or _unknown_person(caller, details)
     context = first_context(replace(person, sex=details.sex), version, command)
     case = Case(

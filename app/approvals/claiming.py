@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.approvals import issuing, searching, store
+from app.approvals import issuing, objecting, patients, searching, store
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import ApprovalRecord, TreatmentRecord
 from app.approvals.office import Office
@@ -32,6 +32,7 @@ class Claim:
     approval: ApprovalRecord | None
     first_dose: dt.date | None = None
     baseline: Mapping[str, Any] = field(default_factory=dict)
+    objected: bool = False  # the patient objects to being shown: nothing else is told
 
 
 def claim(
@@ -57,6 +58,9 @@ def claim(
         if treatment.provider == caller.organisation:
             continue
         if issuing.is_live(work, treatment, work.moment.day):
+            person = patients.patient(work, treatment.patient_id)
+            if objecting.stands(work, person):
+                return Claim(None, objected=True)
             return _told(work, office, caller, treatment)
     return Claim(None)
 

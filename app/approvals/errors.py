@@ -76,5 +76,21 @@ class AlreadyLinked(ApprovalsError):
     """The two patient records cannot be linked, or unlinked, as they stand."""
 
 
+class TooManyDeclarations(ApprovalsError):
+    """The caller declared break-glass access too often within an hour."""
+
+
+class BreakGlassOver(ApprovalsError):
+    """The break-glass access was ended, or its time is over."""
+
+
+class PatientObjects(ApprovalsError):
+    """The patient objects to being shown to the caller."""
+
+
+class PatientDied(ApprovalsError):
+    """The record says that the patient died before what is asked for."""
+
+
 class StoredDecisionDiffers(ApprovalsError):
     """Replaying a stored request gave another decision: the record or the engine is damaged."""

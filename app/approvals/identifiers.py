@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from app.approvals import patients, store
+from app.approvals import objecting, patients, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.permissions import Action, check_can
@@ -45,6 +45,7 @@ def reveal(
     check_can(caller, Action.SEE_IDENTIFIERS)
     treatment = store.find_treatment(work, caller, treatment_id)
     known = patients.patient(work, treatment.patient_id)
+    objecting.check_may_be_identified(work, known)
     reading = Reading(BY_TREATMENT, treatment.id, patient_id=known.id, names={"reason": reason})
     record_reading(work, caller.actor(), reading)
     return treatment, known

@@ -128,6 +128,21 @@ def patient(work: Work, patient_id: str) -> PatientRecord:
     return as_record(PatientRecord, row)
 
 
+def known_by(work: Work, nhs_number: str, birth_date: dt.date) -> PatientRecord | None:
+    """The record of an NHS number, if the birth date fits it too, whoever registered it.
+
+    Raises DetailsNotAccepted for what cannot be an NHS number. A birth date that does not fit
+    gives the same as a number that nobody has.
+    """
+    try:
+        number = parse_nhs_number(nhs_number)
+    except InvalidNhsNumber as error:
+        raise DetailsNotAccepted("nhs_number", str(error)) from None
+    column = tables.patient.c
+    row = _row(work, and_(column.nhs_number == number, column.birth_date == birth_date))
+    return None if row is None else as_record(PatientRecord, row)
+
+
 def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
     """The ids of every record that stands for this person, the canonical one first."""
     key = (_SAME, canonical_id)

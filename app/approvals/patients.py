@@ -15,11 +15,12 @@ from app.approvals.identity import check_details as check_details
 from app.approvals.identity import contradiction as contradiction
 from app.approvals.identity import find_existing as find_existing
 from app.approvals.identity import identify as identify
+from app.approvals.identity import known_by as known_by
 from app.approvals.identity import local_id_of as local_id_of
 from app.approvals.identity import lock_person as lock_person
 from app.approvals.identity import patient as patient
 from app.approvals.identity import same_person as same_person
-from app.approvals.identity import serialise
+from app.approvals.identity import serialise as serialise
 from app.approvals.model import PatientDetails, PatientRecord
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
@@ -40,10 +41,10 @@ def link(work: Work, caller: Caller, patient_id: str, to: str, reason: str) -> P
     dates differ, or when both have a live approval for the same drug and indication.
     """
     check_can(caller, Action.LINK_PATIENTS)
-    known = [_own(work, caller, patient_id), _own(work, caller, to)]
+    known = [own_record(work, caller, patient_id), own_record(work, caller, to)]
     serialise(work, sorted({f"person:{one.canonical_id}" for one in known}))
     # Read again: another link may have been made while this one waited.
-    first, second = _own(work, caller, patient_id), _own(work, caller, to)
+    first, second = own_record(work, caller, patient_id), own_record(work, caller, to)
     _check_linkable(work, first, second)
     return _link(work, caller, first, second, reason)
 
@@ -62,12 +63,12 @@ def record_nhs_number(
         number = parse_nhs_number(nhs_number)
     except InvalidNhsNumber as error:
         raise DetailsNotAccepted("nhs_number", str(error)) from None
-    known = _own(work, caller, patient_id)
+    known = own_record(work, caller, patient_id)
     serialise(work, [f"nhs:{number}"])
     details = PatientDetails(birth_date=known.birth_date, sex=known.sex, nhs_number=number)
     numbered = find_existing(work, caller, details) or add_record(work, caller, details)
     serialise(work, sorted({f"person:{one.canonical_id}" for one in (known, numbered)}))
-    first, second = _own(work, caller, patient_id), patient(work, numbered.id)
+    first, second = own_record(work, caller, patient_id), patient(work, numbered.id)
     _check_linkable(work, first, second)
     return _link(work, caller, first, second, reason)
 
@@ -112,8 +113,8 @@ def _link(
 def unlink(work: Work, caller: Caller, patient_id: str, reason: str) -> PatientRecord:
     """Take a link back, on record; the live approvals of each record go back to it."""
     check_can(caller, Action.LINK_PATIENTS)
-    lock_person(work, _own(work, caller, patient_id))
-    linked = _own(work, caller, patient_id)
+    lock_person(work, own_record(work, caller, patient_id))
+    linked = own_record(work, caller, patient_id)
     if linked.linked_to is None:
         raise AlreadyLinked("This patient record is not linked to another. Nothing to take back.")
     links = tables.patient_link
@@ -180,7 +181,7 @@ def _still_live(work: Work, treatment_id: str) -> bool:
     return is_live(work, store.treatment_of(work, treatment_id), work.moment.day)
 
 
-def _own(work: Work, caller: Caller, patient_id: str) -> PatientRecord:
+def own_record(work: Work, caller: Caller, patient_id: str) -> PatientRecord:
     """A patient record known to the caller's organisation: it registered or identified it."""
     identifier = tables.patient_identifier.c
     known = select(identifier.patient_id).where(identifier.organisation == caller.organisation)

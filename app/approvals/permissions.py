@@ -25,6 +25,8 @@ class Action(StrEnum):
     CONSENT = "consent to a transfer"
     RECORD_START = "record that a treatment started or did not"
     LINK_PATIENTS = "link patient records"
+    RECORD_OBJECTION = "record a patient's objection to being shown"
+    RECORD_DEATH = "record a patient's death"
     DECIDE_AS_PANEL = "decide as the panel"
     FUND = "record an individual funding or group approval"
     RESOLVE_QUERY = "resolve a query on an approval"
@@ -36,6 +38,8 @@ class Action(StrEnum):
     RECONCILE = "upload and reconcile submissions"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
+    BREAK_GLASS = "open what other providers hold of a patient, for their safety"
+    REPORT_BREAK_GLASS = "read who opened records by break-glass"
 
 
 class Relation(StrEnum):
@@ -80,6 +84,8 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.CONSENT: _each(_SENIOR, frozenset({_R.RECEIVING_PROVIDER})),
     Action.RECORD_START: _each(_CARE_TEAM, _OWN),
     Action.LINK_PATIENTS: _each(_SENIOR, _OWN),
+    Action.RECORD_OBJECTION: _each(_CARE_TEAM, _OWN),
+    Action.RECORD_DEATH: _each(_CARE_TEAM, _OWN),
     Action.DECIDE_AS_PANEL: {
         Role.PANEL_MEMBER: frozenset({_R.PANEL_ASKED}),
         Role.COMMISSIONER: _PAYER,  # where the request names no panel
@@ -109,6 +115,9 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     ),
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
     Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
+    # Of any provider, on records of others: what it opens is read only, and for a time.
+    Action.BREAK_GLASS: _each(_SENIOR, _NO_OBJECT),
+    Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
 }
 ROLES: Final[dict[Action, frozenset[Role]]] = {
     action: frozenset(by_role) for action, by_role in TABLE.items()
@@ -128,6 +137,8 @@ SCOPE_OF: dict[Action, str] = {
     Action.CONSENT: "requests",
     Action.RECORD_START: "requests",
     Action.LINK_PATIENTS: "requests",
+    Action.RECORD_OBJECTION: "requests",
+    Action.RECORD_DEATH: "requests",
     Action.DECIDE_AS_PANEL: "decide",
     Action.FUND: "decide",
     Action.RESOLVE_QUERY: "decide",
@@ -138,6 +149,8 @@ SCOPE_OF: dict[Action, str] = {
     Action.RECONCILE: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
     Action.REPORT_IDENTIFIERS: "audit",
+    Action.BREAK_GLASS: "break-glass",
+    Action.REPORT_BREAK_GLASS: "audit",
 }
 
 #: Roles that belong to a hospital provider, and may act only on its own treatments.

@@ -8,14 +8,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, insert, or_, select, union
 
 from app.approvals import identifiers, issuing, patients, store
+from app.approvals.deaths import dead_ids
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
+from app.approvals.objecting import objecting_ids
 from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import Way, visible_requests, visible_treatments, ways_to_see
 from app.approvals.views import handed_over, treatment_view
 from app.audit import Event, Reading, record, record_reading
-from app.auth.model import Caller
+from app.auth.model import Caller, Role
 from app.db import tables
 from app.db.work import Work
 from app.reference_data.errors import InvalidNhsNumber
@@ -134,6 +136,12 @@ def _conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[bool]]
                 )
             )
         )
+    if caller.role in PROVIDER_ROLES or caller.role is Role.AUDITOR:
+        # Whoever does not treat the patient now does not find one who objects to being shown.
+        own = treatment.provider == caller.organisation
+        conditions.append(or_(own, treatment.patient_id.not_in(objecting_ids())))
+    elif query.nhs_number is not None or query.local_id is not None:
+        conditions.append(treatment.patient_id.not_in(objecting_ids()))
     for name in ("drug", "policy", "provider"):
         value = getattr(query, name)
         if value is not None:
@@ -169,6 +177,7 @@ def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[
             .scalar_subquery()
         )
         conditions.append(and_(last <= query.review_due_by, treatment.stopped_on.is_(None)))
+        conditions.append(treatment.patient_id.not_in(dead_ids()))
     return conditions
 
 
@@ -235,20 +244,10 @@ def declared_treatments(
     `who` is an NHS number and a birth date that must fit it; otherwise nothing is found. Callers
     see no more of another provider's treatment than the rule that asks tells them.
     """
-    nhs_number, birth_date = who
-    try:
-        number = parse_nhs_number(nhs_number)
-    except InvalidNhsNumber as error:
-        raise DetailsNotAccepted("nhs_number", str(error)) from None
-    query = select(tables.patient).where(
-        and_(tables.patient.c.nhs_number == number, tables.patient.c.birth_date == birth_date)
-    )
-    with work.beyond_scope():  # that an approval exists is told across providers, and no more
-        row = work.connection.execute(query).mappings().one_or_none()
-    if row is None:
+    person = patients.known_by(work, *who)  # across providers: that an approval exists is told
+    if person is None:
         _log(work, caller)
         return ()
-    person = store.as_record(PatientRecord, row)
     _declare(work, caller, person, care_reason)
     same = patients.same_person(work, person.canonical_id)
     return store.treatments_for(work, same, drug, indication)

@@ -10,6 +10,7 @@ from app.approvals.answering import as_typed, carry_forward, context_of, read_an
 from app.approvals.changed_answers import is_failure
 from app.approvals.conversion import check_conversion, judged_day
 from app.approvals.coverage import check_first_dose
+from app.approvals.deaths import check_decided_in_life, late_for_people
 from app.approvals.deciding import (
     Case,
     add_revision,
@@ -77,6 +78,7 @@ def _submit_initiation(
     overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
     details = patients.check_details(command.patient, work.moment.day)
     patient = patients.lock_person(work, patients.identify(work, caller, details))
+    check_decided_in_life(work, patient, command.decision_to_treat)
     today = work.moment.day
     issuing.check_none_live(
         work,
@@ -111,7 +113,8 @@ def _submit_initiation(
         command.details,
         overrides,
         command.decision_to_treat,
-        first_for_people(
+        late_for_people(work, patient)
+        + first_for_people(
             work, patient, version, caller.organisation, command.details, command.first_dose
         ),
     )
@@ -139,6 +142,7 @@ def _submit_continuation(
     _check_continues(work, treatment)
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
+    check_decided_in_life(work, person, command.decision_to_treat)
     version = continuing_version(
         office.library, treatment, command.policy, command.decision_to_treat
     )
@@ -181,7 +185,7 @@ def _submit_continuation(
         Route.POLICY,
         command.details,
         overrides,
-        for_people=next_for_people(work, treatment, version),
+        for_people=late_for_people(work, person) + next_for_people(work, treatment, version),
     )
     return _submit(work, office, caller, treatment, request, case)
 
@@ -328,11 +332,12 @@ def _for_people(
     """Why people must decide an amended or corrected request; one approved has its own course."""
     if request.state is RequestState.APPROVED:
         return ()
+    late = late_for_people(work, person)
     if request.kind is Kind.INITIATION:
-        return first_for_people(
+        return late + first_for_people(
             work, person, version, request.provider, details, request.first_dose
         )
-    return next_for_people(work, treatment, version)
+    return late + next_for_people(work, treatment, version)
 
 
 def earlier_revisions(work: Work, treatment: TreatmentRecord) -> tuple[RevisionRecord, ...]:

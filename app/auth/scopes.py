@@ -11,5 +11,6 @@ SCOPES: Final[dict[str, str]] = {
     "reconcile": "upload and reconcile submissions",
     "import": "bring existing approvals in",
     "audit": "read audit trails, and how often identifiers were shown",
+    "break-glass": "open what other providers hold of a patient, for their safety",
     "identifiers": "see who a patient is, with a reason, for validating invoices",
 }

@@ -1,10 +1,12 @@
 """`assent report …`: figures over the stored requests of one organisation."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from app.approvals.break_glass import GrantLine, report
 from app.approvals.changed_answers import ChangedAnswers, changed_answers
 from app.approvals.errors import ApprovalsError
 from app.approvals.identifiers import access_counts
@@ -73,6 +75,37 @@ def report_identifier_access(
         typer.echo(f"{each.way}, by {each.by} ({each.role}): {each.times}")
     if not found:
         typer.echo("Nobody's identifiers were shown in that period.")
+
+
+@app.command("break-glass")
+def report_break_glass(
+    provider: Annotated[str, typer.Option(help="Whose people and records: its ODS code.")],
+    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+) -> None:
+    """Who opened records by break-glass at a provider, or opened what it holds; no patient."""
+    door = door_or_exit()
+    caller = replace(_caller(None, provider, door.new_id()), role=Role.AUDITOR)
+    try:
+        found = door.read(lambda work: report(work, caller, first.date(), last.date()))
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for line in break_glass_lines(found):
+        typer.echo(line)
+
+
+def break_glass_lines(found: tuple[GrantLine, ...]) -> list[str]:
+    """One line of text for each declaration, without its free words."""
+    if not found:
+        return ["Nobody opened a record by break-glass in that period."]
+    return [
+        f"{each.grant.opened_at:%Y-%m-%d %H:%M} UTC {each.grant.organisation} "
+        f"{each.grant.opened_by} ({each.grant.role}), {each.grant.reason}: {each.state}, "
+        f"read {each.times_read} times"
+        + ("" if each.own else "; it opened what this provider holds")
+        for each in found
+    ]
 
 
 def rate_lines(rates: tuple[OverrideRate, ...]) -> list[str]:

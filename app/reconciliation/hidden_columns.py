@@ -54,6 +54,43 @@ def hide_identities(submission: Submission, key: PseudonymKey | None) -> Submiss
     )
 
 
+def hide_those_who_object(
+    submission: Submission,
+    key: PseudonymKey | None,
+    numbers: frozenset[str],
+    local_ids: frozenset[str],
+) -> Submission:
+    """The submission with the identities of these patients hidden; every other row as it came.
+
+    A row that could not be read as a line is hidden where one of the numbers stands in it.
+    """
+    hiding = _Hiding(key, {i: name for name, found in submission.columns.items() for i in found})
+
+    def told(line: ContractLine) -> ContractLine:
+        is_theirs = (
+            line.nhs_number in numbers
+            or line.local_patient_id in local_ids
+            or _holds(line.raw, numbers)
+        )
+        return replace(line, raw=_cells(hiding, line)) if is_theirs else line
+
+    def bare(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return _all_hidden(cells) if _holds(cells, numbers) else cells
+
+    return replace(
+        submission,
+        preamble=tuple(bare(cells) for cells in submission.preamble),
+        lines=tuple(told(line) for line in submission.lines),
+        skipped=tuple(replace(row, raw=bare(row.raw)) for row in submission.skipped),
+    )
+
+
+def _holds(cells: tuple[str, ...], numbers: frozenset[str]) -> bool:
+    """Whether one of the NHS numbers stands in some cell."""
+    found = (re.sub("[ -]", "", each) for cell in cells for each in _NUMBER.findall(cell))
+    return any(number in numbers for number in found)
+
+
 def hidden(
     submission: Submission, matched: Sequence[MatchedLine], key: PseudonymKey | None
 ) -> tuple[Submission, tuple[MatchedLine, ...]]:

@@ -41,10 +41,13 @@ from app.db.tables.callers import (
     sign_in,
 )
 from app.db.tables.patients import (
+    break_glass,
     care_declaration,
     patient,
+    patient_death,
     patient_identifier,
     patient_link,
+    patient_objection,
 )
 from app.db.tables.policies import (
     adoption,
@@ -66,6 +69,7 @@ __all__ = [
     "audit_event",
     "audit_payload",
     "audit_seal",
+    "break_glass",
     "caller",
     "care_declaration",
     "client",
@@ -80,8 +84,10 @@ __all__ = [
     "metadata",
     "organisation_setting",
     "patient",
+    "patient_death",
     "patient_identifier",
     "patient_link",
+    "patient_objection",
     "person",
     "person_role",
     "policy_overlay",

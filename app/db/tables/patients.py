@@ -4,6 +4,8 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
+    Integer,
     String,
     Table,
     Text,
@@ -63,4 +65,53 @@ care_declaration = Table(
     Column("declared_by", ID, nullable=False),
     Column("declared_at", Instant, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+# Access for patient safety to what other providers hold of a patient. Whether it has run out is
+# worked out from the day it was opened and its minutes, never stored.
+break_glass = Table(
+    "break_glass",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("opened_by", ID, nullable=False),
+    Column("role", String(30), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("words", Text, nullable=False),  # free text about a patient
+    Column("opened_at", Instant, nullable=False),
+    Column("minutes", Integer, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", ID),
+    Index("ix_break_glass_organisation", "organisation", "opened_at"),
+)
+
+# That a patient objects to being shown beyond those who treat them. One stands until withdrawn.
+patient_objection = Table(
+    "patient_objection",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", ID, nullable=False),
+    Column("withdrawn_at", Instant),
+    Column("withdrawn_by", ID),
+    Column("withdrawal_words", Text),
+)
+
+# A patient's death. A wrong record is taken back and kept.
+patient_death = Table(
+    "patient_death",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("died_on", Date, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", ID, nullable=False),
+    Column("taken_back_at", Instant),
+    Column("taken_back_by", ID),
+    Column("taken_back_why", Text),
 )

@@ -37,6 +37,13 @@ SUBMISSION_ROW = {
     "DRUG NAME": "Humira 40mg",
     "TOTAL COST": "300.00",
 }
+#: Another hospital opens the first patient's record.
+BREAK_GLASS = {
+    "nhs_number": invented_nhs_number(1),
+    "birth_date": "1970-01-01",
+    "reason": "emergency",
+    "words": "Unconscious in the emergency department.",
+}
 HOSPITAL_NUMBER = "H000001"
 
 
@@ -55,6 +62,7 @@ class Scene:
     submission: str
     job: str
     run: str
+    break_glass: str
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -69,6 +77,7 @@ class Scene:
             "patients": self.patient,
             "imports": self.imported,
             "drafts": self.draft,
+            "break-glass": self.break_glass,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         return template.format(
@@ -104,6 +113,7 @@ class Scene:
             self.submission,
             self.job,
             self.run,
+            self.break_glass,
             self.reference,
             HOSPITAL_NUMBER,
         )
@@ -139,6 +149,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
     imported = good(upload(pharmacist, "/v1/imports", table(IMPORT_ROW)), 201)
     typed = {"kind": "initiation", "form": {"patient": {"local_id": HOSPITAL_NUMBER}}}
     draft = good(people["delegate"].post("/v1/drafts", typed), 201)
+    opened = good(people["other pharmacist"].post("/v1/break-glass", BREAK_GLASS))
     received = good(upload(people["commissioner"], "/v1/submissions", table(SUBMISSION_ROW)), 202)
     handlers = make_handlers(application.state.desk)
     while run_next(application.state.door, handlers):
@@ -157,6 +168,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         submission=submission,
         job=received["job"],
         run=detail["runs"][0]["id"],
+        break_glass=opened["grant"]["id"],
         versions={
             first["id"]: first["version"],
             treatment["id"]: treatment["version"],

@@ -11,7 +11,7 @@ from app.api.request_bodies import EXAMPLE_PATIENT
 from app.commands.openapi import current_application
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, initiation
-from tests.functional.approvals.scene import SUBMISSION_ROW, Scene, table, upload
+from tests.functional.approvals.scene import BREAK_GLASS, SUBMISSION_ROW, Scene, table, upload
 
 REASON = {"reason": "Because."}
 STOP = {
@@ -86,6 +86,15 @@ TABLE: dict[str, Try] = {
     "POST /v1/treatment-claims": Try(
         CLINICIAN, body=EXISTENCE | {"birth_date": "1970-01-02"}, expected=200
     ),
+    # Break-glass opens to whoever knows number and birth date and says why; a guess tells nothing.
+    "POST /v1/break-glass": Try(
+        CLINICIAN, body=BREAK_GLASS | {"birth_date": "1970-01-02"}, expected=200
+    ),
+    "GET /v1/break-glass/{id}/record": Try(THIRD, PHARMACIST),
+    "POST /v1/break-glass/{id}/end": Try(THIRD, PHARMACIST),
+    "GET /v1/reports/break-glass": Try(
+        COMMISSIONER, "auditor", query={"from": "2026-01-01", "to": "2026-12-31"}, expected=403
+    ),
     "POST /v1/requests": Try(
         CLINICIAN, body=initiation(1) | {"patient": EXAMPLE_PATIENT}, expected=409
     ),
@@ -136,6 +145,10 @@ TABLE: dict[str, Try] = {
     "POST /v1/approvals/{reference}/confirm-error": Try(COMMISSIONER, PAYER, REASON),
     "POST /v1/patients/{id}/links": Try(CLINICIAN, body=LINK),
     "POST /v1/patients/{id}/unlink": Try(CLINICIAN, body=REASON),
+    "POST /v1/patients/{id}/objection": Try(CLINICIAN, body=REASON),
+    "POST /v1/patients/{id}/objection/withdraw": Try(CLINICIAN, body=REASON),
+    "POST /v1/patients/{id}/death": Try(CLINICIAN, body={"died_on": "2026-06-12"}),
+    "POST /v1/patients/{id}/death/take-back": Try(CLINICIAN, body=REASON),
     "GET /v1/imports/{id}": Try(PHARMACIST, "pharmacist"),
     "POST /v1/imports/{id}/accept": Try(PHARMACIST, "pharmacist"),
     "POST /v1/imports/{id}/discard": Try(PHARMACIST, "pharmacist"),

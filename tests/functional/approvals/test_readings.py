@@ -13,6 +13,7 @@ from app.db.tables import audit_event, audit_payload
 from app.db.transaction import Database
 from app.db.work import Moment
 from tests.functional.approvals.api import Api, follow, good, initiation
+from tests.functional.approvals.conftest import PEOPLE
 from tests.functional.approvals.scene import Scene
 from tests.functional.approvals.test_outsiders import KNOWN, STOP, TABLE
 
@@ -21,6 +22,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/requests/{id}": ("clinician", None, "request read"),
     "GET /v1/requests/{id}/audit": ("auditor", None, "audit trail read"),
     "GET /v1/treatments/{id}": ("commissioner", None, "treatment read"),
+    "GET /v1/break-glass/{id}/record": ("other pharmacist", None, "read by break-glass"),
     "GET /v1/approvals/{reference}": ("pharmacist", None, "approval read"),
     "GET /v1/drafts/{id}": ("delegate", None, "draft read"),
     "GET /v1/imports/{id}": ("pharmacist", None, "import read"),
@@ -35,6 +37,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
 NOTHING_OF_PATIENTS = {
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",
+    "GET /v1/reports/break-glass",
     "GET /v1/policies",
     "GET /v1/policies/{policy}",
     "GET /v1/policies/{policy}/versions/{version}",
@@ -83,8 +86,8 @@ def test_each_read_leaves_one_event_with_who_for_whom_and_in_which_call(
         found = readings(database, moment)[before:]
         assert [row.action for row in found] == [action], operation
         (row,) = found
-        assert row.organisation == ("DEMQ1" if who == "commissioner" else "DEMO1")
-        assert (row.role, row.object_number) == (who, 1)
+        organisation, role = PEOPLE[who]
+        assert (row.organisation, row.role, row.object_number) == (organisation, role, 1)
         assert row.correlation_id == reply.headers["X-Correlation-ID"]
         assert row.actor
         assert row.client
@@ -101,6 +104,8 @@ def test_a_reading_names_what_was_read(
     assert named["request read"].treatment_id == scene.treatment
     assert named["approval read"].request_id == scene.request
     assert named["treatment read"].treatment_id == scene.treatment
+    assert named["read by break-glass"].treatment_id == scene.treatment
+    assert scene.break_glass in named["read by break-glass"].body
     assert scene.run in named["run file read"].body
     assert scene.run in named["run lines read"].body
     assert scene.imported in named["import read"].body

@@ -32,6 +32,8 @@ TABLE: dict[Action, str] = {
     Action.CONSENT: "          yes  no   yes  no   no   no   no  no",
     Action.RECORD_START: "     yes  yes  yes  no   no   no   no  no",
     Action.LINK_PATIENTS: "    yes  no   yes  no   no   no   no  no",
+    Action.RECORD_OBJECTION: " yes  yes  yes  no   no   no   no  no",
+    Action.RECORD_DEATH: "     yes  yes  yes  no   no   no   no  no",
     Action.DECIDE_AS_PANEL: "  no   no   no   yes  yes  no   no  no",
     Action.FUND: "             no   no   no   no   yes  no   no  no",
     Action.RESOLVE_QUERY: "    no   no   no   no   yes  no   no  no",
@@ -42,6 +44,8 @@ TABLE: dict[Action, str] = {
     Action.IMPORT: "           no   no   yes  no   yes  no   no  no",
     Action.SEE_IDENTIFIERS: "  no   no   no   no   no   no   no   yes",
     Action.REPORT_IDENTIFIERS: "no  no   no   no   yes  no   yes  no",
+    Action.BREAK_GLASS: "      yes  no   yes  no   no   no   no  no",
+    Action.REPORT_BREAK_GLASS: "no  no   no   no   no   no   yes  no",
     Action.RECONCILE: "        no   no   yes  no   yes  no   no  yes",
 }
 CELLS = [

@@ -1,0 +1,103 @@
+"""The SQL of break-glass access. A provider reads the declarations of its own people here."""
+
+import datetime as dt
+from dataclasses import asdict
+
+from sqlalchemy import and_, func, insert, or_, select, update
+
+from app.approvals.break_glass_model import BreakGlassReason, Grant
+from app.approvals.errors import NotFound
+from app.auth.model import Caller
+from app.clock import london_midnight
+from app.db import tables
+from app.db.work import Work
+
+_TABLE = tables.break_glass
+
+
+def add(work: Work, grant: Grant) -> None:
+    """Keep a declaration."""
+    work.connection.execute(insert(_TABLE).values(**asdict(grant)))
+
+
+def find(work: Work, caller: Caller, grant_id: str) -> Grant:
+    """A declaration of the caller's organisation; NotFound otherwise."""
+    query = select(_TABLE).where(
+        _TABLE.c.id == grant_id, _TABLE.c.organisation == caller.organisation
+    )
+    row = work.connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("break-glass access")
+    return Grant(**{**row._mapping, "reason": BreakGlassReason(row.reason)})
+
+
+def end(work: Work, grant: Grant, by: str) -> None:
+    """Mark a declaration as ended now."""
+    work.connection.execute(
+        update(_TABLE)
+        .where(_TABLE.c.id == grant.id)
+        .values(ended_at=work.moment.instant, ended_by=by)
+    )
+
+
+def times(work: Work, caller: Caller, actions: tuple[str, ...], since: dt.datetime) -> int:
+    """How often the caller did one of these since an instant, by the audit log."""
+    event = tables.audit_event.c
+    query = select(func.count()).where(
+        event.organisation == caller.organisation,
+        event.actor == caller.id,
+        event.action.in_(actions),
+        event.at > since,
+    )
+    return work.connection.execute(query).scalar_one()
+
+
+def between(work: Work, caller: Caller, first: dt.date, last: dt.date) -> tuple[Grant, ...]:
+    """Those of the caller's organisation, and those that opened a treatment which it prescribes.
+
+    Opened between two Europe/London days, both included; oldest first.
+    """
+    patient, treatment = tables.patient, tables.treatment
+    held = (
+        select(treatment.c.id)
+        .join(patient, patient.c.id == treatment.c.patient_id)
+        .where(
+            treatment.c.provider == caller.organisation,
+            or_(patient.c.id == _TABLE.c.patient_id, patient.c.linked_to == _TABLE.c.patient_id),
+        )
+        .correlate(_TABLE)
+    )
+    query = (
+        select(_TABLE)
+        .where(
+            and_(
+                _TABLE.c.opened_at >= london_midnight(first),
+                _TABLE.c.opened_at < london_midnight(last + dt.timedelta(days=1)),
+                or_(_TABLE.c.organisation == caller.organisation, held.exists()),
+            )
+        )
+        .order_by(_TABLE.c.opened_at, _TABLE.c.id)
+    )
+    return tuple(
+        Grant(**{**row._mapping, "reason": BreakGlassReason(row.reason)})
+        for row in work.connection.execute(query)
+    )
+
+
+def readings(work: Work, grant: Grant, action: str) -> int:
+    """How often whoever opened it read the patient's record while it was open."""
+    event, payload = tables.audit_event.c, tables.audit_payload.c
+    query = (
+        select(func.count(event.at.distinct()))
+        .join_from(tables.audit_event, tables.audit_payload, payload.id == event.payload_id)
+        .where(
+            event.organisation == grant.organisation,
+            event.actor == grant.opened_by,
+            event.action == action,
+            payload.patient_id == grant.patient_id,
+            event.at >= grant.opened_at,
+            event.at <= (grant.ended_at or grant.expires_at),
+        )
+    )
+    with work.beyond_scope():  # a holder may know how often: the count alone
+        return work.connection.execute(query).scalar_one()
