@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from app.approvals.erasing import erase_patient
 from app.audit import Event, Fault, checkpoints, export, record, verify_rows
 from app.audit.errors import CheckpointUnreadable, EpochNotOpened, SealRefused
 from app.audit.export import Told
-from app.audit.log import erase
 from app.audit.sealing import open_epoch
 from app.audit.verify_seals import unsealed, verify_checkpoints, verify_seals
 from app.commands.callers import administrator
@@ -168,9 +168,14 @@ def erase_command(
     patient: Annotated[str, typer.Option(help="The patient record's own id.")],
     reason: Annotated[str, typer.Option(help="On what ground; it is kept.")],
 ) -> None:
-    """Erase what the log says of a patient; the events and the chain of seals stay."""
+    """Erase what is kept of a patient beside the record of their treatment.
+
+    That is what the log says of them, drafts, stored answers, and free words. Requests, decisions
+    and approvals stay, and so do the events and the chain of seals.
+    """
     door = door_or_exit()
-    count = door.transact(
-        lambda work: erase(work, administrator(door), patient_id=patient, reason=reason)
+    done = door.transact(lambda work: erase_patient(work, administrator(door), patient, reason))
+    typer.echo(f"{done.payloads} payloads erased")
+    typer.echo(
+        f"{done.drafts} drafts, {done.answers} stored answers, {done.words} free words erased"
     )
-    typer.echo(f"{count} payloads erased")

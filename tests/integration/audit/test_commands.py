@@ -129,7 +129,9 @@ def test_an_export_is_audited_itself_and_needs_its_reason(door: Door) -> None:
 
 def test_erasing_a_patient_leaves_the_log_sound(door: Door) -> None:
     run("seal")
-    assert run("erase", "--patient", "p-1", "--reason", "Asked.")[1] == "2 payloads erased\n"
+    assert run("erase", "--patient", "p-1", "--reason", "Asked.")[1].startswith(
+        "2 payloads erased\n"
+    )
     run("seal")
     assert run("verify")[0] == 0
     out = run("export", "--request", "r-1", "--reason", "x")[1]
