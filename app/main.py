@@ -63,7 +63,8 @@ def create_app(
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys())
     app.state.library = library
-    office = Office(library, settings.demonstration, Pseudonyms(settings.pseudonym_key_bytes()))
+    pseudonyms = Pseudonyms(settings.pseudonym_key_bytes())
+    office = Office(library, settings.demonstration, pseudonyms, settings.back_entry_days)
     app.state.office = office
     app.state.desk = make_desk(settings, office)
     app.state.settings = settings

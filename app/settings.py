@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     #: Whether callers with a long-lived token of `assent callers add` may call, outside
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False
+    #: For how many days after its signature a form on paper may be entered; 0: never.
+    back_entry_days: int = Field(default=7, ge=0, le=366)
     requests_per_minute: int = Field(default=600, ge=1)
     #: For how many minutes one break-glass declaration opens a patient's record, and how many
     #: declarations one caller may make in an hour.

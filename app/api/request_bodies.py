@@ -36,6 +36,7 @@ from app.approvals.model import (
     InitiationCommand,
     NoNumberReason,
     OverrideGiven,
+    PaperForm,
     PatientDetails,
     RequestDetails,
     Route,
@@ -140,6 +141,27 @@ class EmergencyBody(Document):
         return EmergencyStart(self.role, self.office, self.at)
 
 
+class PaperBody(Document):
+    """A form that was signed on paper while the service could not be reached, entered later.
+
+    The request and the audit log show both times. Only where the commissioner has settled it does
+    the form cover from the day of its signature; otherwise from the day of its entry.
+    """
+
+    signed_by: OfficeName = Field(
+        description="The role of whoever signed, not a person's name",
+        examples=["consultant rheumatologist"],
+    )
+    signed_at: Annotated[AwareDatetime, Field(strict=False)] = Field(
+        description="The day and time of the signature, with its offset from UTC"
+    )
+    reason: Literal["downtime"]
+
+    def to_form(self) -> PaperForm:
+        """The paper form as the approvals room takes it."""
+        return PaperForm(self.signed_by, self.signed_at, self.reason)
+
+
 class DetailsBody(Document):
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -173,6 +195,7 @@ class DetailsBody(Document):
         "reports to, such as the national immunoglobulin database",
     )
     emergency: EmergencyBody | None = None
+    paper: PaperBody | None = None
     product_reason: Key | None = Field(
         default=None,
         description="Why a product that the policy does not put first: a key of its reasons",
@@ -215,6 +238,7 @@ class DetailsBody(Document):
             note=self.note,
             registry_id=self.registry_id,
             emergency=None if self.emergency is None else self.emergency.to_start(),
+            paper=None if self.paper is None else self.paper.to_form(),
             product_reason=self.product_reason,
             dose_ground=self.dose_ground,
             switching_from=self.switching_from,

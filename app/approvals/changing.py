@@ -20,6 +20,7 @@ from app.approvals.deciding import (
     person_of,
 )
 from app.approvals.details import check_details, details_to_json
+from app.approvals.downtime import check_paper
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
@@ -65,6 +66,7 @@ def submit_change(
     check_details(command.details, command.kind, version, today)
     reason = command.retrospective_reason
     check_emergency(command.details, command.kind, reason, None, work.moment.instant)
+    check_paper(command.details, command.kind, command.decision_to_treat, work.moment.instant, 0)
     check_change_day(version, command.kind, command.details, reason, today)
     _check_changeable(work, treatment, command)
     if command.overrides:

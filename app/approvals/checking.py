@@ -13,6 +13,7 @@ from app.approvals.coverage import check_first_dose
 from app.approvals.deaths import check_decided_in_life
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
+from app.approvals.downtime import check_paper
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
 from app.approvals.model import (
@@ -93,6 +94,13 @@ def check_initiation(
         command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
     )
     check_details(command.details, Kind.INITIATION, version, today)
+    check_paper(
+        command.details,
+        Kind.INITIATION,
+        command.decision_to_treat,
+        work.moment.instant,
+        office.back_entry_days,
+    )
     check_emergency(
         command.details,
         Kind.INITIATION,

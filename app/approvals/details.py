@@ -7,7 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.model import Dose, EmergencyStart, FundingOrigin, RequestDetails, StopReason
+from app.approvals.model import (
+    Dose,
+    EmergencyStart,
+    FundingOrigin,
+    PaperForm,
+    RequestDetails,
+    StopReason,
+)
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 
@@ -172,6 +179,7 @@ def details_to_json(details: RequestDetails) -> dict[str, Any]:
         "note": details.note,
         "registry_id": details.registry_id,
         "emergency": _emergency_to_json(details.emergency),
+        "paper": _paper_to_json(details.paper),
         "product_reason": details.product_reason,
         "dose_ground": details.dose_ground,
         "switching_from": details.switching_from,
@@ -206,6 +214,7 @@ def details_from_json(stored: Mapping[str, Any]) -> RequestDetails:
         note=stored.get("note"),
         registry_id=stored.get("registry_id"),
         emergency=_emergency_from_json(stored.get("emergency")),
+        paper=_paper_from_json(stored.get("paper")),
         product_reason=stored.get("product_reason"),
         dose_ground=stored.get("dose_ground"),
         switching_from=stored.get("switching_from"),
@@ -220,8 +229,27 @@ def _emergency_to_json(emergency: EmergencyStart | None) -> dict[str, Any] | Non
     """The urgent start as plain JSON, its time in UTC."""
     if emergency is None:
         return None
-    at = emergency.at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-    return {"role": emergency.role, "office": emergency.office, "at": at}
+    return {"role": emergency.role, "office": emergency.office, "at": _utc(emergency.at)}
+
+
+def _paper_to_json(paper: PaperForm | None) -> dict[str, Any] | None:
+    """The paper form's signature as plain JSON, its time in UTC."""
+    if paper is None:
+        return None
+    signed_at = _utc(paper.signed_at)
+    return {"signed_by": paper.signed_by, "signed_at": signed_at, "reason": paper.reason}
+
+
+def _paper_from_json(stored: Mapping[str, Any] | None) -> PaperForm | None:
+    """The paper form's signature again from what is stored."""
+    if not stored:
+        return None
+    signed_at = dt.datetime.fromisoformat(stored["signed_at"])
+    return PaperForm(stored["signed_by"], signed_at, stored["reason"])
+
+
+def _utc(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def _emergency_from_json(stored: Mapping[str, Any] | None) -> EmergencyStart | None:

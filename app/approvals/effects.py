@@ -9,6 +9,7 @@ from app.approvals import issuing, patients, store
 from app.approvals.carried_terms import terms_of as terms_of
 from app.approvals.cutting import end_approvals
 from app.approvals.cutting import fresh as fresh
+from app.approvals.downtime import day_of_form, marked
 from app.approvals.errors import TransitionNotAllowed
 from app.approvals.model import Basis, RequestRecord, SegmentRecord, TreatmentRecord
 from app.approvals.succeeding import is_moving, move_to
@@ -152,8 +153,11 @@ def grant(
     `from_day` is the day on which the answers that were approved came in, or the panel decided; by
     default the day of the form. See `coverage` for what each day means.
     """
-    submitted_on = london_day(request.submitted_at)
+    submitted_on = day_of_form(work, request)
+    if basis is Basis.POLICY and from_day == london_day(request.submitted_at):
+        from_day = submitted_on  # decided as it came in, by nobody but the policy
     cover = issuing.cover_of(work, treatment, request, version, submitted_on, from_day)
+    cover = marked(cover, request)
     actor = caller.actor()
     moving = is_moving(treatment, request)
     if moving:

@@ -105,6 +105,15 @@ class EmergencyStart:
 
 
 @dataclass(frozen=True, slots=True)
+class PaperForm:
+    """A form signed on paper while the service could not be reached: a role, not a name."""
+
+    signed_by: str
+    signed_at: dt.datetime
+    reason: str  # downtime
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDetails:
     """What a request says beside its answers; each kind uses some of it."""
 
@@ -125,6 +134,7 @@ class RequestDetails:
     switching_from: str | None = None  # the drug whose approval ends when this one begins
     started_under: FundingOrigin | None = None  # who paid before, where not the NHS
     started_on: dt.date | None = None  # the first dose under that funding
+    paper: PaperForm | None = None  # entered later from a form signed on paper
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Office:
     library: Library
     demonstration: bool
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
+    back_entry_days: int = 7  # for how long after its signature a paper form may be entered
 
 
 def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:

@@ -27,6 +27,7 @@ from app.approvals.details import (
     details_from_json,
     details_to_json,
 )
+from app.approvals.downtime import check_paper, note_back_entry
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState
@@ -104,6 +105,8 @@ def _submit_initiation(
     )
     # The form's own sex, where the record's is not known: it is what the clinician decided on.
     context = first_context(replace(patient, sex=details.sex), version, command)
+    if command.details.paper is not None:
+        note_back_entry(work, caller.actor(), request, command.details.paper)
     case = Case(
         version,
         Kind.INITIATION,
@@ -159,6 +162,13 @@ def _submit_continuation(
     )
     overrides = accepted(caller, version, Kind.CONTINUATION, command.overrides)
     check_details(command.details, Kind.CONTINUATION, version, today)
+    check_paper(
+        command.details,
+        command.kind,
+        command.decision_to_treat,
+        work.moment.instant,
+        office.back_entry_days,
+    )
     check_conversion(command.details, Kind.CONTINUATION, command.decision_to_treat, None)
     _check_reason(version, command.retrospective_reason)
     check_emergency(
@@ -176,6 +186,8 @@ def _submit_continuation(
         retrospective_reason=command.retrospective_reason,
         details=details_to_json(command.details),
     )
+    if command.details.paper is not None:
+        note_back_entry(work, caller.actor(), request, command.details.paper)
     context = context_of(person, command.decision_to_treat, treatment.first_dose)
     case = Case(
         version,
@@ -370,6 +382,13 @@ def _read_initiation(
         command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
     )
     check_details(command.details, Kind.INITIATION, version, today)
+    check_paper(
+        command.details,
+        Kind.INITIATION,
+        command.decision_to_treat,
+        work.moment.instant,
+        office.back_entry_days,
+    )
     check_emergency(
         command.details,
         Kind.INITIATION,

@@ -23,12 +23,13 @@ def show(version: PolicyVersion, form: str, notices: Iterable[Notice] = ()) -> b
         case "html":
             return as_html(version.title, blocks).encode()
         case "pdf":
-            return _pdf(as_typst(version.title, blocks))
+            return as_pdf(as_typst(version.title, blocks))
         case _:
             raise BenchRefused(f"There is no format {form}. Use one of: {', '.join(FORMATS)}.")
 
 
-def _pdf(text: str) -> bytes:
+def as_pdf(text: str) -> bytes:
+    """A Typst document as PDF. Raises BenchRefused without the extra `pdf`."""
     try:
         import typst
     except ImportError:

@@ -2,7 +2,16 @@
 
 import typer
 
-from app.commands.policies import checking, explaining, library, notices, proving, replaying, writing
+from app.commands.policies import (
+    checking,
+    explaining,
+    library,
+    notices,
+    paper,
+    proving,
+    replaying,
+    writing,
+)
 
 app = typer.Typer(
     help="Write, check, test, prove, compare, replay and publish policies.", no_args_is_help=True
@@ -18,6 +27,7 @@ app.command()(proving.diff)
 app.command(name="replay")(replaying.replay_forms)
 app.command()(library.show)
 app.command(name="overview")(library.show_overview)
+app.command()(paper.form)
 app.command()(library.lock)
 app.command()(library.publish)
 app.command(name="affected")(library.show_affected)
