@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
     #: Where the outside world reaches the service: what tokens and sign-in are meant for.
     public_url: str = "http://127.0.0.1:8000"
+    #: Addresses, as a JSON list, of proxies whose X-Forwarded-For says who calls; by default none.
+    #: Limits of tokens and sign-ins go by the caller's address.
+    trusted_proxies: tuple[str, ...] = ()
     #: Whether callers with a long-lived token of `assent callers add` may call, outside
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False

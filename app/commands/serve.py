@@ -41,6 +41,9 @@ def serve(
         access_log=False,  # it would write called addresses; the service writes its own lines
         log_config=None,
         server_header=False,
+        # Without a proxy to trust, nobody's X-Forwarded-* is believed, not even this machine's.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         date_header=True,
     )
 
