@@ -26,8 +26,12 @@ install() {
     local folder=$1 target=$2
     (cd -- "$folder" && sha256sum --quiet --check SHA256SUMS)
     "$python" -m venv "$target"
-    "$target/bin/pip" install --quiet --no-index --find-links "$folder/wheels" \
-        --require-hashes --only-binary :all: --requirement "$folder/code/requirements.lock"
+    for wheel in "$folder"/wheels/*.whl; do
+        grep -q "sha256:$(sha256sum "$wheel" | cut -d ' ' -f 1)" "$folder/code/requirements.lock" ||
+            { echo "$wheel is not one of the lock file's." >&2; exit 1; }
+    done
+    "$target/bin/pip" install --quiet --no-index --no-deps "$folder"/wheels/*.whl
+    "$target/bin/pip" check
     mkdir -p -- "$target/code"
     cp -r -- "$folder/code/." "$target/code/"
     # The code runs from its folder, because migrations and policies lie beside it.
