@@ -33,11 +33,20 @@ SPAD = {
     "vaccine_challenge_failed": True,
     "height_cm": {"value": 165, "unit": "cm"},
     "weight_kg": {"value": 60, "unit": "kg"},
-    "monthly_dose_g": {"value": 36, "unit": "g"},
+    "monthly_dose_g": {"value": 35, "unit": "g"},
     "outcomes_scored": True,
 }
+
+
+def measures(*names: str) -> list[dict[str, Any]]:
+    """Outcome measures, each chosen and scored before treatment and improved since."""
+    score = {"fixed_beforehand": True, "score_before": 10, "score_after": 14, "meaningful": True}
+    return [{"measure": name, **score} for name in names]
+
+
 EXACERBATION = {
     **BODY,
+    "outcome_measures": measures("qmg"),
     "neurologist_diagnosis": True,
     "exacerbation_admission": True,
     "before_surgery": False,
@@ -54,7 +63,7 @@ GBS_AGAIN = {
 }
 IGM_LONG = {
     **BODY,
-    "measures_improved": 3,
+    "outcome_measures": measures("mrc_sum", "onls", "grip"),
     "taper_followed": True,
     "withdrawn_without_relapse": False,
     "serious_complication": False,
@@ -70,7 +79,7 @@ MYOSITIS = {
     "failed_steroid_immunosuppressant": True,
     "treatment_purpose": "maintenance",
     "rituximab_status": "failed",
-    "measures_chosen": 3,
+    "outcome_measures": measures("mrc_sum", "haq", "fvc"),
 }
 TRANSPLANT = {
     **BODY,
@@ -101,6 +110,7 @@ DYSAUTONOMIA = {
     "in_intensive_care": True,
     "autonomic_unit": False,
     "large_fibre": False,
+    "outcome_measures": measures("postural_drop"),
     "infusion_days": {"value": 5, "unit": "days"},
 }
 
@@ -222,7 +232,9 @@ PAIRS = [
 def judge(pair: Pair, day: dt.date) -> PolicyDecision:
     """The decision of the version that the library holds for the day."""
     version = LIBRARY.deciding(f"immunoglobulin-{pair.policy}", pair.kind, day)
-    assert version.in_force.from_ == (dt.date(2019, 2, 1) if day == BEFORE else dt.date(2021, 12, 1))
+    assert version.in_force.from_ == (
+        dt.date(2019, 2, 1) if day == BEFORE else dt.date(2021, 12, 1)
+    )
     raw = dict(pair.answers)
     if "reviewed_on" in version.questions:
         raw["reviewed_on"] = (day - dt.timedelta(days=90)).isoformat()
@@ -275,16 +287,60 @@ def test_the_largest_dose_is_the_calculators_and_one_vial_more_is_refused(
     results = []
     for grams in (dose, dose + 5):
         raw = {**body, "dose_g": {"value": grams, "unit": "g"}}
-        answers = parse_answers(
-            version, Kind.INITIATION, raw, decision_to_treat=day, today=day
-        )
+        answers = parse_answers(version, Kind.INITIATION, raw, decision_to_treat=day, today=day)
         decision = decide(
             version, Kind.INITIATION, answers, Context(day, None, dt.date(1970, 5, 5), sex)
         )
         found = {each.criterion: each.result.value for each in decision.findings}
-        results.append({found["KAW-7"], found["KAW-8"]})
-    assert results[0] == {"met"}
-    assert "not met" in results[1]
+        results.append(found["KAW-8"])
+    assert results == ["met", "not met"]
+
+
+#: From 15 g on whole vials of 5 g, below it 5 g and 2 g: 0.2 g/kg and 0.15 g/kg of a man
+#: of 110 kg (87.8 kg to dose by), and 0.6 g/kg a month, which is on the dosing weight too.
+SMALL_DOSES = [
+    ("varicella", "VAR-D2", "dose_g", 15, 16),
+    ("measles-immunosuppressed", "MEA-D2", "dose_g", 13, 14),
+    ("pid", "PID-6", "monthly_dose_g", 50, 55),
+    ("thymoma", "THY-4", "monthly_dose_g", 50, 55),
+]
+
+
+@pytest.mark.parametrize("day", [BEFORE, AFTER])
+@pytest.mark.parametrize(("policy", "criterion", "question", "dose", "more"), SMALL_DOSES)
+def test_a_small_dose_is_built_from_vials_of_5_g_and_2_g(
+    day: dt.date, policy: str, criterion: str, question: str, dose: int, more: int
+) -> None:
+    version = LIBRARY.deciding(f"immunoglobulin-{policy}", Kind.INITIATION, day)
+    found = {}
+    for grams in (dose, more):
+        raw = {
+            "height_cm": {"value": 180, "unit": "cm"},
+            "weight_kg": {"value": 110, "unit": "kg"},
+            question: {"value": grams, "unit": "g"},
+        }
+        answers = parse_answers(version, Kind.INITIATION, raw, decision_to_treat=day, today=day)
+        context = Context(day, None, dt.date(1970, 5, 5), "male")
+        for finding in decide(version, Kind.INITIATION, answers, context).findings:
+            if finding.criterion.startswith(criterion):
+                found[grams, finding.criterion] = finding.result.value
+    assert (found[dose, criterion], found[more, criterion]) == ("met", "not met"), found
+
+
+def test_one_outcome_measure_entered_twice_counts_once() -> None:
+    once, twice = measures("mrc_sum", "onls", "grip"), measures("mrc_sum", "onls", "onls")
+    for entered, expected in ((once, "met"), (twice, "not met")):
+        version = LIBRARY.deciding("immunoglobulin-cidp-short", Kind.INITIATION, AFTER)
+        answers = parse_answers(
+            version,
+            Kind.INITIATION,
+            {"outcome_measures": entered},
+            decision_to_treat=AFTER,
+            today=AFTER,
+        )
+        decision = decide(version, Kind.INITIATION, answers, Context(AFTER))
+        (found,) = (each for each in decision.findings if each.criterion == "CIDPS-4")
+        assert found.result.value == expected
 
 
 def _looked_at(part: Part) -> dict[str, Any]:
