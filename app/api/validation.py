@@ -5,10 +5,12 @@ below, or a message of our own types (`value_error`), goes out.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
+from app.api.documents import Document
 from app.policy import named
 from app.problems import HEADER_NOT_ACCEPTED, NOT_AS_DESCRIBED, DoorProblem, Fault
 
@@ -73,14 +75,29 @@ def _fault(item: Mapping[str, Any]) -> Fault:
 def _where(location: Sequence[str | int]) -> str:
     if location and location[0] == "header" and len(location) > 1:
         return f"The header {location[1]}"
+    if location and location[0] != "body":  # the names of a route's own parameters
+        return ".".join(str(part) for part in location)
     return ".".join(_name(part) for part in location) or "body"
 
 
 def _name(part: str | int) -> str:
     """A part of a location. A key that a caller invented may hold a patient's number or name: it is
-    shown only where it is written as our own are, so that a slip of the pen can be found.
+    shown only where it is one of our own or near one, so that a slip of the pen can be found.
     """
-    return str(part) if isinstance(part, int) else named(part)
+    return str(part) if isinstance(part, int) else named(part, _our_names())
+
+
+@cache
+def _our_names() -> frozenset[str]:
+    """The names of every field that a body may have, and of the parts of a call around it."""
+    found = {"body", "query", "path", "header", "cookie"}
+    waiting = [Document]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        for name, field in kind.model_fields.items():
+            found |= {name, field.alias or name, field.serialization_alias or name}
+    return frozenset(found)
 
 
 class _Missing(dict[str, Any]):

@@ -84,7 +84,7 @@ def parse_answers(
 def _unknown(
     version: PolicyVersion, kind: Kind, name: object, questions: Mapping[str, Question]
 ) -> AnswerFault:
-    shown = named(name)
+    shown = named(name, version.questions)
     if name in version.questions:
         return AnswerFault(shown, f"this question is not asked at {kind}", "Leave it out")
     return AnswerFault(shown, "there is no such question", did_you_mean(shown, questions))
@@ -163,7 +163,7 @@ def _row(
     for name, value in raw.items():
         field = question.fields.get(name) if isinstance(name, str) else None
         if field is None:
-            shown = named(name)
+            shown = named(name, question.fields)
             mend = did_you_mean(shown, question.fields)
             faults.append(AnswerFault(f"{place}.{shown}", "there is no such field", mend))
             continue

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 #: Lower case, digits in short runs: no NHS number, no hospital number, no name as it is written.
 _LIKE_OURS = re.compile("(?=[a-z])(?:[a-z_]|[0-9]{1,3}(?![0-9])){1,60}")
 HIDDEN = "(a name that is not shown)"
+#: How alike a name must be to a known one to be shown as a slip of the pen.
+NEAR = 0.75
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -30,12 +32,14 @@ def printable(name: object, most: int = 60) -> str:
     return "".join(character for character in name[:most] if character.isprintable())
 
 
-def named(name: object) -> str:
+def named(name: object, known: Iterable[str]) -> str:
     """A name that a caller sent, for a message to that caller.
 
     Anything can be sent as a name, a patient's own too. It is shown only where it is written as
-    the names of questions and fields are, so that a slip of the pen can be found.
+    the names of questions and fields are and is one of those known or near one, so that a slip of
+    the pen can be found.
     """
     if not isinstance(name, str):
         return printable(name)
-    return name if _LIKE_OURS.fullmatch(name) else HIDDEN
+    is_ours = _LIKE_OURS.fullmatch(name) is not None
+    return name if is_ours and get_close_matches(name, known, n=1, cutoff=NEAR) else HIDDEN

@@ -71,7 +71,7 @@ def test_what_is_not_well_formed_json_is_400(client: TestClient, body: bytes, sa
         (b"{}", "body.text", "is missing"),
         (b'{"text": 1}', "body.text", "is not text"),
         (b'{"text": null}', "body.text", "is not text"),
-        (b'{"text": "a", "other": "Zephaniah"}', "body.other", "is not known here"),
+        (b'{"text": "a", "onn": "Zephaniah"}', "body.onn", "is not known here"),
         (b'{"text": "a", "amount": true}', "body.amount", "is not a number"),
         (b'{"text": "a", "amount": "Zephaniah"}', "body.amount", "is not a number"),
         (b'{"text": "a", "amount": "\xd9\xa3"}', "body.amount", "is not a number"),
@@ -249,7 +249,7 @@ def test_a_correlation_id_that_may_hold_an_nhs_number_is_replaced(
     ("key", "shown"),
     [
         ("amuont", True),
-        ("das28_at_start", True),
+        ("zephaniah", False),
         ("9990077002", False),
         ("H000001", False),
         ("Zephaniah", False),

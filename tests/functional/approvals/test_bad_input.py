@@ -22,7 +22,7 @@ def details(**changes: Any) -> dict[str, Any]:
 
 
 MALFORMED = {
-    "a field that is not known": (initiation(colour="red"), "body.colour"),
+    "a field that is not known": (initiation(provder="red"), "body.provder"),
     "a patient's name": (patient(name=NAME), "body.patient.name"),
     "a day in British form": (initiation(decision_to_treat="10/06/2026"), "body.decision_to_treat"),
     "a day that is not in the calendar": (

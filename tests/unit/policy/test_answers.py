@@ -75,7 +75,7 @@ def test_an_answer_keeps_its_unit_its_date_and_its_origin():
 
 BAD = [
     ("flagg", True, "no such question", "Did you mean flag?"),
-    ("sex", "male", "no such question", "Known here"),
+    ("flags", "male", "no such question", "Did you mean flag"),
     ("third", True, "not asked at initiation", "Leave it out"),
     ("flag", "yes", "not true or false", "true or false"),
     ("flag", 1, "not true or false", "true or false"),
