@@ -12,7 +12,7 @@ from app.settings import Settings
 
 def make_office(settings: Settings) -> Office:
     """The library and the mode. Raises PolicyFileFaults, with every fault of every file."""
-    library = load_library(settings.policies_dir, load_drugs().keys())
+    library = load_library(settings.policies_dir, load_drugs().keys(), trusting_lock=True)
     return Office(library, settings.demonstration, Pseudonyms(settings.pseudonym_key_bytes()))
 
 

@@ -24,6 +24,7 @@ from app.policy import (
     load_policy,
     read_shelf,
 )
+from app.policy.lock import LOCK_FILE, locked_hashes
 from app.policy.notices import load_notice
 
 FORMULAS = "formulas"
@@ -231,10 +232,26 @@ def overlaid(versions: Iterable[PolicyVersion], overlay: Overlay) -> tuple[Polic
     return tuple(found)
 
 
-def load_library(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None = None) -> Library:
-    """Load every policy file; PolicyFileFaults lists every fault of every file at once."""
+def load_library(
+    folder: Path,
+    drug_keys: Mapping[str, frozenset[str]] | None = None,
+    *,
+    trusting_lock: bool = False,
+) -> Library:
+    """Load every policy file; PolicyFileFaults lists every fault of every file at once.
+
+    `trusting_lock`: a version whose hash stands in the folder's lock was checked in full when its
+    line was written, so its expressions are read when they are first needed. Whoever checks,
+    locks or publishes leaves it out.
+    """
+    vouched = _locked(folder) if trusting_lock else frozenset()
     with _uncollected():
-        return _load(folder, drug_keys)
+        return _load(folder, drug_keys, vouched)
+
+
+def _locked(folder: Path) -> frozenset[str]:
+    lock = folder / Path(LOCK_FILE).name
+    return locked_hashes(lock.read_text(encoding="utf-8")) if lock.is_file() else frozenset()
 
 
 @contextmanager
@@ -249,7 +266,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _load(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None) -> Library:
+def _load(
+    folder: Path, drug_keys: Mapping[str, frozenset[str]] | None, vouched: frozenset[str]
+) -> Library:
     versions: list[PolicyVersion] = []
     faults: list[Fault] = []
     seen: dict[tuple[str, str], str] = {}
@@ -258,7 +277,8 @@ def _load(folder: Path, drug_keys: Mapping[str, frozenset[str]] | None) -> Libra
         name = path.relative_to(folder).as_posix()
         try:
             text = path.read_text(encoding="utf-8")
-            version = load_policy(text, name, drug_keys, shelf.of_area(path.parts[-3]))
+            shared = shelf.of_area(path.parts[-3])
+            version = load_policy(text, name, drug_keys, shared, vouched=vouched)
         except PolicyFileFaults as found:
             faults.extend(found.faults)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -23,8 +23,8 @@ from app.policy.document import Document, Path, read
 from app.policy.emit import CountOf, PickOf, Program
 from app.policy.errors import Fault, PolicyFileFaults
 from app.policy.formulas import expanded, is_formula, readable_source
-from app.policy.model import Criterion, Derived, Kind, PolicyVersion, Question, Section
-from app.policy.on_demand import OnDemand
+from app.policy.model import Derived, Kind, PolicyVersion, Question, Section
+from app.policy.on_demand import Later, Once, OnDemand
 from app.policy.panel import panel_terms
 from app.policy.resolve import resolve
 from app.policy.schema_check import shape_faults
@@ -34,16 +34,27 @@ DrugKeys = Mapping[str, frozenset[str]]
 
 
 def load_policy(
-    text: str, file: str, drug_keys: DrugKeys | None = None, shelf: Shelf | None = None
+    text: str,
+    file: str,
+    drug_keys: DrugKeys | None = None,
+    shelf: Shelf | None = None,
+    *,
+    vouched: Set[str] = frozenset(),
 ) -> PolicyVersion:
     """Load one policy file.
 
     `file` is only named in faults. `drug_keys` maps each drug to its products; None skips that
-    check. `shelf` holds the formulas and the area's questions that it may take. Raises
+    check. `shelf` holds the formulas and the area's questions that it may take. `vouched` are the
+    hashes of versions that have been checked in full before (the lock's): what has such a hash is
+    that very text, and its questions and expressions are read when they are first needed. Raises
     PolicyFileFaults with every fault of the file, in the order of its lines.
     """
     document = read(text, file)
     unresolved = [] if document.cut_short else resolve(document, file, shelf or Shelf())
+    if vouched and not document.faults and not unresolved:
+        resolved = canonical_json(document.data)
+        if sha256(resolved) in vouched:
+            return _vouched(document, file, drug_keys, resolved)
     return _load(document, file, drug_keys, unresolved)
 
 
@@ -68,6 +79,23 @@ def load_document(document: Document, file: str) -> PolicyVersion:
     return _load(document, file, None, [])
 
 
+def _vouched(
+    document: Document, file: str, drug_keys: DrugKeys | None, resolved: str
+) -> PolicyVersion:
+    """A version checked before: only what the file does not hold is checked, its drug's key."""
+    checker = Checker(document, file, [], document.faults)
+    checker.terms(drug_keys)
+    if document.faults:
+        raise PolicyFileFaults(tuple(document.faults))
+    full = Once(partial(from_resolved, resolved))
+    compiled = CompiledPolicy(
+        Later(lambda: full().compiled.sections),
+        Later(lambda: full().compiled.rows),
+        Later(lambda: full().compiled.picks),
+    )
+    return _version(document.data, resolved, Later(lambda: full().questions), compiled)
+
+
 def _load(
     document: Document,
     file: str,
@@ -88,17 +116,24 @@ def _load(
         check_size(checker)
     if faults:
         raise PolicyFileFaults(tuple(sorted(faults, key=lambda fault: fault.line or 0)))
-    return _version(document.data, checker.checked)
+    checked = checker.checked
+    return _version(
+        document.data, canonical_json(document.data), _with_kinds(checked), _compiled(checked)
+    )
 
 
-def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
+def _version(
+    data: dict[str, Any],
+    resolved: str,
+    questions: Mapping[str, Question],
+    compiled: CompiledPolicy,
+) -> PolicyVersion:
     sources = {name: build.source(name, each) for name, each in data["sources"].items()}
     sections = {section: build.criteria(data, section, sources) for section in Section}
     approval = build.approval(data["approval"], sources)
     new_starts = build.new_starts(data.get("new_starts"), sources)
     panel = panel_terms(data.get("panel"), sources)
     in_force = build.in_force(data["in_force"])
-    resolved = canonical_json(data)
     correction = data.get("correction", 0)
     evidence = {each.evidence for criteria in sections.values() for each in criteria}
     evidence |= {
@@ -127,7 +162,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         in_force=in_force,
         what_changed=data["what_changed"].strip(),
         sources=sources,
-        questions=_with_kinds(checked),
+        questions=questions,
         derived=_derived(data.get("derive") or {}),
         start=sections[Section.START],
         continue_=sections[Section.CONTINUE],
@@ -138,7 +173,7 @@ def _version(data: dict[str, Any], checked: Checked) -> PolicyVersion:
         hash=sha256(resolved),
         unverified="unverified" in evidence,
         succeeds=tuple(data.get("succeeds") or ()),
-        compiled=_compiled(sections, checked),
+        compiled=compiled,
     )
 
 
@@ -150,13 +185,11 @@ def _derived(derive: Mapping[str, Any]) -> dict[str, Derived]:
     return found
 
 
-def _compiled(
-    sections: Mapping[Section, tuple[Criterion, ...]], checked: Checked
-) -> CompiledPolicy:
+def _compiled(checked: Checked) -> CompiledPolicy:
     program = checked.program()
     compiled = {
         section: partial(compile_expressions, _expressions(section, checked), program)
-        for section in sections
+        for section in Section
     }
     over: dict[str, CountOf | PickOf] = {**checked.counts, **checked.picks}
     rows = {name: partial(_row_test, found, program) for name, found in over.items()}

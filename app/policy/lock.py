@@ -16,6 +16,15 @@ def lock_text(versions: Iterable[PolicyVersion | Overlay]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def locked_hashes(text: str) -> frozenset[str]:
+    """The hashes that the lock vouches for: each was checked in full before its line was written.
+
+    Lines that say something else vouch for nothing; `check_lock` tells of them.
+    """
+    locked, _ = _read(text)
+    return frozenset(digest for _, digest in locked.values())
+
+
 def check_lock(versions: Iterable[PolicyVersion | Overlay], text: str) -> tuple[Fault, ...]:
     """Every way in which the versions and the lock's text disagree; empty when they agree."""
     locked, faults = _read(text)

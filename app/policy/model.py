@@ -294,7 +294,7 @@ class PolicyVersion:
     in_force: InForce
     what_changed: str
     sources: dict[str, Source]
-    questions: dict[str, Question]
+    questions: Mapping[str, Question]
     derived: dict[str, Derived]
     start: tuple[Criterion, ...]
     continue_: tuple[Criterion, ...]

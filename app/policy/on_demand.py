@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 
 class OnDemand(Mapping[K, V]):
@@ -40,3 +41,34 @@ class OnDemand(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._makers)
+
+
+class Once(Generic[T]):
+    """A value made at the first call, once, whichever thread asks first."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+        self._lock = Lock()
+
+    def __call__(self) -> T:
+        with self._lock:
+            if self._make is not None:
+                self._made = self._make()
+                self._make = None  # what it held may go
+            return self._made
+
+
+class Later(Mapping[K, V]):
+    """A mapping of which not even the keys are known before somebody looks into it."""
+
+    def __init__(self, mapping: Callable[[], Mapping[K, V]]) -> None:
+        self._mapping = mapping
+
+    def __getitem__(self, key: K) -> V:
+        return self._mapping()[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._mapping())
+
+    def __len__(self) -> int:
+        return len(self._mapping())

@@ -47,7 +47,7 @@ def check(
             raise typer.Exit(1)
         return
     folder = policies_folder()
-    library = library_of(folder)
+    library = library_of(folder, trusting_lock=False)
     lock = folder / LOCK
     known = lock.read_text(encoding="utf-8") if lock.exists() else ""
     faults = check_lock(library.guarded(), known)

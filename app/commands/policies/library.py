@@ -132,7 +132,7 @@ def show_affected(
 def lock() -> None:
     """Add new versions to versions.lock. A version in force is never changed."""
     folder = settings_or_exit().policies_dir
-    library = library_of(folder)
+    library = library_of(folder, trusting_lock=False)
     path = folder / LOCK
     known = path.read_text(encoding="utf-8") if path.exists() else ""
     changed = [f for f in check_lock(library.guarded(), known) if f.code != "lock-missing"]

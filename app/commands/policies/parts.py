@@ -37,10 +37,13 @@ def policies_folder() -> Path:
     return settings_or_exit().policies_dir
 
 
-def library_of(folder: Path) -> Library:
-    """The library in a folder; exit code 1 with every fault when it has any."""
+def library_of(folder: Path, *, trusting_lock: bool = True) -> Library:
+    """The library in a folder; exit code 1 with every fault when it has any.
+
+    What checks, locks or publishes does not trust the lock, and reads every expression anew.
+    """
     with plain_refusals():
-        return load_library(folder, load_drugs().keys())
+        return load_library(folder, load_drugs().keys(), trusting_lock=trusting_lock)
 
 
 def version_named(named: str, library: Library | None = None) -> PolicyVersion:

@@ -8,9 +8,19 @@ from threading import Barrier
 
 import pytest
 
-from app.policy import Context, Kind, Section, compile, decide, load, parse_answers
-from app.policy.on_demand import OnDemand
-from tests.unit.policy.makers import make_policy
+from app.policy import (
+    Context,
+    Kind,
+    PolicyFileFaults,
+    Section,
+    compile,
+    decide,
+    load,
+    load_policy,
+    parse_answers,
+)
+from app.policy.on_demand import Later, Once, OnDemand
+from tests.unit.policy.makers import make_policy, policy_text
 
 
 def test_a_value_is_made_when_it_is_asked_for_and_only_once() -> None:
@@ -67,3 +77,55 @@ def test_loading_makes_no_function_a_decision_makes_its_own_and_a_check_makes_th
 
     version.compiled.complete()
     assert len(made) == len(Section)
+
+
+def test_what_is_wanted_once_is_made_once_by_all_who_ask_together() -> None:
+    threads = 8
+    barrier = Barrier(threads)
+    once = Once(object)
+
+    def ask(_: int) -> object:
+        barrier.wait(timeout=10)
+        return once()
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert len(set(pool.map(ask, range(threads)))) == 1
+    later = Later(lambda: {"a": 1})
+    assert (dict(later), len(later)) == ({"a": 1}, 1)
+
+
+# --- a version that the lock vouches for ---------------------------------------------------------
+
+
+def test_a_locked_text_gives_the_same_version_without_being_checked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = policy_text(start=["score > 5 AND flag"])
+    full = load_policy(text, "a.yaml")
+    checks: list[str] = []
+    check = load.Checker.criteria
+    monkeypatch.setattr(
+        load.Checker, "criteria", lambda self: (checks.append("criteria"), check(self))[1]
+    )
+    vouched = load_policy(text, "a.yaml", vouched={full.hash})
+
+    assert checks == []
+    assert vouched == full
+    assert vouched.compiled.sections[Section.START].source == (
+        full.compiled.sections[Section.START].source
+    )
+    assert len(checks) == 1  # for the questions and the functions together
+
+
+@pytest.mark.parametrize("vouches", [True, False])
+def test_an_edited_text_is_checked_whatever_the_lock_says_of_the_one_before(vouches: bool) -> None:
+    locked = {load_policy(policy_text(start=["flag"]), "a.yaml").hash} if vouches else set()
+    with pytest.raises(PolicyFileFaults, match="flagg"):
+        load_policy(policy_text(start=["flagg"]), "a.yaml", vouched=locked)
+
+
+def test_a_locked_text_whose_drug_has_left_the_dictionary_is_refused() -> None:
+    text = policy_text(start=["flag"])
+    locked = {load_policy(text, "a.yaml").hash}
+    with pytest.raises(PolicyFileFaults, match="no drug"):
+        load_policy(text, "a.yaml", {"another-drug": frozenset()}, vouched=locked)
