@@ -115,7 +115,7 @@ class DraftList(BaseModel):
     status_code=201,
     summary="Prepare a form",
     response_model=DraftDocument,
-    responses=CREATED,
+    responses={**CREATED, 404: {}},
     dependencies=[NAMED],
     openapi_extra=for_roles(Action.PREPARE),
 )
