@@ -1,6 +1,7 @@
 """The routers of everything about approvals, one for each resource."""
 
 from app.api import (
+    administration,
     approvals,
     break_glass,
     changes,
@@ -32,4 +33,5 @@ ROUTERS = (
     patients.router,
     imports.router,
     reports.router,
+    administration.router,
 )

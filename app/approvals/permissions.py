@@ -40,6 +40,7 @@ class Action(StrEnum):
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
     REPORT_BREAK_GLASS = "read who opened records by break-glass"
+    ADMINISTER = "administer people, systems and settings"
 
 
 class Relation(StrEnum):
@@ -118,6 +119,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     # Of any provider, on records of others: what it opens is read only, and for a time.
     Action.BREAK_GLASS: _each(_SENIOR, _NO_OBJECT),
     Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
+    Action.ADMINISTER: {Role.ADMINISTRATOR: _NO_OBJECT},
 }
 ROLES: Final[dict[Action, frozenset[Role]]] = {
     action: frozenset(by_role) for action, by_role in TABLE.items()
@@ -151,8 +153,11 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT_IDENTIFIERS: "audit",
     Action.BREAK_GLASS: "break-glass",
     Action.REPORT_BREAK_GLASS: "audit",
+    Action.ADMINISTER: "administer",
 }
 
+#: Roles that see no patient's record at all.
+WITHOUT_PATIENTS = frozenset({Role.POLICY_AUTHOR, Role.ADMINISTRATOR})
 #: Roles that belong to a hospital provider, and may act only on its own treatments.
 PROVIDER_ROLES = _CARE_TEAM
 

@@ -3,14 +3,14 @@
 A provider sees the treatments that it prescribes or once prescribed (then only its own part, see
 `views`), and the requests it made or is asked to consent to, the treatment of these only for as
 long as it is asked; a commissioner those it pays for; a panel those referred to it. Everything
-else is not found. A policy author sees no patient's record at all.
+else is not found. A policy author and an administrator see no patient's record at all.
 """
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import TreatmentRecord
-from app.approvals.permissions import PAYER_ROLES
+from app.approvals.permissions import PAYER_ROLES, WITHOUT_PATIENTS
 from app.auth.model import Caller, Role
 from app.db.tables import request, segment, treatment
 
@@ -18,7 +18,7 @@ from app.db.tables import request, segment, treatment
 def visible_requests(caller: Caller) -> ColumnElement[bool]:
     """Condition on `request`: what this caller's organisation may see."""
     own = caller.organisation
-    if caller.role is Role.POLICY_AUTHOR:
+    if caller.role in WITHOUT_PATIENTS:
         return false()
     if caller.role is Role.PANEL_MEMBER:
         return request.c.panel == own
@@ -41,7 +41,7 @@ def ways_to_see(caller: Caller) -> list[Way]:
     """
     own = caller.organisation
     t, s, r = treatment.c, segment.c, request.c
-    if caller.role is Role.POLICY_AUTHOR:
+    if caller.role in WITHOUT_PATIENTS:
         return []
     if caller.role is Role.PANEL_MEMBER:
         return [(r.treatment_id, r.panel == own)]

@@ -55,13 +55,7 @@ def register_client(
     requests_per_minute: int | None = None,
 ) -> str:
     """Register a system and return its client id. Raises CallerNotAccepted."""
-    if not organisations:
-        raise CallerNotAccepted("Name at least one organisation that the client acts for.")
-    for organisation in organisations:
-        check_description(name, organisation)
-    unknown = sorted(set(scopes) - set(SCOPES))
-    if unknown or not scopes:
-        raise CallerNotAccepted(f"Give scopes out of: {', '.join(SCOPES)}.")
+    check_client(name, organisations, scopes)
     if jwks_url is not None and not jwks_url.startswith("https://"):
         raise CallerNotAccepted("The address of a key set begins with https://.")
     id_ = work.new_id()
@@ -80,6 +74,17 @@ def register_client(
     return id_
 
 
+def check_client(name: str, organisations: Sequence[str], scopes: Collection[str]) -> None:
+    """Raise CallerNotAccepted unless a client may be registered so."""
+    if not organisations:
+        raise CallerNotAccepted("Name at least one organisation that the client acts for.")
+    for organisation in organisations:
+        check_description(name, organisation)
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise CallerNotAccepted(f"Give scopes out of: {', '.join(SCOPES)}.")
+
+
 def add_key(work: Work, actor: Actor, client_id: str, kid: str, jwk: Mapping[str, Any]) -> None:
     """Register a public key for a client, beside those it has. Raises CallerNotAccepted."""
     if _active(work, client_id) is None:
@@ -96,7 +101,8 @@ def add_key(work: Work, actor: Actor, client_id: str, kid: str, jwk: Mapping[str
             client_id=client_id, kid=kid, jwk=dict(jwk), added_at=work.moment.instant
         )
     )
-    record(work, actor, Event("add client key", "client", client_id, after={"kid": kid}))
+    after = {"kid": kid, "jwk": dict(jwk)}
+    record(work, actor, Event("add client key", "client", client_id, after=after))
 
 
 def remove_key(work: Work, actor: Actor, client_id: str, kid: str) -> bool:

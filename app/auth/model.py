@@ -20,6 +20,7 @@ class Role(StrEnum):
     INVOICE_VALIDATION = "invoice validation"
     POLICY_AUTHOR = "policy author"
     AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,25 @@ def granted(work: Work, person_id: str) -> tuple[Seat, ...]:
     return tuple(Seat(row.organisation, Role(row.role)) for row in work.connection.execute(query))
 
 
+def people_at(work: Work, organisation: str) -> list[tuple[Person, tuple[Role, ...]]]:
+    """Who was granted a role at an organisation and still has it, by name, with the roles there."""
+    query = (
+        sa.select(person, person_role.c.role)
+        .join_from(person_role, person, person.c.id == person_role.c.person_id)
+        .where(
+            person_role.c.organisation == organisation,
+            person_role.c.revoked_at.is_(None),
+            person.c.revoked_at.is_(None),
+        )
+        .order_by(person.c.name, person.c.id, person_role.c.role)
+    )
+    found: dict[str, tuple[Person, tuple[Role, ...]]] = {}
+    for row in work.connection.execute(query):
+        known, roles = found.get(row.id, (_person(row), ()))
+        found[row.id] = (known, (*roles, Role(row.role)))
+    return list(found.values())
+
+
 def people(work: Work) -> list[tuple[Person, bool, tuple[Seat, ...]]]:
     """Everybody, by name: the person, whether active, and the roles granted here."""
     rows = work.connection.execute(sa.select(person).order_by(person.c.name, person.c.id)).all()

@@ -12,5 +12,6 @@ SCOPES: Final[dict[str, str]] = {
     "import": "bring existing approvals in",
     "audit": "read audit trails, and how often identifiers were shown",
     "break-glass": "open what other providers hold of a patient, for their safety",
+    "administer": "administer an organisation's people, systems and settings",
     "identifiers": "see who a patient is, with a reason, for validating invoices",
 }

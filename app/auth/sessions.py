@@ -225,6 +225,16 @@ def end_all(work: Work, actor: Actor, person_id: str, why: str) -> int:
     return _end_where(work, actor, session.c.person_id == person_id, why)
 
 
+def acts_at(work: Work, person_id: str, organisation: str) -> bool:
+    """Whether a person has a session that is not revoked, in a role at an organisation."""
+    query = sa.select(session.c.id).where(
+        session.c.person_id == person_id,
+        session.c.organisation == organisation,
+        session.c.revoked_at.is_(None),
+    )
+    return work.connection.execute(query.limit(1)).first() is not None
+
+
 def end_at_provider(
     work: Work,
     *,

@@ -7,6 +7,7 @@ gives nothing away through timing.
 import base64
 import hashlib
 import re
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -100,6 +101,17 @@ def revoke_caller(work: Work, actor: Actor, caller_id: str) -> bool:
         ),
     )
     return True
+
+
+def callers_at(work: Work, organisation: str) -> list[dict[str, Any]]:
+    """The callers of an organisation whose tokens were not revoked, newest first; no digest."""
+    c = callers.c
+    query = (
+        select(c.id, c.name, c.kind, c.role, c.created_at)
+        .where(c.organisation == organisation, c.revoked_at.is_(None))
+        .order_by(c.created_at.desc(), c.id)
+    )
+    return [dict(row) for row in work.connection.execute(query).mappings()]
 
 
 def check_description(name: str, organisation: str) -> None:

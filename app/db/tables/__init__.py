@@ -29,6 +29,7 @@ from app.db.tables.books import (
 )
 from app.db.tables.callers import (
     access_token,
+    administration_proposal,
     caller,
     client,
     client_assertion,
@@ -62,6 +63,7 @@ from app.db.tables.reconciliation import (
 
 __all__ = [
     "access_token",
+    "administration_proposal",
     "adoption",
     "approval",
     "approval_import",

@@ -137,6 +137,23 @@ logout_token = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
+# What one administrator of an organisation proposes and a second one confirms or declines.
+administration_proposal = Table(
+    "administration_proposal",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("act", String(30), nullable=False),
+    Column("content", Document, nullable=False),
+    Column("state", String(10), nullable=False),  # waiting | confirmed | declined
+    Column("proposed_at", Instant, nullable=False),
+    Column("proposed_by", ID, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", ID),
+    Column("made", String(100)),  # the id of what was made: a person, a client, a key, a setting
+    Index("ix_administration_proposal_lookup", "organisation", "state"),
+)
+
 organisation_setting = Table(
     "organisation_setting",
     metadata,

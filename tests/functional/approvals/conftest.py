@@ -39,6 +39,9 @@ PEOPLE: dict[str, tuple[str, Role]] = {
     "other panel member": ("DEMP2", Role.PANEL_MEMBER),
     "other invoice validation": ("DEMQ2", Role.INVOICE_VALIDATION),
     "other auditor": ("DEMO2", Role.AUDITOR),
+    "administrator": ("DEMO1", Role.ADMINISTRATOR),
+    "second administrator": ("DEMO1", Role.ADMINISTRATOR),
+    "other administrator": ("DEMO2", Role.ADMINISTRATOR),
     "third pharmacist": ("DEMO3", Role.PHARMACIST),
 }
 

@@ -8,10 +8,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.auth.clients import add_key, register_client
+from app.auth.model import Role
+from app.auth.people import Seat, add_person, grant
+from app.auth.store import register_caller
+from app.db.work import Work
 from app.handlers import make_handlers
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.work import run_next
 from tests.functional.approvals.api import Api, good, initiation
+from tests.functional.conftest import ADMINISTRATOR
 
 IMPORT_ROW = {
     "Blueteq ID": "BLQ-1",
@@ -63,6 +69,8 @@ class Scene:
     job: str
     run: str
     break_glass: str
+    #: Kind of what an administrator of DEMO1 looks after → its id.
+    administered: Mapping[str, str]
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -80,6 +88,8 @@ class Scene:
             "break-glass": self.break_glass,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
+        if template.startswith("/v1/administration/"):
+            own = self.administered.get(template.split("/")[3], "")
         return template.format(
             id=own,
             reference=self.reference,
@@ -116,6 +126,7 @@ class Scene:
             self.break_glass,
             self.reference,
             HOSPITAL_NUMBER,
+            *self.administered.values(),
         )
 
 
@@ -169,6 +180,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         job=received["job"],
         run=detail["runs"][0]["id"],
         break_glass=opened["grant"]["id"],
+        administered=set_administered(people, application),
         versions={
             first["id"]: first["version"],
             treatment["id"]: treatment["version"],
@@ -177,3 +189,47 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
             draft["id"]: draft["version"],
         },
     )
+
+
+#: The id of the key of the scene's system.
+KID = "k-1"
+#: Where people sign in, in these tests; nothing is asked there.
+ISSUER = "https://issuer.example"
+PANEL_SETTING = {
+    "act": "change setting",
+    "setting": "pharmacist_authorisation",
+    "value": False,
+    "from_day": "2026-12-01",
+}
+
+
+def set_administered(people: Mapping[str, Api], application: FastAPI) -> dict[str, str]:
+    """A person with a role, a system with a key, a long-lived token and a proposal, of DEMO1."""
+
+    def make(work: Work) -> dict[str, str]:
+        known = add_person(
+            work, ADMINISTRATOR, issuer=ISSUER, subject="000000000077", name="Invented Auditor"
+        )
+        grant(work, ADMINISTRATOR, known.id, Seat("DEMO1", Role.AUDITOR))
+        client = register_client(
+            work,
+            ADMINISTRATOR,
+            name="Pharmacy system",
+            role=Role.CLINICIAN,
+            organisations=["DEMO1"],
+            scopes=["read"],
+        )
+        add_key(work, ADMINISTRATOR, client, KID, {"kty": "RSA", "n": "AQAB", "e": "AQAB"})
+        caller, _ = register_caller(
+            work,
+            ADMINISTRATOR,
+            name="Old system",
+            kind="system",
+            organisation="DEMO1",
+            role=Role.AUDITOR,
+        )
+        return {"people": known.id, "clients": client, "callers": caller}
+
+    made = application.state.door.transact(make)
+    proposed = people["second administrator"].post("/v1/administration/proposals", PANEL_SETTING)
+    return made | {"proposals": good(proposed, 201)["id"]}

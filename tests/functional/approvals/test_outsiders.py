@@ -11,7 +11,14 @@ from app.api.request_bodies import EXAMPLE_PATIENT
 from app.commands.openapi import current_application
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, initiation
-from tests.functional.approvals.scene import BREAK_GLASS, SUBMISSION_ROW, Scene, table, upload
+from tests.functional.approvals.scene import (
+    BREAK_GLASS,
+    KID,
+    SUBMISSION_ROW,
+    Scene,
+    table,
+    upload,
+)
 
 REASON = {"reason": "Because."}
 STOP = {
@@ -41,6 +48,12 @@ KNOWN = {
     "birth_date": "1970-01-01",
     "nhs_number": invented_nhs_number(1),
 }
+NOBODYS_KEY = {
+    "act": "add client key",
+    "client_id": LINK["to"],
+    "kid": "k-9",
+    "jwk": {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"},
+}
 NOBODYS_FILE = table({**SUBMISSION_ROW, "NHS NUMBER": "", "TOTAL COST": "1.00"})
 
 
@@ -65,6 +78,8 @@ COMMISSIONER = "other commissioner"
 PANEL = "other panel member"
 VALIDATION = "other invoice validation"
 PAYER = "commissioner"
+ADMIN = "other administrator"
+INSIDE = "administrator"
 #: DEMO2 is asked to consent to a transfer; this one has no part in the scene at all.
 THIRD = "third pharmacist"
 
@@ -160,6 +175,20 @@ TABLE: dict[str, Try] = {
     "GET /v1/runs/{run}/summary.csv": Try(COMMISSIONER, PAYER),
     "GET /v1/runs/{run}/file": Try(COMMISSIONER, PAYER),
     "POST /v1/runs/{run}/identified-file": Try(VALIDATION, "invoice validation", REASON),
+    # An organisation's administrator sees and changes nothing of another's.
+    "GET /v1/administration/people": Try(ADMIN, INSIDE, expected=200),
+    "GET /v1/administration/clients": Try(ADMIN, INSIDE, expected=200),
+    "GET /v1/administration/callers": Try(ADMIN, INSIDE, expected=200),
+    "GET /v1/administration/settings": Try(ADMIN, INSIDE, expected=200),
+    "GET /v1/administration/proposals": Try(ADMIN, INSIDE, expected=200),
+    "POST /v1/administration/people/{id}/end-sessions": Try(ADMIN, INSIDE, REASON),
+    "POST /v1/administration/people/{id}/withdraw-role": Try(ADMIN, INSIDE, {"role": "auditor"}),
+    "POST /v1/administration/clients/{id}/remove-key": Try(ADMIN, INSIDE, {"kid": KID}),
+    "POST /v1/administration/clients/{id}/revoke": Try(ADMIN, INSIDE),
+    "POST /v1/administration/callers/{id}/revoke": Try(ADMIN, INSIDE),
+    "POST /v1/administration/proposals": Try(ADMIN, INSIDE, NOBODYS_KEY),
+    "POST /v1/administration/proposals/{id}/confirm": Try(ADMIN, INSIDE),
+    "POST /v1/administration/proposals/{id}/decline": Try(ADMIN, INSIDE),
     # A file is the uploader's own. Another's lines in it are refused (tested with submissions).
     "POST /v1/imports": Try(PHARMACIST, "pharmacist", file=NOBODYS_FILE, expected=422),
     "POST /v1/submissions": Try(PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409),

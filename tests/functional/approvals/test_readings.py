@@ -52,6 +52,11 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/runs/{run}",
     "GET /v1/runs/{run}/summary.txt",
     "GET /v1/runs/{run}/summary.csv",
+    "GET /v1/administration/people",
+    "GET /v1/administration/clients",
+    "GET /v1/administration/callers",
+    "GET /v1/administration/settings",
+    "GET /v1/administration/proposals",
 }
 
 

@@ -1,0 +1,223 @@
+"""What gives power takes two administrators: one proposes, another confirms or declines.
+
+Roles, systems, their keys and settings decide who may approve what. One administrator alone can
+neither make themselves a decider nor give a system a key that they hold. What takes power away
+(`administering`) is done by one, at once.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.approvals.administering import find_own_client
+from app.approvals.errors import NotFound, TransitionNotAllowed
+from app.approvals.permissions import Action, check_can
+from app.approvals.settling import check_setting, settle
+from app.audit import Event, record
+from app.auth import clients, people
+from app.auth.errors import CallerNotAccepted, NotAllowed
+from app.auth.model import Caller, Role
+from app.auth.people import Person, Seat
+from app.db.tables import administration_proposal as proposals
+from app.db.work import Work
+
+SHOWN = 200
+
+
+class Act(StrEnum):
+    """What may be proposed."""
+
+    GRANT = "grant role"
+    CLIENT = "register client"
+    KEY = "add client key"
+    SETTING = "change setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An act that waits for a second administrator, or what became of it."""
+
+    id: str
+    organisation: str
+    act: Act
+    content: Mapping[str, Any]
+    state: str  # waiting | confirmed | declined
+    proposed_at: dt.datetime
+    proposed_by: str
+    decided_at: dt.datetime | None = None
+    decided_by: str | None = None
+    made: str | None = None
+
+
+def propose(
+    work: Work, caller: Caller, issuer: str, act: Act, content: Mapping[str, Any]
+) -> Proposal:
+    """Propose an act for the caller's own organisation; nothing changes yet.
+
+    `issuer` is the provider where people sign in. Raises what confirming would: CallerNotAccepted,
+    DetailsNotAccepted, NotFound for another's client, and NotAllowed for a role of one's own.
+    """
+    check_can(caller, Action.ADMINISTER)
+    _check(work, caller, issuer, act, content)
+    made = Proposal(
+        id=work.new_id(),
+        organisation=caller.organisation,
+        act=act,
+        content=dict(content),
+        state="waiting",
+        proposed_at=work.moment.instant,
+        proposed_by=caller.id,
+    )
+    work.connection.execute(sa.insert(proposals).values(**asdict(made) | {"act": act.value}))
+    after = {"act": act.value, **content}
+    record(work, caller.actor(), Event("propose", "proposal", made.id, after=after))
+    return made
+
+
+def confirm(work: Work, caller: Caller, issuer: str, proposal_id: str) -> Proposal:
+    """Confirm another administrator's proposal: it is done now, through the use case of its act.
+
+    Raises NotAllowed for one's own proposal or a role of one's own, and TransitionNotAllowed for
+    one that was decided before.
+    """
+    found = _waiting(work, caller, proposal_id)
+    if found.proposed_by == caller.id:
+        raise NotAllowed(
+            "confirm that proposal",
+            "you made it yourself",
+            "Ask another administrator of your organisation, or the people who run the service.",
+        )
+    _check(work, caller, issuer, found.act, found.content)
+    made = _DO[found.act](work, caller, issuer, found.content)
+    return _decide(work, caller, found, "confirmed", made)
+
+
+def decline(work: Work, caller: Caller, proposal_id: str) -> Proposal:
+    """Decline a proposal, or take one's own back. Nothing of it is done."""
+    return _decide(work, caller, _waiting(work, caller, proposal_id), "declined", None)
+
+
+def list_proposals(work: Work, caller: Caller) -> tuple[Proposal, ...]:
+    """The organisation's proposals: those that wait first, then the newest."""
+    check_can(caller, Action.ADMINISTER)
+    query = (
+        sa.select(proposals)
+        .where(proposals.c.organisation == caller.organisation)
+        .order_by(
+            (proposals.c.state == "waiting").desc(), proposals.c.proposed_at.desc(), proposals.c.id
+        )
+        .limit(SHOWN)
+    )
+    return tuple(_proposal(row) for row in work.connection.execute(query))
+
+
+# --- the acts -----------------------------------------------------------------------------------
+
+
+def _check(work: Work, caller: Caller, issuer: str, act: Act, content: Mapping[str, Any]) -> None:
+    """Raise what stands against the act as things are now."""
+    if act is Act.GRANT:
+        _check_grant(work, caller, issuer, content)
+    elif act is Act.CLIENT:
+        clients.check_client(content["name"], [caller.organisation], content["scopes"])
+    elif act is Act.KEY:
+        find_own_client(work, caller, content["client_id"], changing=True)
+    else:
+        from_day = dt.date.fromisoformat(content["from_day"])
+        check_setting(content["setting"], content["value"], from_day, work.moment.day)
+
+
+def _check_grant(work: Work, caller: Caller, issuer: str, content: Mapping[str, Any]) -> None:
+    if not issuer:
+        raise CallerNotAccepted("No provider is set where people sign in, so nobody has a role.")
+    row = people.find_person(work, issuer, content["subject"])
+    if row is None:
+        return
+    if row.revoked_at is not None:
+        raise CallerNotAccepted(
+            "That person was revoked by the people who run the service. Ask them."
+        )
+    if row.id == caller.id:
+        raise NotAllowed(
+            "grant that role", "it would be your own", "Leave it to two other administrators."
+        )
+    if Seat(caller.organisation, Role(content["role"])) in people.granted(work, row.id):
+        raise CallerNotAccepted("The person has that role there already.")
+
+
+def _grant(work: Work, caller: Caller, issuer: str, content: Mapping[str, Any]) -> str:
+    row = people.find_person(work, issuer, content["subject"])
+    known: Person | None = None if row is None else people.active_person(work, row.id)
+    if known is None:
+        known = people.add_person(
+            work, caller.actor(), issuer=issuer, subject=content["subject"], name=content["name"]
+        )
+    seat = Seat(caller.organisation, Role(content["role"]))
+    people.grant(work, caller.actor(), known.id, seat)
+    return known.id
+
+
+def _register(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]) -> str:
+    return clients.register_client(
+        work,
+        caller.actor(),
+        name=content["name"],
+        role=Role(content["role"]),
+        organisations=[caller.organisation],
+        scopes=content["scopes"],
+    )
+
+
+def _add_key(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]) -> str:
+    clients.add_key(work, caller.actor(), content["client_id"], content["kid"], content["jwk"])
+    return str(content["kid"])
+
+
+def _settle(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]) -> str:
+    from_day = dt.date.fromisoformat(content["from_day"])
+    name, value = content["setting"], content["value"]
+    settle(work, caller.actor(), caller.organisation, name, value, from_day)
+    return str(name)
+
+
+_DO = {Act.GRANT: _grant, Act.CLIENT: _register, Act.KEY: _add_key, Act.SETTING: _settle}
+
+
+# --- storing ------------------------------------------------------------------------------------
+
+
+def _waiting(work: Work, caller: Caller, proposal_id: str) -> Proposal:
+    check_can(caller, Action.ADMINISTER)
+    query = sa.select(proposals).where(
+        proposals.c.id == proposal_id, proposals.c.organisation == caller.organisation
+    )
+    row = work.connection.execute(query.with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound("proposal")
+    if row.state != "waiting":
+        raise TransitionNotAllowed(f"The proposal was {row.state} before. Make a new one.")
+    return _proposal(row)
+
+
+def _decide(work: Work, caller: Caller, found: Proposal, state: str, made: str | None) -> Proposal:
+    decided = replace(
+        found, state=state, decided_at=work.moment.instant, decided_by=caller.id, made=made
+    )
+    work.connection.execute(
+        sa.update(proposals)
+        .where(proposals.c.id == found.id)
+        .values(state=state, decided_at=decided.decided_at, decided_by=caller.id, made=made)
+    )
+    verb = "confirm" if state == "confirmed" else "decline"
+    before = {"state": found.state, "proposed_by": found.proposed_by}
+    event = Event(verb, "proposal", found.id, before=before, after={"state": state, "made": made})
+    record(work, caller.actor(), event)
+    return decided
+
+
+def _proposal(row: Any) -> Proposal:
+    return Proposal(**{**row._mapping, "act": Act(row.act)})
