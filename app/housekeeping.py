@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from app.auth.clients import forget_the_past
+from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
 from app.door import Door
 from app.settings import Settings
@@ -23,7 +24,8 @@ def forgetting(settings: Settings) -> Chore:
     def do(door: Door) -> None:
         answers = door.transact(lambda work: forget_answers(work, kept))
         tokens = door.transact(forget_the_past)
-        if answers or tokens:
-            log.info("forgotten", answers=answers, tokens=tokens)
+        buckets = door.transact(forget_buckets)
+        if answers or tokens or buckets:
+            log.info("forgotten", answers=answers, tokens=tokens, rate_buckets=buckets)
 
     return Chore("forget what is past its time", EVERY, do)

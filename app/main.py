@@ -68,7 +68,7 @@ def create_app(
     app.state.office = office
     app.state.desk = make_desk(settings, office)
     app.state.settings = settings
-    app.state.limits = Limits(settings.requests_per_minute)
+    app.state.limits = Limits(settings.requests_per_minute, app.state.door)
     app.state.key_sets = KeySets()
     app.state.provider = Provider(settings, now) if settings.oidc_issuer else None
     app.state.national_roles = meanings(settings.national_roles)

@@ -28,6 +28,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "access_token": _REMOVE,
     "sign_in": _REMOVE,
     "logout_token": _REMOVE,
+    "rate_bucket": _REMOVE,
 }
 _NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
 

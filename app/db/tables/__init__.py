@@ -38,6 +38,7 @@ from app.db.tables.callers import (
     organisation_setting,
     person,
     person_role,
+    rate_bucket,
     session,
     sign_in,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "person_role",
     "policy_overlay",
     "policy_version",
+    "rate_bucket",
     "reconciliation_run",
     "request",
     "request_override",

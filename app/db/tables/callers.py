@@ -1,6 +1,7 @@
 """Who may call: systems, people, their sessions and tokens."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -135,6 +136,15 @@ logout_token = Table(
     Column("issuer", String(300), primary_key=True),
     Column("jti", String(200), primary_key=True),
     Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# How many calls each client has left, for every serving process together.
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    Column("who", String(64), primary_key=True),  # a digest of the client's id or the address
+    Column("parts", BigInteger, nullable=False),  # thousandths of a call; below zero: overdrawn
+    Column("at", Instant, nullable=False, index=True),
 )
 
 # What one administrator of an organisation proposes and a second one confirms or declines.

@@ -32,6 +32,7 @@ SHARED = {
     "person": "who may sign in; read before the organisation is known",
     "person_role": "in which roles, and for which organisations",
     "sign_in": "digests of sign-ins under way",
+    "rate_bucket": "how many calls a client has left, by a digest of its id",
     "session": "digests of sessions, read before their person is known",
     "logout_token": "names of logout tokens that were used",
     "organisation_setting": "what an organisation settled, such as its panel; no patient",
