@@ -4,8 +4,10 @@
 """
 
 import datetime as dt
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +22,10 @@ from app.door import Door
 
 log = structlog.stdlib.get_logger("assent.worker")
 
-LEASE: Final = dt.timedelta(minutes=5)
+#: How long a job stays with a worker that says nothing. A living worker says so three times as
+#: often, whatever its handler is doing, so a job of a killed one waits this long and no longer.
+LEASE: Final = dt.timedelta(seconds=90)
+BEAT_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 1.0
 FAILED: Final = (
     "The work failed through a fault of the service. Start it again; if it fails again, tell the "
@@ -98,7 +103,9 @@ def run_next(door: Door, handlers: Mapping[str, Handler], watcher: Watcher = UNW
         return False
     started, how = time.perf_counter(), "passed on"
     try:
-        how = _run(Held(door.acting_for(job.organisation), job), handlers)
+        held = Held(door.acting_for(job.organisation), job)
+        with _beating(held):
+            how = _run(held, handlers)
     except JobNotHeld:
         log.warning("job passed to another worker", job=job.id, kind=job.kind)
     # A kind that this release does not know is no label: anything may be in a database.
@@ -133,6 +140,33 @@ def run_for_ever(
             log.error("worker could not reach its jobs", error=type(error).__qualname__, **why)
         if pause(PAUSE_SECONDS):
             return
+
+
+@contextmanager
+def _beating(held: Held) -> Iterator[None]:
+    """Renew the job's lease every BEAT_SECONDS while the block runs, from a thread of its own.
+
+    A beat that fails is left out: the next may get through before the lease ends. When the job has
+    passed to another worker there is nothing to renew, and finishing it will say so.
+    """
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_SECONDS):
+            try:
+                held.door.transact(lambda work: jobs.renew(work, held.job, LEASE))
+            except JobNotHeld:
+                return
+            except Exception as error:
+                log.warning("lease not renewed", job=held.job.id, error=type(error).__qualname__)
+
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _run(held: Held, handlers: Mapping[str, Handler]) -> str:

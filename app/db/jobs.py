@@ -91,6 +91,11 @@ def progress(work: Work, held: Job, *, done: int, total: int | None, lease: dt.t
     _report(work, held, done=done, total=total, lease_until=work.moment.instant + lease)
 
 
+def renew(work: Work, held: Job, lease: dt.timedelta) -> None:
+    """Say that the worker lives: its lease runs from now. Raises JobNotHeld."""
+    _report(work, held, lease_until=work.moment.instant + lease)
+
+
 def finish(work: Work, held: Job, result: dict[str, Any]) -> None:
     """Record the job's result, in the same transaction as its effects. Raises JobNotHeld."""
     _report(

@@ -1,6 +1,8 @@
 """The worker runs each job once, saves its effects with its result, and reports what failed."""
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +17,7 @@ from app.db.tables import organisation_setting
 from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.door import Door
-from app.work import FAILED, LEASE, Held, JobRefused, run_for_ever, run_next
+from app.work import BEAT_SECONDS, FAILED, LEASE, Held, JobRefused, run_for_ever, run_next
 
 
 @pytest.fixture
@@ -198,3 +200,46 @@ def test_the_worker_goes_on_after_the_database_failed_and_stops_when_told(door: 
 
     assert found(door, id).state == "done"
     assert [seconds > 0 for seconds in pauses] == [True, False, True]
+
+
+def test_a_working_worker_keeps_its_job_and_a_dead_ones_is_taken_after_a_lease(
+    door: Door, moment: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.work.BEAT_SECONDS", 0.02)
+    ahead = [dt.timedelta()]
+    turning = replace(door, now=lambda: moment.instant + ahead[0])
+    id = enqueue(door, to=3)
+    siblings: list[bool] = []
+
+    def slow(held: Held) -> Callable[[Work], dict[str, Any]]:
+        for _ in range(4):  # much longer than a lease in all, and without a word of progress
+            ahead[0] += LEASE - dt.timedelta(seconds=1)
+            renewed = moment.instant + ahead[0] + LEASE
+            until = time.monotonic() + 20
+            while found(turning, id).lease_until != renewed and time.monotonic() < until:
+                time.sleep(0.01)
+            siblings.append(run_next(turning, {"count": counting}))
+        return counting(held)
+
+    assert run_next(turning, {"count": slow})
+    assert siblings == [False] * 4
+    assert (found(door, id).state, found(door, id).attempts) == ("done", 1)
+
+    id = enqueue(door, to=4)
+    assert door.transact(lambda work: jobs.claim(work, LEASE)) is not None  # and it is killed
+    almost = replace(door, now=lambda: moment.instant + LEASE - dt.timedelta(seconds=1))
+    assert not run_next(almost, {"count": counting})
+    after = replace(door, now=lambda: moment.instant + LEASE)
+    assert run_next(after, {"count": counting})
+    assert found(door, id).attempts == 2
+
+
+def test_a_lease_is_short_and_outlives_two_lost_beats() -> None:
+    assert dt.timedelta(seconds=3 * BEAT_SECONDS) <= LEASE <= dt.timedelta(minutes=2)
+
+
+def test_no_beat_goes_on_after_the_job(door: Door) -> None:
+    enqueue(door, to=1)
+    before = threading.active_count()
+    assert run_next(door, {"count": counting})
+    assert threading.active_count() == before
