@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.commands.doors import door_or_exit
-from app.db.errors import RoleNotSafe, UpgradeBlocked
+from app.db.errors import ParameterRefused, RoleNotSafe, UpgradeBlocked
 from app.db.roles import grant
 from app.db.upgrade import current, upgrade
 
@@ -23,7 +23,7 @@ def upgrade_command() -> None:
     engine = door_or_exit().database.engine
     try:
         applied = upgrade(engine)
-    except UpgradeBlocked as error:
+    except (UpgradeBlocked, ParameterRefused) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None
     for revision in applied:

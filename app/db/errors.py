@@ -64,6 +64,18 @@ class UpgradeBlocked(RuntimeError):
         )
 
 
+class ParameterRefused(RuntimeError):
+    """The tables' owner may not set the parameter that row-level security goes by."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(
+            f"The database role {owner} may not set the parameter app.organisation, by which "
+            "PostgreSQL keeps one organisation's rows from another; nothing was changed. Let it, "
+            "once, as a superuser of the same database server: "
+            f'GRANT SET ON PARAMETER "app.organisation" TO {owner}; then upgrade again.'
+        )
+
+
 class MigrationsMissing(RuntimeError):
     """The folder with the schema's history is not where the service looks for it."""
 

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.db.engine import READ_ONLY
-from app.db.errors import MigrationsMissing, UnsafeConnection, UpgradeBlocked
+from app.db.errors import MigrationsMissing, ParameterRefused, UnsafeConnection, UpgradeBlocked
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: Any fixed number: two processes that start together upgrade one after the other.
@@ -18,6 +18,7 @@ UPGRADE_LOCK = 7_265_384_119
 #: the table queues behind it meanwhile.
 LOCK_SECONDS = 10
 LOCK_NOT_AVAILABLE = "55P03"
+NOT_PERMITTED = "42501"
 
 
 def configuration() -> Config:
@@ -36,14 +37,28 @@ def upgrade(engine: sa.Engine) -> list[str]:
     """Apply every revision that is missing, in one transaction; returns them, oldest first.
 
     Raises UpgradeBlocked, with nothing changed, where another transaction holds a table of
-    PostgreSQL for longer than LOCK_SECONDS.
+    PostgreSQL for longer than LOCK_SECONDS, and ParameterRefused where the role is neither a
+    superuser nor was let to set `app.organisation`.
     """
     try:
         return _upgrade(engine)
     except sa.exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
             raise UpgradeBlocked(LOCK_SECONDS) from None
+        if _is_about_the_parameter(error):
+            raise ParameterRefused(_quoted(engine, engine.url.username or "OWNER")) from None
         raise
+
+
+def _is_about_the_parameter(error: sa.exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == NOT_PERMITTED and "app.organisation" in str(
+        error.orig
+    )
+
+
+def _quoted(engine: sa.Engine, name: str) -> str:
+    """A role's name as SQL takes it."""
+    return engine.dialect.identifier_preparer.quote(name)
 
 
 def _upgrade(engine: sa.Engine) -> list[str]:
