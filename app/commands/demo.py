@@ -75,6 +75,7 @@ def demo(
         )
     if serve:
         _check_free(host, port)
+    settings = open_to_invented_people(settings, host, port)
     door = _door(settings)
     desk = make_desk(settings)
     loaded = _loaded(door, desk, day.date() if day else None, settings)
@@ -93,6 +94,19 @@ def _demonstration_settings() -> Settings:
         _stop(f"{MODE} is set to off. Leave it out to look at the demonstration.")
     os.environ[MODE] = "true"
     return settings_or_exit()
+
+
+def open_to_invented_people(settings: Settings, host: str, port: int) -> Settings:
+    """The settings with demonstration sign-in, for a host that only this machine reaches."""
+    shown = f"[{host}]" if ":" in host else host
+    opened = {
+        "host": host,
+        "port": port,
+        "public_url": f"http://{shown}:{port}",
+        "demonstration_sign_in": True,
+    }
+    # Validated anew: the settings themselves refuse to let anybody in from elsewhere.
+    return Settings(**settings.model_dump() | opened)
 
 
 def _check_free(host: str, port: int) -> None:
