@@ -77,7 +77,13 @@ class Settings(BaseSettings):
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
-    oidc_client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    oidc_client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = (
+        "client_secret_basic"
+    )
+    #: With private_key_jwt: our private RSA key, a PEM file that only the service may read, and the
+    #: id under which the provider knows its public half.
+    oidc_client_key_file: Path | None = None
+    oidc_client_key_id: str = ""
     oidc_scopes: str = "openid profile nationalrbacaccess"
     #: What the provider's role codes mean here, as a JSON list. None is built in.
     national_roles: tuple[RoleMeaning, ...] = ()
@@ -122,6 +128,8 @@ class Settings(BaseSettings):
             return
         if not self.oidc_client_id:
             raise ValueError("A sign-in provider needs ASSENT_OIDC_CLIENT_ID. Set it.")
+        if self.oidc_client_auth == "private_key_jwt":
+            self._check_provider_key()
         for name, address in (
             ("ASSENT_OIDC_ISSUER", self.oidc_issuer),
             ("ASSENT_PUBLIC_URL", self.public_url),
@@ -129,6 +137,17 @@ class Settings(BaseSettings):
             parts = urlsplit(address)
             if parts.scheme != "https" and parts.hostname not in LOOPBACK:
                 raise ValueError(f"{name} must begin with https:// where people sign in. Set it.")
+
+    def _check_provider_key(self) -> None:
+        if self.oidc_client_key_file is None or not self.oidc_client_key_file.is_file():
+            raise ValueError(
+                "private_key_jwt needs ASSENT_OIDC_CLIENT_KEY_FILE: our key, in PEM. Set it."
+            )
+        if not self.oidc_client_key_id:
+            raise ValueError(
+                "private_key_jwt needs ASSENT_OIDC_CLIENT_KEY_ID, by which the provider knows our "
+                "key. Set it."
+            )
 
     def origin(self) -> str:
         """The scheme, host and port of the outside address, as browsers send it in Origin."""

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import structlog
 from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 
 from app.auth.sessions import Expected
 from app.problems import NOT_READY, DoorProblem
@@ -31,6 +32,9 @@ LEEWAY: Final = 120  # seconds by which two clocks may differ
 ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 OLDEST_LOGOUT: Final = 600  # seconds
+#: How we sign for ourselves, and for how long each assertion holds.
+OUR_ALGORITHM: Final = "RS512"
+OUR_ASSERTION_SECONDS: Final = 300
 
 
 class ProviderRefused(Exception):
@@ -68,6 +72,7 @@ class Provider:
         self.issuer = settings.oidc_issuer
         self._settings = settings
         self._now = now
+        self._key = _our_key(settings)
         self._known: _Known | None = None
         self._lock = threading.Lock()
 
@@ -191,9 +196,9 @@ class Provider:
 
     def _client(self) -> Any:
         settings = self._settings
-        return OAuth2Client(
+        client = OAuth2Client(
             client_id=settings.oidc_client_id,
-            client_secret=settings.oidc_client_secret.get_secret_value() or None,
+            client_secret=self._key or settings.oidc_client_secret.get_secret_value() or None,
             token_endpoint_auth_method=settings.oidc_client_auth,
             scope=settings.oidc_scopes,
             redirect_uri=settings.address("/sign-in/callback"),
@@ -201,6 +206,32 @@ class Provider:
             timeout=SECONDS,
             follow_redirects=False,
         )
+        if self._key is not None:
+            client.register_client_auth_method(self._signing())
+        return client
+
+    def _signing(self) -> PrivateKeyJWT:
+        """Signs an assertion of its own for each call to the token endpoint (RFC 7523)."""
+        issued = int(self._now().timestamp())
+        return PrivateKeyJWT(
+            claims={"iat": issued, "exp": issued + OUR_ASSERTION_SECONDS},
+            headers={"kid": self._settings.oidc_client_key_id},
+            alg=OUR_ALGORITHM,
+        )
+
+
+def _our_key(settings: Settings) -> RSAKey | None:
+    """Our private key, where we prove who we are with one. Raises ValueError for another file."""
+    if settings.oidc_client_auth != "private_key_jwt" or settings.oidc_client_key_file is None:
+        return None
+    wrong = "ASSENT_OIDC_CLIENT_KEY_FILE holds no private RSA key in PEM. Name the right file."
+    try:
+        key = RSAKey.import_key(settings.oidc_client_key_file.read_text(encoding="ascii"))
+    except (JoseError, ValueError, TypeError):
+        raise ValueError(wrong) from None
+    if not key.is_private:
+        raise ValueError(wrong)
+    return key
 
 
 def _json(client: Any, url: str) -> Any:

@@ -24,15 +24,21 @@ from fastapi.testclient import TestClient
 
 from app import clock
 from app.approvals.library import Library
+from app.auth.assertions import from_pem
 from app.db.transaction import Database
 from app.main import create_app
 from app.settings import RoleMeaning, Settings
+from tests.functional.test_clients import new_pair
 from tests.oidc.browser import PUBLIC, Browser
 from tests.policies.library import packaged_library
 
 HERE = Path(__file__).parent
 ABSENT = "node 20 or npm is absent: the tests against a real sign-in provider did NOT run"
 CLIENT_ID = "assent-tests"
+#: A second client of the provider, which proves who it is with a key in place of a secret.
+KEYED_ID = "assent-tests-with-a-key"
+KEY_ID = "tests-2026-11"
+KEYED_PRIVATE, KEYED_PUBLIC = new_pair()
 SECRET = "known to these tests and their provider only"
 
 
@@ -123,7 +129,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "backchannel_logout_uri": f"http://127.0.0.1:{box.server_port}/",
         "backchannel_logout_session_required": True,
     }
-    told = json.dumps({"port": port, "people": PEOPLE, "client": client})
+    keyed = {name: value for name, value in client.items() if name != "client_secret"} | {
+        "client_id": KEYED_ID,
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "RS512",
+        "jwks": {"keys": [from_pem(KEYED_PUBLIC) | {"kid": KEY_ID, "use": "sig"}]},
+    }
+    told = json.dumps({"port": port, "people": PEOPLE, "clients": [client, keyed]})
     log = (tmp_path_factory.mktemp("oidc") / "provider.log").open("w+")
     process = subprocess.Popen(
         ["node", "provider.mjs"],

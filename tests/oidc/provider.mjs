@@ -3,11 +3,12 @@
 import http from 'node:http'
 import Provider from 'oidc-provider'
 
-const { port, people, client } = JSON.parse(process.env.ASSENT_TEST_PROVIDER)
+const { port, people, clients } = JSON.parse(process.env.ASSENT_TEST_PROVIDER)
 const issuer = `http://127.0.0.1:${port}`
 
 const provider = new Provider(issuer, {
-  clients: [client],
+  clients,
+  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'RS512'] },
   cookies: { keys: ['the tests alone use this'] },
   scopes: ['openid', 'profile', 'nationalrbacaccess'],
   claims: {
