@@ -31,10 +31,14 @@ class NationalRole:
     to_day: dt.date | None = None
 
     def holds(self, code: object, on: dt.date) -> bool:
-        """Whether this is the code's meaning on a day."""
-        return (
-            self.code == code and self.from_day <= on and (self.to_day is None or on <= self.to_day)
-        )
+        """Whether this is the code's meaning on a day.
+
+        A meaning given for a job role alone, such as R8000, holds whatever staff group the claim
+        names before it, as in S8000:G8000:R8000.
+        """
+        if not isinstance(code, str) or self.code not in (code, code.rpartition(":")[2]):
+            return False
+        return self.from_day <= on and (self.to_day is None or on <= self.to_day)
 
 
 def meanings(settings: Iterable[RoleMeaning]) -> tuple[NationalRole, ...]:
