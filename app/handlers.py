@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.approvals.errors import PolicyNotUsable
 from app.db.work import Work
 from app.reconciliation import service, store
 from app.reconciliation.errors import ReconciliationError
@@ -25,7 +26,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
             worked = service.match(desk, caller, submission, snapshot)
             held.progress(len(worked.matched), len(worked.matched))
-        except ReconciliationError as error:
+        except (ReconciliationError, PolicyNotUsable) as error:
             raise JobRefused(str(error)) from error
 
         def save(work: Work) -> dict[str, Any]:

@@ -62,7 +62,6 @@ def create_app(
     app.state.door = Door(database, now, new_id, random_bytes, committed=app.state.metrics.happened)
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys(), trusting_lock=True)
-    app.state.library = library
     pseudonyms = Pseudonyms(settings.pseudonym_key_bytes())
     office = Office(library, settings.demonstration, pseudonyms, settings.back_entry_days)
     app.state.office = office

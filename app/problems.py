@@ -124,6 +124,9 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.DetailsNotAccepted: Kind(422, "details-not-accepted", "A detail cannot be accepted"),
     approvals.NotFound: Kind(404, "not-found", "Not found"),
     approvals.UnknownPolicy: Kind(404, "policy-not-found", "No such policy or version"),
+    approvals.PolicyNotUsable: Kind(
+        503, "policy-not-usable", "The policy's text cannot be relied on"
+    ),
     approvals.NoPolicyInForce: Kind(422, "no-policy-in-force", "No policy version decides this"),
     approvals.PatientContradiction: Kind(
         409, "patient-contradiction", "The patient's identity contradicts the record"

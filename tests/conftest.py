@@ -282,6 +282,7 @@ GUARDED = {
     "audit_seal": ("audit_seal_no_change", "audit_seal_no_truncate"),
     "audit_epoch": ("audit_epoch_no_change", "audit_epoch_no_truncate"),
     "policy_overlay": ("policy_overlay_no_change", "policy_overlay_no_truncate"),
+    "publication": ("publication_no_change", "publication_no_truncate"),
     "policy_version": ("policy_version_no_change", "policy_version_no_truncate"),
 }
 

@@ -70,8 +70,8 @@ def approval_document(
     treatment: TreatmentRecord,
 ) -> ApprovalDocument:
     """An approval, with what to do next as of today; its price for those who agreed it."""
-    ending = ending_of(office.library, treatment.policy, work.moment.day)
-    version = version_of_approval(work, office.library, approval)
+    ending = ending_of(office.library_at(work), treatment.policy, work.moment.day)
+    version = version_of_approval(work, office.library_at(work), approval)
     policy = None if version is None else deciding_policy(version)
     return ApprovalDocument(
         reference=approval.reference,

@@ -109,7 +109,7 @@ def check(request: Request, caller: SignedIn, office: ThisOffice, body: Initiati
     """The decision that the form would get today. A repeat asks again."""
 
     def run(work: Work) -> CheckDocument:
-        command = body.to_command(office.library, work.moment.day)
+        command = body.to_command(office.library_at(work), work.moment.day)
         return check_document(checking.check_initiation(work, office, caller, command))
 
     return ask(request, run)

@@ -254,7 +254,7 @@ def submit_as(work: Work, office: Office, caller: Caller, found: DraftRecord) ->
     if found.policy is not None:
         whole["policy"] = found.policy
     if found.treatment_id is None:
-        first = _read(InitiationBody, whole).to_command(office.library, today)
+        first = _read(InitiationBody, whole).to_command(office.library_at(work), today)
         return submitting.submit_initiation(work, office, caller, first)
     later = _read(FollowUpBody, whole | {"kind": found.kind.value})
     return send(work, office, caller, later.to_command(found.treatment_id, today))

@@ -112,7 +112,7 @@ def show_known_answers(
     """
 
     def run(work: Work) -> KnownAnswersDocument:
-        query = body.to_query(office.library)
+        query = body.to_query(office.library_at(work))
         return known_document(known_answers.known_answers(work, office, caller, query))
 
     return ask(request, run)

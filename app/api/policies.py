@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.api.callers import signed_in
+from app.api.callers import door_of, signed_in
 from app.api.policies_model import FormDocument, PolicyDocument, PolicyList, VersionDocument
 from app.api.policies_view import (
     form_document,
@@ -15,6 +15,7 @@ from app.api.policies_view import (
 from app.api.routing import StrictRoute
 from app.api.types import OrganisationCode
 from app.approvals.library import Library
+from app.approvals.office import Office
 from app.policy import Kind, readable
 
 router = APIRouter(
@@ -52,11 +53,11 @@ WithOverlayOf = Annotated[
 ]
 
 
-async def library_of(request: Request) -> Library:
-    """The application's policy library."""
-    library = request.app.state.library
-    assert isinstance(library, Library)
-    return library
+def library_of(request: Request) -> Library:
+    """The policy library as it stands: packaged, and published into the database."""
+    office = request.app.state.office
+    assert isinstance(office, Office)
+    return door_of(request).read(office.library_at)
 
 
 ThisLibrary = Annotated[Library, Depends(library_of)]
@@ -65,7 +66,7 @@ ThisLibrary = Annotated[Library, Depends(library_of)]
 @router.get("", summary="List the policies")
 def list_policies(library: ThisLibrary) -> PolicyList:
     """Every policy of the library, in alphabetical order of its key, as its newest version says."""
-    return PolicyList(policies=[policy_summary(library.versions(p)) for p in library.policies()])
+    return PolicyList(policies=[policy_summary(library.versions(p)) for p in library.usable()])
 
 
 @router.get("/{policy}", summary="Show a policy and its versions")

@@ -62,7 +62,7 @@ def report_overrides(
     """
 
     def read(work: Work) -> OverrideReport:
-        rates = override_rates(work, office.library, caller, first, last, policy)
+        rates = override_rates(work, office.library_at(work), caller, first, last, policy)
         return OverrideReport(from_=first, to=last, rows=[_row(rate) for rate in rates])
 
     return door_of(request).read(read)

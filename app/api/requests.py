@@ -45,7 +45,7 @@ def submit(
     """
 
     def run(work: Work) -> Answer:
-        command = body.to_command(office.library, work.moment.day)
+        command = body.to_command(office.library_at(work), work.moment.day)
         view = submitting.submit_initiation(work, office, caller, command)
         return created(work, office, caller, view)
 

@@ -107,7 +107,7 @@ def request_document(
 ) -> RequestDocument:
     """A request in full, with what to do next as of today."""
     request = view.request
-    version = version_of_request(work, office.library, request)
+    version = version_of_request(work, office.library_at(work), request)
     due = _answer_by(view, version)
     same = (
         "id",

@@ -58,7 +58,7 @@ def submit_change(
     check_days(command.decision_to_treat, None, today)
     if command.kind in (Kind.SWITCH, Kind.DOSE_CHANGE, Kind.TRANSFER):
         check_decided_in_life(work, person, command.decision_to_treat)
-    version = office.library.deciding(
+    version = office.library_at(work).deciding(
         treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner
     )
     if command.kind is Kind.DOSE_CHANGE:

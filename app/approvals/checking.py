@@ -68,7 +68,7 @@ def approval_needed(
     work: Work, office: Office, drug: str, commissioner: str | None, on: dt.date
 ) -> Need:
     """Whether the drug needs an approval on a day, as far as the library and settings tell."""
-    held = office.library.for_drug(drug, on)
+    held = office.library_at(work).for_drug(drug, on)
     exempt = setting(work, commissioner, APPROVAL_NOT_REQUIRED, on) if commissioner else None
     if isinstance(exempt, list) and drug in exempt:
         reason = "The commissioner pays for this drug without prior approval on that day."
@@ -90,7 +90,7 @@ def check_initiation(
     check_can(caller, Action.CHECK)
     today = work.moment.day
     check_days(command.decision_to_treat, command.first_dose, today)
-    version = office.library.deciding(
+    version = office.library_at(work).deciding(
         command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
     )
     check_details(command.details, Kind.INITIATION, version, today)
@@ -156,12 +156,12 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     check_days(command.decision_to_treat, None, today)
     if command.kind is Kind.CONTINUATION:
         version = continuing_version(
-            office.library, treatment, command.policy, command.decision_to_treat
+            office.library_at(work), treatment, command.policy, command.decision_to_treat
         )
         check_may_continue(version)
         for_people = next_for_people(work, treatment, version)
     else:
-        version = office.library.deciding(
+        version = office.library_at(work).deciding(
             treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner
         )
         for_people = ()

@@ -73,7 +73,11 @@ def _told(work: Work, office: Office, caller: Caller, treatment: TreatmentRecord
             if approval.state is ApprovalState.LIVE
         ]
         approval = live[-1] if live else None
-        version = None if approval is None else version_of_approval(work, office.library, approval)
+        version = (
+            None
+            if approval is None
+            else version_of_approval(work, office.library_at(work), approval)
+        )
         baseline: dict[str, Any] = {}
         if version is not None:
             carried = {name for name, each in version.questions.items() if each.carried}

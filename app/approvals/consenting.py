@@ -23,7 +23,7 @@ def consent(
     )
     stored = add_opinion(work, caller, request, treatment, MADE_BY, "approved", None)
     moved = move(work, caller, treatment, request, RequestEvent.CONSENT, RequestState.APPROVED)
-    version = version_of_request(work, office.library, request)
+    version = version_of_request(work, office.library_at(work), request)
     take_effect(work, caller, treatment, moved, version, stored.id, Basis.POLICY)
     return request_view(work, caller, request_id)
 

@@ -91,7 +91,7 @@ def decide_case(
     decision = _by_criteria(work, office, case, commissioner, waived)
     if case.kind is not Kind.INITIATION or case.runs_already:
         return decision
-    notices = notices_today(work, office.library, case.version, case.context.first_dose)
+    notices = notices_today(work, office.library_at(work), case.version, case.context.first_dose)
     return suspend(decision, notices, may_refuse=case.route is Route.POLICY)
 
 

@@ -24,6 +24,10 @@ class UnknownPolicy(ApprovalsError):
     """The library holds no policy of that key."""
 
 
+class PolicyNotUsable(ApprovalsError):
+    """A policy's stored text is not the one that was published, so nothing is decided under it."""
+
+
 class NoPolicyInForce(ApprovalsError):
     """The policy has no version that decides this kind of request on that day."""
 

@@ -70,8 +70,8 @@ def preview_import(
     desk = Desk(
         caller=caller,
         today=work.moment.day,
-        library=office.library,
-        policies=index_of(office.library),
+        library=office.library_at(work),
+        policies=index_of(office.library_at(work)),
         dictionary=dictionary,
         directory=directory,
         layout=load_layout(),
@@ -196,7 +196,7 @@ def _import_all(
     for provider in sorted({candidate.provider for candidate in candidates}):
         import_store.hold_provider(work, provider)
     ordered = sorted(candidates, key=lambda candidate: (candidate.covers_from, candidate.row))
-    return [import_one(work, office.library, caller, candidate) for candidate in ordered]
+    return [import_one(work, office.library_at(work), caller, candidate) for candidate in ordered]
 
 
 def _foreseen(trial: Sequence[RowVerdict], candidates: Iterable[Candidate]) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def known_answers(work: Work, office: Office, caller: Caller, query: KnownQuery)
     record. The look-up is audited.
     """
     check_can(caller, Action.CHECK)
-    version = office.library.deciding(
+    version = office.library_at(work).deciding(
         query.policy, query.kind, query.decision_to_treat, query.commissioner
     )
     person = _find(work, caller, query)
@@ -167,7 +167,7 @@ def _fitting(
     asked = questions_for(version, kind)
     known: dict[str, list[KnownAnswer]] = {question.name: [] for question in asked}
     for request, treatment in given:
-        answered_under = version_of_request(work, office.library, request)
+        answered_under = version_of_request(work, office.library_at(work), request)
         answers = store.revisions_of(work, request.id)[-1].answers
         for question in asked:
             answer = answers.get(question.name)

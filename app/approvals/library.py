@@ -1,7 +1,8 @@
 """The policy library in memory: the packaged files, checked against each other at load.
 
 A version never changes after it is in force (`policies/versions.lock`); each version that decides
-something is also stored, resolved, beside the decision (`policy_versions.remember`).
+something is also stored, resolved, beside the decision (`office.remember_version`). What is
+published into the database joins the files in `published`.
 """
 
 import datetime as dt
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.approvals.errors import NoPolicyInForce, UnknownPolicy
+from app.approvals.errors import NoPolicyInForce, PolicyNotUsable, UnknownPolicy
 from app.policy import (
     Fault,
     Kind,
@@ -40,6 +41,7 @@ class Library:
         versions: Iterable[PolicyVersion],
         overlays: Iterable[Overlay] = (),
         notices: Iterable[Notice] = (),
+        damaged: Mapping[str, str] | None = None,
     ) -> None:
         by_policy: dict[str, list[PolicyVersion]] = {}
         for version in versions:
@@ -51,17 +53,48 @@ class Library:
         self._by_hash = {v.hash: v for found in self._versions.values() for v in found}
         self._overlays = tuple(sorted(overlays, key=lambda o: (o.policy, o.from_, o.commissioner)))
         self.notices = tuple(notices)
+        self._damaged = dict(damaged or {})
         self._merged: dict[tuple[str, str], PolicyVersion] = {}
 
+    def joined(
+        self,
+        versions: Iterable[PolicyVersion],
+        overlays: Iterable[Overlay],
+        damaged: Mapping[str, str],
+    ) -> "Library":
+        """This library with more versions and overlays.
+
+        `damaged` says, policy by policy, why nothing may be decided under it: asking for its
+        versions then raises PolicyNotUsable with those words.
+        """
+        found = Library(
+            (*self.all_versions(), *versions), (*self._overlays, *overlays), self.notices, damaged
+        )
+        found._merged = self._merged  # by hash, so true of either
+        return found
+
     def policies(self) -> tuple[str, ...]:
-        """The policy keys, in alphabetical order."""
-        return tuple(self._versions)
+        """The policy keys, in alphabetical order; those under which nothing may be decided too."""
+        return tuple(sorted({*self._versions, *self._damaged}))
+
+    def usable(self) -> tuple[str, ...]:
+        """The keys of the policies that decide, in alphabetical order."""
+        return tuple(policy for policy in self._versions if policy not in self._damaged)
+
+    def held(self, policy: str) -> tuple[PolicyVersion | Overlay, ...]:
+        """Every version and overlay of a policy, whatever state it is in; empty where none is."""
+        return (*self._versions.get(policy, ()), *self.overlays(policy))
 
     def all_versions(self) -> tuple[PolicyVersion, ...]:
         return tuple(self._by_hash.values())
 
     def versions(self, policy: str) -> tuple[PolicyVersion, ...]:
-        """Every version of a policy, oldest first; UnknownPolicy if there is none."""
+        """Every version of a policy, oldest first.
+
+        Raises UnknownPolicy if there is none, PolicyNotUsable where one cannot be relied on.
+        """
+        if policy in self._damaged:
+            raise PolicyNotUsable(self._damaged[policy])
         try:
             return self._versions[policy]
         except KeyError:
@@ -99,10 +132,21 @@ class Library:
         return found
 
     def merged(self, version: PolicyVersion, overlay: Overlay) -> PolicyVersion:
-        """The version that decides where both hold; worked out once."""
+        """The version that decides where both hold; worked out once.
+
+        Raises PolicyNotUsable where they clash: files and publications are checked against each
+        other, but not those of one release against what an earlier one published.
+        """
         key = (version.hash, overlay.hash)
         if key not in self._merged:
-            self._merged[key] = apply_overlay(version, overlay)
+            try:
+                self._merged[key] = apply_overlay(version, overlay)
+            except PolicyFileFaults:
+                raise PolicyNotUsable(
+                    f"The overlay {overlay.version} does not fit {version.policy} "
+                    f"{version.version}, so nothing is decided where both hold. The commissioner "
+                    "publishes and adopts an overlay that fits."
+                ) from None
         return self._merged[key]
 
     def shown(self, policy: str, number: str, commissioner: str | None) -> PolicyVersion:
@@ -165,7 +209,7 @@ class Library:
 
     def successors(self, policy: str, on: dt.date) -> tuple[PolicyVersion, ...]:
         """The versions in force on a day that take over running treatments of a policy."""
-        found = []
+        found: list[PolicyVersion] = []
         for versions in self._versions.values():
             in_force = [v for v in versions if v.in_force.from_ <= on]
             if in_force and policy in in_force[-1].succeeds:
@@ -173,7 +217,14 @@ class Library:
         return tuple(found)
 
     def for_drug(self, drug: str, on: dt.date) -> tuple[PolicyVersion, ...]:
-        """The newest version in force on a day of each policy for a drug."""
+        """The newest version in force on a day of each policy for a drug.
+
+        Raises PolicyNotUsable where one that may be for the drug cannot be relied on.
+        """
+        for policy, why in self._damaged.items():
+            drugs = {version.drug for version in self._versions.get(policy, ())}
+            if not drugs or drug in drugs:
+                raise PolicyNotUsable(why)
         found = []
         for versions in self._versions.values():
             in_force = [v for v in versions if v.drug == drug and v.in_force.from_ <= on]
@@ -287,7 +338,7 @@ def _load(
             faults.append(_same_version(name, seen[key], version))
         seen[key] = name
         versions.append(version)
-    faults.extend(_unknown_policies(versions))
+    faults.extend(unknown_policies(versions, versions))
     overlays = _load_overlays(folder, versions, faults)
     notices = _load_notices(folder, versions, faults)
     if faults:
@@ -347,11 +398,12 @@ def _misplaced(library: Library, overlay: Overlay, path: Path, name: str) -> Ite
         yield Fault(name, None, None, "overlay-policy", message, "Correct `policy:`")
 
 
-def _unknown_policies(versions: Iterable[PolicyVersion]) -> Iterable[Fault]:
-    """A policy that follows, or ends, one that the library does not hold."""
-    held = list(versions)
-    known = {version.policy: version for version in held}
-    for version in held:
+def unknown_policies(
+    found: Iterable[PolicyVersion], library: Iterable[PolicyVersion]
+) -> Iterable[Fault]:
+    """A policy that a version follows, or ends, and that the library does not hold."""
+    known = {version.policy: version for version in library}
+    for version in found:
         for policy in (*version.succeeds, *version.approval.supersedes):
             other = known.get(policy)
             if other is None or other.drug != version.drug:

@@ -4,11 +4,12 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Table, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Table, and_, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
+from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, TransitionNotAllowed
 from app.approvals.library import Library
+from app.approvals.published import JoinedLibrary
 from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
@@ -22,12 +23,23 @@ APPROVAL_NOT_REQUIRED = "approval_not_required"
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The library, the mode in which the service runs, and what makes pseudonyms."""
+    """The library, the mode in which the service runs, and what makes pseudonyms.
+
+    `library` is the packaged files alone: a use case asks `library_at`.
+    """
 
     library: Library
     demonstration: bool
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
     back_entry_days: int = 7  # for how long after its signature a paper form may be entered
+    joined: JoinedLibrary = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "joined", JoinedLibrary(self.library))
+
+    def library_at(self, work: Work) -> Library:
+        """The packaged files and what was published before this transaction."""
+        return self.joined.at(work)
 
 
 def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:
@@ -119,34 +131,42 @@ def no_authority(is_adopted: bool, unverified: bool) -> str | None:
     return None
 
 
-def remember_version(work: Work, version: PolicyVersion) -> None:
-    """Store the resolved texts of a version and its overlay beside what they decide, once."""
+def remember_version(work: Work, version: PolicyVersion, origin: str = "packaged") -> None:
+    """Store the resolved texts of a version and its overlay beside what they decide, once.
+
+    Raises PolicyNotUsable where another text is stored under its number.
+    """
     if version.overlay is not None:
         remember_overlay(work, version.overlay)
     version = version.base or version
-    column = tables.policy_version.c
-    known = work.connection.execute(select(column.hash).where(column.hash == version.hash)).first()
-    if known is not None:
+    table = tables.policy_version
+    if _is_stored(work, table, version.hash):
         return
+    column = table.c
+    numbered = and_(column.policy == version.policy, column.version == version.version)
     values = {
         "hash": version.hash,
         "policy": version.policy,
         "version": version.version,
         "language": version.language,
         "resolved": version.resolved,
-        "origin": "packaged",
+        "origin": origin,
         "recorded_at": work.moment.instant,
     }
-    insertion = _insert_once(work, tables.policy_version).values(**values)
-    work.connection.execute(insertion.on_conflict_do_nothing())
+    _store_once(work, table, values, numbered, version)
 
 
 def remember_overlay(work: Work, overlay: Overlay) -> None:
-    """Store the text of an overlay, once."""
-    column = tables.policy_overlay.c
-    known = work.connection.execute(select(column.hash).where(column.hash == overlay.hash)).first()
-    if known is not None:
+    """Store the text of an overlay, once; PolicyNotUsable as for a version."""
+    table = tables.policy_overlay
+    if _is_stored(work, table, overlay.hash):
         return
+    column = table.c
+    numbered = and_(
+        column.policy == overlay.policy,
+        column.commissioner == overlay.commissioner,
+        column.from_day == overlay.from_,
+    )
     values = {
         "hash": overlay.hash,
         "policy": overlay.policy,
@@ -155,8 +175,36 @@ def remember_overlay(work: Work, overlay: Overlay) -> None:
         "resolved": overlay.resolved,
         "recorded_at": work.moment.instant,
     }
-    insertion = _insert_once(work, tables.policy_overlay).values(**values)
-    work.connection.execute(insertion.on_conflict_do_nothing())
+    _store_once(work, table, values, numbered, overlay)
+
+
+def _is_stored(work: Work, table: Table, digest: str) -> bool:
+    found = select(table.c.hash).where(table.c.hash == digest)
+    return work.connection.execute(found).first() is not None
+
+
+def _store_once(
+    work: Work,
+    table: Table,
+    values: dict[str, Any],
+    numbered: ColumnElement[bool],
+    found: PolicyVersion | Overlay,
+) -> None:
+    """Insert a text unless it is there; another one under its number was decided by, or published.
+
+    Two processes may store the same text at once: on PostgreSQL the second waits and goes on.
+    """
+    taken = select(table.c.hash).where(numbered)
+    if work.connection.execute(taken).first() is None:
+        dialect = postgresql if work.on_postgres else sqlite
+        insertion = dialect.insert(table).values(**values)
+        work.connection.execute(insertion.on_conflict_do_nothing())
+    if work.connection.execute(taken).scalar_one() != found.hash:
+        raise PolicyNotUsable(
+            f"Another text is stored as {found.policy} {found.version}: a text in use never "
+            "changes. Run the library that the service ran with, or publish this text as a "
+            "correction with its own number."
+        )
 
 
 def stored_overlay(work: Work, digest: str) -> str | None:
@@ -165,11 +213,6 @@ def stored_overlay(work: Work, digest: str) -> str | None:
     return work.connection.execute(
         select(column.resolved).where(column.hash == digest)
     ).scalar_one_or_none()
-
-
-def _insert_once(work: Work, table: Table) -> Any:
-    dialect = postgresql if work.on_postgres else sqlite
-    return dialect.insert(table)
 
 
 def stored_version(work: Work, digest: str) -> str | None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from app.approvals import store
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.details import details_from_json
-from app.approvals.errors import StoredDecisionDiffers, UnknownPolicy
+from app.approvals.errors import PolicyNotUsable, StoredDecisionDiffers, UnknownPolicy
 from app.approvals.library import Library
 from app.approvals.model import ApprovalRecord, DecisionRecord, RequestRecord, Route
 from app.approvals.office import stored_overlay, stored_version
@@ -69,6 +69,7 @@ def version_of(
                 "stored. Restore the library that the service ran with."
             )
         overlay = overlay_from_resolved(resolved)
+        _check_hash(overlay.hash, overlay_hash)
     return library.merged(version, overlay)
 
 
@@ -82,7 +83,17 @@ def _national(work: Work, library: Library, digest: str) -> PolicyVersion:
             "The policy version that decided this request is neither in the library nor stored. "
             "Restore the library that the service ran with."
         )
-    return from_resolved(resolved)
+    version = from_resolved(resolved)
+    _check_hash(version.hash, digest)
+    return version
+
+
+def _check_hash(found: str, digest: str) -> None:
+    if found != digest:
+        raise PolicyNotUsable(
+            "The stored text that decided this request was changed: its hash differs. Nothing "
+            "more is decided on it. Put the text back from a backup."
+        )
 
 
 def replay(
@@ -125,7 +136,7 @@ def replay_everything(work: Work, library: Library) -> tuple[int, list[str]]:
     for request in store.every_request(work):
         try:
             replayed += _check(work, library, request)
-        except (StoredDecisionDiffers, UnknownPolicy) as error:
+        except (StoredDecisionDiffers, UnknownPolicy, PolicyNotUsable) as error:
             faults.append(f"request {request.id}: {error}")
     return replayed, faults
 

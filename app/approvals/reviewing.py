@@ -49,12 +49,12 @@ def authorise(
     )
     decided = store.decisions_of(work, request_id)[-1]
     basis = Basis.PANEL if decided.made_by == "panel" else Basis.POLICY
-    version = version_of_request(work, office.library, request)
+    version = version_of_request(work, office.library_at(work), request)
     if basis is Basis.POLICY:  # a panel has weighed what else the patient has
         check_still_alone(work, person_of(work, treatment), version, request)
     decided_on = london_day(decided.decided_at)
     by_panel = decided_on if basis is Basis.PANEL else None
-    check_may_begin(work, office.library, request, version, by_panel)
+    check_may_begin(work, office.library_at(work), request, version, by_panel)
     add_opinion(work, caller, request, treatment, "pharmacist", "authorised", None)
     moved = move(work, caller, treatment, request, RequestEvent.AUTHORISE, RequestState.APPROVED)
     take_effect(work, caller, treatment, moved, version, decided.id, basis, decided_on)
@@ -102,8 +102,8 @@ def panel_approve(
     """
     request, treatment = open_for_panel(work, caller, request_id, expected_version)
     interest = check_disinterested(work, caller, request, declares_no_interest)
-    version = version_of_request(work, office.library, request)
-    check_may_begin(work, office.library, request, version, work.moment.day)
+    version = version_of_request(work, office.library_at(work), request)
+    check_may_begin(work, office.library_at(work), request, version, work.moment.day)
     findings = _with_waivers(work, version, request, waived)
     stored = add_decision(
         work,

@@ -46,7 +46,7 @@ def record_first_dose(
     )
     store.change_treatment(work, treatment, {"first_dose": first_dose}, caller.actor(), event)
     if _runs_from_first_dose(work, approval):
-        version = version_of_approval(work, office.library, approval)
+        version = version_of_approval(work, office.library_at(work), approval)
         assert version is not None  # a policy or a panel gave it, so a version decided it
         cover = restarted_cover(version.approval, approval.covers_from, first_dose)
         if approval.covers_to != cover.to_day:

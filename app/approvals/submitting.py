@@ -147,7 +147,7 @@ def _submit_continuation(
     check_days(command.decision_to_treat, None, today)
     check_decided_in_life(work, person, command.decision_to_treat)
     version = continuing_version(
-        office.library, treatment, command.policy, command.decision_to_treat
+        office.library_at(work), treatment, command.policy, command.decision_to_treat
     )
     check_may_continue(version)
     raw = carry_forward(
@@ -305,7 +305,7 @@ def revised_case(
     answers: Mapping[str, Any],
 ) -> Case:
     """The request's case with changed answers, under its original version, dates and sex."""
-    version = version_of_request(work, office.library, request)
+    version = version_of_request(work, office.library_at(work), request)
     latest = store.revisions_of(work, request.id)[-1]
     merged = {**latest.answers, **as_typed(answers)}
     today = work.moment.day
@@ -378,7 +378,7 @@ def _read_initiation(
     today = work.moment.day
     check_days(command.decision_to_treat, command.first_dose, today)
     check_commissioner(command.commissioner)
-    version = office.library.deciding(
+    version = office.library_at(work).deciding(
         command.policy, Kind.INITIATION, command.decision_to_treat, command.commissioner
     )
     check_details(command.details, Kind.INITIATION, version, today)

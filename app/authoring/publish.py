@@ -1,8 +1,8 @@
 """Publishing: a version becomes part of the library for good, by two people.
 
 In the file library that is its line in `versions.lock`, with the two names in
-`publications.log`; in the database a row of `policy_version` and an audit event. After that its
-hash may not change: a correction is a new numbered version, and lists the decisions it affects.
+`publications.log`; in the database its text, a row of `publication` and an audit event. After that
+its hash may not change: a correction is a new numbered version, and lists the decisions it affects.
 """
 
 from __future__ import annotations
@@ -13,17 +13,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from app.approvals.errors import PolicyNotUsable
+from app.approvals.office import remember_overlay, remember_version, same_person
+from app.approvals.published import (
+    JoinedLibrary,
+    Published,
+    add_publication,
+    lock_publications,
+    publication_of,
+)
 from app.audit import Actor, Event, record
 from app.authoring.errors import BenchRefused
 from app.authoring.forms.draft import open_marks
+from app.authoring.joining import check_goes_with
 from app.authoring.lint import lint_version
 from app.db import tables
 from app.db.work import Work
-from app.policy import PolicyVersion
+from app.policy import Overlay, PolicyVersion
 
 LOCK, LOG = "versions.lock", "publications.log"
+LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +49,20 @@ class Affected:
 
 def check_two_people(by: str, seconded_by: str) -> None:
     """Raise BenchRefused unless two different people are named."""
-    if not by.strip() or not seconded_by.strip() or _same(by, seconded_by):
+    named = all(0 < len(each.strip()) <= LONGEST_NAME for each in (by, seconded_by))
+    if not named or same_person(by, seconded_by):
         raise BenchRefused(
             "Publishing takes two people. Name a second one with --seconded-by, not the same."
         )
 
 
-def _same(one: str, other: str) -> bool:
-    return " ".join(one.lower().split()) == " ".join(other.lower().split())
+def check_publishable(version: Published) -> None:
+    """Raise BenchRefused with every fault that lint and, where it is installed, the prover find.
 
-
-def check_publishable(version: PolicyVersion) -> None:
-    """Raise BenchRefused with every fault that lint and, where it is installed, the prover find."""
+    An overlay has none by itself: `check_goes_with` holds it against what it lies on.
+    """
+    if isinstance(version, Overlay):
+        return
     faults = [str(each) for each in lint_version(version) if each.level == "fault"]
     if "DECIDE" in version.commissioner or version.commissioner == "To be decided":
         faults.append(f"{version.policy} {version.version}: its commissioner is to be decided.")
@@ -58,7 +71,7 @@ def check_publishable(version: PolicyVersion) -> None:
 
 
 def publish_to_files(
-    folder: Path, version: PolicyVersion, by: str, seconded_by: str, today: dt.date
+    folder: Path, version: Published, by: str, seconded_by: str, today: dt.date
 ) -> None:
     """Add the version to the lock and the log of a file library.
 
@@ -96,48 +109,54 @@ def check_decided(text: str, file: str) -> None:
         )
 
 
-def check_unchanged(version: PolicyVersion, published: str | None) -> None:
+def check_unchanged(version: Published, published: str | None) -> None:
     """Raise BenchRefused where the number stands for another text already."""
     if published is not None and published != version.hash:
         raise BenchRefused(
             f"{version.policy} {version.version} was published with another text, and decisions "
-            "may rest on it. Publish this text as a correction: a new file with `correction:` and "
-            "the next number."
+            "may rest on it. "
+            + (
+                "Publish this text as a new overlay with a later first day."
+                if isinstance(version, Overlay)
+                else "Publish this text as a correction: a new file with `correction:` and the "
+                "next number."
+            )
         )
 
 
-def publish_to_database(work: Work, version: PolicyVersion, by: str, seconded_by: str) -> None:
-    """Store the version as published, with both names in the audit log; refusals as for files."""
+def publish_to_database(
+    work: Work, held: JoinedLibrary, found: Published, by: str, seconded_by: str
+) -> None:
+    """Let a version or an overlay join the library of every process, from this commit on.
+
+    `check_publishable` comes before, outside the transaction: its proofs take seconds. Refusals as
+    for files, and what would not go with what is held: BenchRefused. It decides for a commissioner
+    who adopts it.
+    """
     check_two_people(by, seconded_by)
-    check_publishable(version)
-    column = tables.policy_version.c
-    stored = work.connection.execute(
-        select(column.hash).where(
-            column.policy == version.policy, column.version == version.version
-        )
-    ).scalar_one_or_none()
-    check_unchanged(version, stored)
-    if stored is not None:
-        raise BenchRefused(f"{version.policy} {version.version} is stored already.")
-    work.connection.execute(
-        insert(tables.policy_version).values(
-            hash=version.hash,
-            policy=version.policy,
-            version=version.version,
-            language=version.language,
-            resolved=version.resolved,
-            origin="published",
-            recorded_at=work.moment.instant,
-        )
-    )
+    lock_publications(work)
+    published = publication_of(work, found.policy, found.version)
+    check_unchanged(found, published)
+    if published is not None:
+        raise BenchRefused(f"{found.policy} {found.version} is published already.")
+    check_goes_with(held.at(work), found)
+    try:
+        if isinstance(found, Overlay):
+            remember_overlay(work, found)
+        else:
+            remember_version(work, found, origin="published")
+    except PolicyNotUsable as refusal:
+        raise BenchRefused(str(refusal)) from None
     people = {"by": by.strip(), "seconded_by": seconded_by.strip()}
+    add_publication(work, found, people["by"], people["seconded_by"])
+    kind = "overlay" if isinstance(found, Overlay) else "version"
     actor = Actor(by.strip()[:36], "person", "", "policy author", "command line", "publish")
     event = Event(
-        action="policy version published",
+        action=f"policy {kind} published",
         object_type="policy",
-        object_id=version.policy[:60],
-        after={"version": version.version, **people},
-        policy_hash=version.hash,
+        object_id=found.policy[:60],
+        after={"version": found.version, **people},
+        policy_hash=found.hash,
     )
     record(work, actor, event)
 

@@ -106,7 +106,7 @@ def _put_back(settings: Settings, door: Door, made: Sealer, folder: Path) -> Put
 
 def _verify(settings: Settings, door: Door, made: Sealer, done: PutBack) -> None:
     """Print each check; exit code 3 when one found a fault."""
-    library = make_office(settings).library
+    office = make_office(settings)
     store = FileStore(settings.data_dir.resolve() / FILES)
     kept = made.folder / checkpoints.FILE
     try:
@@ -115,7 +115,7 @@ def _verify(settings: Settings, door: Door, made: Sealer, done: PutBack) -> None
         _stop(str(error), 3)
 
     def check(work: Work) -> list[Checked]:
-        return list(check_everything(work, library, made.keys, store, known))
+        return list(check_everything(work, office.library_at(work), made.keys, store, known))
 
     rows = Checked("rows", sum(done.manifest.rows.values()), done.faults)
     if not _told([rows, *door.read(check)]):

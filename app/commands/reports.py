@@ -10,6 +10,7 @@ from app.approvals.break_glass import GrantLine, report
 from app.approvals.changed_answers import ChangedAnswers, changed_answers
 from app.approvals.errors import ApprovalsError
 from app.approvals.identifiers import access_counts
+from app.approvals.published import JoinedLibrary
 from app.approvals.reporting import OverrideRate, override_rates
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit
@@ -45,10 +46,12 @@ def report_overrides(
         raise typer.Exit(2)
     door = door_or_exit()
     caller = _caller(commissioner, provider, door.new_id())
-    library = library_of(policies_folder())
+    held = JoinedLibrary(library_of(policies_folder()))
     try:
         rates = door.read(
-            lambda work: override_rates(work, library, caller, first.date(), last.date(), policy)
+            lambda work: override_rates(
+                work, held.at(work), caller, first.date(), last.date(), policy
+            )
         )
     except ApprovalsError as error:
         typer.echo(str(error), err=True)

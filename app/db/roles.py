@@ -23,6 +23,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "audit_epoch": _ADD,
     "policy_overlay": _ADD,
     "policy_version": _ADD,
+    "publication": _ADD,
     "live_treatment": _REMOVE,
     "client_assertion": _REMOVE,
     "access_token": _REMOVE,

@@ -45,6 +45,8 @@ class Work:
     scope: str = EVERYBODY
     #: Facts to count once the transaction has committed: a name, then labels. No patient data.
     happened: list[tuple[str, ...]] = field(default_factory=list, repr=False)
+    #: What the transaction reads once and must not read differently later, by who reads it.
+    read_once: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @contextmanager
     def beyond_scope(self) -> Iterator[None]:

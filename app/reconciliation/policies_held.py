@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.approvals.library import Library
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office
 from app.db import tables
 from app.db.work import Work
@@ -23,7 +24,8 @@ def policies_held(work: Work, office: Office, commissioner: str | None) -> tuple
     With `commissioner`, its exemptions count for every line. Without, each commissioner's own
     entries on the drugs that it exempts stand beside the general ones, and count for its lines.
     """
-    general = [held for policy in office.library.policies() for held in _times(office, policy)]
+    library = office.library_at(work)
+    general = [held for policy in library.policies() for held in _times(library, policy)]
     exempted = _exemptions(work, commissioner)
     if commissioner is not None:
         return tuple(_less(general, exempted.get(commissioner, ())))
@@ -39,9 +41,9 @@ def policies_held(work: Work, office: Office, commissioner: str | None) -> tuple
     return (*general, *own)
 
 
-def _times(office: Office, policy: str) -> Iterable[PolicyHeld]:
+def _times(library: Library, policy: str) -> Iterable[PolicyHeld]:
     """Each version's days; a version that a correction of the same day replaced has none."""
-    versions = office.library.versions(policy)
+    versions = library.versions(policy)
     for version, following in zip(versions, (*versions[1:], None), strict=True):
         held = _held(version, following)
         if held.to is None or held.from_ <= held.to:

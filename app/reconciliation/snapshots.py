@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from app.approvals.library import Library
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.office import Office
 from app.clock import london_day
@@ -41,7 +42,7 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
 
     Several queries make it up: `work` must be a `Database.read`, in which they see one state.
     """
-    snomed = cache(lambda policy: _snomed(office, policy))
+    snomed = cache(lambda policy: _snomed(office.library_at(work), policy))
     treatments = read_treatments(work, scope)
     approvals = read_approvals(work, scope)
     coverages: list[Coverage] = []
@@ -225,10 +226,10 @@ def _amount(value: Decimal | str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _snomed(office: Office, policy: str) -> str | None:
-    if policy not in office.library.policies():
+def _snomed(library: Library, policy: str) -> str | None:
+    if policy not in library.policies():
         return None
-    return office.library.versions(policy)[-1].indication.snomed
+    return library.versions(policy)[-1].indication.snomed
 
 
 def _pending(row: RowMapping, treatment: Treatment) -> PendingRequest:

@@ -41,13 +41,14 @@ def home(request: Request, session: SignedInBrowser) -> Response:
     found: tuple[DraftRecord, ...] = ()
     if can(caller, Action.PREPARE):
         found = door_of(request).read(lambda work: drafting.open_drafts(work, caller))
+    office = request.app.state.office
     return page(
         request,
         "home.html",
         session=session,
         may_prepare=can(caller, Action.PREPARE),
         drafts=found,
-        policies=request.app.state.office.library.policies(),
+        policies=door_of(request).read(lambda work: office.library_at(work).policies()),
     )
 
 
@@ -56,12 +57,12 @@ def begin(request: Request, session: SignedInBrowser, form: FormFields) -> Respo
     """Begin the form of one policy."""
     check_csrf(session, form)
     caller, policy = _caller(request, session), form.get("policy", "")
-    if policy not in request.app.state.office.library.policies():
-        raise DetailsNotAccepted("policy", "Choose a policy of the list.")
-    made = in_role(
-        request,
-        session,
-        lambda work: drafting.prepare(
+    office = request.app.state.office
+
+    def run(work: Work) -> DraftRecord:
+        if policy not in office.library_at(work).policies():
+            raise DetailsNotAccepted("policy", "Choose a policy of the list.")
+        return drafting.prepare(
             work,
             caller,
             kind=Kind.INITIATION,
@@ -69,8 +70,9 @@ def begin(request: Request, session: SignedInBrowser, form: FormFields) -> Respo
             treatment_id=None,
             form={},
             answers={},
-        ),
-    )
+        )
+
+    made = in_role(request, session, run)
     return go(f"/drafts/{made.id}")
 
 

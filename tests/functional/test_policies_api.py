@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.api.limits import Limits
 from app.approvals.library import Library
+from app.approvals.office import Office
 from app.policy import Kind, load_policy, questions_for, readable
 
 FILE = """
@@ -56,7 +57,7 @@ BASE = "/v1/policies/examplumab-itch"
 
 @pytest.fixture(autouse=True)
 def _library(application: FastAPI) -> None:
-    application.state.library = Library((NEW, OLD))
+    application.state.office = Office(Library((NEW, OLD)), demonstration=True)
 
 
 def test_the_list_shows_each_policy_as_its_newest_version_says(client: TestClient) -> None:
@@ -166,7 +167,7 @@ def test_the_packaged_policies_can_all_be_shown_in_full(client: TestClient) -> N
     from tests.policies.library import packaged_library
 
     packaged = packaged_library()
-    client.app.state.library = packaged  # type: ignore[attr-defined]
+    client.app.state.office = Office(packaged, demonstration=True)  # type: ignore[attr-defined]
     client.app.state.limits = Limits(100_000)  # type: ignore[attr-defined]
 
     for version in packaged.all_versions():
@@ -191,7 +192,8 @@ def test_the_patterns_of_approval_are_shown_with_the_clock(
         "    - {drugs: [otherumab], reason: No trial of both, source: own, evidence: verified}\n"
         "  phases:\n    - {name: loading, lasts: {weeks: 4}}\n    - {name: maintenance}",
     )
-    application.state.library = Library([load_policy(text, "patterns.yaml")])
+    library = Library([load_policy(text, "patterns.yaml")])
+    application.state.office = Office(library, demonstration=True)
     body = client.get(f"{BASE}/versions/2024-06-01").json()
     terms = body["approval"]
     assert (terms["lasts_days"], terms["then_lasts"]) == (112, {"months": 12, "days": 0})

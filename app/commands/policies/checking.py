@@ -18,6 +18,7 @@ from app.authoring.lint import Lint, lint_policy, lint_version
 from app.commands.policies.parts import (
     LOCK,
     cases_of,
+    joined_library,
     library_of,
     plain_refusals,
     policies_folder,
@@ -86,7 +87,7 @@ def _check_file(path: Path, prove: bool, advice: bool) -> bool:
         text = read_text(path)
         sort = sort_of(path, text)
         if sort is not Sort.POLICY:
-            said = check_other(path, text, sort, lambda: library_of(folder), folder)
+            said = check_other(path, text, sort, joined_library, folder)
             typer.echo(f"{path}: {said}: no fault.")
             return False
         version = load_file(path, folder, load_drugs().keys())

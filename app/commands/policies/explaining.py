@@ -11,6 +11,7 @@ import typer
 from app.approvals.library import Library
 from app.audit import record_reading
 from app.auth.model import Caller, Role
+from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
 from app.authoring.explain import FORM_ALONE, explain, explain_request
 from app.authoring.filled_form import Form, decide_form, read_form
@@ -18,6 +19,7 @@ from app.authoring.files import read_text
 from app.authoring.stored_request import StoredRequest, read_request
 from app.commands.doors import door_or_exit
 from app.commands.policies.parts import (
+    joined_library,
     library_of,
     plain_refusals,
     policies_folder,
@@ -58,7 +60,7 @@ def explain_form(
 
 
 def _of_form(form: Form, draft: str | None, commissioner: str | None) -> Iterator[str]:
-    library = library_of(policies_folder())
+    library = joined_library()
     payer = commissioner or form.commissioner
     version = _version(library, form, draft, payer)
     yield from explain(version, form.kind, decide_form(version, form, library.notices))
@@ -106,7 +108,7 @@ def _stored(
         client="assent command line",
         correlation_id=door.new_id(),
     )
-    library = library_of(policies_folder())
-    found, reading = door.read(lambda work: read_request(work, library, caller, request))
+    held = JoinedLibrary(library_of(policies_folder()))
+    found, reading = door.read(lambda work: read_request(work, held.at(work), caller, request))
     door.transact(lambda work: record_reading(work, caller.actor(), reading))
     return found

@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library
 from app.approvals.office import adopt
+from app.approvals.published import JoinedLibrary, Published, find
 from app.authoring.errors import BenchRefused
 from app.authoring.files import read_text
 from app.authoring.overview import overview, page, table_lines
@@ -18,6 +18,8 @@ from app.authoring.publish import (
     Affected,
     affected_by,
     check_decided,
+    check_publishable,
+    check_two_people,
     corrects,
     publish_to_database,
     publish_to_files,
@@ -30,11 +32,14 @@ from app.commands.policies.parts import (
     LOCK,
     VERSION_HELP,
     cases_of,
+    joined_library,
     library_of,
+    overlay_file,
     plain_refusals,
     policies_folder,
     version_named,
 )
+from app.db.work import Work
 from app.policy import Overlay, PolicyVersion
 from app.policy.cases import Case, read_cases
 from app.policy.lock import check_lock, lock_text
@@ -56,9 +61,9 @@ def show(
 ) -> None:
     """Show a policy version as readable text with its form and the packaged safety notices."""
     if policy is None:
-        _list(library_of(policies_folder()))
+        _list(joined_library())
         return
-    library = library_of(policies_folder())
+    library = joined_library()
     found = version_named(f"{policy}@{version}" if version else policy, library)
     if commissioner is not None and library.by_hash(found.hash) is not None:
         found = library.shown(found.policy, found.version, commissioner)
@@ -97,23 +102,26 @@ def publish(
         bool, typer.Option("--database", help="Into the database; else into the file library.")
     ] = False,
 ) -> None:
-    """Publish a version, by two people: after that its text may not change."""
-    version = version_named(named)
+    """Publish a version or an overlay, by two people: after that its text may not change."""
+    version = _publishable(named)
     with plain_refusals():
         beside = policies_folder().glob(f"*/{version.policy}/{version.version}.yaml")
         for path in (Path(named), *beside):
             if path.is_file():
                 check_decided(read_text(path), str(path))
         if database:
-            door = door_or_exit()
-            door.transact(lambda work: publish_to_database(work, version, by, seconded_by))
-            affected = door.read(lambda work: affected_by(work, version))
-            _say_affected(version, affected)
+            check_two_people(by, seconded_by)
+            check_publishable(version)
+            door, held = door_or_exit(), JoinedLibrary(library_of(policies_folder()))
+            door.transact(lambda work: publish_to_database(work, held, version, by, seconded_by))
+            if isinstance(version, PolicyVersion):
+                affected = door.read(lambda work: affected_by(work, version))
+                _say_affected(version, affected)
         else:
             folder = policies_folder()
-            library_of(folder).get(version.policy, version.version)
+            find(library_of(folder), version.policy, version.version)
             publish_to_files(folder, version, by, seconded_by, now().date())
-            if corrects(version):
+            if isinstance(version, PolicyVersion) and corrects(version):
                 typer.echo("Its decisions: `assent policies affected` lists them.")
     typer.echo(f"{version.policy} {version.version} is published: {version.hash}")
 
@@ -155,16 +163,15 @@ def adopt_version(
     ],
 ) -> None:
     """Let a policy version decide for a commissioner: a dated act of two people."""
-    library = library_of(settings_or_exit().policies_dir)
-    door = door_or_exit()
-    try:
-        found = _adoptable(library, policy, version)
-        door.transact(
-            lambda work: adopt(work, found, commissioner, from_day.date(), by, seconded_by)
-        )
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    held = JoinedLibrary(library_of(settings_or_exit().policies_dir))
+
+    def run(work: Work) -> Published:
+        found = find(held.at(work), policy, version)
+        adopt(work, found, commissioner, from_day.date(), by, seconded_by)
+        return found
+
+    with plain_refusals():
+        found = door_or_exit().transact(run)
     if isinstance(found, Overlay):
         typer.echo(f"{commissioner} adopts its overlay of {found.from_} on {policy}.")
         return
@@ -175,12 +182,15 @@ def adopt_version(
 # --- parts --------------------------------------------------------------------------------------
 
 
-def _adoptable(library: Library, policy: str, number: str) -> PolicyVersion | Overlay:
-    """The version, or the overlay, of that name; UnknownPolicy if there is none."""
-    for overlay in library.overlays(policy):
-        if overlay.version == number:
-            return overlay
-    return library.get(policy, number)
+def _publishable(named: str) -> Published:
+    """A version as `version_named` finds it, or an overlay by its file or key@overlay-…."""
+    policy, _, number = named.partition("@")
+    with plain_refusals():
+        if Path(named).name.startswith("overlay-"):
+            return overlay_file(Path(named))
+        if number.startswith("overlay-"):
+            return find(library_of(policies_folder()), policy, number)
+    return version_named(named)
 
 
 def _say_affected(version: PolicyVersion, affected: tuple[Affected, ...]) -> None:

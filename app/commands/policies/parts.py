@@ -5,13 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library, load_library, policy_files
+from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
-from app.authoring.files import load_file
-from app.commands.doors import settings_or_exit
-from app.policy import PolicyFileFaults, PolicyVersion
+from app.authoring.files import load_file, read_text
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.policy import Overlay, PolicyFileFaults, PolicyVersion, load_overlay
 from app.reference_data.drugs import load_drugs
 
 LOCK = "versions.lock"
@@ -46,13 +50,48 @@ def library_of(folder: Path, *, trusting_lock: bool = True) -> Library:
         return load_library(folder, load_drugs().keys(), trusting_lock=trusting_lock)
 
 
+def joined_library() -> Library:
+    """The packaged files and what is published into the database, where there is a database.
+
+    Exit code 2 where the database that the settings name does not answer.
+    """
+    packaged = library_of(policies_folder())
+    settings = settings_or_exit()
+    file = make_url(settings.database_url).database or ""
+    if settings.database_url.startswith("sqlite") and not Path(file).is_file():
+        return packaged
+    door = door_or_exit()
+    try:
+        if not inspect(door.database.engine).has_table("publication"):
+            return packaged
+        return door.read(JoinedLibrary(packaged).at)
+    except DBAPIError:
+        typer.echo(
+            "The database does not answer, so what is published there is not known. Start it, or "
+            "correct ASSENT_DATABASE_URL.",
+            err=True,
+        )
+        raise typer.Exit(2) from None
+
+
+def overlay_file(path: Path) -> Overlay:
+    """An overlay's file by itself; BenchRefused where its name is not what it says."""
+    overlay = load_overlay(read_text(path), str(path))
+    if path.stem != overlay.version:
+        raise BenchRefused(
+            f"{path}: its name is not what it says. Call it {overlay.version}.yaml, or correct "
+            "its commissioner or first day."
+        )
+    return overlay
+
+
 def version_named(named: str, library: Library | None = None) -> PolicyVersion:
     """A version given as a file, a policy's key (its newest version) or key@version."""
     with plain_refusals():
         path = Path(named)
         if path.suffix in (".yaml", ".yml") or path.is_file():
             return load_file(path, policies_folder(), load_drugs().keys())
-        known = library or library_of(policies_folder())
+        known = library or joined_library()
         policy, _, version = named.partition("@")
         return known.get(policy, version) if version else known.versions(policy)[-1]
 

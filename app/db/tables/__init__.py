@@ -55,6 +55,7 @@ from app.db.tables.policies import (
     adoption,
     policy_overlay,
     policy_version,
+    publication,
     safety_notice,
 )
 from app.db.tables.reconciliation import (
@@ -95,6 +96,7 @@ __all__ = [
     "person_role",
     "policy_overlay",
     "policy_version",
+    "publication",
     "rate_bucket",
     "reconciliation_run",
     "request",

@@ -39,6 +39,22 @@ policy_overlay = Table(
     UniqueConstraint("policy", "commissioner", "from_day"),
 )
 
+# What two people published into the library, in the order of `number`, which has no gaps: a number
+# is only taken once the one before it is committed, so the newest row tells whether any is new.
+publication = Table(
+    "publication",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(10), nullable=False),  # version | overlay
+    Column("policy", String(80), nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("published_by", String(120), nullable=False),
+    Column("seconded_by", String(120), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    UniqueConstraint("policy", "version"),
+)
+
 # Safety notices issued without a release; they suspend new starts of every organisation.
 safety_notice = Table(
     "safety_notice",

@@ -38,6 +38,7 @@ SHARED = {
     "organisation_setting": "what an organisation settled, such as its panel; no patient",
     "policy_version": "published texts",
     "policy_overlay": "commissioners' published texts",
+    "publication": "what was published into the library, by whom",
     "safety_notice": "safety notices, which hold for everybody; no patient",
     "adoption": "which commissioner decides by which text",
     "audit_seal": "hashes",

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.approvals.errors import PolicyNotUsable, UnknownPolicy
+from app.approvals.library import Library
+from app.approvals.office import Office, remember_version
+from app.approvals.published import JoinedLibrary, find
 from app.audit.store import trail
 from app.authoring.errors import BenchRefused
 from app.authoring.publish import (
@@ -21,15 +25,29 @@ from app.authoring.publish import (
 )
 from app.db import tables
 from app.db.work import Work
-from app.policy import PolicyVersion
+from app.policy import Overlay, PolicyVersion, load_overlay
 from app.policy.lock import check_lock
+from app.reconciliation.policies_held import policies_held
 from tests.conftest import Transact
+from tests.integration.db.together import together
 from tests.unit.authoring.random_forms import forms
-from tests.unit.policy.makers import make_policy
+from tests.unit.policy.makers import BASE, make_policy
 
 SOURCES = {"src": {"title": "S", "url": "https://example.org", "read_on": "2026-01-01"}}
 TODAY = dt.date(2026, 11, 22)
 ANN, BEN = "Ann Author", "Ben Second"
+EMPTY = JoinedLibrary(Library(()))
+OVERLAY = """
+policy: a-policy
+language: 1
+commissioner: DEMQ1
+in_force: {from: 2026-03-01}
+what_changed: A second line.
+sources: {local: {title: Made up for tests}}
+questions: {NAME: {type: boolean, label: The first line failed}}
+start:
+  - {id: LOCAL, text: The first line failed, met_when: NAME, source: local, evidence: verified}
+"""
 
 
 def version(**changes: Any) -> PolicyVersion:
@@ -95,7 +113,7 @@ def test_a_correction_knows_what_it_corrects(number: int, corrected: str | None)
 def test_a_version_is_stored_as_published_and_audited_with_both_names(
     transact: Transact, read: Transact
 ) -> None:
-    transact(lambda work: publish_to_database(work, version(), ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, version(), ANN, BEN))
 
     column = tables.policy_version.c
     stored = read(lambda work: work.connection.execute(sa.select(column.hash, column.origin)).one())
@@ -105,21 +123,144 @@ def test_a_version_is_stored_as_published_and_audited_with_both_names(
 
 
 def test_the_database_keeps_a_published_text_too(transact: Transact) -> None:
-    transact(lambda work: publish_to_database(work, version(), ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, version(), ANN, BEN))
 
-    for again, says in ((version(), "stored already"), (version(title="X"), "as a correction")):
+    for again, says in ((version(), "published already"), (version(title="X"), "as a correction")):
         with pytest.raises(BenchRefused, match=says):
-            transact(lambda work, again=again: publish_to_database(work, again, ANN, BEN))  # type: ignore[misc]
+            transact(lambda work, again=again: publish_to_database(work, EMPTY, again, ANN, BEN))  # type: ignore[misc]
     with pytest.raises(BenchRefused, match="two people"):
-        transact(lambda work: publish_to_database(work, version(correction=1), ANN, ANN))
+        transact(lambda work: publish_to_database(work, EMPTY, version(correction=1), ANN, ANN))
+
+
+def overlay(name: str = "first_line") -> Overlay:
+    return load_overlay(OVERLAY.replace("NAME", name), "overlay.yaml")
+
+
+def publish(transact: Transact, held: JoinedLibrary, *found: PolicyVersion | Overlay) -> None:
+    for each in found:
+        transact(lambda work, each=each: publish_to_database(work, held, each, ANN, BEN))  # type: ignore[misc]
+
+
+def test_a_packaged_version_may_be_published_as_it_is_and_not_with_another_text(
+    transact: Transact, read: Transact
+) -> None:
+    held = JoinedLibrary(Library([version()]))
+    with pytest.raises(BenchRefused, match="packaged with another text"):
+        publish(transact, held, version(title="X"))
+    publish(transact, held, version())
+    assert read(held.at).versions("a-policy") == (version(),)
+    assert read(EMPTY.at).versions("a-policy")[0].hash == version().hash
+
+
+def test_a_release_that_packages_another_text_under_a_published_number_decides_nothing(
+    transact: Transact, read: Transact
+) -> None:
+    publish(transact, EMPTY, version())
+    later = JoinedLibrary(Library([version(title="X")]))
+    with pytest.raises(PolicyNotUsable, match="packages another text under that number"):
+        read(later.at).versions("a-policy")
+    with pytest.raises(PolicyNotUsable):
+        read(later.at).for_drug(version().drug, TODAY)
+    assert read(later.at).usable() == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "found", "says"),
+    [
+        ([], overlay(), "the library has no policy a-policy"),
+        ([version()], overlay("flag"), "2026-01-01 has flag among its questions already"),
+        ([version()], version(correction=1, drug="other"), "this version for other"),
+        ([], version(correction=1), "does not hold. Publish that first"),
+        (
+            [version()],
+            version(language=2, in_force={"from": "2026-02-01"}, succeeds=["b"]),
+            "no policy b",
+        ),
+    ],
+)
+def test_what_does_not_go_with_the_library_is_not_published(
+    transact: Transact, held: list[PolicyVersion], found: PolicyVersion | Overlay, says: str
+) -> None:
+    with pytest.raises(BenchRefused, match=says):
+        publish(transact, JoinedLibrary(Library(held)), found)
+
+
+def test_a_version_that_a_published_overlay_would_clash_with_is_not_published(
+    transact: Transact,
+) -> None:
+    publish(transact, EMPTY, version(), overlay())
+    questions = {**BASE["questions"], "first_line": {"type": "boolean", "label": "Taken"}}
+    clashing = version(in_force={"from": "2026-04-01"}, questions=questions)
+    with pytest.raises(BenchRefused, match="has first_line among its questions already"):
+        publish(transact, EMPTY, clashing)
+    publish(transact, EMPTY, version(in_force={"from": "2026-04-01"}))
+
+
+def test_what_is_rolled_back_was_never_in_the_library(transact: Transact, read: Transact) -> None:
+    held = JoinedLibrary(Library(()))
+
+    def fail(work: Work) -> None:
+        publish_to_database(work, held, version(), ANN, BEN)
+        work.read_once.clear()
+        assert held.at(work).policies() == ("a-policy",)
+        raise BenchRefused("after all, no")
+
+    with pytest.raises(BenchRefused, match="after all"):
+        transact(fail)
+    assert read(held.at).policies() == ()
+    publish(transact, held, version(title="X"))
+    assert read(held.at).get("a-policy", "2026-01-01").title == "X"
+
+
+def test_those_who_publish_at_once_take_turns_and_every_process_sees_all(
+    transact: Transact, read: Transact
+) -> None:
+    known = JoinedLibrary(Library(()))
+    assert read(known.at).policies() == ()
+    found = [version(policy=f"p-{n}") for n in range(4)]
+    together(4, lambda n: publish(transact, JoinedLibrary(Library(())), found[n]))
+    numbers = sa.select(tables.publication.c.number).order_by(tables.publication.c.number)
+    assert read(lambda w: w.connection.execute(numbers).scalars().all()) == [1, 2, 3, 4]
+    assert read(known.at).policies() == tuple(each.policy for each in found)
+
+
+def test_one_of_two_texts_published_at_once_under_a_number_is_refused(
+    transact: Transact, read: Transact
+) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            publish(transact, EMPTY, version(title=f"Text {number}"))
+        except BenchRefused:
+            return False
+        return True
+
+    assert sorted(together(3, attempt)) == [False, False, True]
+    assert len(read(EMPTY.at).versions("a-policy")) == 1
+
+
+def test_a_text_cannot_be_stored_beside_another_of_its_number(transact: Transact) -> None:
+    transact(lambda work: remember_version(work, version()))
+    with pytest.raises(PolicyNotUsable, match="Another text is stored as a-policy 2026-01-01"):
+        transact(lambda work: remember_version(work, version(title="X")))
+
+
+def test_an_adoption_names_what_there_is_and_reconciliation_knows_it_too(
+    transact: Transact, read: Transact
+) -> None:
+    publish(transact, EMPTY, version(), overlay())
+    with pytest.raises(UnknownPolicy, match=r"There are: 2026-01-01, overlay-DEMQ1-2026-03-01\."):
+        find(read(EMPTY.at), "a-policy", "2030-01-01")
+    office = Office(Library(()), demonstration=True)
+    (held,) = read(lambda work: policies_held(work, office, None))
+    assert (held.drug, held.from_) == (version().drug, dt.date(2026, 1, 1))
 
 
 def test_a_correction_lists_the_decisions_it_affects(
     transact: Transact, read: Transact, ids: Callable[[], str]
 ) -> None:
     first, other = version(), version(in_force={"from": "2026-02-01"})
-    transact(lambda work: publish_to_database(work, first, ANN, BEN))
-    transact(lambda work: publish_to_database(work, other, ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, first, ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, other, ANN, BEN))
     for found in (first, first, other):
         transact(lambda work, found=found: _decided(work, found, ids))  # type: ignore[misc]
 
@@ -218,7 +359,7 @@ def test_stored_requests_are_replayed_with_the_spend_of_their_approvals(
     from app.policy import Kind, Outcome
 
     before, draft = version(), version(start=["flag", "other"], correction=1)
-    transact(lambda work: publish_to_database(work, before, ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, before, ANN, BEN))
     request = transact(lambda work: _decided(work, before, ids))
     transact(lambda work: _approve(work, request, ids))
     outcomes = tmp_path / "outcomes.parquet"

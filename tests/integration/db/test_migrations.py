@@ -12,13 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.db.errors import MigrationsMissing, UpgradeBlocked
-from app.db.tables import decision, metadata, request_override
+from app.db.tables import decision, metadata, publication, request_override
 from app.db.upgrade import configuration, current, head, upgrade
 from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = [f"{number:04}" for number in range(1, 16)]
+HISTORY = [f"{number:04}" for number in range(1, 17)]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -66,6 +66,11 @@ TRIGGERS = {
             "policy_overlay_no_delete",
             "policy_overlay_no_replace",
         },
+        "publication": {
+            "publication_no_update",
+            "publication_no_delete",
+            "publication_no_replace",
+        },
         "policy_version": {
             "policy_version_no_update",
             "policy_version_no_delete",
@@ -79,6 +84,7 @@ TRIGGERS = {
         "audit_seal": {"audit_seal_no_change A", "audit_seal_no_truncate A"},
         "audit_epoch": {"audit_epoch_no_change A", "audit_epoch_no_truncate A"},
         "policy_overlay": {"policy_overlay_no_change A", "policy_overlay_no_truncate A"},
+        "publication": {"publication_no_change A", "publication_no_truncate A"},
         "policy_version": {"policy_version_no_change A", "policy_version_no_truncate A"},
     },
 }
@@ -121,6 +127,10 @@ def test_the_rows_of_the_first_schema_come_through_the_upgrade(empty_engine: sa.
             sa.select(decision.c.outcome, decision.c.waived, decision.c.overridden)
         ).all() == [("approved", ["C-1"], None)]
         assert connection.execute(sa.select(request_override)).all() == []
+        published = connection.execute(
+            sa.select(publication.c.number, publication.c.kind, publication.c.hash)
+        )
+        assert published.all() == [(1, "version", "h")]
 
 
 def _fill_first_schema(connection: sa.Connection) -> None:
@@ -131,7 +141,7 @@ def _fill_first_schema(connection: sa.Connection) -> None:
     now = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
     rows: dict[str, dict[str, object]] = {
         "policy_version": {"policy": "a", "version": "2026-01-01", "language": 1, "resolved": "{}",
-                           "hash": "h", "origin": "packaged"},
+                           "hash": "h", "origin": "published"},
         "patient": {"id": "p", "registered_by": "DEMO1", "birth_date": day, "sex": "female"},
         "treatment": {"id": "t", "patient_id": "p"},
         "request": {"id": "r", "treatment_id": "t", "policy_hash": "h", "details": {}},
