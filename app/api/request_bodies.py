@@ -446,6 +446,9 @@ class FundingBody(Document):
     price_unit: ShortText | None = None
     quantity_cap: Amount | None = None
     quantity_unit: ShortText | None = None
+    despite_notice: Reason | None = Field(
+        default=None, description="Why it is funded although a safety notice suspends new starts"
+    )
 
     def to_decision(self) -> FundingDecision:
         """The funding decision as the approvals room takes it."""

@@ -213,14 +213,17 @@ def fund(
     body: FundingBody,
     if_match: IfMatch = None,
 ) -> Response:
-    """The commissioner approves outside the policy, with its own dates, terms and price caps."""
+    """The commissioner approves outside the policy, with its own dates, terms and price caps.
+
+    Where a safety notice suspends new starts, it says why in `despite_notice`.
+    """
     return step(
         request,
         office,
         caller,
         if_match,
         lambda work, version: reviewing.record_funding(
-            work, caller, id, body.to_decision(), version
+            work, office, caller, id, body.to_decision(), version
         ),
     )
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from app.approvals import issuing, store
 from app.approvals.coverage import Cover
-from app.approvals.deciding import add_opinion, hold, move, open_request
+from app.approvals.deciding import add_decision, hold, move, open_request
 from app.approvals.details import check_amount
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import (
@@ -17,13 +17,16 @@ from app.approvals.lifecycle import (
     next_approval_state,
 )
 from app.approvals.model import ApprovalRecord, Basis, RequestView, TreatmentRecord
+from app.approvals.notices import suspending_funding
+from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.views import request_view
 from app.audit import Event
 from app.auth.model import Caller
 from app.clock import london_day
 from app.db.work import Work
-from app.policy import Kind
+from app.policy import Kind, Notice
+from app.policy.notices import notice_to_json, reason_of
 
 OUTSIDE_POLICY = frozenset({Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL})
 LONGEST_UNIT = 40
@@ -43,10 +46,12 @@ class FundingDecision:
     price_unit: str | None = None
     quantity_cap: Decimal | None = None
     quantity_unit: str | None = None
+    despite_notice: str | None = None  # why it is funded although a safety notice suspends it
 
 
 def record_funding(
     work: Work,
+    office: Office,
     caller: Caller,
     request_id: str,
     funding: FundingDecision,
@@ -54,6 +59,9 @@ def record_funding(
 ) -> RequestView:
     """Record an individual funding or group approval of a request, with its free terms.
 
+    A new start that a safety notice suspends is funded only with a reason for going against it,
+    and the decision names the notice; a group approval, which looks at no one patient, not at all
+    under one that refuses (ADR 36): TransitionNotAllowed.
     Its days and caps are the commissioner's own. Days before the form are marked late. Raises
     DetailsNotAccepted for days that an approval of the treatment covers already.
     """
@@ -63,8 +71,22 @@ def record_funding(
     if request.kind not in (Kind.INITIATION, Kind.CONTINUATION):
         raise TransitionNotAllowed(f"A {request.kind} is not funded by itself.")
     _check_funding(funding)
-    stored = add_opinion(
-        work, caller, request, treatment, "commissioner", "approved", funding.reason
+    library = office.library_at(work)
+    notices = suspending_funding(work, library, treatment.drug, request)
+    _check_despite(funding, notices)
+    stored = add_decision(
+        work,
+        caller,
+        request,
+        treatment.patient_id,
+        made_by="commissioner",
+        outcome="approved",
+        findings=[],
+        missing=[],
+        reasons=[funding.reason, *_told(funding, notices)],
+        waived=[],
+        reason=funding.reason,
+        notices=[notice_to_json(each) for each in notices] or None,
     )
     moved = move(
         work,
@@ -93,6 +115,30 @@ def record_funding(
         ),
     )
     return request_view(work, caller, request_id)
+
+
+def _check_despite(funding: FundingDecision, notices: tuple[Notice, ...]) -> None:
+    """Raise TransitionNotAllowed where the funding does not answer for a safety notice."""
+    group = funding.basis is Basis.GROUP_APPROVAL
+    for notice in notices:
+        if group and notice.refuses:
+            raise TransitionNotAllowed(
+                f"{reason_of(notice)} A group approval looks at no one patient, so it cannot go "
+                "against it. Decline the request, or record an individual funding decision."
+            )
+        if not (funding.despite_notice or "").strip():
+            raise TransitionNotAllowed(
+                f"{reason_of(notice)} To fund this patient all the same, say why in "
+                "`despite_notice`; the decision will name the notice."
+            )
+
+
+def _told(funding: FundingDecision, notices: tuple[Notice, ...]) -> list[str]:
+    """The notices that it goes against, and the commissioner's reason for that."""
+    if not notices:
+        return []
+    why = f"Funded all the same: {(funding.despite_notice or '').strip()}"
+    return [*(reason_of(each) for each in notices), why]
 
 
 def _check_funding(funding: FundingDecision) -> None:

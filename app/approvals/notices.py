@@ -1,4 +1,7 @@
-"""Safety notices in the database: issued and lifted by two people, without a release."""
+"""Safety notices in the database: issued, and lifted, by two people, without a release.
+
+A packaged notice is lifted here too; its file then still says that it holds, and is not asked.
+"""
 
 import datetime as dt
 import re
@@ -24,8 +27,39 @@ def notices_today(
     work: Work, library: Library, version: PolicyVersion, begun_on: dt.date | None
 ) -> tuple[Notice, ...]:
     """The notices, packaged and issued, that suspend a start under the version today."""
-    known = (*library.notices, *issued(work))
-    return in_force(known, version.drug, version.policy, work.moment.day, begun_on)
+    return in_force(known(work, library), version.drug, version.policy, work.moment.day, begun_on)
+
+
+def known(work: Work, library: Library) -> tuple[Notice, ...]:
+    """Every notice, packaged and issued, each with the day it was lifted."""
+    return (*_packaged(work, library), *issued(work))
+
+
+def suspending_funding(
+    work: Work, library: Library, drug: str, request: RequestRecord
+) -> tuple[Notice, ...]:
+    """The notices that suspend what a commissioner is asked to fund by itself: a new start."""
+    if request.kind is not Kind.INITIATION:
+        return ()
+    return in_force(known(work, library), drug, request.policy, work.moment.day, _begun_on(request))
+
+
+def _begun_on(request: RequestRecord) -> dt.date | None:
+    return details_from_json(request.details).started_on or request.first_dose
+
+
+def _packaged(work: Work, library: Library) -> tuple[Notice, ...]:
+    """The packaged notices; of the file's own day and the one recorded here, the earlier lifts."""
+    if not library.notices:
+        return ()
+    column = tables.notice_lift.c
+    rows = work.connection.execute(select(column.name, column.from_day, column.lifted_on))
+    lifted = {(row.name, row.from_day): row.lifted_on for row in rows}
+    found = []
+    for each in library.notices:
+        days = [day for day in (each.lifted, lifted.get((each.name, each.from_))) if day]
+        found.append(replace(each, lifted=min(days, default=None)))
+    return tuple(found)
 
 
 def check_may_begin(
@@ -42,8 +76,7 @@ def check_may_begin(
     """
     if request.kind is not Kind.INITIATION:
         return
-    begun_on = details_from_json(request.details).started_on or request.first_dose
-    for notice in notices_today(work, library, version, begun_on):
+    for notice in notices_today(work, library, version, _begun_on(request)):
         known_to_panel = panel_decided_on is not None and panel_decided_on >= notice.from_
         if notice.refuses or not known_to_panel:
             raise TransitionNotAllowed(
@@ -61,7 +94,7 @@ def issued(work: Work) -> tuple[Notice, ...]:
     return tuple(replace(notice_from_json(row.notice), lifted=row.lifted_on) for row in rows)
 
 
-def issue(work: Work, notice: Notice, by: str, seconded_by: str) -> None:
+def issue(work: Work, library: Library, notice: Notice, by: str, seconded_by: str) -> None:
     """Let a notice suspend new starts from its first day, by two people, with its audit event.
 
     Raises DetailsNotAccepted for one person, TransitionNotAllowed for a name that is taken.
@@ -74,7 +107,7 @@ def issue(work: Work, notice: Notice, by: str, seconded_by: str) -> None:
             "A notice has a title, a reason, and a name of at most 60 small letters, digits and "
             "hyphens. Correct them.",
         )
-    if any(each.name == notice.name for each in issued(work)):
+    if any(each.name == notice.name for each in known(work, library)):
         raise TransitionNotAllowed("A notice of that name was issued already. Choose another name.")
     work.connection.execute(
         insert(tables.safety_notice).values(
@@ -88,20 +121,41 @@ def issue(work: Work, notice: Notice, by: str, seconded_by: str) -> None:
     _audit(work, "safety notice issued", notice.name, by, seconded_by, notice.from_)
 
 
-def lift(work: Work, name: str, on: dt.date, by: str, seconded_by: str) -> None:
+def lift(work: Work, library: Library, name: str, on: dt.date, by: str, seconded_by: str) -> None:
     """Let new starts go on again from a day, by two people; refusals as for `issue`."""
     _check_two(by, seconded_by)
-    found = [each for each in issued(work) if each.name == name and each.lifted is None]
+    found = [each for each in known(work, library) if each.name == name and each.lifted is None]
     if not found:
         raise TransitionNotAllowed("No notice of that name is in force. Check the name.")
     if on < found[0].from_:
         raise DetailsNotAccepted("on", "The notice cannot be lifted before it began.")
+    for notice in found:
+        if notice.name in {each.name for each in library.notices if each.from_ == notice.from_}:
+            _lift_packaged(work, notice, on, by, seconded_by)
+        else:
+            _lift_issued(work, notice, on, by, seconded_by)
+    _audit(work, "safety notice lifted", name, by, seconded_by, on)
+
+
+def _lift_packaged(work: Work, notice: Notice, on: dt.date, by: str, seconded_by: str) -> None:
+    work.connection.execute(
+        insert(tables.notice_lift).values(
+            name=notice.name,
+            from_day=notice.from_,
+            lifted_on=on,
+            lifted_by=by.strip(),
+            seconded_by=seconded_by.strip(),
+            recorded_at=work.moment.instant,
+        )
+    )
+
+
+def _lift_issued(work: Work, notice: Notice, on: dt.date, by: str, seconded_by: str) -> None:
     work.connection.execute(
         update(tables.safety_notice)
-        .where(tables.safety_notice.c.name == name)
+        .where(tables.safety_notice.c.name == notice.name)
         .values(lifted_on=on, lifted_by=by.strip(), lift_seconded_by=seconded_by.strip())
     )
-    _audit(work, "safety notice lifted", name, by, seconded_by, on)
 
 
 def _check_two(by: str, seconded_by: str) -> None:

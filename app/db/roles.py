@@ -21,6 +21,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "audit_event": _ADD,
     "audit_seal": _ADD,
     "audit_epoch": _ADD,
+    "notice_lift": _ADD,
     "policy_overlay": _ADD,
     "policy_version": _ADD,
     "publication": _ADD,

@@ -245,7 +245,9 @@ class Case:
         )
         return self._keep(
             self.clerk.do(
-                lambda work: record_funding(work, caller, request.id, decision, request.version)
+                lambda work: record_funding(
+                    work, self.clerk.office, caller, request.id, decision, request.version
+                )
             )
         )
 

@@ -9,7 +9,7 @@ from app.approvals.notices import issue
 from app.approvals.notices import lift as lift_notice
 from app.clock import london_day, now
 from app.commands.doors import door_or_exit
-from app.commands.policies.parts import library_of, plain_refusals, policies_folder
+from app.commands.policies.parts import joined_library, library_of, plain_refusals, policies_folder
 from app.policy import Notice
 from app.reference_data.drugs import load_drugs
 
@@ -46,8 +46,9 @@ def suspend(
         "verified" if verified else "unverified",
     )  # fmt: skip
     _check_keys(notice)
+    library = library_of(policies_folder())
     with plain_refusals():
-        door_or_exit().transact(lambda work: issue(work, notice, by, seconded_by))
+        door_or_exit().transact(lambda work: issue(work, library, notice, by, seconded_by))
     typer.echo(f"{name}: new starts of {', '.join(drug)} are suspended from {first}.")
 
 
@@ -59,17 +60,18 @@ def lift(
         dt.datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Else today.")
     ] = None,
 ) -> None:
-    """Lift a notice that `suspend` issued: new starts go on again."""
+    """Lift a notice, packaged or issued by `suspend`: new starts go on again."""
     day = on.date() if on else london_day(now())
+    library = library_of(policies_folder())
     with plain_refusals():
-        door_or_exit().transact(lambda work: lift_notice(work, name, day, by, seconded_by))
+        door_or_exit().transact(lambda work: lift_notice(work, library, name, day, by, seconded_by))
     typer.echo(f"{name}: lifted from {day}.")
 
 
 def _check_keys(notice: Notice) -> None:
     """Exit code 2 for a drug or a policy that nobody knows: the notice would never act."""
     unknown = [drug for drug in notice.drugs if drug not in load_drugs().keys()]
-    library = library_of(policies_folder())
+    library = joined_library()
     unknown += [policy for policy in notice.policies if policy not in library.policies()]
     if unknown:
         typer.echo(f"Nothing has the key {', '.join(unknown)}. Check the spelling.", err=True)

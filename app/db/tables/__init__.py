@@ -53,6 +53,7 @@ from app.db.tables.patients import (
 )
 from app.db.tables.policies import (
     adoption,
+    notice_lift,
     policy_overlay,
     policy_version,
     publication,
@@ -86,6 +87,7 @@ __all__ = [
     "live_treatment",
     "logout_token",
     "metadata",
+    "notice_lift",
     "organisation_setting",
     "patient",
     "patient_death",

@@ -69,6 +69,18 @@ safety_notice = Table(
     Column("lift_seconded_by", String(120)),
 )
 
+# The packaged notices that two people lifted before a release does.
+notice_lift = Table(
+    "notice_lift",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("from_day", Date, primary_key=True),
+    Column("lifted_on", Date, nullable=False),
+    Column("lifted_by", String(120), nullable=False),
+    Column("seconded_by", String(120), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+)
+
 adoption = Table(
     "adoption",
     metadata,

@@ -38,6 +38,7 @@ SHARED = {
     "organisation_setting": "what an organisation settled, such as its panel; no patient",
     "policy_version": "published texts",
     "policy_overlay": "commissioners' published texts",
+    "notice_lift": "packaged safety notices that were lifted",
     "publication": "what was published into the library, by whom",
     "safety_notice": "safety notices, which hold for everybody; no patient",
     "adoption": "which commissioner decides by which text",

@@ -236,7 +236,9 @@ class Approvals(RuleBasedStateMachine):
             "refuse": lambda w: reviewing.refuse_authorisation(w, pharmacist, rid, "x", version),
             "consent": lambda w: reviewing.consent(w, office, caller, rid, version),
             "no consent": lambda w: reviewing.refuse_consent(w, caller, rid, "x", version),
-            "fund": lambda w: reviewing.record_funding(w, COMMISSIONER, rid, funding, version),
+            "fund": lambda w: reviewing.record_funding(
+                w, office, COMMISSIONER, rid, funding, version
+            ),
         }
         self.attempt(lambda: self.world.do(steps[step]))
 

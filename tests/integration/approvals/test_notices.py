@@ -3,15 +3,17 @@
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.approvals import checking, correcting, notices, reviewing, submitting
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
+from app.approvals.funding import FundingDecision
 from app.approvals.library import Library, load_library
 from app.approvals.lifecycle import ApprovalState, RequestState
-from app.approvals.model import RequestDetails, RequestView
+from app.approvals.model import Basis, RequestDetails, RequestView, Route
 from app.approvals.office import PHARMACIST_AUTHORISATION, Office
 from app.approvals.replaying import check_replays
 from app.db import tables
@@ -45,11 +47,11 @@ def world(wide: World) -> World:
 
 
 def issue(world: World, notice: Notice = REFER) -> None:
-    world.do(lambda w: notices.issue(w, notice, "Ann", "Ben"))
+    world.do(lambda w: notices.issue(w, world.office.library, notice, "Ann", "Ben"))
 
 
 def lift(world: World, on: dt.date) -> None:
-    world.do(lambda w: notices.lift(w, "made-up", on, "Cy", "Dee"))
+    world.do(lambda w: notices.lift(w, world.office.library, "made-up", on, "Cy", "Dee"))
 
 
 def replays(world: World, view: RequestView) -> int:
@@ -201,10 +203,10 @@ def test_a_notices_name_is_plain(world: World, name: str) -> None:
 @pytest.mark.parametrize("second", ["", " ann", "x" * 121])
 def test_a_notice_takes_two_people(world: World, second: str) -> None:
     with pytest.raises(DetailsNotAccepted):
-        world.do(lambda w: notices.issue(w, REFER, "Ann", second))
+        world.do(lambda w: notices.issue(w, world.office.library, REFER, "Ann", second))
     issue(world)
     with pytest.raises(DetailsNotAccepted):
-        world.do(lambda w: notices.lift(w, "made-up", TODAY, "Ann", second))
+        world.do(lambda w: notices.lift(w, world.office.library, "made-up", TODAY, "Ann", second))
 
 
 def test_issuing_and_lifting_are_audited_and_happen_once(world: World) -> None:
@@ -248,6 +250,71 @@ def test_a_packaged_notice_decides_too(world: World, tmp_path: Path) -> None:
         Library([load_policy(TRIAL_TEXT, "trial.yaml", load_drugs().keys())]), demonstration=False
     )
     assert replays(world, view) == 1
+
+
+def test_two_people_lift_a_packaged_notice_without_a_release(world: World, tmp_path: Path) -> None:
+    held = library(tmp_path)
+    world.office = Office(held, demonstration=True)
+    assert world.trial().request.state is RequestState.CRITERIA_NOT_MET
+    name = "2026-06-01-warning"
+    with pytest.raises(TransitionNotAllowed, match="issued already"):
+        issue(world, replace(REFER, name=name))
+    with pytest.raises(DetailsNotAccepted):
+        world.do(lambda w: notices.lift(w, held, name, TODAY, "Ann", " ann"))
+    world.do(lambda w: notices.lift(w, held, name, TODAY, "Ann", "Ben"))
+    assert world.trial(patient=patient(2)).request.state is RequestState.APPROVED
+    with pytest.raises(TransitionNotAllowed, match="No notice of that name is in force"):
+        world.do(lambda w: notices.lift(w, held, name, TODAY, "Ann", "Ben"))
+
+
+IFR = FundingDecision(Basis.INDIVIDUAL_FUNDING, "IFR/1", TODAY, None, "Three.", "Exceptional")
+
+
+def fund(world: World, view: RequestView, **changes: Any) -> RequestView:
+    request, funding = view.request, replace(IFR, **changes)
+    return world.do(
+        lambda w: reviewing.record_funding(
+            w, world.office, COMMISSIONER, request.id, funding, request.version
+        )
+    )
+
+
+@pytest.mark.parametrize("notice", [REFER, REFUSE])
+def test_an_individual_funding_decision_answers_for_the_notice_and_names_it(
+    world: World, notice: Notice
+) -> None:
+    issue(world, notice)
+    view = world.trial(route=Route.INDIVIDUAL_FUNDING)
+    for silent in (None, "  "):
+        with pytest.raises(TransitionNotAllowed, match=r"“A made-up warning”.*despite_notice"):
+            fund(world, view, despite_notice=silent)
+    funded = fund(world, view, despite_notice="No other drug is left")
+    assert funded.request.state is RequestState.APPROVED
+    assert funded.decision is not None
+    assert [each["name"] for each in funded.decision.notices or ()] == ["made-up"]
+    assert funded.decision.reasons[-1] == "Funded all the same: No other drug is left"
+    assert replays(world, funded) == 1
+
+
+@pytest.mark.parametrize(("notice", "may"), [(REFER, True), (REFUSE, False)])
+def test_a_group_approval_does_not_go_against_a_notice_that_refuses(
+    world: World, notice: Notice, may: bool
+) -> None:
+    issue(world, notice)
+    view = world.trial(route=Route.GROUP_APPROVAL)
+    given = {"basis": Basis.GROUP_APPROVAL, "despite_notice": "Agreed for the group"}
+    if may:
+        assert fund(world, view, **given).request.state is RequestState.APPROVED
+    else:
+        with pytest.raises(TransitionNotAllowed, match="looks at no one patient"):
+            fund(world, view, **given)
+
+
+def test_funding_that_no_notice_suspends_needs_no_such_reason(world: World) -> None:
+    view = world.trial(route=Route.INDIVIDUAL_FUNDING)
+    funded = fund(world, view)
+    assert funded.decision is not None
+    assert (funded.decision.notices, funded.decision.reasons) == (None, ["Exceptional"])
 
 
 @pytest.mark.parametrize(

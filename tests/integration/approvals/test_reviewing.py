@@ -360,7 +360,11 @@ FUNDING = FundingDecision(
 def fund(world: World, view: RequestView, by: Any = COMMISSIONER, **changes: Any) -> RequestView:
     request = view.request
     funding = replace(FUNDING, **changes)
-    return world.do(lambda w: reviewing.record_funding(w, by, request.id, funding, request.version))
+    return world.do(
+        lambda w: reviewing.record_funding(
+            w, world.office, by, request.id, funding, request.version
+        )
+    )
 
 
 @pytest.mark.parametrize("route", [Route.INDIVIDUAL_FUNDING, Route.GROUP_APPROVAL])
@@ -441,7 +445,11 @@ def test_only_the_commissioner_who_pays_funds(wide: World) -> None:
     with pytest.raises(NotAllowed):
         fund(wide, view, CLINICIAN)
     with pytest.raises(VersionMismatch):
-        wide.do(lambda w: reviewing.record_funding(w, COMMISSIONER, view.request.id, FUNDING, 1))
+        wide.do(
+            lambda w: reviewing.record_funding(
+                w, wide.office, COMMISSIONER, view.request.id, FUNDING, 1
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def use_cases(world: World) -> dict[str, Callable[[Caller], Callable[[Any], Any]
         "panel decline": lambda c: lambda w: reviewing.panel_decline(w, c, r, "x", 2),
         "declare interest": lambda c: lambda w: reviewing.declare_interest(w, c, r, "x", 2),
         "panel return": lambda c: lambda w: reviewing.panel_return(w, c, r, "x", 2),
-        "fund": lambda c: lambda w: reviewing.record_funding(w, c, r, FUNDING, 2),
+        "fund": lambda c: lambda w: reviewing.record_funding(w, office, c, r, FUNDING, 2),
         "resolve": lambda c: (
             lambda w: reviewing.resolve_query(w, c, reference, ApprovalEvent.WITHDRAW, "x", 1)
         ),

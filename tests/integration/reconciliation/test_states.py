@@ -393,7 +393,7 @@ def test_individual_funding_covers_to_its_caps_and_no_further(world: World) -> N
     )
     world.do(
         lambda w: reviewing.record_funding(
-            w, COMMISSIONER, view.request.id, funding, view.request.version
+            w, world.office, COMMISSIONER, view.request.id, funding, view.request.version
         )
     )
     seen = only(take(world))
