@@ -140,6 +140,7 @@ TABLE: dict[type[Exception], Kind] = {
     ImportNotAccepted: Kind(422, "import-not-accepted", "The file cannot be imported"),
     InvalidCursor: Kind(422, "cursor-not-accepted", "The cursor is not one of the feed's"),
     InvalidNhsNumber: Kind(422, "nhs-number-not-accepted", "The NHS number cannot be used"),
+    reconciliation.SubmissionTooLarge: BODY_TOO_LARGE,
     reconciliation.UnreadableSubmission: Kind(
         422, "submission-unreadable", "The submission cannot be read"
     ),

@@ -42,6 +42,7 @@ from app.reconciliation import (
     Submission,
     as_csv,
     as_text,
+    encoding_of,
     returned_file,
     service,
     store,
@@ -55,7 +56,12 @@ router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRout
 WHO = "Each organisation sees its own only."
 NEWEST = 100
 RECONCILERS = for_roles(Action.RECONCILE)
-MEDIA_TYPES = ("text/csv", "application/octet-stream")
+MEDIA_TYPES = (
+    "text/csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.apache.parquet",
+    "application/octet-stream",
+)
 
 UuidPath = Annotated[
     str,
@@ -99,7 +105,8 @@ async def uploaded(request: Request, _caller: Reconciler) -> bytes:
     if media_type not in MEDIA_TYPES:
         raise DoorProblem(
             WRONG_MEDIA_TYPE,
-            "Send the file itself as the body, with 'Content-Type: text/csv'.",
+            "Send the file itself as the body, with 'Content-Type: text/csv' or that of an XLSX "
+            "workbook or a Parquet file.",
             headers={"Accept": ", ".join(MEDIA_TYPES)},
         )
     body = await request.body()
@@ -115,8 +122,8 @@ Uploaded = Annotated[bytes, Depends(uploaded)]
     "/submissions",
     status_code=202,
     summary="Upload a submission",
-    description="Stores the file, unless the same file was stored before, and queues its "
-    f"reconciliation. {WHO}",
+    description="CSV, XLSX or Parquet. Stores the file, unless the same file was stored before, "
+    f"and queues its reconciliation. {WHO}",
     response_model=ReceivedDocument,
     responses=refusals(400, 409, 413, 415, 422),
     dependencies=[NAMED],
@@ -250,8 +257,9 @@ def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidP
     responses=_text("text/csv"),
     openapi_extra=RECONCILERS,
     description="The submission with reference, outcome, amounts, reason and remedy appended to "
-    "each line. A trust gets its file as it came; a commissioner gets it with pseudonyms for NHS "
-    "and hospital numbers, years for birth dates, and what stands in unknown columns hidden. "
+    "each line; a workbook or a Parquet file comes back as CSV. A trust gets its file as it came; "
+    "a commissioner gets it with pseudonyms for NHS and hospital numbers, years for birth dates, "
+    "and what stands in unknown columns hidden. "
     f"{WHO}",
 )
 def outcome_file(
@@ -310,7 +318,7 @@ def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) ->
     return Response(
         returned_file(submission, matched, safe=safe),
         headers={
-            "Content-Type": f"text/csv; charset={submission.encoding}",
+            "Content-Type": f"text/csv; charset={encoding_of(submission)}",
             "Content-Disposition": 'attachment; filename="outcomes.csv"',
         },
     )

@@ -12,6 +12,7 @@ from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.reconciliation import (
+    SubmissionTooLarge,
     TotalsDoNotTie,
     UnreadableSubmission,
     as_csv,
@@ -19,9 +20,10 @@ from app.reconciliation import (
     as_text,
     returned_file,
 )
+from app.reconciliation.decode import check_size
 from app.reconciliation.service import ALL_ORGANISATIONS, Reconciled, reconcile
 
-UNREADABLE, DOES_NOT_TIE = 3, 4
+UNREADABLE, DOES_NOT_TIE, TOO_LARGE = 3, 4, 5
 
 
 class Format(StrEnum):
@@ -31,7 +33,9 @@ class Format(StrEnum):
 
 
 def run_reconcile(
-    file: Annotated[Path, typer.Argument(help="The submission, as CSV.", dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="The submission: CSV, XLSX or Parquet.", dir_okay=False)
+    ],
     organisation: Annotated[
         str | None,
         typer.Option(
@@ -54,15 +58,22 @@ def run_reconcile(
     """Reconcile a submission and print where every pound went.
 
     Exit code 0: reconciled (whatever was queried); 2: the call is wrong; 3: the file as a whole
-    cannot be read; 4: the totals do not tie, and nothing was saved.
+    cannot be read; 4: the totals do not tie, and nothing was saved; 5: the file is too large.
     """
     try:
+        check_size(file.stat().st_size)
         data = file.read_bytes()
+    except SubmissionTooLarge as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(TOO_LARGE) from None
     except OSError as error:
         typer.echo(f"{file} cannot be opened ({error.strerror}). Check the path.", err=True)
         raise typer.Exit(2) from None
     try:
         result = _reconcile(data, file.name, organisation)
+    except SubmissionTooLarge as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(TOO_LARGE) from None
     except UnreadableSubmission as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREADABLE) from None
@@ -116,6 +127,8 @@ def _tell_run(result: Reconciled) -> None:
         f"(layout {submission.layout}, {submission.encoding}).",
         err=True,
     )
+    for note in submission.notes:
+        typer.echo(note, err=True)
     if not result.is_new:
         typer.echo(
             "The same file was reconciled before against the same approvals: nothing changed.",

@@ -5,6 +5,7 @@ from app.reconciliation.engines.plain import match_submission
 from app.reconciliation.errors import (
     LayoutFault,
     ReconciliationError,
+    SubmissionTooLarge,
     TotalsDoNotTie,
     UnreadableSubmission,
 )
@@ -25,7 +26,7 @@ from app.reconciliation.model import (
     TestResult,
 )
 from app.reconciliation.report import as_csv, as_json, as_text
-from app.reconciliation.returned import bare_file, returned_file
+from app.reconciliation.returned import bare_file, encoding_of, returned_file
 from app.reconciliation.summary import Bucket, Summary, summarise
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Skipped",
     "Snapshot",
     "Submission",
+    "SubmissionTooLarge",
     "Summary",
     "Test",
     "TestResult",
@@ -53,6 +55,7 @@ __all__ = [
     "as_text",
     "bare_file",
     "classify",
+    "encoding_of",
     "match_submission",
     "read_submission",
     "returned_file",

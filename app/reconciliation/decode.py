@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from itertools import islice
 
-from app.reconciliation.errors import UnreadableSubmission
+from app.reconciliation.errors import SubmissionTooLarge, UnreadableSubmission
 
 MAX_BYTES = 1 << 30
 MAX_COLUMNS = 1000
@@ -26,6 +26,7 @@ _FOREIGN = (
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
     (b"PAR1", "a Parquet file"),
+    (b"PARE", "an encrypted Parquet file"),
     (b"{\\rtf", "a text document (RTF)"),
     (b"<html", "a web page"),
     (b"<!DOCTYPE", "a web page"),
@@ -58,15 +59,20 @@ def decode(data: bytes) -> tuple[str, str]:
 def _check_bytes(data: bytes) -> None:
     if not data:
         raise UnreadableSubmission("The file is empty", "it holds no bytes", "Send it again")
-    if len(data) > MAX_BYTES:
-        raise UnreadableSubmission(
+    check_size(len(data))
+    for magic, what in _FOREIGN:
+        if data.startswith(magic):
+            raise UnreadableSubmission("The file is not CSV", f"it is {what}", _SAVE_AS_CSV)
+
+
+def check_size(size: int) -> None:
+    """Raise SubmissionTooLarge for a file of over MAX_BYTES, before or after it was read."""
+    if size > MAX_BYTES:
+        raise SubmissionTooLarge(
             "The file is too large",
             f"it is over {MAX_BYTES >> 20} MB",
             "Send each month as a file of its own",
         )
-    for magic, what in _FOREIGN:
-        if data.startswith(magic):
-            raise UnreadableSubmission("The file is not CSV", f"it is {what}", _SAVE_AS_CSV)
 
 
 def _utf16(data: bytes) -> str:

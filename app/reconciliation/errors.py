@@ -15,6 +15,10 @@ class UnreadableSubmission(ReconciliationError):
         self.next = next
 
 
+class SubmissionTooLarge(UnreadableSubmission):
+    """The file is larger than what is read at a time."""
+
+
 class TotalsDoNotTie(ReconciliationError):
     """The parts do not add up to the whole: a fault of the service, never of the file."""
 

@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from app.reconciliation.decode import DELIMITERS, decode, rows_of, sample_rows
 from app.reconciliation.errors import UnreadableSubmission
-from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, normal, recognise_header
+from app.reconciliation.find_table import find_table
+from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, normal
 from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
 from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of
@@ -19,7 +19,6 @@ from app.reconciliation.read_line import (
     shifted_line,
 )
 
-_HEADER_WITHIN = 20  # rows of title that may stand above the header
 _IDENTITY = (
     "nhs_number",
     "local_patient_id",
@@ -42,15 +41,6 @@ WHY_SWALLOWED = f"{WHY_SHIFTED}: an unclosed quotation mark seems to hold furthe
 _SWALLOWED_CELLS = 4  # delimiters inside one cell that also breaks the line
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Where the header stands, under which delimiter, and what it says."""
-
-    delimiter: str
-    position: int
-    header: Header
-
-
 def read_submission(
     data: bytes, file_name: str, *, reference_headers: Sequence[str] = ()
 ) -> Submission:
@@ -59,9 +49,8 @@ def read_submission(
     `reference_headers`: columns that carry the approval reference beside PROVIDER REFERENCE
     NUMBER, where a commissioner has agreed one. Raises UnreadableSubmission.
     """
-    text, encoding = decode(data)
-    found = _find_header(text, reference_headers)
-    rows = rows_of(text, found.delimiter)
+    found = find_table(data, file_name, reference_headers)
+    rows = found.rows
     header, body = rows[found.position], rows[found.position + 1 :]
     if not any(_filled(cells) for cells in body):
         raise UnreadableSubmission(
@@ -70,45 +59,19 @@ def read_submission(
             "Send the file with its lines, or send nothing for a month without supplies",
         )
     lines, skipped, notes = _read_body(header, body, found.header, found.delimiter)
-    if encoding == "cp1252":
-        notes = ("The file is not UTF-8 and was read as Windows-1252.", *notes)
     return Submission(
         sha256=hashlib.sha256(data).hexdigest(),
         file_name=file_name,
         header=header,
         layout=found.header.layout,
-        encoding=encoding,
-        delimiter=found.delimiter,
+        encoding=found.encoding,
+        delimiter=found.delimiter or ",",
         preamble=tuple(rows[: found.position]),
         lines=lines,
         skipped=skipped,
         columns=found.header.columns,
-        notes=notes,
+        notes=(*found.notes, *notes),
     )
-
-
-def _find_header(text: str, reference_headers: Sequence[str]) -> _Found:
-    """The delimiter and row under which most column names are known."""
-    best: _Found | None = None
-    for delimiter in DELIMITERS:
-        for position, cells in enumerate(sample_rows(text, delimiter, _HEADER_WITHIN)):
-            header = recognise_header(cells, reference_headers)
-            if best is None or header.recognised > best.header.recognised:
-                best = _Found(delimiter, position, header)
-    if best is None or best.header.recognised < 2:
-        raise UnreadableSubmission(
-            "No header was recognised",
-            f"none of the first {_HEADER_WITHIN} rows holds column names of the DrPLCM layout",
-            "Put the data dictionary's element names in the first row and send the file again",
-        )
-    if not best.header.usable:
-        lacks = " and ".join(best.header.missing()) or "enough known columns"
-        raise UnreadableSubmission(
-            "The header is incomplete",
-            f"it has no column for {lacks}",
-            "Add the column under its data dictionary name and send the file again",
-        )
-    return best
 
 
 def _read_body(
@@ -143,7 +106,11 @@ def _line(row: int, cells: tuple[str, ...], reader: LineReader, delimiter: str) 
 
 
 def _swallows_rows(cell: str, delimiter: str) -> bool:
-    return ("\n" in cell or "\r" in cell) and cell.count(delimiter) >= _SWALLOWED_CELLS
+    return (
+        bool(delimiter)
+        and ("\n" in cell or "\r" in cell)
+        and cell.count(delimiter) >= _SWALLOWED_CELLS
+    )
 
 
 def _line_reader(

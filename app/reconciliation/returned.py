@@ -2,7 +2,8 @@
 
 Every original row stands in its order with every original value unchanged, and our columns are
 appended; columns that an earlier return appended are replaced. Rows are padded to one width, so
-that our columns stand under their headers beside a ragged row too. Encoding and delimiter stay.
+that our columns stand under their headers beside a ragged row too. Encoding and delimiter stay. A
+workbook or a Parquet file comes back as CSV in UTF-8, with its cells as the text that was read.
 
 Cells that we write are always made safe: one that begins as a formula gets an apostrophe in front.
 Original values are another's evidence and stay as they came; the `safe` variant, for people who
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 from app.reconciliation.decode import encode
 from app.reconciliation.errors import TotalsDoNotTie
+from app.reconciliation.find_table import PARQUET, XLSX
 from app.reconciliation.intake import own_columns
 from app.reconciliation.layouts import BEYOND
 from app.reconciliation.model import MatchedLine, Submission
@@ -66,7 +68,12 @@ def _written(submission: Submission, appended: Mapping[int, tuple[str, ...]], sa
         original = [safe_cell(cell) for cell in row.cells] if safe else row.cells
         padding = _padding(row, len(submission.header), width)
         writer.writerow([*original, *padding, *appended.get(row.number, ())])
-    return encode(out.getvalue(), submission.encoding)
+    return encode(out.getvalue(), encoding_of(submission))
+
+
+def encoding_of(submission: Submission) -> str:
+    """The encoding in which the file comes back. The mark makes spreadsheets read it as UTF-8."""
+    return "utf-8-sig" if submission.encoding in (XLSX, PARQUET) else submission.encoding
 
 
 _ABOVE, _HEADER = -1, 0

@@ -10,25 +10,19 @@ import csv
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from app.authoring.errors import BenchRefused
+from app.workbooks import BROKEN, Bounds, WorkbookRefused, sheets_of
 
 MOST_XML = 20 * 1024 * 1024
-MOST_UNPACKED = 100 * 1024 * 1024
-MOST_CELLS = 2_000_000
+BOUNDS = Bounds(unpacked=100 * 1024 * 1024, cells=2_000_000)
 BULLET = "•"
 NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)")
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_CELL = re.compile(rb"""\sr=["']([A-Z]{1,3})(\d{1,7})["']""")
-_BROKEN = (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError, EOFError,
-           ValueError, zlib.error)  # fmt: skip
 
 
 def rows_of(data: bytes, file: str) -> list[list[str]]:
@@ -74,43 +68,11 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _xlsx_rows(data: bytes, file: str) -> list[list[str]]:
-    unreadable = BenchRefused(f"{file}: not readable as XLSX. Open it and save it again.")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_unpacked(archive, file)
-            for name in archive.namelist():
-                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                    _check_extent(archive.read(name), file)
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
-        return [[_whole(cell) for cell in row] for sheet in sheets for row in sheet.to_python()]
-    except (CalamineError, ValueError, *_BROKEN):
-        raise unreadable from None
-
-
-def _check_unpacked(archive: zipfile.ZipFile, file: str) -> None:
-    """Refuse what unpacks to too much. A size that lies fails its checksum, so it is read once."""
-    total = sum(entry.file_size for entry in archive.infolist())
-    if total > MOST_UNPACKED:
-        raise BenchRefused(f"{file}: it is over 100 MB unpacked, which no form is. Shorten it.")
-    for entry in archive.infolist():
-        with archive.open(entry) as unpacked:
-            while unpacked.read(1 << 20):
-                pass
-
-
-def _check_extent(sheet: bytes, file: str) -> None:
-    """Refuse a sheet whose far corner would make millions of empty cells."""
-    rows = columns = 0
-    for letters, digits in _CELL.findall(sheet):
-        column = 0
-        for letter in letters:
-            column = column * 26 + letter - 64
-        rows, columns = max(rows, int(digits)), max(columns, column)
-    if rows * columns > MOST_CELLS:
-        raise BenchRefused(
-            f"{file}: a sheet reaches over {MOST_CELLS:,} cells. Delete what stands far out."
-        )
+        sheets = sheets_of(data, BOUNDS)
+    except WorkbookRefused as refused:
+        raise BenchRefused(f"{file}: {refused}") from None
+    return [[_whole(cell) for cell in row] for sheet in sheets for row in sheet.rows]
 
 
 def _whole(cell: object) -> str:
@@ -124,7 +86,7 @@ def _docx_rows(data: bytes, file: str) -> list[list[str]]:
             if archive.getinfo("word/document.xml").file_size > MOST_XML:
                 raise BenchRefused(f"{file}: the document is over 20 MB unpacked. Shorten it.")
             xml = archive.read("word/document.xml")
-    except _BROKEN:
+    except BROKEN:
         raise unreadable from None
     try:
         _check_no_entities(xml, file)

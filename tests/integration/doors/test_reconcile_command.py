@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from tests.unit.reconciliation.builders import PATIENT, cells, csv_bytes
+from tests.workbooks import workbook
 
 runner = CliRunner()
 
@@ -85,3 +86,21 @@ def test_a_file_that_cannot_be_read_exits_with_3(tmp_path: Path, content: bytes)
     path = tmp_path / "unreadable.csv"
     path.write_bytes(content)
     run(path, code=3)
+
+
+def test_a_workbook_is_reconciled_and_comes_back_as_csv(tmp_path: Path) -> None:
+    path, back = tmp_path / "lines.xlsx", tmp_path / "back.csv"
+    sheets = {"Front": [["A title"]], "Lines": [list(cells()), list(cells().values())]}
+    path.write_bytes(workbook(sheets))
+    result = run(path, "-o", back)
+    assert "1,000.00" in result.stdout
+    assert "Front" in result.stderr
+    rows = list(csv.DictReader(io.StringIO(back.read_text(encoding="utf-8-sig"))))
+    assert [row["ASSENT OUTCOME"] for row in rows] == ["no approval"]
+
+
+def test_a_file_that_is_too_large_exits_with_5_unread(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    with path.open("wb") as file:
+        file.truncate(2 << 30)  # two gigabytes that take no room on the disk
+    assert "over 1024 MB" in run(path, code=5).output

@@ -335,7 +335,7 @@ def _lying(archive: bytes) -> bytes:
     ("file", "data", "says"),
     [
         ("form.pdf", b"", "comes as .csv, .xlsx or .docx"),
-        ("form.xlsx", b"no workbook", "not readable as XLSX"),
+        ("form.xlsx", b"no workbook", "workbook cannot be read"),
         ("form.docx", b"no archive", "not readable as DOCX"),
         ("form.docx", _archive("other.xml", b"x"), "not readable as DOCX"),
         ("form.docx", _archive("word/document.xml", b"<open>"), "not readable as DOCX"),
@@ -347,7 +347,7 @@ def _lying(archive: bytes) -> bytes:
         ("form.xlsm", b"", "may hold macros"),
         ("form.xlsx", _archive("xl/bomb.xml", b" " * 105_000_000), "over 100 MB unpacked"),
         ("form.xlsx", _archive("xl/worksheets/sheet1.xml", FAR), "reaches over"),
-        ("form.xlsx", _lying(_archive("xl/a.xml", b" " * 5_000_000)), "not readable as XLSX"),
+        ("form.xlsx", _lying(_archive("xl/a.xml", b" " * 5_000_000)), "workbook cannot be read"),
         ("form.csv", b"a,\0b", "not readable as text"),
         ("form.csv", b"\xff\xfea", "not readable as text"),
         ("form.csv", b'"' + b"x" * 200_000, "not readable as CSV"),
@@ -411,6 +411,6 @@ def test_a_folder_gives_a_draft_or_a_reason_for_every_form() -> None:
 
     assert [each.draft is not None for each in found] == [True, False, False, False]
     assert "the same drug and indication as a.csv" in str(found[1].reason)
-    assert "not readable as XLSX" in str(found[2].reason)
+    assert "workbook cannot be read" in str(found[2].reason)
     assert "Is “adalimumib” adalimumab?" in str(found[3].reason)
     assert list(summary_lines(found))[-1] == "1 forms brought over as drafts, 3 not."

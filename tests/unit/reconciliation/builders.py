@@ -20,6 +20,7 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.nhs_number import test_number as nhs_number
 from app.reference_data.organisations import load_organisations
 
+DRUGS_AND_ORGANISATIONS = (load_drugs(), load_organisations())
 PATIENT = nhs_number(1)
 OTHER_PATIENT = nhs_number(2)
 RRMS = "426373005"
@@ -159,4 +160,4 @@ def snapshot(
 
 def run(snap: Snapshot, *rows: Mapping[str, str]) -> tuple[MatchedLine, ...]:
     """Read the rows as a file and match them."""
-    return match_submission(submission(*rows).lines, snap, load_drugs(), load_organisations())
+    return match_submission(submission(*rows).lines, snap, *DRUGS_AND_ORGANISATIONS)
