@@ -133,6 +133,16 @@ def _begun_by(lexicon: Lexicon, end: str) -> str | None:
     return begun.pop() if len(begun) == 1 else None
 
 
+def _cut_short(lexicon: Lexicon, words: tuple[str, ...], used: frozenset[int]) -> Iterator[str]:
+    """Drugs of which a left-over word is the beginning: as in GEMCITABINE/CARBOPLAT."""
+    for at, word in enumerate(words):
+        if at in used or len(word) < _SHORTEST_STEM or word in lexicon.noise:
+            continue
+        begun = {drug for name, drug in lexicon.single_words.items() if name.startswith(word)}
+        if len(begun) == 1:
+            yield begun.pop()
+
+
 def _likeness(lexicon: Lexicon, word: str) -> tuple[float, str] | None:
     """How alike, of 100, a word is to a drug's name with the same first letter, and the drug."""
     for name, drug in lexicon.single_words.items():
@@ -155,12 +165,13 @@ def recognise(
     text = name or ""
     words = lexicon.cut(text)
     hits = find_hits(lexicon, words, on)
-    named = tuple(dict.fromkeys(hit.synonym.drug for hit in sorted(hits, key=lambda h: min(h.at))))
+    used = frozenset(at for hit in hits for at in hit.at)
+    first = (hit.synonym.drug for hit in sorted(hits, key=lambda h: min(h.at)))
+    named = tuple(dict.fromkeys((*first, *(_cut_short(lexicon, words, used) if hits else ()))))
     products = {hit.synonym.product for hit in hits if hit.synonym.product}
     read = read_code(code)
     coded = codes.get(read) if read else None
     verdict = _weigh(coded, named, products)
-    used = frozenset(at for hit in hits for at in hit.at)
     drug = verdict.drug
     return Recognition(
         drug=drug,
