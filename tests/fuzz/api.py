@@ -16,6 +16,7 @@ from schemathesis.config import (
     ProjectsConfig,
     SchemathesisConfig,
 )
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.approvals.library import Library
@@ -31,6 +32,7 @@ from tests.functional.conftest import ADMINISTRATOR, TOKEN
 #: exist, a state that does not allow the step, a version that is not the one read, a criterion's
 #: own range. 422 is looked at more closely below.
 WELL_FORMED = ("2xx", 401, 403, 404, 409, 412, 422, 428)
+UPLOADS = {"text/csv", "application/octet-stream"}
 #: What our own types refuse beyond their schemas.
 BEYOND_SCHEMAS = {
     "is not a day of the calendar",
@@ -101,7 +103,12 @@ def service(
 
 def hold(case: schemathesis.Case, told: Counter[str]) -> None:
     """Send one case and check its reply every way; count it by the class of its status."""
-    reply = case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"})
+    # A file without a byte is refused with 400, and no schema of a binary body rules it out.
+    empty = case.media_type in UPLOADS and not case.body
+    reply = case.call_and_validate(
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        excluded_checks=[positive_data_acceptance] if empty else [],
+    )
     told[f"{reply.status_code // 100}xx"] += 1
     if case.meta and case.meta.generation.mode.is_positive and reply.status_code == 422:
         problem = reply.json()
