@@ -2,7 +2,17 @@
 
 import typer
 
-from app.commands import audit, callers, clients, db, people, policies, pseudonyms, reports
+from app.commands import (
+    audit,
+    callers,
+    challenges,
+    clients,
+    db,
+    people,
+    policies,
+    pseudonyms,
+    reports,
+)
 from app.commands.backup import backup, restore
 from app.commands.demo import demo
 from app.commands.openapi import openapi
@@ -30,6 +40,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(audit.app, name="audit")
 app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")
+app.add_typer(challenges.app, name="challenges")
 
 
 def main() -> None:

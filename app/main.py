@@ -7,7 +7,7 @@ import structlog
 from fastapi import FastAPI
 
 from app import clock
-from app.api import approvals_api, health, oauth, policies, replies, submissions
+from app.api import approvals_api, challenges, health, oauth, policies, replies, submissions
 from app.api.jwks import KeySets
 from app.api.limits import Limits
 from app.api.metrics import Metrics
@@ -31,7 +31,14 @@ from app.web.provider import Provider
 log = structlog.stdlib.get_logger("assent")
 
 PAGES = (home.router, sign_in.router)
-ROUTERS = (health.router, oauth.router, policies.router, *approvals_api.ROUTERS, submissions.router)
+ROUTERS = (
+    health.router,
+    oauth.router,
+    policies.router,
+    *approvals_api.ROUTERS,
+    submissions.router,
+    challenges.router,
+)
 
 
 def create_app(

@@ -148,6 +148,7 @@ TABLE: dict[type[Exception], Kind] = {
         409, "not-your-submission", "The submission holds another provider's lines"
     ),
     reconciliation.RunNotFound: Kind(404, "not-found", "Not found"),
+    reconciliation.StepNotPossible: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.TooManyDeclarations: TOO_MANY_REQUESTS,
     approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),
     approvals.PatientObjects: Kind(409, "patient-objects", "The patient objects to being shown"),

@@ -13,13 +13,14 @@ from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.veil import Veil
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import Action, can, check_can
 from app.approvals.scope import visible_requests, visible_treatments
 from app.approvals.store import find_request
 from app.audit import READING, Reading, TrailEntry, changes_after, request_trail
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
+from app.reconciliation.challenge_store import visible_challenges
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=StrictRoute)
 
@@ -130,16 +131,20 @@ def list_changes(
 
 
 def visible_changes(caller: Caller) -> ColumnElement[bool]:
-    """Condition on `audit_event`: changes of treatments, and of requests, that one may see."""
+    """Condition on `audit_event`: changes of treatments, requests and challenges one may see."""
     event = tables.audit_event.c
     treatments = select(tables.treatment.c.id).where(visible_treatments(caller))
     requests = select(tables.request.c.id).where(visible_requests(caller))
-    return and_(
+    told = and_(
         event.treatment_id.in_(treatments),
         or_(event.request_id.is_(None), event.request_id.in_(requests)),
         event.object_type != READING,
         event.action.not_in(NO_CHANGE),
     )
+    if not can(caller, Action.READ_CHALLENGES):
+        return told
+    challenges = select(tables.challenge.c.id).where(visible_challenges(caller))
+    return or_(told, and_(event.object_type == "challenge", event.object_id.in_(challenges)))
 
 
 def trail_document(entry: TrailEntry) -> TrailDocument:

@@ -120,6 +120,14 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/runs/{run}/summary.txt": _A.RECONCILE,
     "GET /v1/runs/{run}/summary.csv": _A.RECONCILE,
     "GET /v1/runs/{run}/file": _A.RECONCILE,
+    "POST /v1/challenges": _A.CHALLENGE,
+    "GET /v1/challenges": _A.READ_CHALLENGES,
+    "GET /v1/challenges/{id}": _A.READ_CHALLENGES,
+    "POST /v1/challenges/{id}/raise": _A.CHALLENGE,
+    "POST /v1/challenges/{id}/answer": _A.ANSWER_CHALLENGE,
+    "POST /v1/challenges/{id}/uphold": _A.CHALLENGE,
+    "POST /v1/challenges/{id}/withdraw": _A.CHALLENGE,
+    "POST /v1/challenges/{id}/credit": _A.CHALLENGE,
 }
 
 _HEAD: Final = """\

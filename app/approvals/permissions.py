@@ -36,6 +36,9 @@ class Action(StrEnum):
     IMPORT = "import existing approvals"
     REPORT = "read reports of requests"
     RECONCILE = "upload and reconcile submissions"
+    CHALLENGE = "challenge lines, and decide on the answers"
+    ANSWER_CHALLENGE = "answer a challenge"
+    READ_CHALLENGES = "read challenges"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
@@ -114,6 +117,9 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.RECONCILE: _each(
         frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}), _NO_OBJECT
     ),
+    Action.CHALLENGE: {Role.COMMISSIONER: _PAYER},
+    Action.ANSWER_CHALLENGE: {Role.PHARMACIST: _OWN},
+    Action.READ_CHALLENGES: {Role.PHARMACIST: _OWN, **_each(PAYER_ROLES, _PAYER)},
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
     Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
     # Of any provider, on records of others: what it opens is read only, and for a time.
@@ -149,6 +155,9 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
+    Action.CHALLENGE: "reconcile",
+    Action.ANSWER_CHALLENGE: "reconcile",
+    Action.READ_CHALLENGES: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
     Action.REPORT_IDENTIFIERS: "audit",
     Action.BREAK_GLASS: "break-glass",

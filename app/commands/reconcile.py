@@ -129,6 +129,7 @@ def _tell_run(result: Reconciled) -> None:
     )
     for note in submission.notes:
         typer.echo(note, err=True)
+    typer.echo(f"Run: {result.run.id}", err=True)
     if not result.is_new:
         typer.echo(
             "The same file was reconciled before against the same approvals: nothing changed.",

@@ -62,3 +62,7 @@ class RunNotFound(ReconciliationError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"No such {what} is visible to your organisation. Check the id.")
+
+
+class StepNotPossible(ReconciliationError):
+    """A challenge or a decision by hand cannot take that step now."""

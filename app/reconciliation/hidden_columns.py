@@ -132,7 +132,12 @@ def _without_numbers(cell: str, name: str, line: ContractLine) -> str:
         return cell
     if line.local_patient_id is not None and clean(cell) == line.local_patient_id:
         return HIDDEN
-    return _NUMBER.sub(lambda found: HIDDEN if _is_nhs_number(found[0]) else found[0], cell)
+    return without_nhs_numbers(cell)
+
+
+def without_nhs_numbers(text: str) -> str:
+    """The text with every valid NHS number in it hidden."""
+    return _NUMBER.sub(lambda found: HIDDEN if _is_nhs_number(found[0]) else found[0], text)
 
 
 def _is_nhs_number(text: str) -> bool:

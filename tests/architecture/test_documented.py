@@ -11,6 +11,7 @@ from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import Basis, FundingOrigin, Route
 from app.auth.model import Role
 from app.policy import Kind, Outcome, Result, Section
+from app.reconciliation.challenge_model import ChallengeState
 from app.reconciliation.model import LineKind, LineOutcome, TestResult
 from tests.architecture.repository import ROOT, modules
 
@@ -73,6 +74,7 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
         LineKind,
         LineOutcome,
         TestResult,
+        ChallengeState,
     ],
 )
 def test_the_glossary_explains_every_word_that_a_caller_meets(words: type[StrEnum]) -> None:

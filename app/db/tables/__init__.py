@@ -42,6 +42,11 @@ from app.db.tables.callers import (
     session,
     sign_in,
 )
+from app.db.tables.challenges import (
+    challenge,
+    challenge_line,
+    line_decision,
+)
 from app.db.tables.patients import (
     break_glass,
     care_declaration,
@@ -77,6 +82,8 @@ __all__ = [
     "break_glass",
     "caller",
     "care_declaration",
+    "challenge",
+    "challenge_line",
     "client",
     "client_assertion",
     "client_key",
@@ -84,6 +91,7 @@ __all__ = [
     "draft",
     "idempotent_answer",
     "job",
+    "line_decision",
     "live_treatment",
     "logout_token",
     "metadata",

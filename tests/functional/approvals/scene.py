@@ -51,6 +51,7 @@ BREAK_GLASS = {
     "words": "Unconscious in the emergency department.",
 }
 HOSPITAL_NUMBER = "H000001"
+UNKNOWN_PATIENT = {"NHS NUMBER": invented_nhs_number(800)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Scene:
     break_glass: str
     #: Kind of what an administrator of DEMO1 looks after → its id.
     administered: Mapping[str, str]
+    challenge: str
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -86,6 +88,7 @@ class Scene:
             "imports": self.imported,
             "drafts": self.draft,
             "break-glass": self.break_glass,
+            "challenges": self.challenge,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         if template.startswith("/v1/administration/"):
@@ -110,6 +113,7 @@ class Scene:
                 "requests": self.request,
                 "approvals": self.reference,
                 "drafts": self.draft,
+                "challenges": self.challenge,
             }.get(kind, self.treatment)
         ]
 
@@ -124,6 +128,7 @@ class Scene:
             self.job,
             self.run,
             self.break_glass,
+            self.challenge,
             self.reference,
             HOSPITAL_NUMBER,
             *self.administered.values(),
@@ -165,6 +170,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
     handlers = make_handlers(application.state.desk)
     while run_next(application.state.door, handlers):
         pass
+    challenge = raised_challenge(people["commissioner"], application)
     submission = received["submission"]["id"]
     detail = good(people["commissioner"].get(f"/v1/submissions/{submission}"))
     return Scene(
@@ -181,7 +187,9 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         run=detail["runs"][0]["id"],
         break_glass=opened["grant"]["id"],
         administered=set_administered(people, application),
+        challenge=challenge["id"],
         versions={
+            challenge["id"]: challenge["version"],
             first["id"]: first["version"],
             treatment["id"]: treatment["version"],
             first["approval"]["reference"]: first["approval"]["version"],
@@ -233,3 +241,20 @@ def set_administered(people: Mapping[str, Api], application: FastAPI) -> dict[st
     made = application.state.door.transact(make)
     proposed = people["second administrator"].post("/v1/administration/proposals", PANEL_SETTING)
     return made | {"proposals": good(proposed, 201)["id"]}
+
+
+def run_of(api: Api, application: FastAPI, content: bytes) -> str:
+    """Upload a submission, let the worker reconcile it, and name its newest run."""
+    received = good(upload(api, "/v1/submissions", content), 202)
+    handlers = make_handlers(application.state.desk)
+    while run_next(application.state.door, handlers):
+        pass
+    return str(good(api.get(f"/v1/jobs/{received['job']}"))["run"])
+
+
+def raised_challenge(payer: Api, application: FastAPI) -> Any:
+    """A supply to somebody without an approval, challenged and raised with DEMO1."""
+    run = run_of(payer, application, table(SUBMISSION_ROW | UNKNOWN_PATIENT))
+    (drafted,) = good(payer.post("/v1/challenges", {"run": run}), 201)["challenges"]
+    at = f"/v1/challenges/{drafted['id']}/raise"
+    return good(payer.post(at, {"respond_by": "2026-07-31"}, version=drafted["version"]))

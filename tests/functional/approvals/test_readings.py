@@ -28,6 +28,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/imports/{id}": ("pharmacist", None, "import read"),
     "GET /v1/runs/{run}/lines": ("commissioner", None, "run lines read"),
     "GET /v1/runs/{run}/file": ("commissioner", None, "run file read"),
+    "GET /v1/challenges/{id}": ("commissioner", None, "challenge read"),
     "POST /v1/searches": ("delegate", {}, "searched"),
     "POST /v1/known-answers": ("clinician", KNOWN, "known answers read"),
     "POST /v1/checks": ("delegate", initiation(1), "checked without submitting"),
@@ -35,6 +36,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
 }
 #: Reads that tell of no patient: the library, the feed's and drafts' ids, counts and totals.
 NOTHING_OF_PATIENTS = {
+    "GET /v1/challenges",
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",
     "GET /v1/reports/break-glass",

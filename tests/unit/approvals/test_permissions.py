@@ -49,6 +49,9 @@ TABLE: dict[Action, str] = {
     Action.REPORT_BREAK_GLASS: "no  no   no   no   no   no   yes  no  no",
     Action.RECONCILE: "        no   no   yes  no   yes  no   no  yes  no",
     Action.ADMINISTER: "       no   no   no   no   no   no   no  no   yes",
+    Action.CHALLENGE: "        no   no   no   no   yes  no   no   no  no",
+    Action.ANSWER_CHALLENGE: " no   no   yes  no   no   no   no   no  no",
+    Action.READ_CHALLENGES: "  no   no   yes  no   yes  no   no   yes  no",
 }
 CELLS = [
     (action, role, said == "yes")

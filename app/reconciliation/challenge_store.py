@@ -1,0 +1,199 @@
+"""The SQL of challenges. A commissioner sees its own; a provider those raised against it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from decimal import localcontext
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, text, update
+
+from app.approvals.permissions import PAYER_ROLES
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.challenge_model import Challenge, ChallengedLine, ChallengeState
+from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
+from app.reconciliation.errors import RunNotFound, TotalsDoNotTie
+from app.reconciliation.model import LineOutcome
+
+_TABLE, _LINES = tables.challenge, tables.challenge_line
+CHUNK: Final = 500
+_LINE_FIELDS: Final = tuple(ChallengedLine.__slots__)
+
+
+def visible_challenges(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `challenge`: what this caller's organisation may see."""
+    if caller.role in PAYER_ROLES:
+        return _TABLE.c.commissioner == caller.organisation
+    return and_(_TABLE.c.provider == caller.organisation, _TABLE.c.raised_at.is_not(None))
+
+
+def find(work: Work, caller: Caller, challenge_id: str) -> Challenge:
+    """A challenge that the caller's organisation may see; RunNotFound otherwise."""
+    query = select(_TABLE).where(_TABLE.c.id == challenge_id, visible_challenges(caller))
+    row = work.connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise RunNotFound("challenge")
+    return _challenge(row)
+
+
+def find_to_change(work: Work, caller: Caller, challenge_id: str) -> Challenge:
+    """As `find`, holding the challenge until the transaction ends."""
+    query = select(_TABLE.c.id).where(_TABLE.c.id == challenge_id, visible_challenges(caller))
+    work.connection.execute(query.with_for_update())  # SQLite has one writer and ignores this
+    return find(work, caller, challenge_id)
+
+
+def listed(
+    work: Work, caller: Caller, state: ChallengeState | None, run: str | None, limit: int
+) -> tuple[Challenge, ...]:
+    """The newest challenges that the caller's organisation may see."""
+    query = select(_TABLE).where(visible_challenges(caller))
+    if state is not None:
+        query = query.where(_TABLE.c.state == state.value)
+    if run is not None:
+        query = query.where(_TABLE.c.run_id == run)
+    rows = work.connection.execute(
+        query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
+    ).mappings()
+    return tuple(map(_challenge, rows))
+
+
+def lines_of(work: Work, challenge: Challenge) -> tuple[ChallengedLine, ...]:
+    """The lines of a challenge that the caller may see; TotalsDoNotTie unless they make it up."""
+    query = select(_LINES).where(_LINES.c.challenge_id == challenge.id).order_by(_LINES.c.row)
+    rows = work.connection.execute(query).mappings()
+    lines = tuple(ChallengedLine(**{name: row[name] for name in _LINE_FIELDS}) for row in rows)
+    check_sum(challenge, lines)
+    return lines
+
+
+def check_sum(challenge: Challenge, lines: Sequence[ChallengedLine]) -> None:
+    """Raise TotalsDoNotTie unless the lines' amounts are the challenge's."""
+    with localcontext(prec=EXACT_DIGITS):
+        found = sum((line.queried for line in lines), ZERO)
+    if (len(lines), found) != (challenge.lines, challenge.queried):
+        raise TotalsDoNotTie("The challenge's lines", challenge.queried, found)
+
+
+def lock_drafting(work: Work, commissioner: str) -> None:
+    """Let one draft of a commissioner's challenges be made at a time."""
+    if work.on_postgres:  # SQLite has one writer
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended('challenges ' || :own, 0))")
+        work.connection.execute(lock, {"own": commissioner})
+
+
+def challenged_before(
+    work: Work, commissioner: str, keys: Iterable[str]
+) -> Mapping[str, frozenset[LineOutcome] | None]:
+    """Line key → None while a challenge of it stands, else the outcomes of those withdrawn."""
+    stands: set[str] = set()
+    withdrawn: dict[str, set[LineOutcome]] = defaultdict(set)
+    for chunk in _chunks(keys):
+        query = (
+            select(_LINES.c.line_key, _LINES.c.held_key, _TABLE.c.outcome)
+            .join(_TABLE, _TABLE.c.id == _LINES.c.challenge_id)
+            .where(_LINES.c.commissioner == commissioner, _LINES.c.line_key.in_(chunk))
+        )
+        for key, held, outcome in work.connection.execute(query):
+            if held is None:
+                withdrawn[key].add(LineOutcome(outcome))
+            else:
+                stands.add(key)
+    return {key: frozenset(found) for key, found in withdrawn.items()} | dict.fromkeys(stands)
+
+
+def holders_of(
+    work: Work, commissioner: str, references: Iterable[str]
+) -> Mapping[str, frozenset[str]]:
+    """Approval reference → the providers whose approval it is, among what a commissioner pays."""
+    approval, treatment = tables.approval.c, tables.treatment.c
+    held: dict[str, frozenset[str]] = {}
+    for chunk in _chunks(references):
+        query = (
+            select(approval.reference, approval.provider, treatment.provider)
+            .join(tables.treatment, treatment.id == approval.treatment_id)
+            .where(approval.commissioner == commissioner, approval.reference.in_(chunk))
+        )
+        for reference, approved, treating in work.connection.execute(query):
+            # One that handed the treatment over has no say in what another supplies since.
+            held[reference] = frozenset({approved} & {treating})
+    return held
+
+
+def add(
+    work: Work, caller: Caller, challenge: Challenge, lines: Sequence[ChallengedLine]
+) -> Challenge:
+    """Store a draft with its lines and its audit event; TotalsDoNotTie unless they make it up."""
+    check_sum(challenge, lines)
+    work.connection.execute(insert(_TABLE).values(**_row(challenge)))
+    rows = [
+        {
+            **asdict(line),
+            "challenge_id": challenge.id,
+            "commissioner": challenge.commissioner,
+            "held_key": line.line_key,
+        }
+        for line in lines
+    ]
+    work.connection.execute(insert(_LINES), rows)
+    _record(work, caller, "challenge drafted", None, challenge)
+    return challenge
+
+
+def save_step(work: Work, caller: Caller, action: str, before: Challenge, after: Challenge) -> None:
+    """Store a step of a challenge with its audit event. A withdrawn one lets its lines go."""
+    work.connection.execute(update(_TABLE).where(_TABLE.c.id == after.id).values(**_row(after)))
+    if after.state is ChallengeState.WITHDRAWN:
+        work.connection.execute(
+            update(_LINES).where(_LINES.c.challenge_id == after.id).values(held_key=None)
+        )
+    _record(work, caller, action, before, after)
+
+
+def _record(
+    work: Work, caller: Caller, action: str, before: Challenge | None, after: Challenge
+) -> None:
+    event = Event(
+        action=action,
+        object_type="challenge",
+        object_id=after.id,
+        before=None if before is None else _told(before),
+        after=_told(after),
+    )
+    record(work, caller.actor(), event)
+
+
+def _told(challenge: Challenge) -> dict[str, Any]:
+    """What the log keeps: no free words, which may name a patient."""
+    return {
+        "state": challenge.state.value,
+        "provider": challenge.provider,
+        "outcome": challenge.outcome.value,
+        "lines": challenge.lines,
+        "queried": f"{challenge.queried:f}",
+        "upheld": None if challenge.upheld is None else f"{challenge.upheld:f}",
+    }
+
+
+def _row(challenge: Challenge) -> dict[str, Any]:
+    return {
+        **asdict(challenge),
+        "state": challenge.state.value,
+        "outcome": challenge.outcome.value,
+    }
+
+
+def _challenge(row: RowMapping) -> Challenge:
+    values = {name: row[name] for name in Challenge.__slots__}
+    values["state"] = ChallengeState(row["state"])
+    values["outcome"] = LineOutcome(row["outcome"])
+    return Challenge(**values)
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    whole = sorted(set(values))
+    for start in range(0, len(whole), CHUNK):
+        yield whole[start : start + CHUNK]

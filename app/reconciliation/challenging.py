@@ -1,0 +1,215 @@
+"""Challenging lines: draft from a run, raise, answer, decide, credit. One function a step."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from app.approvals.permissions import PAYER_ROLES, Action, check_can
+from app.approvals.store import check_version
+from app.audit.log import recorded_together
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import challenge_store, service, store
+from app.reconciliation.challenge_drafting import LeftOut, Plan, plan, reversed_rows
+from app.reconciliation.challenge_model import (
+    Challenge,
+    ChallengedLine,
+    ChallengeEvent,
+    ChallengeState,
+    check_can_raise,
+    check_can_uphold,
+    next_state,
+)
+from app.reconciliation.line_keys import keys_of
+from app.reconciliation.model import ContractLine, Snapshot
+from app.reconciliation.pseudonymised import as_pseudonyms, carries_pseudonyms
+from app.reconciliation.service import Desk, Reconciled
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """The challenges made of a run, and what was left out with its reason."""
+
+    challenges: tuple[Challenge, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A challenged line beside the line of the file that it speaks of."""
+
+    challenged: ChallengedLine
+    line: ContractLine
+
+
+def load_for_draft(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
+    """The run to draft from, with its lines: slow for a large one, so outside a transaction."""
+    check_can(caller, Action.CHALLENGE)
+    return service.load_run(work, desk, caller, run_id)
+
+
+def draft(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, *, by_month: bool) -> Drafted:
+    """Draft challenges of what a run queried and nobody has challenged yet.
+
+    Drafting again changes nothing: lines that are challenged already are left out.
+    """
+    check_can(caller, Action.CHALLENGE)
+    challenge_store.lock_drafting(work, caller.organisation)
+    made = _plan(work, desk, caller, loaded, by_month)
+    with recorded_together(work):
+        drafted = tuple(_draft(work, caller, loaded, made, i) for i in range(len(made.groups)))
+    return Drafted(drafted, made.left_out)
+
+
+def raise_challenge(
+    work: Work, caller: Caller, challenge_id: str, respond_by: dt.date, version: int | None
+) -> Challenge:
+    """Send a draft to the provider, which may answer until a day. It sees it from now on."""
+    before = _open(work, caller, Action.CHALLENGE, challenge_id, version)
+    state = next_state(before.state, ChallengeEvent.RAISE)
+    check_can_raise(respond_by, work.moment.day)
+    after = replace(before, state=state, respond_by=respond_by, raised_at=work.moment.instant)
+    return _save(work, caller, "challenge raised", before, after)
+
+
+def answer(
+    work: Work, caller: Caller, challenge_id: str, evidence: str, version: int | None
+) -> Challenge:
+    """The provider's answer, with its evidence in words."""
+    before = _open(work, caller, Action.ANSWER_CHALLENGE, challenge_id, version)
+    state = next_state(before.state, ChallengeEvent.ANSWER)
+    after = replace(before, state=state, evidence=evidence, answered_at=work.moment.instant)
+    return _save(work, caller, "challenge answered", before, after)
+
+
+def uphold(
+    work: Work,
+    caller: Caller,
+    challenge_id: str,
+    reason: str,
+    amount: Decimal | None,
+    version: int | None,
+) -> Challenge:
+    """Hold to a challenge: the provider owes the amount, by default all that is challenged."""
+    before = _open(work, caller, Action.CHALLENGE, challenge_id, version)
+    state = next_state(before.state, ChallengeEvent.UPHOLD)
+    owed = before.queried if amount is None else amount
+    check_can_uphold(before, owed, work.moment.day)
+    now = work.moment.instant
+    after = replace(before, state=state, upheld=owed, reason=reason, decided_at=now)
+    return _save(work, caller, "challenge upheld", before, after)
+
+
+def withdraw(
+    work: Work, caller: Caller, challenge_id: str, reason: str, version: int | None
+) -> Challenge:
+    """Give a challenge up. Its lines may be challenged again, for another reason."""
+    before = _open(work, caller, Action.CHALLENGE, challenge_id, version)
+    state = next_state(before.state, ChallengeEvent.WITHDRAW)
+    now = work.moment.instant
+    after = replace(before, state=state, upheld=None, reason=reason, decided_at=now)
+    return _save(work, caller, "challenge withdrawn", before, after)
+
+
+def credit(
+    work: Work, caller: Caller, challenge_id: str, credit_reference: str, version: int | None
+) -> Challenge:
+    """Record that the provider has credited what was upheld, and by which credit note."""
+    before = _open(work, caller, Action.CHALLENGE, challenge_id, version)
+    state = next_state(before.state, ChallengeEvent.CREDIT)
+    now = work.moment.instant
+    after = replace(before, state=state, credit_reference=credit_reference, credited_at=now)
+    return _save(work, caller, "challenge credited", before, after)
+
+
+def show(
+    work: Work, desk: Desk, caller: Caller, challenge_id: str
+) -> tuple[Challenge, tuple[ShownLine, ...]]:
+    """A challenge with its lines as they stand in the commissioner's file."""
+    check_can(caller, Action.READ_CHALLENGES)
+    challenge = challenge_store.find(work, caller, challenge_id)
+    lines = challenge_store.lines_of(work, challenge)
+    with work.beyond_scope():  # the commissioner's file: of it the provider sees these rows only
+        run = store.find_run(work, challenge.commissioner, challenge.run_id)
+        record = store.find_submission(work, challenge.commissioner, run.submission_id)
+    stated = {line.row: line for line in service.load_submission(desk, record).lines}
+    return challenge, tuple(ShownLine(each, stated[each.row]) for each in lines)
+
+
+def list_challenges(
+    work: Work, caller: Caller, state: ChallengeState | None, run: str | None, limit: int
+) -> tuple[Challenge, ...]:
+    """The newest challenges that the caller's organisation may see."""
+    check_can(caller, Action.READ_CHALLENGES)
+    return challenge_store.listed(work, caller, state, run, limit)
+
+
+def current_version(work: Work, caller: Caller, challenge_id: str) -> int:
+    """The version of a challenge as it stands, for a caller who is alone with it."""
+    check_can(caller, Action.READ_CHALLENGES)
+    return challenge_store.find(work, caller, challenge_id).version
+
+
+def is_payer(caller: Caller) -> bool:
+    """Whether the reader pays for the lines, and so does not see who the patients are."""
+    return caller.role in PAYER_ROLES
+
+
+def _plan(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, by_month: bool) -> Plan:
+    own, matched = caller.organisation, loaded.matched
+    keys = keys_of([item.line for item in matched])
+    references = [item.reference for item in matched if item.reference and item.queried > 0]
+    return plan(
+        matched,
+        _taken_back(desk, caller, loaded),
+        challenge_store.challenged_before(work, own, keys),
+        challenge_store.holders_of(work, own, references),
+        by_month=by_month,
+    )
+
+
+def _taken_back(desk: Desk, caller: Caller, loaded: Reconciled) -> frozenset[int]:
+    lines: Sequence[ContractLine] = loaded.submission.lines
+    nothing = Snapshot((), (), (), loaded.run.as_at)
+    key = desk.office.pseudonyms.key_of(caller.organisation)
+    if key is not None and carries_pseudonyms(loaded.submission):
+        lines, nothing = as_pseudonyms(lines, nothing, key)
+    return reversed_rows(lines, nothing, desk.dictionary, desk.organisations)
+
+
+def _draft(work: Work, caller: Caller, loaded: Reconciled, made: Plan, number: int) -> Challenge:
+    group = made.groups[number]
+    challenge = Challenge(
+        id=work.new_id(),
+        commissioner=caller.organisation,
+        provider=group.provider,
+        run_id=loaded.run.id,
+        outcome=group.outcome,
+        drug=group.drug,
+        month=group.month,
+        state=ChallengeState.DRAFTED,
+        lines=len(group.lines),
+        queried=group.queried,
+        drafted_at=work.moment.instant,
+        drafted_by=caller.id,
+    )
+    return challenge_store.add(work, caller, challenge, group.lines)
+
+
+def _open(
+    work: Work, caller: Caller, action: Action, challenge_id: str, version: int | None
+) -> Challenge:
+    """The challenge to change: first the role, then the object, then its version."""
+    check_can(caller, action)
+    found = challenge_store.find_to_change(work, caller, challenge_id)
+    check_version(found.version, version)
+    return found
+
+
+def _save(
+    work: Work, caller: Caller, action: str, before: Challenge, after: Challenge
+) -> Challenge:
+    changed = replace(after, version=before.version + 1)
+    challenge_store.save_step(work, caller, action, before, changed)
+    return changed
