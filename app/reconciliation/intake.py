@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.find_table import find_table
-from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, normal
+from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, layout_named, normal
 from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
-from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of
+from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of, financial_period
 from app.reconciliation.read_line import (
     WHY_SHIFTED,
     LineReader,
@@ -70,8 +70,24 @@ def read_submission(
         lines=lines,
         skipped=skipped,
         columns=found.header.columns,
-        notes=(*found.notes, *notes),
+        notes=(*found.notes, *notes, *_layout_note(found.header.layout, lines)),
     )
+
+
+def _layout_note(name: str, lines: Sequence[ContractLine]) -> tuple[str, ...]:
+    """What to tell of months that the layout was not made for; they are read all the same."""
+    layout = layout_named(name)
+    stated = {(x.financial_year, x.financial_month) for x in lines}
+    months = [financial_period(y, m) for y, m in stated if y is not None and m is not None]
+    outside = [
+        first for first, last in months
+        if last < layout.from_ or (layout.to is not None and first > layout.to)
+    ]  # fmt: skip
+    if not outside:
+        return ()
+    made_for = f"from {layout.from_:%d/%m/%Y}" + (f" to {layout.to:%d/%m/%Y}" if layout.to else "")
+    return (f"The layout is {name}, made for activity {made_for}; {len(outside)} month(s) of the "
+            "file lie outside.",)  # fmt: skip
 
 
 def _read_body(

@@ -1,5 +1,6 @@
 """Layouts of a submission as dated data files: reads and checks them, and recognises headers."""
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,14 @@ FEWEST_RECOGNISED = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One version of the layout: official header names by field, and names known but not read."""
+    """One version of the layout: official header names by field, and names known but not read.
+
+    `from_` and `to` are the first and last day of the activity that it was made for.
+    """
 
     name: str
+    from_: dt.date
+    to: dt.date | None
     fields: Mapping[str, tuple[str, ...]]
     not_read: frozenset[str]
 
@@ -79,7 +85,14 @@ def _layout(file: str) -> Layout:
     data = packaged(file)
     fields = {name: tuple(normal(h) for h in heads) for name, heads in data["fields"].items()}
     _check_one_meaning(file, fields)
-    return Layout(data["layout"], fields, frozenset(normal(n) for n in data["not_read"]))
+    dates = data["in_force"]
+    not_read = frozenset(normal(n) for n in data["not_read"])
+    return Layout(data["layout"], dates["from"], dates["to"], fields, not_read)
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of that name."""
+    return next(layout for layout in layouts() if layout.name == name)
 
 
 @cache
