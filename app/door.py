@@ -12,6 +12,8 @@ from typing import TypeVar
 from app import clock
 from app.db.transaction import Database
 from app.db.work import EVERYBODY, Moment, Work
+from app.settings import Settings
+from app.tracing import UNTRACED, Fact, Tracer, name_of
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ class Door:
     random_bytes: Callable[[int], bytes] = field(default=clock.random_bytes)
     scope: str = EVERYBODY
     committed: Callable[[Sequence[tuple[str, ...]]], None] = field(default=lambda _: None)
+    tracer: Tracer = UNTRACED
 
     def acting_for(self, organisation: str) -> "Door":
         """The same door, through which only this organisation's rows can be reached."""
@@ -36,17 +39,32 @@ class Door:
         instant = self.now()
         return Moment(instant, clock.london_day(instant))
 
-    def transact(self, fn: Callable[[Work], T]) -> T:
-        """Run a use case in one transaction, committed before this returns."""
-        return self.database.transact(
-            fn,
-            moment=self.moment(),
-            new_id=self.new_id,
-            random_bytes=self.random_bytes,
-            scope=self.scope,
-            committed=self.committed,
-        )
+    def transact(self, fn: Callable[[Work], T], *, name: str = "") -> T:
+        """Run a use case in one transaction, committed before this returns.
+
+        Traces call it `name`, or else what `fn` is called.
+        """
+        with self.tracer.part(f"write {name or name_of(fn)}") as span:
+            return self.database.transact(
+                fn,
+                moment=self.moment(),
+                new_id=self.new_id,
+                random_bytes=self.random_bytes,
+                scope=self.scope,
+                committed=self.committed,
+                again=lambda times: span.tell(Fact.RETRIES, times),
+            )
 
     def read(self, fn: Callable[[Work], T]) -> T:
         """Run a query that writes nothing."""
-        return self.database.read(fn, moment=self.moment(), scope=self.scope)
+        with self.tracer.part(f"read {name_of(fn)}"):
+            return self.database.read(fn, moment=self.moment(), scope=self.scope)
+
+
+def make_tracer(settings: Settings) -> Tracer:
+    """What tells of the work as the settings ask; nothing without a collector's address."""
+    if not settings.otlp_endpoint:
+        return UNTRACED
+    from app.telemetry import to_collector  # an optional package, which the settings looked for
+
+    return to_collector(settings.otlp_endpoint)

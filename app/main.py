@@ -1,7 +1,8 @@
 """Wiring: the only file that knows every room."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
@@ -20,11 +21,12 @@ from app.auth.sessions import Limits as SessionLimits
 from app.db.engine import make_engine
 from app.db.transaction import Database
 from app.desk import make_desk
-from app.door import Door
+from app.door import Door, make_tracer
 from app.logs import configure_logs
 from app.reference_data.drugs import load_drugs
 from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
+from app.tracing import Tracer
 from app.web import home, sign_in
 from app.web.provider import Provider
 
@@ -49,6 +51,7 @@ def create_app(
     now: Callable[[], dt.datetime] = clock.now,
     new_id: Callable[[], str] = clock.new_id,
     random_bytes: Callable[[int], bytes] = clock.random_bytes,
+    tracer: Tracer | None = None,
 ) -> FastAPI:
     """The whole service as one ASGI application. Touches no database until the first call.
 
@@ -59,14 +62,24 @@ def create_app(
             make_engine(settings.database_url, restricted=not settings.demonstration),
             settings.audit_key_bytes(),
         )
+    tracer = tracer or make_tracer(settings)
     app = FastAPI(
+        lifespan=_closing(tracer),
         docs_url=None,  # FastAPI's page loads its scripts from another host
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI's spans would hold called addresses; ours are in app/telemetry.py
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.metrics = Metrics()
-    app.state.door = Door(database, now, new_id, random_bytes, committed=app.state.metrics.happened)
+    app.state.door = Door(
+        database,
+        now,
+        new_id,
+        random_bytes,
+        committed=app.state.metrics.happened,
+        tracer=tracer,
+    )
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys(), trusting_lock=True)
     pseudonyms = Pseudonyms(settings.pseudonym_key_bytes())
@@ -89,8 +102,19 @@ def create_app(
     app.add_middleware(
         BodyLimit, limit=settings.max_body_bytes, upload_limit=settings.max_upload_bytes
     )
-    app.add_middleware(Outermost, new_id=new_id, metrics=app.state.metrics)
+    app.add_middleware(Outermost, new_id=new_id, metrics=app.state.metrics, tracer=tracer)
     return app
+
+
+def _closing(tracer: Tracer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Send the traces that wait when the service stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        tracer.close()
+
+    return lifespan
 
 
 def serving() -> FastAPI:

@@ -1,6 +1,7 @@
 """The service's settings, read once from the environment (prefix ASSENT_) at the doors."""
 
 import datetime as dt
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
@@ -92,6 +93,9 @@ class Settings(BaseSettings):
     #: Sign in as an invented person, without a password. Demonstration mode on loopback only.
     demonstration_sign_in: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: The whole address that traces go to by OTLP, such as http://127.0.0.1:4318/v1/traces; by
+    #: default none are made. Needs the extra `telemetry`.
+    otlp_endpoint: str = ""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -106,6 +110,7 @@ class Settings(BaseSettings):
         self._check_pseudonym_key()
         self._check_demonstration_sign_in()
         self._check_provider()
+        self._check_telemetry()
         return self
 
     def _check_demonstration_sign_in(self) -> None:
@@ -147,6 +152,21 @@ class Settings(BaseSettings):
             raise ValueError(
                 "private_key_jwt needs ASSENT_OIDC_CLIENT_KEY_ID, by which the provider knows our "
                 "key. Set it."
+            )
+
+    def _check_telemetry(self) -> None:
+        if not self.otlp_endpoint:
+            return
+        parts = urlsplit(self.otlp_endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                "ASSENT_OTLP_ENDPOINT is no address of a collector. Set it to one such as "
+                "http://127.0.0.1:4318/v1/traces, or leave it out."
+            )
+        if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            raise ValueError(
+                "ASSENT_OTLP_ENDPOINT asks for traces, which need the extra `telemetry`: "
+                "pip install 'assent[telemetry]'. Or leave ASSENT_OTLP_ENDPOINT out."
             )
 
     def origin(self) -> str:
@@ -193,3 +213,11 @@ class Settings(BaseSettings):
     def audit_key_bytes(self) -> bytes:
         """The key as bytes, as `app.db.transaction.Database` takes it."""
         return self.audit_key.get_secret_value().encode()
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module of an optional package is there, without running it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is the package that it belongs to
+        return False

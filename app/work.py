@@ -19,6 +19,7 @@ from app.db.errors import JobNotHeld, UnsafeConnection
 from app.db.jobs import Job
 from app.db.work import Work
 from app.door import Door
+from app.tracing import Fact
 
 log = structlog.stdlib.get_logger("assent.worker")
 
@@ -70,7 +71,8 @@ class Chore:
             return
         self.due = now + self.every
         try:
-            self.do(door)
+            with door.tracer.span(f"chore {self.name}"):
+                self.do(door)
         except Exception as error:
             log.error("chore failed", chore=self.name, error=type(error).__qualname__)
             if watcher is not None:
@@ -101,15 +103,19 @@ def run_next(door: Door, handlers: Mapping[str, Handler], watcher: Watcher = UNW
     job = door.transact(lambda work: jobs.claim(work, LEASE))
     if job is None:
         return False
-    started, how = time.perf_counter(), "passed on"
-    try:
-        held = Held(door.acting_for(job.organisation), job)
-        with _beating(held):
-            how = _run(held, handlers)
-    except JobNotHeld:
-        log.warning("job passed to another worker", job=job.id, kind=job.kind)
     # A kind that this release does not know is no label: anything may be in a database.
     kind = job.kind if job.kind in handlers else "unknown"
+    started, how = time.perf_counter(), "passed on"
+    with door.tracer.span(f"job {kind}") as span:
+        try:
+            held = Held(door.acting_for(job.organisation), job)
+            with _beating(held):
+                how = _run(held, handlers)
+        except JobNotHeld:
+            log.warning("job passed to another worker", job=job.id, kind=job.kind)
+        span.tell(Fact.ENDED, how)
+        if how == "failed":
+            span.fail()
     watcher.job_ended(kind, how, time.perf_counter() - started)
     return True
 

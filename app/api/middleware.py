@@ -1,4 +1,5 @@
-"""What every reply gets, whatever answered it: correlation id, safe headers, a log line, a metric.
+"""What every reply gets, whatever answered it: correlation id, safe headers, log line, metric and
+span.
 
 The outermost layer also turns any exception that nothing else handled into a problem+json 500, so
 that those replies carry the same headers. It logs the route's template, never the address that was
@@ -21,6 +22,7 @@ from app.api.metrics import METHODS, Metrics
 from app.api.replies import problem_reply
 from app.api.routing import is_upload
 from app.problems import BODY_TOO_LARGE, DoorProblem
+from app.tracing import UNTRACED, Fact, Span, Tracer
 
 log = structlog.stdlib.get_logger("assent.http")
 
@@ -43,10 +45,18 @@ def route_template(scope: Scope) -> str:
 
 
 class Outermost:
-    """Correlation id, safe headers, log line and metric for every HTTP reply."""
+    """Correlation id, safe headers, log line, metric and span for every HTTP reply."""
 
-    def __init__(self, app: ASGIApp, *, new_id: Callable[[], str], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        new_id: Callable[[], str],
+        metrics: Metrics,
+        tracer: Tracer = UNTRACED,
+    ) -> None:
         self.app = app
+        self.tracer = tracer
         self.new_id = new_id
         self.metrics = metrics
 
@@ -71,25 +81,31 @@ class Outermost:
                     headers.setdefault(name, value)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        with (
+            structlog.contextvars.bound_contextvars(correlation_id=correlation_id),
+            self.tracer.span("HTTP") as span,
+        ):
+            span.tell(Fact.CORRELATION, correlation_id)
             try:
                 await self.app(scope, receive, send_safely)
             except ClientDisconnect:
                 status = CLIENT_WENT_AWAY
             except Exception as error:
                 self.metrics.failed(type(error).__qualname__)
+                span.tell(Fact.ERROR, type(error).__qualname__)
                 log.error("fault", **place_of(error), route=route_template(scope))
                 if status:  # part of a reply has gone: it can only be broken off
                     raise
                 await problem_reply(Request(scope), error)(scope, receive, send_safely)
             finally:
-                self._note(scope, status, time.perf_counter() - started)
+                self._note(scope, status, time.perf_counter() - started, span)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, span: Span) -> None:
         # A client can invent a method, with anything in it.
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = route_template(scope)
         self.metrics.answered(method, route, status, seconds)
+        _tell(span, method, route, status)
         log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 
 
@@ -133,6 +149,15 @@ def place_of(error: BaseException) -> dict[str, Any]:
         "cause": None if cause is None else type(cause).__qualname__,
         "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
     }
+
+
+def _tell(span: Span, method: str, route: str, status: int) -> None:
+    span.rename(f"{method} {route}")
+    span.tell(Fact.METHOD, method)
+    span.tell(Fact.ROUTE, route)
+    span.tell(Fact.STATUS, status)
+    if status >= 500:
+        span.fail()
 
 
 def _request_id(scope: Scope) -> dict[str, str]:

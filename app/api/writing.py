@@ -18,6 +18,7 @@ from app.auth.model import Caller
 from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
 from app.db.work import Work
 from app.problems import HEADER_NOT_ACCEPTED, DoorProblem
+from app.tracing import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def write(
     )
     content = _fingerprint(request, content_hash or request.state.body_hash)
     stored = door_of(request).transact(
-        lambda work: answer_once(work, key, content, lambda: _stored(fn(work)))
+        lambda work: answer_once(work, key, content, lambda: _stored(fn(work))), name=name_of(fn)
     )
     return Response(
         stored.body, stored.status, headers=dict(stored.headers), media_type="application/json"

@@ -5,9 +5,10 @@ from pydantic import ValidationError
 
 from app.db.engine import make_engine
 from app.db.transaction import Database
-from app.door import Door
+from app.door import Door, make_tracer
 from app.logs import configure_logs
 from app.settings import Settings
+from app.tracing import UNTRACED
 
 
 def settings_or_exit() -> Settings:
@@ -28,7 +29,8 @@ def door_or_exit(*, restricted: bool = False) -> Door:
     """A door on the database that the settings name; its data folder is made if need be.
 
     With `restricted`, outside demonstration mode, a database role that could pass row-level
-    security by is refused: what serves callers must not be the tables' owner.
+    security by is refused: what serves callers must not be the tables' owner. Only such a door is
+    traced; whoever opens it closes its tracer.
     """
     settings = settings_or_exit()
     if settings.database_url.startswith("sqlite"):
@@ -36,4 +38,7 @@ def door_or_exit(*, restricted: bool = False) -> Door:
     engine = make_engine(
         settings.database_url, restricted=restricted and not settings.demonstration
     )
-    return Door(Database(engine, settings.audit_key_bytes()))
+    return Door(
+        Database(engine, settings.audit_key_bytes()),
+        tracer=make_tracer(settings) if restricted else UNTRACED,
+    )

@@ -79,3 +79,4 @@ def worker(
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+        door.tracer.close()

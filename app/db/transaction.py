@@ -49,6 +49,7 @@ class Database:
         random_bytes: Callable[[int], bytes],
         scope: str = EVERYBODY,
         committed: Callable[[Sequence[tuple[str, ...]]], None] = lambda _: None,
+        again: Callable[[int], None] = lambda _: None,
     ) -> T:
         """Run `fn` in a transaction and commit it before returning its result.
 
@@ -58,7 +59,7 @@ class Database:
         a deadlock or a busy SQLite, `fn` runs again from its start, up to 5 times in all. A commit
         whose outcome is unknown (the connection died) is raised, never run again: the caller's
         repeat with the same X-Request-ID finds out. `committed` is told what the work noted in
-        `happened`, once, after the commit.
+        `happened`, once, after the commit; `again` how often `fn` had to run again, each time.
         """
         for attempt in range(1, TRIES + 1):
             try:
@@ -72,6 +73,7 @@ class Database:
             except DBAPIError as error:
                 if attempt == TRIES or not is_transient(error):
                     raise
+            again(attempt)
             self._sleep(_pause(attempt, random_bytes))
         raise AssertionError("unreachable: the last attempt returns or raises")
 

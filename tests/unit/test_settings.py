@@ -1,5 +1,6 @@
 """Settings are read from the environment, and a service without a safe audit key does not start."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,27 @@ def test_people_sign_in_over_https_only(changes: dict[str, Any], why: str) -> No
     assert Settings(**whole).address("/sign-in") == "https://assent.example/sign-in"
     with pytest.raises(ValidationError, match=why):
         Settings(**whole | changes)
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:4318", "ftp://h/v1/traces", "http://"])
+def test_what_is_no_address_of_a_collector_is_refused(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_OTLP_ENDPOINT", endpoint)
+    with pytest.raises(ValidationError, match="no address of a collector"):
+        Settings()
+
+
+def test_traces_without_their_extra_are_refused_with_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_OTLP_ENDPOINT", "http://127.0.0.1:4318/v1/traces")
+    assert Settings().otlp_endpoint
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter", None)  # as if it were not installed
+    for name in [each for each in sys.modules if each.startswith("opentelemetry.exporter.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ValidationError, match=r"pip install 'assent\[telemetry\]'"):
+        Settings()

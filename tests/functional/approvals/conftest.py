@@ -18,6 +18,7 @@ from app.db.transaction import Database
 from app.db.work import Moment
 from app.main import create_app
 from app.settings import Settings
+from app.tracing import UNTRACED, Tracer
 from tests.functional.approvals.api import Api, Clock
 from tests.functional.approvals.scene import Scene, set_scene
 from tests.functional.conftest import ADMINISTRATOR
@@ -61,6 +62,12 @@ def clock(moment: Moment) -> Clock:
 
 
 @pytest.fixture
+def tracer() -> Tracer:
+    """Who is told of the work: nobody, unless a test wants to know."""
+    return UNTRACED
+
+
+@pytest.fixture
 def application(
     database: Database,
     moment: Moment,
@@ -69,6 +76,7 @@ def application(
     ids: Callable[[], str],
     random_bytes: Callable[[int], bytes],
     packaged: Library,
+    tracer: Tracer,
 ) -> FastAPI:
     """The application as it is served, with everybody of PEOPLE registered."""
     for name, (organisation, role) in PEOPLE.items():
@@ -94,6 +102,7 @@ def application(
         now=lambda: clock.instant,
         new_id=ids,
         random_bytes=random_bytes,
+        tracer=tracer,
     )
 
 

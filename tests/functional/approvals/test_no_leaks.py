@@ -1,7 +1,8 @@
 """A marked patient goes through everything that the service does, and through every error.
 
 Her marks may stand in the answers to those who care for her, and nowhere else: not in logs,
-metrics, problems, headers, reasons of failed jobs or audit columns outside the erasable payload.
+metrics, traces, problems, headers, reasons of failed jobs or audit columns outside the erasable
+payload.
 """
 
 import json
@@ -16,6 +17,8 @@ import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.db.tables import audit_event, job
 from app.db.transaction import Database
@@ -25,6 +28,8 @@ from app.housekeeping import forgetting
 from app.logs import configure_logs
 from app.reconciliation import service
 from app.settings import Settings
+from app.telemetry import OpenTelemetry
+from app.tracing import Tracer
 from app.work import run_for_ever, run_next
 from tests.functional.approvals.api import Api, answering, good, initiation, without
 from tests.functional.approvals.scene import IMPORT_ROW, SUBMISSION_ROW, table, upload
@@ -85,6 +90,16 @@ FORMS: dict[str, bytes] = {
 }
 
 
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracer(spans: InMemorySpanExporter) -> Tracer:
+    return OpenTelemetry(SimpleSpanProcessor(spans))
+
+
 class Watch:
     """What the service told outside, with the caller's own answers left out."""
 
@@ -96,6 +111,11 @@ class Watch:
         if reply.status_code >= 400:
             self.told.append((f"{what}: {reply.status_code}", reply.text))
         return reply
+
+    def traced(self, spans: InMemorySpanExporter) -> None:
+        """Everything that a collector would be sent: names, attributes, events, links, states."""
+        told = [span.to_json() for span in spans.get_finished_spans()]
+        self.told.append(("traces", "\n".join(told)))
 
     def leaks(self) -> list[str]:
         return [
@@ -133,6 +153,7 @@ def test_no_mark_of_a_patient_leaves_where_it_should_not(
     logged: Callable[[], None],
     database: Database,
     moment: Moment,
+    spans: InMemorySpanExporter,
 ) -> None:
     client = people["clinician"].client
     walk_the_path(people, watch)
@@ -146,7 +167,18 @@ def test_no_mark_of_a_patient_leaves_where_it_should_not(
         rows = database.read(lambda work, q=query: work.connection.execute(q).all(), moment=moment)
         watch.told.append((where, str(rows)))
     logged()
+    watch.traced(spans)
     assert "answered" in dict(watch.told)["stderr"]
+    names = {span.name for span in spans.get_finished_spans()}
+    assert {
+        "POST /v1/requests",
+        "GET /v1/treatments/{id}",
+        "POST (no route)",
+        "other /v1/policies",
+        "write api.requests.submit",
+        f"job {service.JOB}",
+        "chore forget what is past its time",
+    } <= names
     assert watch.leaks() == [], "\n".join(watch.leaks())
 
 
@@ -272,6 +304,7 @@ def test_an_error_that_quotes_the_patient_is_told_by_its_type_only(
     application: FastAPI,
     watch: Watch,
     logged: Callable[[], None],
+    spans: InMemorySpanExporter,
     error: Exception,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -285,8 +318,10 @@ def test_an_error_that_quotes_the_patient_is_told_by_its_type_only(
     watch.reply("error", reply)
     watch.told.append(("metrics", api.client.get("/metrics").text))
     logged()
+    watch.traced(spans)
 
     assert reply.status_code in (500, 503)
+    assert f'"error.type": "{type(error).__name__}"' in dict(watch.told)["traces"]
     assert type(error).__name__ in dict(watch.told)["stderr"] or reply.status_code == 503
     assert watch.leaks() == [], "\n".join(watch.leaks())
 
