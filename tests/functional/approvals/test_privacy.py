@@ -102,6 +102,8 @@ def test_an_organisation_sees_one_pseudonym_for_a_patient_and_another_sees_anoth
         "birth_date": None,
         "birth_year": 1970,
         "sex": "female",
+        "died_on": None,
+        "objects_to_display": False,
     }
     if other.status_code == 201:
         twice = good(commissioner.get(f"/v1/treatments/{other.json()['treatment_id']}"))
