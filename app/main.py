@@ -8,7 +8,16 @@ import structlog
 from fastapi import FastAPI
 
 from app import clock
-from app.api import approvals_api, challenges, health, oauth, policies, replies, submissions
+from app.api import (
+    approvals_api,
+    challenges,
+    health,
+    line_decisions,
+    oauth,
+    policies,
+    replies,
+    submissions,
+)
 from app.api.jwks import KeySets
 from app.api.limits import Limits
 from app.api.metrics import Metrics
@@ -40,6 +49,7 @@ ROUTERS = (
     *approvals_api.ROUTERS,
     submissions.router,
     challenges.router,
+    line_decisions.router,
 )
 
 

@@ -39,6 +39,8 @@ class Action(StrEnum):
     CHALLENGE = "challenge lines, and decide on the answers"
     ANSWER_CHALLENGE = "answer a challenge"
     READ_CHALLENGES = "read challenges"
+    DECIDE_LINE = "match a line to an approval by hand"
+    OVERRIDE_LINE = "accept or query a line by hand"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
@@ -120,6 +122,8 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.CHALLENGE: {Role.COMMISSIONER: _PAYER},
     Action.ANSWER_CHALLENGE: {Role.PHARMACIST: _OWN},
     Action.READ_CHALLENGES: {Role.PHARMACIST: _OWN, **_each(PAYER_ROLES, _PAYER)},
+    Action.DECIDE_LINE: _each(PAYER_ROLES, _PAYER),
+    Action.OVERRIDE_LINE: {Role.COMMISSIONER: _PAYER},
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
     Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
     # Of any provider, on records of others: what it opens is read only, and for a time.
@@ -158,6 +162,8 @@ SCOPE_OF: dict[Action, str] = {
     Action.CHALLENGE: "reconcile",
     Action.ANSWER_CHALLENGE: "reconcile",
     Action.READ_CHALLENGES: "reconcile",
+    Action.DECIDE_LINE: "reconcile",
+    Action.OVERRIDE_LINE: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
     Action.REPORT_IDENTIFIERS: "audit",
     Action.BREAK_GLASS: "break-glass",

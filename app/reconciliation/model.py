@@ -262,14 +262,38 @@ class PolicyHeld:
     commissioner: str | None = None
 
 
+class DecisionKind(StrEnum):
+    """What a person decided of a line by hand."""
+
+    MATCH = "match"
+    ACCEPT = "accept"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecision:
+    """A decision by hand on the line of this content, and the two sides that it rests on.
+
+    A match names an approval and holds the digest of its terms as they stood; an override holds
+    the `outcome` that the line had without it.
+    """
+
+    line_key: str
+    kind: DecisionKind
+    outcome: LineOutcome
+    approval_reference: str | None = None
+    approval_digest: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything about approvals that a run looks at, as at one day."""
+    """Everything about approvals that a run looks at, as at one day; and decisions by hand."""
 
     coverages: tuple[Coverage, ...]
     pending: tuple[PendingRequest, ...]
     policies: tuple[PolicyHeld, ...]
     as_at: dt.date
+    decisions: tuple[LineDecision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

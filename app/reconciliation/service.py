@@ -1,14 +1,14 @@
 """Receiving a submission and reconciling it: load, decide, save with audit.
 
 A submission is immutable and known by its content. A run is known by the submission, the rules,
-the reference data and the state of the approvals: when none of them changed, reconciling again
-finds the run that exists and changes nothing.
+the reference data, the state of the approvals and the decisions by hand: when none of them changed,
+reconciling again finds the run that exists and changes nothing.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import cache
 from typing import Any
@@ -19,13 +19,14 @@ from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
 from app.db.work import Work
-from app.reconciliation import store
+from app.reconciliation import decision_store, store
+from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.engines.plain import match_submission
 from app.reconciliation.errors import NotYourSubmission, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.intake import read_submission
-from app.reconciliation.model import MatchedLine, Snapshot, Submission
+from app.reconciliation.model import ContractLine, MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.pseudonymised import (
     as_pseudonyms,
@@ -153,21 +154,42 @@ def caller_of(payload: dict[str, Any]) -> Caller:
 
 def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecord) -> Snapshot:
     """What this caller's organisation may match the submission against; within `Database.read`."""
-    return take_snapshot(work, desk.office, scope_of(caller), london_day(record.received_at))
+    day = london_day(record.received_at)
+    seen = take_snapshot(work, desk.office, scope_of(caller), day)
+    return replace(seen, decisions=decision_store.in_force(work, caller.organisation))
 
 
 def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
-    lines, seen = submission.lines, snapshot
-    key = _key_of(desk, caller)
-    if key is not None and carries_pseudonyms(submission):
-        lines, seen = as_pseudonyms(lines, snapshot, key)
+    lines, seen = comparable(desk, caller, submission, snapshot)
     matched = match_submission(lines, seen, desk.dictionary, desk.organisations)
     matched = with_own_lines(matched, submission.lines)
     summary = summarise(matched)
     if summary.grand.total != _total(submission):
         raise TotalsDoNotTie("The submission's total", _total(submission), summary.grand.total)
-    return Worked(digest_of(snapshot), snapshot.as_at, matched, summary, to_parquet(matched))
+    return Worked(
+        digest_for(submission, snapshot), snapshot.as_at, matched, summary, to_parquet(matched)
+    )
+
+
+def comparable(
+    desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot
+) -> tuple[Sequence[ContractLine], Snapshot]:
+    """Lines and approvals as the engine compares them: by pseudonym where the file carries them."""
+    key = _key_of(desk, caller)
+    if key is not None and carries_pseudonyms(submission):
+        return as_pseudonyms(submission.lines, snapshot, key)
+    return submission.lines, snapshot
+
+
+def digest_for(submission: Submission, snapshot: Snapshot) -> str:
+    """What the run saw: the approvals, and the decisions by hand on lines of its own."""
+    by_hand = decisions_on(submission.lines, snapshot.decisions)
+    approvals = digest_of(snapshot)
+    if not by_hand:
+        return approvals
+    parts = f"{approvals}\n{decisions_digest(by_hand.values())}"
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:

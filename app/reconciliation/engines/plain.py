@@ -3,19 +3,27 @@
 Every line gets exactly one outcome, and what is accepted and queried of it adds up to its total:
 1. prepare each line: drug, kind, time, provider;
 2. find duplicates and reversals within the submission;
-3. settle what is not a drug supply, then run the passes, then say why nothing was found;
+3. settle what is not a drug supply, apply a match by hand, then run the passes, then say why
+   nothing was found;
 4. test price and cumulative quantity of the lines that stand, in order of supply;
-5. split each amount; a reversal takes the split of the charge it reverses, negated.
+5. split each amount, then apply overrides by hand; a reversal takes the split of the charge it
+   reverses, negated.
 
 Pure and deterministic: neither the order of the snapshot nor an earlier run changes anything.
 """
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
+from app.reconciliation.engines.by_hand import (
+    BY_HAND,
+    decisions_on,
+    matched_by_hand,
+    overridden,
+)
 from app.reconciliation.engines.diagnose import (
     Need,
     Verdict,
@@ -43,12 +51,14 @@ from app.reconciliation.engines.settled import duplicate, reversal, settle
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
+    DecisionKind,
+    LineDecision,
     LineOutcome,
     MatchedLine,
     Snapshot,
     Test,
 )
-from app.reconciliation.outcomes import outcome_of
+from app.reconciliation.outcomes import PASSED, outcome_of
 from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -64,6 +74,7 @@ class _Decided:
     tests: tuple[Test, ...] = ()
     within: Coverage | None = None
     share: Decimal = ONE
+    override: DecisionKind | None = None
 
 
 def match_submission(
@@ -76,9 +87,13 @@ def match_submission(
     index = index_snapshot(snapshot)
     prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
     repeats = find_repeats(prepared)
-    decided = [_decide(i, item, repeats, prepared, index) for i, item in enumerate(prepared)]
+    by_hand = decisions_on(lines, snapshot.decisions)
+    decided = [
+        _decide(i, item, repeats, prepared, index, by_hand) for i, item in enumerate(prepared)
+    ]
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, repeats, index)
+        limited = _apply_overrides(limited, repeats, by_hand)
         return _with_amounts(limited, repeats)
 
 
@@ -88,6 +103,7 @@ def _decide(
     repeats: Repeats,
     prepared: Sequence[Prepared],
     index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
 ) -> _Decided:
     """The verdict on one line, before price and quantity."""
     if position in repeats.reverses:
@@ -96,14 +112,19 @@ def _decide(
         return _Decided(item, settled)
     if position in repeats.duplicate_of:
         return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
-    return _match(item, index)
+    return _match(item, index, by_hand.get(position))
 
 
-def _match(item: Prepared, index: SnapshotIndex) -> _Decided:
+def _match(item: Prepared, index: SnapshotIndex, decision: LineDecision | None) -> _Decided:
     """The verdict on a drug line from the passes, or from the diagnosis where none succeeds."""
     quoted = check_reference(item, index)
     tests = (quoted,) if quoted else ()
-    found = find_coverage(item, index)
+    found = None
+    if decision is not None and decision.kind is DecisionKind.MATCH:
+        named = matched_by_hand(item, index, decision)
+        found = named.found
+        tests = tests if found else (*tests, named.test)
+    found = found or find_coverage(item, index)
     if found is None:
         verdict = diagnose(item, index)
         if quoted is not None and verdict.outcome in _NAMES_REFERENCE:
@@ -200,6 +221,32 @@ def _reconsidered(item: Prepared, verdict: Verdict, index: SnapshotIndex) -> Ver
     return verdict
 
 
+def _apply_overrides(
+    decided: Sequence[_Decided], repeats: Repeats, by_hand: Mapping[int, LineDecision]
+) -> list[_Decided]:
+    """Accept or query whole what people decided so, where the outcome is the one that they saw."""
+    result = list(decided)
+    for position, decision in by_hand.items():
+        if decision.kind is not DecisionKind.MATCH and position not in repeats.reverses:
+            result[position] = _override(decided[position], decision)
+    return result
+
+
+def _override(item: _Decided, decision: LineDecision) -> _Decided:
+    test = overridden(decision, item.verdict.outcome)
+    tests = (*item.tests, test)
+    if test.result is not PASSED:
+        return replace(item, tests=tests)
+    accepts = decision.kind is DecisionKind.ACCEPT
+    verb = "Accepted" if accepts else "Queried"
+    verdict = replace(
+        item.verdict,
+        reason=f"{verb} by a decision by hand. Without it: {item.verdict.reason}",
+        remedy="" if accepts else "Ask the commissioner, who queried it by hand, for the reason.",
+    )
+    return replace(item, verdict=verdict, tests=tests, found_by=BY_HAND, override=decision.kind)
+
+
 def _with_amounts(decided: Sequence[_Decided], repeats: Repeats) -> tuple[MatchedLine, ...]:
     accepted = [_accepted(item) for item in decided]
     for position, charge in repeats.reverses.items():
@@ -213,6 +260,8 @@ def _accepted(item: _Decided) -> Decimal:
     line, outcome = item.prepared.line, item.verdict.outcome
     if line.total_cost is None:
         return ZERO
+    if item.override is not None:
+        return line.total_cost if item.override is DecisionKind.ACCEPT else ZERO
     if outcome in ACCEPTED_WHOLE:
         return line.total_cost
     if outcome in SPLIT:

@@ -73,6 +73,7 @@ class Scene:
     #: Kind of what an administrator of DEMO1 looks after → its id.
     administered: Mapping[str, str]
     challenge: str
+    line_decision: str
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -89,6 +90,7 @@ class Scene:
             "drafts": self.draft,
             "break-glass": self.break_glass,
             "challenges": self.challenge,
+            "line-decisions": self.line_decision,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         if template.startswith("/v1/administration/"):
@@ -99,6 +101,7 @@ class Scene:
             submission=self.submission,
             job=self.job,
             run=self.run,
+            row=1,
             policy="adalimumab-ra-severe",
             version="2016-01-26",
         )
@@ -129,6 +132,7 @@ class Scene:
             self.run,
             self.break_glass,
             self.challenge,
+            self.line_decision,
             self.reference,
             HOSPITAL_NUMBER,
             *self.administered.values(),
@@ -170,7 +174,10 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
     handlers = make_handlers(application.state.desk)
     while run_next(application.state.door, handlers):
         pass
-    challenge = raised_challenge(people["commissioner"], application)
+    challenge, challenged = raised_challenge(people["commissioner"], application)
+    at = f"/v1/runs/{challenged}/lines/1/override"
+    by_hand = {"kind": "query", "reason": "Ask the trust."}
+    decision = good(people["commissioner"].post(at, by_hand), 201)
     submission = received["submission"]["id"]
     detail = good(people["commissioner"].get(f"/v1/submissions/{submission}"))
     return Scene(
@@ -188,6 +195,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         break_glass=opened["grant"]["id"],
         administered=set_administered(people, application),
         challenge=challenge["id"],
+        line_decision=decision["id"],
         versions={
             challenge["id"]: challenge["version"],
             first["id"]: first["version"],
@@ -252,9 +260,10 @@ def run_of(api: Api, application: FastAPI, content: bytes) -> str:
     return str(good(api.get(f"/v1/jobs/{received['job']}"))["run"])
 
 
-def raised_challenge(payer: Api, application: FastAPI) -> Any:
-    """A supply to somebody without an approval, challenged and raised with DEMO1."""
+def raised_challenge(payer: Api, application: FastAPI) -> tuple[Any, str]:
+    """A supply to somebody without an approval, challenged and raised with DEMO1; and its run."""
     run = run_of(payer, application, table(SUBMISSION_ROW | UNKNOWN_PATIENT))
     (drafted,) = good(payer.post("/v1/challenges", {"run": run}), 201)["challenges"]
     at = f"/v1/challenges/{drafted['id']}/raise"
-    return good(payer.post(at, {"respond_by": "2026-07-31"}, version=drafted["version"]))
+    body = {"respond_by": "2026-07-31"}
+    return good(payer.post(at, body, version=drafted["version"])), run

@@ -189,6 +189,15 @@ TABLE: dict[str, Try] = {
     "POST /v1/administration/proposals": Try(ADMIN, INSIDE, NOBODYS_KEY),
     "POST /v1/administration/proposals/{id}/confirm": Try(ADMIN, INSIDE),
     "POST /v1/administration/proposals/{id}/decline": Try(ADMIN, INSIDE),
+    "GET /v1/runs/{run}/lines/{row}": Try(COMMISSIONER, PAYER),
+    "POST /v1/runs/{run}/lines/{row}/match": Try(
+        VALIDATION, "invoice validation", REASON | {"approval_reference": "PA0000000000000"}
+    ),
+    "POST /v1/runs/{run}/lines/{row}/override": Try(
+        COMMISSIONER, PAYER, REASON | {"kind": "accept"}
+    ),
+    "GET /v1/line-decisions": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/line-decisions/{id}/undo": Try(COMMISSIONER, PAYER, REASON),
     "POST /v1/challenges": Try(COMMISSIONER, PAYER, {"run": LINK["to"]}),
     "GET /v1/challenges": Try(COMMISSIONER, PAYER, expected=200),
     "GET /v1/challenges/{id}": Try(PHARMACIST, "pharmacist"),

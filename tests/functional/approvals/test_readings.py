@@ -28,6 +28,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/imports/{id}": ("pharmacist", None, "import read"),
     "GET /v1/runs/{run}/lines": ("commissioner", None, "run lines read"),
     "GET /v1/runs/{run}/file": ("commissioner", None, "run file read"),
+    "GET /v1/runs/{run}/lines/{row}": ("commissioner", None, "run line read"),
     "GET /v1/challenges/{id}": ("commissioner", None, "challenge read"),
     "POST /v1/searches": ("delegate", {}, "searched"),
     "POST /v1/known-answers": ("clinician", KNOWN, "known answers read"),
@@ -37,6 +38,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
 #: Reads that tell of no patient: the library, the feed's and drafts' ids, counts and totals.
 NOTHING_OF_PATIENTS = {
     "GET /v1/challenges",
+    "GET /v1/line-decisions",
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",
     "GET /v1/reports/break-glass",

@@ -1,0 +1,140 @@
+"""Deciding a line by hand: whose it is, or that it is accepted or queried; and undoing that."""
+
+from dataclasses import dataclass, replace
+
+from app.approvals.permissions import Action, check_can
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import decision_store, service, store
+from app.reconciliation.decision_store import DecisionRecord
+from app.reconciliation.engines.by_hand import (
+    BY_HAND,
+    approval_digest,
+    coverages_of,
+    usable_coverage,
+)
+from app.reconciliation.engines.index import Folder, index_snapshot
+from app.reconciliation.engines.plain import match_submission
+from app.reconciliation.engines.prepare import prepare
+from app.reconciliation.errors import RunNotFound, StepNotPossible
+from app.reconciliation.line_keys import keys_of
+from app.reconciliation.model import (
+    ContractLine,
+    DecisionKind,
+    LineDecision,
+    MatchedLine,
+    Snapshot,
+)
+from app.reconciliation.service import Desk, Reconciled
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run with its lines, and the approvals as they stand now."""
+
+    loaded: Reconciled
+    snapshot: Snapshot
+
+
+def action_of(kind: DecisionKind) -> Action:
+    """Who may decide so: matching is the validator's work too, accepting money is not."""
+    return Action.DECIDE_LINE if kind is DecisionKind.MATCH else Action.OVERRIDE_LINE
+
+
+def look(work: Work, desk: Desk, caller: Caller, run_id: str, kind: DecisionKind) -> Seen:
+    """What is decided on: slow for a large run, so outside a transaction that writes."""
+    check_can(caller, action_of(kind))
+    loaded = service.load_run(work, desk, caller, run_id)
+    record = store.find_submission(work, caller.organisation, loaded.run.submission_id)
+    return Seen(loaded, service.snapshot_for(work, desk, caller, record))
+
+
+def draft(
+    desk: Desk, caller: Caller, seen: Seen, row: int, kind: DecisionKind, reference: str | None
+) -> LineDecision:
+    """The decision on a row, with the two sides that it rests on. No SQL.
+
+    Raises RunNotFound where the run has no such row, and StepNotPossible where the approval cannot
+    be the line's, or the line is settled whatever approval is held.
+    """
+    submission = seen.loaded.submission
+    lines, snapshot = service.comparable(desk, caller, submission, seen.snapshot)
+    position = next((i for i, line in enumerate(lines) if line.row == row), None)
+    if position is None:
+        raise RunNotFound("line of this run")
+
+    def outcome_with(*decisions: LineDecision) -> MatchedLine:
+        with_them = replace(snapshot, decisions=decisions)
+        return match_submission(lines, with_them, desk.dictionary, desk.organisations)[position]
+
+    key = keys_of(lines)[position]
+    made = LineDecision(key, kind, outcome_with().outcome)
+    if kind is DecisionKind.MATCH:
+        made = _of_approval(desk, lines[position], snapshot, made, reference or "")
+    if outcome_with(made).found_by != BY_HAND:
+        raise StepNotPossible(
+            f"A decision by hand changes nothing of a line that is '{made.outcome}' for its own "
+            "sake. Have the line corrected and sent again."
+        )
+    return made
+
+
+def _of_approval(
+    desk: Desk, line: ContractLine, snapshot: Snapshot, made: LineDecision, reference: str
+) -> LineDecision:
+    """The match to an approval, with its terms as they stand."""
+    coverages = coverages_of(index_snapshot(snapshot), reference)
+    if not coverages:
+        raise StepNotPossible(
+            "No such approval is visible to your organisation. Check the reference."
+        )
+    (item,) = prepare([line], desk.dictionary, Folder(desk.organisations), snapshot.as_at)
+    why, coverage = usable_coverage(item, coverages)
+    if coverage is None:
+        raise StepNotPossible(f"The line cannot be matched to it: {why}. Name another approval.")
+    digest = approval_digest(coverages)
+    return replace(made, approval_reference=reference, approval_digest=digest)
+
+
+def decide(
+    work: Work, caller: Caller, seen: Seen, row: int, decision: LineDecision, reason: str
+) -> tuple[DecisionRecord, str]:
+    """Keep a decision and queue the submission to be reconciled again; returns the job too."""
+    check_can(caller, action_of(decision.kind))
+    submission = seen.loaded.run.submission_id
+    record = store.find_submission(work, caller.organisation, submission)
+    store.lock_submission(work, record)
+    if decision_store.standing(work, caller.organisation, decision.line_key) is not None:
+        raise StepNotPossible("The line is decided by hand already. Undo that decision first.")
+    made = DecisionRecord(
+        id=work.new_id(),
+        organisation=caller.organisation,
+        decision=decision,
+        reason=reason,
+        run_id=seen.loaded.run.id,
+        row=row,
+        made_at=work.moment.instant,
+        made_by=caller.id,
+        role=caller.role.value,
+    )
+    decision_store.add(work, caller, made)
+    return made, service.queue(work, caller, submission)
+
+
+def undo(work: Work, caller: Caller, decision_id: str, reason: str) -> tuple[DecisionRecord, str]:
+    """Undo one decision, leave every other, and queue the submission again."""
+    check_can(caller, Action.DECIDE_LINE)
+    made = decision_store.find(work, caller, decision_id)
+    check_can(caller, action_of(made.decision.kind))
+    if made.undone_at is not None:
+        raise StepNotPossible("The decision is undone already.")
+    decision_store.undo(work, caller, made, reason)
+    run = store.find_run(work, caller.organisation, made.run_id)
+    after = replace(made, undone_at=work.moment.instant, undone_by=caller.id, undone_reason=reason)
+    return after, service.queue(work, caller, run.submission_id)
+
+
+def list_decisions(work: Work, caller: Caller, limit: int) -> tuple[DecisionRecord, ...]:
+    """The organisation's newest decisions by hand."""
+    check_can(caller, Action.DECIDE_LINE)
+    return decision_store.listed(work, caller, limit)
