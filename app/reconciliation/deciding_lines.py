@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import decision_store, service, store
@@ -125,7 +125,8 @@ def undo(work: Work, caller: Caller, decision_id: str, reason: str) -> tuple[Dec
     """Undo one decision, leave every other, and queue the submission again."""
     check_can(caller, Action.DECIDE_LINE)
     made = decision_store.find(work, caller, decision_id)
-    check_can(caller, action_of(made.decision.kind))
+    if not can(caller, action_of(made.decision.kind)):
+        raise StepNotPossible("An override is undone by a commissioner. Ask one of yours.")
     if made.undone_at is not None:
         raise StepNotPossible("The decision is undone already.")
     decision_store.undo(work, caller, made, reason)

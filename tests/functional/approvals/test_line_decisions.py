@@ -112,6 +112,11 @@ def test_a_line_is_decided_once_until_it_is_undone(people: Mapping[str, Api], ru
     good(people["commissioner"].post(at, body), 201)
     refused = good(people["commissioner"].post(at, body), 409)
     assert "Undo that decision first" in refused["detail"]
+    (made,) = good(people["invoice validation"].get("/v1/line-decisions"))["decisions"]
+    undo = f"/v1/line-decisions/{made['id']}/undo"
+    good(people["invoice validation"].post(undo, {"reason": "Not mine to undo."}), 409)
+    good(people["commissioner"].post(undo, {"reason": "The wrong row."}))
+    good(people["commissioner"].post(at, body), 201)
 
 
 def test_the_evidence_of_a_line_tells_each_pass_and_no_identity_to_the_payer(
