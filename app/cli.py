@@ -12,6 +12,7 @@ from app.commands import (
     policies,
     pseudonyms,
     reports,
+    runs,
 )
 from app.commands.backup import backup, restore
 from app.commands.demo import demo
@@ -41,6 +42,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")
 app.add_typer(challenges.app, name="challenges")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from app import clock
 from app.api import (
     approvals_api,
     challenges,
+    exports,
     health,
     line_decisions,
     oauth,
@@ -50,6 +51,7 @@ ROUTERS = (
     submissions.router,
     challenges.router,
     line_decisions.router,
+    exports.router,
 )
 
 

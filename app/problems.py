@@ -148,6 +148,9 @@ TABLE: dict[type[Exception], Kind] = {
         409, "not-your-submission", "The submission holds another provider's lines"
     ),
     reconciliation.RunNotFound: Kind(404, "not-found", "Not found"),
+    reconciliation.ExportTooLarge: Kind(
+        409, "export-too-large", "The export does not fit into a workbook"
+    ),
     reconciliation.StepNotPossible: Kind(409, "step-not-possible", "That step is not possible now"),
     approvals.TooManyDeclarations: TOO_MANY_REQUESTS,
     approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),

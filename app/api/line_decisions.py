@@ -21,7 +21,7 @@ from app.approvals.permissions import PAYER_ROLES, Action
 from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import Coverage, deciding_lines, evidence
+from app.reconciliation import Coverage, deciding_lines, evidence, service
 from app.reconciliation.decision_store import DecisionRecord
 from app.reconciliation.engines.explain import Tried
 from app.reconciliation.evidence import Evidence
@@ -159,9 +159,9 @@ def show_line(
 
     def read(work: Work) -> tuple[EvidenceDocument, Reading]:
         found = evidence.evidence_of(work, desk, caller, run, row)
-        key = desk.office.pseudonyms.key_of(caller.organisation)
+        key = service.key_of(desk, caller)
         reading = Reading("run line read", names={"run": run, "row": row})
-        return _evidence(caller, key, found), reading
+        return evidence_document(caller, key, found), reading
 
     return read_recorded(request, caller, read)
 
@@ -278,7 +278,10 @@ def _document(made: DecisionRecord, job: str | None) -> LineDecisionDocument:
     )
 
 
-def _evidence(caller: Caller, key: PseudonymKey | None, found: Evidence) -> EvidenceDocument:
+def evidence_document(
+    caller: Caller, key: PseudonymKey | None, found: Evidence
+) -> EvidenceDocument:
+    """A line's evidence as the reader may see it."""
     line = found.item.line
     return EvidenceDocument(
         line=line_document(found.item),

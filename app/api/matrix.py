@@ -120,6 +120,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/runs/{run}/summary.txt": _A.RECONCILE,
     "GET /v1/runs/{run}/summary.csv": _A.RECONCILE,
     "GET /v1/runs/{run}/file": _A.RECONCILE,
+    "GET /v1/runs/{run}/export": _A.RECONCILE,
     "GET /v1/runs/{run}/lines/{row}": _A.RECONCILE,
     "POST /v1/runs/{run}/lines/{row}/match": _A.DECIDE_LINE,
     "POST /v1/runs/{run}/lines/{row}/override": _A.OVERRIDE_LINE,

@@ -3,29 +3,26 @@
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.approvals.errors import ApprovalsError
-from app.auth.errors import NotAllowed
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.door import Door
 from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_text import bare_words
-from app.reconciliation.errors import ReconciliationError
 from app.reconciliation.report import pounds
 
 app = typer.Typer(
     no_args_is_help=True, help="Challenges of lines between a commissioner and a provider."
 )
-REFUSED: Final = 3
 Payer = Annotated[str, typer.Option("--commissioner", help="For whom: its ODS code.")]
 Provider = Annotated[str, typer.Option("--provider", help="For whom: its ODS code.")]
 Id = Annotated[str, typer.Argument(help="The challenge's id.")]
@@ -45,10 +42,10 @@ def draft(
 ) -> None:
     """Draft challenges of what a run queried. The provider sees none before it is raised."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), _payer(commissioner)
-    loaded = _done(
+    loaded = done(
         lambda: door.read(lambda work: challenging.load_for_draft(work, desk, caller, run))
     )
-    made = _done(
+    made = done(
         lambda: door.transact(
             lambda work: challenging.draft(work, desk, caller, loaded, by_month=by_month)
         )
@@ -81,7 +78,7 @@ def show(
     """A challenge with its lines, by their rows in the commissioner's file."""
     door, desk = door_or_exit(), make_desk(settings_or_exit())
     caller = _either(commissioner, provider)
-    found, lines = _done(lambda: door.read(lambda work: challenging.show(work, desk, caller, id)))
+    found, lines = done(lambda: door.read(lambda work: challenging.show(work, desk, caller, id)))
     _print([found])
     for each in lines:
         reason = each.challenged.reason if commissioner else each.challenged.told
@@ -169,21 +166,13 @@ def credit(
 
 def _step(caller: Caller, take: Callable[[Work, Caller], Challenge]) -> None:
     door: Door = door_or_exit()
-    after = _done(lambda: door.transact(lambda work: take(work, caller)))
+    after = done(lambda: door.transact(lambda work: take(work, caller)))
     _print([after])
 
 
 def _version(work: Work, caller: Caller, id: str) -> int:
     """The version as it stands: whoever types the command has just read the challenge."""
     return challenging.current_version(work, caller, id)
-
-
-def _done(do: Callable[[], Any]) -> Any:
-    try:
-        return do()
-    except (ReconciliationError, ApprovalsError, NotAllowed) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(REFUSED) from None
 
 
 def _amount(text: str | None) -> Decimal | None:

@@ -1,7 +1,6 @@
 """Challenging lines: draft from a run, raise, answer, decide, credit. One function a step."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -23,7 +22,6 @@ from app.reconciliation.challenge_model import (
 )
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, Snapshot
-from app.reconciliation.pseudonymised import as_pseudonyms, carries_pseudonyms
 from app.reconciliation.service import Desk, Reconciled
 
 
@@ -170,11 +168,8 @@ def _plan(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, by_month: 
 
 
 def _taken_back(desk: Desk, caller: Caller, loaded: Reconciled) -> frozenset[int]:
-    lines: Sequence[ContractLine] = loaded.submission.lines
     nothing = Snapshot((), (), (), loaded.run.as_at)
-    key = desk.office.pseudonyms.key_of(caller.organisation)
-    if key is not None and carries_pseudonyms(loaded.submission):
-        lines, nothing = as_pseudonyms(lines, nothing, key)
+    lines, nothing = service.comparable(desk, caller, loaded.submission, nothing)
     return reversed_rows(lines, nothing, desk.dictionary, desk.organisations)
 
 

@@ -66,3 +66,13 @@ class RunNotFound(ReconciliationError):
 
 class StepNotPossible(ReconciliationError):
     """A challenge or a decision by hand cannot take that step now."""
+
+
+class ExportTooLarge(ReconciliationError):
+    """A worksheet cannot hold so many lines."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(
+            f"{lines} lines of one outcome do not fit into a worksheet. Export the run as CSV or "
+            "Parquet instead."
+        )

@@ -94,7 +94,7 @@ def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submiss
     check_can(caller, Action.RECONCILE)
     submission = read_submission(data, file_name)
     _check_own_lines(desk, caller, submission)
-    check_usable(submission, _key_of(desk, caller), caller.role in PAYER_ROLES)
+    check_usable(submission, key_of(desk, caller), caller.role in PAYER_ROLES)
     return submission
 
 
@@ -176,7 +176,7 @@ def comparable(
     desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot
 ) -> tuple[Sequence[ContractLine], Snapshot]:
     """Lines and approvals as the engine compares them: by pseudonym where the file carries them."""
-    key = _key_of(desk, caller)
+    key = key_of(desk, caller)
     if key is not None and carries_pseudonyms(submission):
         return as_pseudonyms(submission.lines, snapshot, key)
     return submission.lines, snapshot
@@ -192,7 +192,7 @@ def digest_for(submission: Submission, snapshot: Snapshot) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def _key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:
+def key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:
     """The key of the commissioner that matches; an operator for all organisations has none."""
     if caller.organisation == ALL_ORGANISATIONS:
         return None

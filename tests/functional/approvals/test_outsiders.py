@@ -189,6 +189,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/administration/proposals": Try(ADMIN, INSIDE, NOBODYS_KEY),
     "POST /v1/administration/proposals/{id}/confirm": Try(ADMIN, INSIDE),
     "POST /v1/administration/proposals/{id}/decline": Try(ADMIN, INSIDE),
+    "GET /v1/runs/{run}/export": Try(COMMISSIONER, PAYER, query={"format": "json"}),
     "GET /v1/runs/{run}/lines/{row}": Try(COMMISSIONER, PAYER),
     "POST /v1/runs/{run}/lines/{row}/match": Try(
         VALIDATION, "invoice validation", REASON | {"approval_reference": "PA0000000000000"}

@@ -68,3 +68,30 @@ def test_another_organisation_finds_neither_run_nor_challenge(run: str) -> None:
     for who in (other, ("--provider", "DEMO1"), ("--provider", "DEMO2")):
         assert "No such challenge" in challenges("show", id, *who, code=3).stderr
     challenges("list", code=2)
+
+
+def test_a_run_is_exported_explained_and_decided_by_hand(run: str, tmp_path: Path) -> None:
+    def runs(*arguments: str, code: int = 0) -> Any:
+        result = runner.invoke(app, ["runs", *arguments])
+        assert result.exit_code == code, result.output
+        assert PATIENT not in result.output
+        return result
+
+    for format in ("xlsx", "csv", "parquet", "json"):
+        made = tmp_path / f"run.{format}"
+        runs("export", run, "-o", str(made), "--organisation", "DEMQ1", "--format", format)
+        assert made.stat().st_size > 100
+        assert PATIENT.encode() not in made.read_bytes()
+    told = runs("line", run, "2", "--organisation", "DEMQ1").stdout
+    assert '"name": "NHS number, elsewhere"' in told
+    payer = ("--commissioner", "DEMQ1")
+    kept = runs("override", run, "2", *payer, "--accept", "--reason", "Agreed.").stdout
+    (id,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", kept)
+    again = runner.invoke(
+        app, ["reconcile", str(tmp_path / "lines.csv"), "--organisation", "DEMQ1"]
+    )
+    assert "nothing changed" not in again.stderr
+    assert "10.50" in again.stdout
+    assert "undone" in runs("undo", id, *payer, "--reason", "No.").stdout
+    no_such = runs("match", run, "1", "PA0000000000000", *payer, "--reason", "x", code=3)
+    assert "No such approval" in no_such.stderr
