@@ -2,6 +2,7 @@
 
 from app.approvals.library import load_library
 from app.approvals.office import Office
+from app.reconciliation.engines.choice import Choice, Engine
 from app.reconciliation.files import FileStore
 from app.reconciliation.service import Desk
 from app.reference_data.drugs import load_drugs
@@ -23,4 +24,9 @@ def make_desk(settings: Settings, office: Office | None = None) -> Desk:
         dictionary=load_drugs(),
         organisations=load_organisations(),
         files=FileStore(settings.data_dir.resolve() / "files"),
+        matching=Choice(
+            Engine(settings.reconciliation_engine),
+            settings.reconciliation_memory,
+            settings.data_dir.resolve() / "spill",
+        ),
     )

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     #: Whether callers with a long-lived token of `assent callers add` may call, outside
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False
+    #: What matches submissions with approvals: both give the same, line for line. DuckDB may take
+    #: this much memory and spills beyond it, below the data folder.
+    reconciliation_engine: Literal["plain", "duckdb"] = "plain"
+    reconciliation_memory: str = Field(default="2GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
     #: For how many days after its signature a form on paper may be entered; 0: never.
     back_entry_days: int = Field(default=7, ge=0, le=366)
     requests_per_minute: int = Field(default=600, ge=1)

@@ -1,5 +1,6 @@
 """`assent reconcile FILE`: match a submission against the approvals and account for every pound."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,8 @@ from app.reconciliation import (
     returned_file,
 )
 from app.reconciliation.decode import check_size
+from app.reconciliation.engines.choice import Engine
+from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.service import ALL_ORGANISATIONS, Reconciled, reconcile
 
 UNREADABLE, DOES_NOT_TIE, TOO_LARGE = 3, 4, 5
@@ -54,11 +57,16 @@ def run_reconcile(
         bool,
         typer.Option("--safe", help="Disarm original cells that a spreadsheet would run."),
     ] = False,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="What matches; both give the same. Without it, as the settings say."),
+    ] = None,
 ) -> None:
     """Reconcile a submission and print where every pound went.
 
     Exit code 0: reconciled (whatever was queried); 2: the call is wrong; 3: the file as a whole
-    cannot be read; 4: the totals do not tie, and nothing was saved; 5: the file is too large.
+    cannot be read; 4: the totals do not tie or the engine errs, and nothing was saved; 5: the file
+    is too large.
     """
     try:
         check_size(file.stat().st_size)
@@ -70,14 +78,14 @@ def run_reconcile(
         typer.echo(f"{file} cannot be opened ({error.strerror}). Check the path.", err=True)
         raise typer.Exit(2) from None
     try:
-        result = _reconcile(data, file.name, organisation)
+        result = _reconcile(data, file.name, organisation, engine)
     except SubmissionTooLarge as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(TOO_LARGE) from None
     except UnreadableSubmission as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREADABLE) from None
-    except TotalsDoNotTie as error:
+    except (EnginesDisagree, TotalsDoNotTie) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(DOES_NOT_TIE) from None
     typer.echo(_shown(result, format), nl=format is not Format.CSV)
@@ -100,7 +108,9 @@ def operator(organisation: str | None) -> Caller:
     )
 
 
-def _reconcile(data: bytes, name: str, organisation: str | None) -> Reconciled:
+def _reconcile(
+    data: bytes, name: str, organisation: str | None, engine: Engine | None
+) -> Reconciled:
     settings = settings_or_exit()
     door = door_or_exit()
     console = Console(stderr=True)
@@ -108,6 +118,8 @@ def _reconcile(data: bytes, name: str, organisation: str | None) -> Reconciled:
     with Progress(*columns, console=console, transient=True) as progress:
         progress.add_task(f"Reconciling {name}", total=None)
         desk = make_desk(settings)
+        if engine is not None:
+            desk = replace(desk, matching=replace(desk.matching, engine=engine))
         caller = operator(organisation)
         return reconcile(door.transact, desk, caller, data, name, read=door.read)
 

@@ -38,6 +38,17 @@ class LayoutFault(ReconciliationError):
         self.file = file
 
 
+class EnginesDisagree(ReconciliationError):
+    """The SQL decided some lines otherwise than the plain functions: a fault of ours."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(
+            f"The engine gives {lines} line(s) another outcome or amount than the rules do. This "
+            "is a fault in the program and nothing was saved: run it with the plain engine and "
+            "report the fault."
+        )
+
+
 class StoredFileDamaged(ReconciliationError):
     """A file of the service's own store is missing or altered."""
 

@@ -76,15 +76,21 @@ def fit(coverage: Coverage, period: Period) -> Fit:
 
 
 def continuation_overdue(coverage: Coverage, period: Period) -> bool:
-    """Whether the supply follows the day by which a continuation was due, and none was submitted.
+    """Whether a continuation was due before the supply, and none was submitted."""
+    after = overdue_after(coverage)
+    return after is not None and period.first > after
+
+
+def overdue_after(coverage: Coverage) -> dt.date | None:
+    """The last day before a continuation is overdue; None where none is due or it was submitted.
 
     The grace that the approval gives after its end is given after the due day too.
     """
     if coverage.continuation_due is None or coverage.continuation_submitted:
-        return False
+        return None
     if coverage.status == "ended":
-        return False  # nothing is due for a treatment that was stopped
+        return None  # nothing is due for a treatment that was stopped
     grace = dt.timedelta(0)
     if coverage.to is not None and coverage.grace_to is not None:
         grace = max(grace, coverage.grace_to - coverage.to)
-    return period.first > coverage.continuation_due + grace
+    return coverage.continuation_due + grace

@@ -21,8 +21,8 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import decision_store, store
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
+from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
-from app.reconciliation.engines.plain import match_submission
 from app.reconciliation.errors import NotYourSubmission, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.intake import read_submission
@@ -45,7 +45,6 @@ from app.reference_data.organisations import OrganisationDirectory
 from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
-ENGINE = "plain"
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
 RULES_VERSION = "2"
 JOB = "reconcile"
@@ -61,6 +60,7 @@ class Desk:
     dictionary: DrugDictionary
     organisations: OrganisationDirectory
     files: FileStore
+    matching: Choice = BY_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Worked:
     matched: tuple[MatchedLine, ...]
     summary: Summary
     outcomes: bytes
+    engine: Engine
 
 
 def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submission:
@@ -162,13 +163,18 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
 def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
     lines, seen = comparable(desk, caller, submission, snapshot)
-    matched = match_submission(lines, seen, desk.dictionary, desk.organisations)
+    matched = desk.matching.matcher()(lines, seen, desk.dictionary, desk.organisations)
     matched = with_own_lines(matched, submission.lines)
     summary = summarise(matched)
     if summary.grand.total != _total(submission):
         raise TotalsDoNotTie("The submission's total", _total(submission), summary.grand.total)
     return Worked(
-        digest_for(submission, snapshot), snapshot.as_at, matched, summary, to_parquet(matched)
+        digest_for(submission, snapshot),
+        snapshot.as_at,
+        matched,
+        summary,
+        to_parquet(matched),
+        desk.matching.engine,
     )
 
 
@@ -214,7 +220,7 @@ def save_run(
         id=work.new_id(),
         submission_id=record.id,
         organisation=record.organisation,
-        engine=ENGINE,
+        engine=worked.engine.value,
         rules_version=RULES_VERSION,
         reference_version=reference_version(),
         snapshot_digest=worked.snapshot_digest,

@@ -18,7 +18,7 @@ from app.reconciliation.outcomes import check_continuation, check_period, senten
 from app.reconciliation.period import Basis, Fit, Period, continuation_overdue, fit, last_day
 
 # Kinds of request that, once approved, would cover a supply that nothing covers now.
-_GIVES_COVER = frozenset({"initiation", "continuation", "switch", "transfer", "resume"})
+GIVES_COVER = frozenset({"initiation", "continuation", "switch", "transfer", "resume"})
 
 
 class Need(StrEnum):
@@ -182,7 +182,7 @@ def _outside(coverage: Coverage, period: Period) -> Verdict:
 
 
 def pending_request(
-    prepared: Prepared, index: SnapshotIndex, kinds: frozenset[str] = _GIVES_COVER
+    prepared: Prepared, index: SnapshotIndex, kinds: frozenset[str] = GIVES_COVER
 ) -> PendingRequest | None:
     """The earliest undecided request of this patient for this drug that would give cover."""
     key = prepared.local_key

@@ -54,10 +54,10 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
     )
     return SnapshotIndex(
         by_nhs=_group((c.nhs_number, c) for c in coverages if c.nhs_number),
-        by_local=_group((key, c) for c in coverages for key in _local_keys(c.local_ids)),
-        by_reference=_group((ref, c) for c in coverages for ref in _references(c)),
+        by_local=_group((key, c) for c in coverages for key in local_keys(c.local_ids)),
+        by_reference=_group((ref, c) for c in coverages for ref in references(c)),
         pending_by_nhs=_group((p.nhs_number, p) for p in pending if p.nhs_number),
-        pending_by_local=_group((key, p) for p in pending for key in _local_keys(p.local_ids)),
+        pending_by_local=_group((key, p) for p in pending for key in local_keys(p.local_ids)),
         policies=_group((p.drug, p) for p in policies),
     )
 
@@ -69,11 +69,13 @@ def _group(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
     return {key: tuple(values) for key, values in groups.items()}
 
 
-def _local_keys(local_ids: Iterable[LocalId]) -> Iterable[LocalId]:
-    return {(org.upper(), local.upper().replace(" ", "")) for org, local in local_ids}
+def local_keys(local_ids: Iterable[LocalId]) -> frozenset[LocalId]:
+    """Local identifiers in the form in which lines state them."""
+    return frozenset((org.upper(), local.upper().replace(" ", "")) for org, local in local_ids)
 
 
-def _references(coverage: Coverage) -> frozenset[str]:
+def references(coverage: Coverage) -> frozenset[str]:
+    """Every reference by which a coverage is known, in the form in which they are compared."""
     stated = (coverage.approval_reference, *coverage.legacy_references)
     return frozenset(ref for ref in (normalise_reference(r or "") for r in stated) if ref)
 

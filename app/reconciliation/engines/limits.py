@@ -37,11 +37,12 @@ def same_unit(line_unit: str | None, cap_unit: str | None) -> bool:
     """Whether two units are stated and are one: compared by letters and digits, case folded."""
     if line_unit is None or cap_unit is None:
         return False
-    return _unit(line_unit) == _unit(cap_unit)
+    return unit_key(line_unit) == unit_key(cap_unit)
 
 
-def _unit(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+def unit_key(text: str | None) -> str | None:
+    """What units are compared by; None where none is stated."""
+    return None if text is None else "".join(c for c in text.casefold() if c.isalnum())
 
 
 def check_price(line: ContractLine, coverage: Coverage) -> Limit:
@@ -55,8 +56,7 @@ def check_price(line: ContractLine, coverage: Coverage) -> Limit:
         return Limit(Test("unit price", PASSED, "the unit price is within the approval's cap"))
     if line.vat_charged:
         return Limit(Test("unit price", NOT_TESTABLE, "the price includes VAT; the cap may not"))
-    with localcontext(prec=EXACT_DIGITS):
-        share = cap / price
+    share = price_share(cap, price)
     detail = "the unit price is over the approval's cap"
     return Limit(Test("unit price", FAILED, detail), share)
 
@@ -72,8 +72,7 @@ def check_quantity(line: ContractLine, coverage: Coverage, used: Decimal) -> Lim
     if used + quantity <= cap:
         detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used"
         return Limit(Test("quantity", PASSED, detail))
-    with localcontext(prec=EXACT_DIGITS):
-        share = max(ZERO, cap - used) / quantity
+    share = quantity_share(cap - used, quantity)
     detail = (
         f"with this line {used + quantity} {coverage.quantity_unit} were supplied "
         f"against {cap} approved"
@@ -105,8 +104,7 @@ def check_dose(line: ContractLine, coverage: Coverage, period: Period) -> Limit 
     allowed = f"{most} {limit.unit}, the largest dose{named} for {longest} days"
     if line.quantity <= most:
         return Limit(Test("dose", PASSED, f"{line.quantity} is within {allowed}"))
-    with localcontext(prec=EXACT_DIGITS):
-        share = most / line.quantity
+    share = quantity_share(most, line.quantity)
     return Limit(Test("dose", FAILED, f"{line.quantity} is over {allowed}"), share)
 
 
@@ -117,14 +115,30 @@ def countable(line: ContractLine, coverage: Coverage) -> Decimal | None:
     return line.quantity if same_unit(line.unit, coverage.quantity_unit) else None
 
 
+def price_share(cap: Decimal, price: Decimal) -> Decimal:
+    """The share of a price that is within its cap."""
+    with localcontext(prec=EXACT_DIGITS):
+        return cap / price
+
+
+def quantity_share(left: Decimal, quantity: Decimal) -> Decimal:
+    """The share of a quantity that what is left of its cap allows."""
+    with localcontext(prec=EXACT_DIGITS):
+        return max(ZERO, left) / quantity
+
+
 def accepted_part(line: ContractLine, share: Decimal) -> Decimal:
+    """The part of the line's total cost to accept, as `part_of` says."""
+    return part_of(line.total_cost or ZERO, line.home_delivery_charge or ZERO, share)
+
+
+def part_of(total: Decimal, home_delivery: Decimal, share: Decimal) -> Decimal:
     """The part of the total cost to accept when this share of the drug's cost is allowed.
 
     Home delivery is accepted whole unless none of the drug is. To the penny, half up; what is
     queried is the exact rest, so that the two always add up to the total.
     """
-    total = line.total_cost or ZERO
     with localcontext(prec=EXACT_DIGITS):
-        delivery = min(max(line.home_delivery_charge or ZERO, ZERO), total)
+        delivery = min(max(home_delivery, ZERO), total)
         allowed = (total - delivery) * share + (delivery if share else ZERO)
         return min(total, allowed.quantize(_PENNY, ROUND_HALF_UP))

@@ -14,9 +14,10 @@ Pure and deterministic: neither the order of the snapshot nor an earlier run cha
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from functools import partial
 
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
@@ -44,7 +45,7 @@ from app.reconciliation.engines.limits import (
     check_quantity,
     countable,
 )
-from app.reconciliation.engines.passes import check_reference, find_coverage
+from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, find_repeats
 from app.reconciliation.engines.settled import duplicate, reversal, settle
@@ -62,6 +63,9 @@ from app.reconciliation.outcomes import PASSED, outcome_of
 from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
+
+#: A line's position → what the passes find for it.
+Find = Callable[[int], Found | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,32 @@ def match_submission(
     organisations: OrganisationDirectory,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order."""
-    index = index_snapshot(snapshot)
     prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
-    repeats = find_repeats(prepared)
     by_hand = decisions_on(lines, snapshot.decisions)
+    return match_prepared(prepared, index_snapshot(snapshot), by_hand)
+
+
+def match_prepared(
+    prepared: Sequence[Prepared], index: SnapshotIndex, by_hand: Mapping[int, LineDecision]
+) -> tuple[MatchedLine, ...]:
+    """The same for lines whose drug, kind, time and provider are worked out."""
+
+    def find(position: int) -> Found | None:
+        return find_coverage(prepared[position], index)
+
+    return account(prepared, index, by_hand, find_repeats(prepared), find)
+
+
+def account(
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    repeats: Repeats,
+    find: Find,
+) -> tuple[MatchedLine, ...]:
+    """Every line's outcome and amounts, given which lines repeat and what the passes find."""
     decided = [
-        _decide(i, item, repeats, prepared, index, by_hand) for i, item in enumerate(prepared)
+        _decide(i, item, repeats, prepared, index, by_hand, find) for i, item in enumerate(prepared)
     ]
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, repeats, index)
@@ -104,6 +128,7 @@ def _decide(
     prepared: Sequence[Prepared],
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
+    find: Find,
 ) -> _Decided:
     """The verdict on one line, before price and quantity."""
     if position in repeats.reverses:
@@ -112,10 +137,15 @@ def _decide(
         return _Decided(item, settled)
     if position in repeats.duplicate_of:
         return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
-    return _match(item, index, by_hand.get(position))
+    return _match(item, index, by_hand.get(position), partial(find, position))
 
 
-def _match(item: Prepared, index: SnapshotIndex, decision: LineDecision | None) -> _Decided:
+def _match(
+    item: Prepared,
+    index: SnapshotIndex,
+    decision: LineDecision | None,
+    find: Callable[[], Found | None],
+) -> _Decided:
     """The verdict on a drug line from the passes, or from the diagnosis where none succeeds."""
     quoted = check_reference(item, index)
     tests = (quoted,) if quoted else ()
@@ -124,7 +154,7 @@ def _match(item: Prepared, index: SnapshotIndex, decision: LineDecision | None) 
         named = matched_by_hand(item, index, decision)
         found = named.found
         tests = tests if found else (*tests, named.test)
-    found = found or find_coverage(item, index)
+    found = found or find()
     if found is None:
         verdict = diagnose(item, index)
         if quoted is not None and verdict.outcome in _NAMES_REFERENCE:
@@ -162,7 +192,7 @@ def _apply_limits(
         item = decided[position]
         if item.within is None:
             continue
-        key = _allowance(item.within)
+        key = allowance_of(item.within)
         limited = _limit(item, used[key], index)
         result[position] = limited
         quantity = countable(item.prepared.line, item.within)
@@ -177,7 +207,7 @@ def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
     return (period.first if period else dt.date.max), position
 
 
-def _allowance(coverage: Coverage) -> tuple[object, ...]:
+def allowance_of(coverage: Coverage) -> tuple[object, ...]:
     """What a quantity cap is counted over: one approval; a coverage without one by itself."""
     if coverage.approval_reference is not None:
         return ("approval", coverage.approval_reference)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_the_file_comes_back_with_outcomes_and_its_formulas_disarmed_on_request(
         ]
         found[path] = rows[1]["DRUG NAME"]
     assert found == {plain: "=1+1", safe: "'=1+1"}
+
+
+def test_the_other_engine_prints_the_same_and_is_a_run_of_its_own(
+    file: Path, tmp_path: Path
+) -> None:
+    plain, by_sql = run(file), run(file, "--engine", "duckdb")
+    assert by_sql.stdout == plain.stdout
+    assert "nothing changed" not in by_sql.stderr
+    assert "nothing changed" in run(file, "--engine", "duckdb").stderr
+    assert not list((tmp_path / "data" / "spill").iterdir())
+    with sqlite3.connect(next((tmp_path / "data").glob("*.db"))) as database:
+        engines = database.execute("SELECT engine FROM reconciliation_run").fetchall()
+    assert sorted(engines) == [("duckdb",), ("plain",)]
 
 
 def test_a_wrong_call_exits_with_2(tmp_path: Path, file: Path) -> None:

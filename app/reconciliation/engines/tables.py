@@ -1,0 +1,337 @@
+"""Prepared lines and a snapshot as Arrow tables: what the SQL steps read. Decides nothing.
+
+Money and quantities are DECIMAL(38, 8): exact for every price that the data set allows (18 digits
+and 8 places). A coverage is known by its place in `coverage_order`, so that the last tie-break of
+the plain engine is an integer here. Open dates are 9999-12-31.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from app.reconciliation.engines.by_hand import matched_by_hand
+from app.reconciliation.engines.diagnose import GIVES_COVER
+from app.reconciliation.engines.index import (
+    SnapshotIndex,
+    coverage_order,
+    local_keys,
+    pending_order,
+    references,
+)
+from app.reconciliation.engines.known import NotTabular, check_known
+from app.reconciliation.engines.limits import unit_key
+from app.reconciliation.engines.passes import USABLE
+from app.reconciliation.engines.plain import allowance_of
+from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.model import Coverage, DecisionKind, DoseLimit, LineDecision, Snapshot
+from app.reconciliation.parse import normalise_reference
+from app.reconciliation.period import Basis, last_day, overdue_after
+
+AMOUNT = pa.decimal128(38, 8)
+_PLACES, _WHOLE_DIGITS = 8, 18
+_KEY_DIGITS = 15  # hexadecimal: 60 bits of the hash, which a signed 64-bit integer holds
+
+Column = tuple[str, pa.DataType, Callable[[Any], Any]]
+Tables = dict[str, pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The tables, and the coverages in the order in which the tables number them."""
+
+    tables: Tables
+    coverages: tuple[Coverage, ...]
+
+
+def inputs_of(
+    prepared: Sequence[Prepared],
+    snapshot: Snapshot,
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+) -> Inputs:
+    """Everything that the steps read. Raises NotTabular."""
+    check_known(prepared, snapshot)
+    coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
+    tables = coverage_tables(coverages) | other_tables(snapshot)
+    tables |= hand_tables(prepared, coverages, index, by_hand)
+    return Inputs({"line": line_table(prepared)} | tables, coverages)
+
+
+def line_table(prepared: Sequence[Prepared]) -> pa.Table:
+    """The lines in the order of the file, `pos` counting them from 0."""
+    return _table(_LINE, list(enumerate(prepared)))
+
+
+_LINE: tuple[Column, ...] = (
+    ("pos", pa.int64(), lambda it: it[0]),
+    ("kind", pa.string(), lambda it: it[1].kind.value),
+    ("shifted", pa.bool_(), lambda it: it[1].line.shifted),
+    ("content_hash", pa.string(), lambda it: it[1].line.content_hash),
+    ("content_key", pa.int64(), lambda it: int(it[1].line.content_hash[:_KEY_DIGITS], 16)),
+    ("nhs_number", pa.string(), lambda it: it[1].line.nhs_number),
+    ("local_id", pa.string(), lambda it: it[1].line.local_patient_id),
+    ("has_identity", pa.bool_(), lambda it: it[1].has_identity),
+    ("withheld", pa.bool_(), lambda it: it[1].line.withheld_reason is not None),
+    ("birth_date", pa.date32(), lambda it: it[1].line.birth_date),
+    ("drug", pa.string(), lambda it: it[1].recognition.drug or None),
+    ("product", pa.string(), lambda it: it[1].recognition.product),
+    ("indication", pa.string(), lambda it: it[1].line.indication_code),
+    ("provider", pa.string(), lambda it: it[1].provider),
+    ("commissioner", pa.string(), lambda it: it[1].commissioner),
+    ("reference", pa.string(), lambda it: it[1].line.reference),
+    ("supply_date", pa.date32(), lambda it: it[1].line.supply_date),
+    ("first_day", pa.date32(), lambda it: it[1].period.first if it[1].period else None),
+    ("last_day", pa.date32(), lambda it: it[1].period.last if it[1].period else None),
+    ("month_only", pa.bool_(), lambda it: bool(it[1].period and it[1].period.basis is Basis.MONTH)),
+    ("total", AMOUNT, lambda it: it[1].line.total_cost),
+    ("home_delivery", AMOUNT, lambda it: it[1].line.home_delivery_charge),
+    ("quantity", AMOUNT, lambda it: it[1].line.quantity),
+    ("unit", pa.string(), lambda it: unit_key(it[1].line.unit)),
+    ("unit_price", AMOUNT, lambda it: it[1].line.unit_price),
+    ("vat_charged", pa.bool_(), lambda it: it[1].line.vat_charged),
+)
+
+
+def hand_tables(
+    prepared: Sequence[Prepared],
+    coverages: Sequence[Coverage],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+) -> Tables:
+    """What people decided: coverages named by hand, and lines accepted or queried whole."""
+    named, overrides = [], []
+    numbers = {each: n for n, each in enumerate(coverages)} if by_hand else {}
+    for position, decision in by_hand.items():
+        if decision.kind is not DecisionKind.MATCH:
+            overrides.append((position, decision))
+        elif (found := matched_by_hand(prepared[position], index, decision).found) is not None:
+            named.append((position, numbers[found.coverage]))
+    return {"named_by_hand": _table(_NAMED, named), "override": _table(_OVERRIDE, overrides)}
+
+
+_NAMED: tuple[Column, ...] = (
+    ("pos", pa.int64(), lambda it: it[0]),
+    ("cov", pa.int64(), lambda it: it[1]),
+)
+_OVERRIDE: tuple[Column, ...] = (
+    ("pos", pa.int64(), lambda it: it[0]),
+    ("accepts", pa.bool_(), lambda it: it[1].kind is DecisionKind.ACCEPT),
+    ("outcome", pa.string(), lambda it: it[1].outcome.value),
+)
+
+
+def coverage_tables(coverages: Sequence[Coverage]) -> Tables:
+    """The coverages, numbered by their place, and the sets that many of them share."""
+    products, providers = _Numbered(), _Numbered()
+    doses, allowances = _Numbered(), _Numbered()
+    rows: list[dict[str, Any]] = [
+        {
+            "coverage": each,
+            "product_set": products.of(each.products),
+            "provider_set": providers.of(each.supplying_providers),
+            "dose_set": doses.of(_dose_key(each)),
+            "allowance": allowances.of(allowance_of(each)),
+        }
+        for each in coverages
+    ]
+    capped = {row["allowance"] for row in rows if row["coverage"].quantity_cap is not None}
+    return {
+        "coverage": _table(_COVERAGE, list(enumerate(rows))),
+        "coverage_local": _table(_LOCAL, _locals(coverages)),
+        "coverage_legacy": _table(_LEGACY, _legacy(coverages)),
+        "coverage_pause": _table(_PAUSE, _pauses(coverages)),
+        "product_set": _table(_PRODUCTS, products.members()),
+        "provider_set": _table(_PROVIDERS, providers.members()),
+        "dose_set": _table(_DOSES, _dose_rows(doses)),
+        "capped_allowance": _table((("allowance", pa.int64(), lambda it: it),), sorted(capped)),
+    }
+
+
+_COVERAGE: tuple[Column, ...] = (
+    ("cov", pa.int64(), lambda it: it[0]),
+    ("treatment_id", pa.string(), lambda it: it[1]["coverage"].treatment_id),
+    ("approval_reference", pa.string(), lambda it: it[1]["coverage"].approval_reference),
+    ("reference_key", pa.string(), lambda it: _own_reference(it[1]["coverage"])),
+    ("drug", pa.string(), lambda it: it[1]["coverage"].drug),
+    ("nhs_number", pa.string(), lambda it: it[1]["coverage"].nhs_number),
+    ("birth_date", pa.date32(), lambda it: it[1]["coverage"].birth_date),
+    ("from_day", pa.date32(), lambda it: it[1]["coverage"].from_),
+    ("last_day", pa.date32(), lambda it: last_day(it[1]["coverage"])),
+    ("width", pa.int64(), lambda it: _width(it[1]["coverage"])),
+    ("usable", pa.bool_(), lambda it: it[1]["coverage"].status in USABLE),
+    ("provider", pa.string(), lambda it: it[1]["coverage"].provider),
+    ("provider_set", pa.int64(), lambda it: it[1]["provider_set"]),
+    ("indication", pa.string(), lambda it: it[1]["coverage"].indication_snomed),
+    ("product", pa.string(), lambda it: it[1]["coverage"].product),
+    ("product_set", pa.int64(), lambda it: it[1]["product_set"]),
+    ("interchangeable", pa.bool_(), lambda it: it[1]["coverage"].interchangeable),
+    ("funded", pa.bool_(), lambda it: it[1]["coverage"].funding_origin.casefold() == "nhs"),
+    ("late", pa.bool_(), lambda it: it[1]["coverage"].late),
+    ("under_query", pa.bool_(), lambda it: it[1]["coverage"].under_query),
+    ("overdue_after", pa.date32(), lambda it: overdue_after(it[1]["coverage"])),
+    ("submitted", pa.bool_(), lambda it: it[1]["coverage"].continuation_submitted),
+    ("price_cap", AMOUNT, lambda it: it[1]["coverage"].unit_price_cap),
+    ("price_unit", pa.string(), lambda it: unit_key(it[1]["coverage"].price_unit)),
+    ("quantity_cap", AMOUNT, lambda it: it[1]["coverage"].quantity_cap),
+    ("quantity_unit", pa.string(), lambda it: unit_key(it[1]["coverage"].quantity_unit)),
+    ("allowance", pa.int64(), lambda it: it[1]["allowance"]),
+    ("dose_set", pa.int64(), lambda it: it[1]["dose_set"]),
+)
+
+
+def _own_reference(coverage: Coverage) -> str | None:
+    return normalise_reference(coverage.approval_reference or "") or None
+
+
+def _width(coverage: Coverage) -> int:
+    return ((coverage.to or dt.date.max) - coverage.from_).days
+
+
+_LOCAL: tuple[Column, ...] = (
+    ("cov", pa.int64(), lambda it: it[0]),
+    ("org", pa.string(), lambda it: it[2][0]),
+    ("local_id", pa.string(), lambda it: it[2][1]),
+    ("drug", pa.string(), lambda it: it[1].drug),
+    ("nhs_number", pa.string(), lambda it: it[1].nhs_number),
+    ("birth_date", pa.date32(), lambda it: it[1].birth_date),
+    ("from_day", pa.date32(), lambda it: it[1].from_),
+    ("last_day", pa.date32(), lambda it: last_day(it[1])),
+    ("usable", pa.bool_(), lambda it: it[1].status in USABLE),
+)
+
+
+def _locals(coverages: Sequence[Coverage]) -> list[tuple[int, Coverage, tuple[str, str]]]:
+    return [
+        (number, each, key)
+        for number, each in enumerate(coverages)
+        for key in sorted(local_keys(each.local_ids))
+    ]
+
+
+_LEGACY: tuple[Column, ...] = (
+    ("cov", pa.int64(), lambda it: it[0]),
+    ("reference", pa.string(), lambda it: it[1]),
+)
+
+
+def _legacy(coverages: Sequence[Coverage]) -> list[tuple[int, str]]:
+    """References by which a coverage is known beside its own."""
+    return [
+        (number, reference)
+        for number, each in enumerate(coverages)
+        for reference in sorted(references(each) - {_own_reference(each) or ""})
+    ]
+
+
+_PAUSE: tuple[Column, ...] = (
+    ("cov", pa.int64(), lambda it: it[0]),
+    ("from_day", pa.date32(), lambda it: it[1]),
+    ("to_day", pa.date32(), lambda it: it[2]),
+)
+
+
+def _pauses(coverages: Sequence[Coverage]) -> list[tuple[int, dt.date, dt.date]]:
+    return [
+        (number, begins, ends or dt.date.max)
+        for number, each in enumerate(coverages)
+        for begins, ends in each.paused
+    ]
+
+
+class _Numbered:
+    """Gives each distinct value a number; an empty one has none."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+
+    def of(self, value: Any) -> int | None:
+        return self.numbers.setdefault(value, len(self.numbers)) if value else None
+
+    def members(self) -> list[tuple[int, str]]:
+        """Each set's number with each of its members."""
+        return [(number, one) for key, number in self.numbers.items() for one in sorted(key)]
+
+
+_SET_ID: Column = ("set_id", pa.int64(), lambda it: it[0])
+_PRODUCTS: tuple[Column, ...] = (_SET_ID, ("product", pa.string(), lambda it: it[1]))
+_PROVIDERS: tuple[Column, ...] = (_SET_ID, ("provider", pa.string(), lambda it: it[1]))
+_DOSES: tuple[Column, ...] = (
+    _SET_ID,
+    ("largest_first", pa.int64(), lambda it: it[1]),
+    ("from_day", pa.date32(), lambda it: it[2].from_),
+    ("to_day", pa.date32(), lambda it: it[2].to or dt.date.max),
+    ("unit", pa.string(), lambda it: unit_key(it[2].unit)),
+    ("most", AMOUNT, lambda it: it[3]),
+)
+
+
+def _dose_key(coverage: Coverage) -> tuple[int, tuple[DoseLimit, ...]] | None:
+    longest = coverage.max_supply_days
+    return None if longest is None or not coverage.dose_limits else (longest, coverage.dose_limits)
+
+
+def _dose_rows(doses: _Numbered) -> list[tuple[int, int, DoseLimit, Decimal]]:
+    rows = []
+    for (longest, limits), number in doses.numbers.items():
+        largest_first = sorted(limits, key=lambda limit: limit.amount / limit.days, reverse=True)
+        for place, limit in enumerate(largest_first):
+            most = limit.amount * (longest / limit.days).to_integral_value(ROUND_CEILING)
+            rows.append((number, place, limit, most))
+    return rows
+
+
+def other_tables(snapshot: Snapshot) -> Tables:
+    """Waiting requests, in their order, and policies."""
+    pending = list(enumerate(sorted(snapshot.pending, key=pending_order)))
+    keys = [(n, key) for n, each in pending for key in sorted(local_keys(each.local_ids))]
+    return {
+        "pending": _table(_PENDING, pending),
+        "pending_local": _table(_PENDING_LOCAL, keys),
+        "policy": _table(_POLICY, snapshot.policies),
+    }
+
+
+_PENDING: tuple[Column, ...] = (
+    ("pending", pa.int64(), lambda it: it[0]),
+    ("place", pa.int64(), lambda it: it[0]),
+    ("nhs_number", pa.string(), lambda it: it[1].nhs_number),
+    ("drug", pa.string(), lambda it: it[1].drug),
+    ("provider", pa.string(), lambda it: it[1].provider),
+    ("kind", pa.string(), lambda it: it[1].kind),
+    ("gives_cover", pa.bool_(), lambda it: it[1].kind in GIVES_COVER),
+)
+_PENDING_LOCAL: tuple[Column, ...] = (
+    ("pending", pa.int64(), lambda it: it[0]),
+    ("org", pa.string(), lambda it: it[1][0]),
+    ("local_id", pa.string(), lambda it: it[1][1]),
+)
+_POLICY: tuple[Column, ...] = (
+    ("drug", pa.string(), lambda it: it.drug),
+    ("commissioner", pa.string(), lambda it: it.commissioner),
+    ("from_day", pa.date32(), lambda it: it.from_),
+    ("to_day", pa.date32(), lambda it: it.to or dt.date.max),
+    ("approval_required", pa.bool_(), lambda it: it.approval_required),
+)
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Any]) -> pa.Table:
+    arrays = {}
+    for name, type_, value in columns:
+        values = [value(row) for row in rows]
+        if type_ is AMOUNT:
+            _check_width(values)
+        arrays[name] = pa.array(values, type_)
+    return pa.table(arrays)
+
+
+def _check_width(values: Iterable[Decimal | None]) -> None:
+    for value in values:
+        if value is not None and value:
+            exponent = value.as_tuple().exponent
+            places = -exponent if isinstance(exponent, int) else _PLACES + 1
+            if places > _PLACES or value.adjusted() >= _WHOLE_DIGITS:
+                raise NotTabular

@@ -1,0 +1,26 @@
+-- The largest dose that a chosen coverage allows at the time of supply. Where a line's unit is not
+-- every such dose's, it cannot be compared.
+WITH limited_supply AS (
+    SELECT chosen.pos, coverage.dose_set
+    FROM chosen
+    INNER JOIN coverage ON coverage.cov = chosen.cov
+    WHERE coverage.dose_set IS NOT NULL
+),
+
+applicable AS (
+    SELECT
+        limited_supply.pos,
+        dose_set.most,
+        row_number() OVER (PARTITION BY limited_supply.pos ORDER BY dose_set.largest_first)
+            AS place,
+        min(CASE WHEN dose_set.unit = line.unit THEN 1 ELSE 0 END)
+            OVER (PARTITION BY limited_supply.pos) AS same_unit
+    FROM limited_supply
+    INNER JOIN dose_set ON dose_set.set_id = limited_supply.dose_set
+    INNER JOIN line ON line.pos = limited_supply.pos
+    WHERE dose_set.from_day <= line.last_day AND dose_set.to_day >= line.first_day
+)
+
+SELECT pos, most, same_unit = 1 AS same_unit
+FROM applicable
+WHERE place = 1

@@ -1,0 +1,32 @@
+-- Price and dose of the lines that lie within a coverage, and their verdict before price and
+-- quantity are looked at (`standing` where none of the earlier tests failed).
+SELECT
+    chosen.*,
+    coverage.allowance,
+    coverage.quantity_cap,
+    line.first_day,
+    CASE WHEN line.quantity > 0 AND line.unit = coverage.quantity_unit THEN line.quantity END
+        AS countable,
+    CASE
+        WHEN coverage.price_cap IS NULL THEN TRUE
+        WHEN line.unit IS NULL OR coverage.price_unit IS NULL THEN NULL
+        WHEN line.unit <> coverage.price_unit THEN NULL
+        WHEN line.unit_price > coverage.price_cap AND line.vat_charged THEN NULL
+        ELSE line.unit_price <= coverage.price_cap
+    END AS test_price,
+    dose.pos IS NOT NULL AS has_dose,
+    CASE WHEN line.quantity > 0 AND dose.same_unit THEN line.quantity <= dose.most END AS test_dose,
+    dose.most,
+    CASE
+        WHEN NOT chosen.test_funding THEN 'not recoverable'
+        WHEN NOT chosen.test_provider THEN 'not the approved provider'
+        WHEN NOT chosen.test_product THEN 'drug or indication differs'
+        WHEN NOT chosen.test_indication THEN 'drug or indication differs'
+        WHEN NOT chosen.test_continuation THEN 'continuation overdue'
+        WHEN chosen.under_query THEN 'awaiting decision'
+        ELSE 'standing'
+    END AS first_verdict
+FROM chosen
+INNER JOIN coverage ON coverage.cov = chosen.cov
+INNER JOIN line ON line.pos = chosen.pos
+LEFT JOIN dose ON dose.pos = chosen.pos

@@ -1,0 +1,24 @@
+-- The verdict with price and quantity, before it is reconsidered.
+WITH counted AS (
+    SELECT
+        priced.*,
+        coalesce(used.used, 0) AS used,
+        CASE
+            WHEN priced.quantity_cap IS NULL THEN TRUE
+            ELSE coalesce(used.used, 0) + priced.countable <= priced.quantity_cap
+        END AS test_quantity
+    FROM priced
+    LEFT JOIN used ON used.pos = priced.pos
+)
+
+SELECT
+    pos, cov, pass, test_provider, test_product, test_indication, test_birth_date, test_funding,
+    test_continuation, test_price, test_quantity, has_dose, test_dose, used, countable, most,
+    CASE
+        WHEN first_verdict <> 'standing' THEN first_verdict
+        WHEN NOT test_price THEN 'over price'
+        WHEN NOT test_quantity OR NOT test_dose THEN 'over quantity'
+        WHEN late THEN 'approved late'
+        ELSE 'matched'
+    END AS verdict
+FROM counted

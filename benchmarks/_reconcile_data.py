@@ -1,0 +1,244 @@
+"""Invented lines and approvals for the benchmark of matching, made by DuckDB from a seed.
+
+The tables are those that `app/reconciliation/engines/tables.py` makes of a submission and a
+snapshot; every choice is a hash of a row's number, a name and the seed, so that a seed always gives
+the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from app.reference_data.drugs import load_drugs
+
+DRUGS = 12
+_CREDIT, _RESTATED = 100, 200  # one line in so many
+_SPELLED = ("{}", "{} 300 mg in 15 ml", "HOMECARE {}", "  {}  ", "{} PRE-FILLED PEN (2)")
+
+
+def generate(folder: Path, lines: int, approvals: int, seed: int) -> None:
+    """Write one Parquet file a table into the folder."""
+    with duckdb.connect(config={"preserve_insertion_order": False}) as connection:
+        connection.execute(
+            "CREATE MACRO pick(i, name, n) AS "
+            f"CAST(hash(i, name, {seed}) % CAST(n AS UBIGINT) AS BIGINT)"
+        )
+        drugs = sorted(load_drugs().drugs)[:DRUGS]
+        connection.execute("CREATE TABLE names AS SELECT ? AS drugs", [drugs])
+        connection.execute(_coverages(approvals))
+        connection.execute(_lines(lines, approvals))
+        for name, statement in _SELECTS.items():
+            connection.execute(f"COPY ({statement}) TO '{folder}/{name}.parquet'")
+
+
+def _coverages(approvals: int) -> str:
+    """Two approvals in three are of a patient's own drug; a tenth are short, inside longer ones."""
+    return f"""
+    CREATE TABLE cover AS
+    WITH numbered AS (
+        SELECT
+            i AS cov,
+            pick(i, 'patient', {max(approvals * 2 // 3, 1)}) AS patient,
+            i % 10 = 0 AS short
+        FROM range({approvals}) AS made(i)
+    )
+    SELECT
+        *,
+        CASE WHEN pick(cov, 'own', 10) < 9 THEN patient % {DRUGS}
+            ELSE pick(cov, 'drug', {DRUGS}) END + 1 AS drug_number,
+        DATE '2024-04-01' + CAST(pick(cov, 'from', 540) AS INTEGER) AS from_day,
+        CASE WHEN short THEN 28 ELSE 365 END AS days,
+        CASE WHEN pick(cov, 'moved', 20) = 0 THEN pick(cov, 'provider', 150)
+            ELSE patient % 150 END AS provider_number
+    FROM numbered
+    """
+
+
+def _lines(lines: int, approvals: int) -> str:
+    """`k` is the line that a credit reverses or a restatement repeats; else the line's own."""
+    return f"""
+    CREATE TABLE made_line AS
+    SELECT
+        made.i AS pos,
+        CASE
+            WHEN made.i % {_CREDIT} = 7 THEN made.i - 3
+            WHEN made.i % {_RESTATED} = 11 THEN made.i - 5
+            ELSE made.i
+        END AS k,
+        made.i % {_CREDIT} = 7 AS credit,
+        CASE WHEN pick(k, 'covered', 100) < 92 THEN pick(k, 'cover', {approvals}) END AS j,
+        pick(k, 'patient', {max(approvals * 2 // 3, 1)}) AS other_patient,
+        1 + pick(k, 'quantity', 3) AS quantity,
+        DATE '2025-04-01' + CAST(pick(k, 'day', 365) AS INTEGER) AS other_day
+    FROM range({lines}) AS made(i)
+    """
+
+
+_NHS = "CAST(9990000000 + {} AS VARCHAR)"
+_LINE = """
+WITH told AS (
+    SELECT
+        made_line.*,
+        coalesce(cover.patient, made_line.other_patient) AS patient,
+        coalesce(cover.drug_number, 1 + made_line.other_patient % 12) AS drug_number,
+        coalesce(cover.provider_number, made_line.other_patient % 150) AS provider_number,
+        CASE WHEN pick(k, 'late', 20) = 0 THEN other_day
+            ELSE coalesce(
+                cover.from_day + CAST(pick(k, 'on', cover.days) AS INTEGER), other_day
+            ) END AS supply_date,
+        cover.cov AS cov,
+        700 + pick(k, 'price', 150) AS unit_price
+    FROM made_line
+    LEFT JOIN cover ON cover.cov = made_line.j
+)
+SELECT
+    pos,
+    CASE WHEN credit THEN 'credit or rebate' WHEN pick(k, 'fee', 50) = 0 THEN 'fee or delivery'
+        ELSE 'drug' END AS kind,
+    FALSE AS shifted,
+    sha256(CAST(k AS VARCHAR) || CASE WHEN credit THEN 'c' ELSE '' END) AS content_hash,
+    CAST('0x' || left(content_hash, 15) AS BIGINT) AS content_key,
+    CASE
+        WHEN pick(k, 'number', 100) < 5 THEN NULL
+        WHEN pick(k, 'number', 100) < 7 THEN CAST(8880000000 + pick(k, 'typo', 1000000) AS VARCHAR)
+        ELSE CAST(9990000000 + patient AS VARCHAR)
+    END AS nhs_number,
+    CASE WHEN pick(k, 'local', 100) < 80 THEN 'L' || patient END AS local_id,
+    nhs_number IS NOT NULL OR local_id IS NOT NULL AS has_identity,
+    pick(k, 'withheld', 200) = 0 AS withheld,
+    DATE '1950-01-01' + CAST(patient % 20000 AS INTEGER) AS birth_date,
+    names.drugs[drug_number] AS drug,
+    CAST(NULL AS VARCHAR) AS product,
+    CASE WHEN pick(k, 'indication', 100) < 30 THEN 'I' || drug_number END AS indication,
+    'P' || CASE WHEN pick(k, 'elsewhere', 100) < 4 THEN pick(k, 'where', 150)
+        ELSE provider_number END AS provider,
+    'Q' || patient % 40 AS commissioner,
+    CASE WHEN pick(k, 'quotes', 100) < 50 THEN 'PA' || lpad(CAST(
+        CASE WHEN pick(k, 'wrong', 100) < 3 THEN pos ELSE cov END AS VARCHAR), 9, '0') END
+        AS reference,
+    CASE WHEN pick(k, 'no day', 100) > 0 THEN supply_date END AS supply_date,
+    coalesce(supply_date, date_trunc('month', told.supply_date))::DATE AS first_day,
+    CASE WHEN pick(k, 'no day', 100) > 0 THEN told.supply_date
+        ELSE last_day(told.supply_date) END AS last_day,
+    pick(k, 'no day', 100) = 0 AS month_only,
+    CAST(CASE WHEN credit THEN -1 ELSE 1 END * unit_price * quantity AS DECIMAL(38, 8)) AS total,
+    CAST(0 AS DECIMAL(38, 8)) AS home_delivery,
+    CAST(quantity AS DECIMAL(38, 8)) AS quantity,
+    'vial' AS unit,
+    CAST(unit_price AS DECIMAL(38, 8)) AS unit_price,
+    pick(k, 'vat', 3) = 0 AS vat_charged
+FROM told, names
+"""
+_COVERAGE = """
+SELECT
+    cov,
+    'T' || lpad(CAST(cov AS VARCHAR), 9, '0') AS treatment_id,
+    'PA' || lpad(CAST(cov AS VARCHAR), 9, '0') AS approval_reference,
+    approval_reference AS reference_key,
+    names.drugs[drug_number] AS drug,
+    CASE WHEN pick(cov, 'number', 50) > 0 THEN CAST(9990000000 + patient AS VARCHAR) END
+        AS nhs_number,
+    DATE '1950-01-01' + CAST(patient % 20000 AS INTEGER) AS birth_date,
+    from_day,
+    from_day + CAST(days + 28 AS INTEGER) AS last_day,
+    CAST(days AS BIGINT) AS width,
+    pick(cov, 'status', 100) > 2 AS usable,
+    'P' || provider_number AS provider,
+    CAST(NULL AS BIGINT) AS provider_set,
+    'I' || drug_number AS indication,
+    CAST(NULL AS VARCHAR) AS product,
+    CAST(NULL AS BIGINT) AS product_set,
+    TRUE AS interchangeable,
+    pick(cov, 'funding', 200) > 0 AS funded,
+    pick(cov, 'late', 20) = 0 AS late,
+    pick(cov, 'query', 50) = 0 AS under_query,
+    CASE WHEN pick(cov, 'due', 20) = 0 THEN from_day + CAST(days + 28 AS INTEGER) END
+        AS overdue_after,
+    FALSE AS submitted,
+    CASE WHEN pick(cov, 'price', 10) < 3 THEN CAST(800 AS DECIMAL(38, 8)) END AS price_cap,
+    'vial' AS price_unit,
+    CASE WHEN pick(cov, 'cap', 10) < 3 THEN CAST(12 AS DECIMAL(38, 8)) END AS quantity_cap,
+    'vial' AS quantity_unit,
+    cov AS allowance,
+    CAST(NULL AS BIGINT) AS dose_set
+FROM cover, names
+"""
+_LOCAL = f"""
+WITH coverage AS ({_COVERAGE})
+SELECT
+    coverage.cov, coverage.provider AS org, 'L' || cover.patient AS local_id, coverage.drug,
+    coverage.nhs_number, coverage.birth_date, coverage.from_day, coverage.last_day, coverage.usable
+FROM coverage
+INNER JOIN cover ON cover.cov = coverage.cov
+WHERE pick(coverage.cov, 'has local', 10) < 8
+"""
+
+
+def _none(columns: str) -> str:
+    parts = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in _pairs(columns))
+    return f"SELECT {parts} WHERE FALSE"
+
+
+def _pairs(columns: str) -> list[list[str]]:
+    return [column.split(":") for column in columns.split()]
+
+
+_SELECTS = {
+    "line": _LINE,
+    "coverage": _COVERAGE,
+    "coverage_local": _LOCAL,
+    "coverage_legacy": _none("cov:BIGINT reference:VARCHAR"),
+    "coverage_pause": f"SELECT cov, from_day + 40 AS from_day, from_day + 60 AS to_day "
+    f"FROM ({_COVERAGE}) WHERE pick(cov, 'pause', 100) = 0",
+    "product_set": _none("set_id:BIGINT product:VARCHAR"),
+    "provider_set": _none("set_id:BIGINT provider:VARCHAR"),
+    "dose_set": _none(
+        "set_id:BIGINT largest_first:BIGINT from_day:DATE to_day:DATE unit:VARCHAR "
+        "most:DECIMAL(38,8)"
+    ),
+    "capped_allowance": f"SELECT allowance FROM ({_COVERAGE}) WHERE quantity_cap IS NOT NULL",
+    "pending": f"SELECT cov AS pending, cov AS place, nhs_number, drug, provider, "
+    f"'initiation' AS kind, TRUE AS gives_cover FROM ({_COVERAGE}) "
+    f"WHERE NOT usable AND pick(cov, 'again', 3) = 0",
+    "pending_local": _none("pending:BIGINT org:VARCHAR local_id:VARCHAR"),
+    "named_by_hand": _none("pos:BIGINT cov:BIGINT"),
+    "override": _none("pos:BIGINT accepts:BOOLEAN outcome:VARCHAR"),
+    "policy": "SELECT unnest(drugs) AS drug, CAST(NULL AS VARCHAR) AS commissioner, "
+    "DATE '2020-01-01' AS from_day, DATE '9999-12-31' AS to_day, TRUE AS approval_required "
+    "FROM names",
+}
+
+
+def write_csv(folder: Path, lines: int) -> None:
+    """The first lines as a provider would send them, drugs spelled in several ways."""
+    from tests.unit.reconciliation.builders import CLEAN, SHORT
+
+    query = f"SELECT * FROM '{folder}/line.parquet' WHERE pos < {lines} ORDER BY pos"
+    with (
+        duckdb.connect() as connection,
+        (folder / "lines.csv").open("w", newline="", encoding="utf-8") as out,
+    ):
+        writer = csv.DictWriter(out, list(CLEAN))
+        writer.writeheader()
+        rows = connection.sql(query).to_arrow_table().to_pylist()
+        for number, row in enumerate(rows):
+            writer.writerow({**CLEAN, **{SHORT[k]: v for k, v in _cells(row, number).items()}})
+
+
+def _cells(row: dict[str, Any], number: int) -> dict[str, str]:
+    spelled = _SPELLED[number % len(_SPELLED)].format(row["drug"])
+    return {
+        "nhs": row["nhs_number"] or "",
+        "local": row["local_id"] or "",
+        "born": str(row["birth_date"]),
+        "date": str(row["supply_date"] or ""),
+        "drug": spelled.upper() if number % 2 else spelled,
+        "quantity": str(int(row["quantity"])),
+        "reference": row["reference"] or "",
+        "price": str(row["unit_price"]),
+        "total": f"£{row['total']:,.2f}",
+    }

@@ -1,0 +1,211 @@
+"""The benchmark's parts in plain Python: the intake, and the plain engine on the same Parquet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from app.reconciliation import (
+    ContractLine,
+    Coverage,
+    LineKind,
+    MatchedLine,
+    PendingRequest,
+    PolicyHeld,
+    Snapshot,
+    TestResult,
+    read_submission,
+)
+from app.reconciliation.engines.index import Folder, index_snapshot
+from app.reconciliation.engines.passes import PASSES
+from app.reconciliation.engines.plain import match_prepared
+from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.period import Basis, Period
+from app.reference_data.drugs import Recognition, load_drugs
+from app.reference_data.organisations import load_organisations
+
+AS_AT = dt.date(2026, 4, 1)
+
+
+def intake(folder: Path) -> None:
+    """Read the CSV file and prepare its lines; how long each took."""
+    started = time.perf_counter()
+    read = read_submission((folder / "lines.csv").read_bytes(), "lines.csv")
+    was_read = time.perf_counter()
+    prepare(read.lines, load_drugs(), Folder(load_organisations()), AS_AT)
+    done = time.perf_counter()
+    count = len(read.lines)
+    print(
+        f"{count:,} lines: {count / (was_read - started):,.0f} a second read, "
+        f"{count / (done - was_read):,.0f} a second recognised"
+    )
+
+
+def compare(folder: Path) -> None:
+    """Match with the plain engine and print how many lines differ from what DuckDB wrote."""
+    prepared = [_prepared(row) for row in _rows(folder, "line", "pos")]
+    snapshot = _snapshot(folder)
+    started = time.perf_counter()
+    matched = match_prepared(prepared, index_snapshot(snapshot), {})
+    took = time.perf_counter() - started
+    rows = _rows(folder, "outcome", "pos")
+    differing = sum(_told(each) != _said(row) for each, row in zip(matched, rows, strict=True))
+    print(f"{differing} lines differ; matching alone took {took:.1f} s")
+
+
+def _rows(folder: Path, table: str, order: str) -> list[dict[str, Any]]:
+    with duckdb.connect() as connection:
+        query = f"SELECT * FROM '{folder}/{table}.parquet' ORDER BY {order}"
+        rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+    return rows
+
+
+_TESTS = {
+    "reference": "test_reference",
+    "period": "test_period",
+    "provider": "test_provider",
+    "product": "test_product",
+    "indication": "test_indication",
+    "birth date": "test_birth_date",
+    "funding": "test_funding",
+    "continuation": "test_continuation",
+    "unit price": "test_price",
+    "quantity": "test_quantity",
+    "dose": "test_dose",
+}
+
+
+def _told(item: MatchedLine) -> tuple[object, ...]:
+    tests = {_TESTS[test.name]: _AS_BOOLEAN[test.result] for test in item.tests}
+    tests.pop("test_period", None)  # passed on every line that was found
+    return (
+        *(item.outcome.value, item.accepted, item.queried, item.treatment_id, item.found_by),
+        sorted(tests.items()),
+    )
+
+
+_AS_BOOLEAN = {TestResult.PASSED: True, TestResult.FAILED: False, TestResult.NOT_TESTABLE: None}
+
+
+def _said(row: dict[str, Any]) -> tuple[object, ...]:
+    made = [name for name in _TESTS.values() if name != "test_period" and row["pass"]]
+    if not row["has_dose"]:
+        made = [name for name in made if name != "test_dose"]
+    made = [name for name in made if name != "test_reference"]
+    if row["has_reference"]:
+        made.append("test_reference")
+    found_by = PASSES[row["pass"] - 1][0] if row["pass"] else ""
+    return (
+        *(row["outcome"], row["accepted"], row["queried"], row["treatment_id"], found_by),
+        sorted((name, row[name]) for name in made),
+    )
+
+
+def _prepared(row: dict[str, Any]) -> Prepared:
+    line = ContractLine(
+        row=row["pos"],
+        content_hash=row["content_hash"],
+        raw=(),
+        nhs_number=row["nhs_number"],
+        local_patient_id=row["local_id"],
+        withheld_reason="02" if row["withheld"] else None,
+        birth_date=row["birth_date"],
+        supply_date=row["supply_date"],
+        indication_code=row["indication"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        reference=row["reference"],
+        unit_price=row["unit_price"],
+        home_delivery_charge=row["home_delivery"],
+        vat_charged=row["vat_charged"],
+        total_cost=row["total"],
+    )
+    basis = Basis.MONTH if row["month_only"] else Basis.DATE
+    period = Period(row["first_day"], row["last_day"], basis)
+    known = Recognition(
+        drug=row["drug"],
+        product=row["product"],
+        how="code",
+        strength=None,
+        form=None,
+        pack=None,
+        words=(),
+        suggestion=None,
+        conflict=False,
+        candidates=(),
+        reason="",
+    )
+    kind = LineKind(row["kind"])
+    return Prepared(line, known, kind, period, row["provider"], row["commissioner"])
+
+
+def _snapshot(folder: Path) -> Snapshot:
+    local = {
+        row["cov"]: (row["org"], row["local_id"]) for row in _rows(folder, "coverage_local", "cov")
+    }
+    pauses = {
+        row["cov"]: (row["from_day"], row["to_day"])
+        for row in _rows(folder, "coverage_pause", "cov")
+    }
+    coverages = tuple(
+        _coverage(row, local.get(row["cov"]), pauses.get(row["cov"]))
+        for row in _rows(folder, "coverage", "cov")
+    )
+    pending = tuple(_pending(row) for row in _rows(folder, "pending", "pending"))
+    policies = tuple(
+        PolicyHeld(row["drug"], row["approval_required"], row["from_day"], row["to_day"], "")
+        for row in _rows(folder, "policy", "drug")
+    )
+    return Snapshot(coverages, pending, policies, AS_AT)
+
+
+def _coverage(
+    row: dict[str, Any],
+    local: tuple[str, str] | None,
+    pause: tuple[dt.date, dt.date] | None,
+) -> Coverage:
+    return Coverage(
+        treatment_id=row["treatment_id"],
+        approval_reference=row["approval_reference"],
+        drug=row["drug"],
+        indication_key="",
+        from_=row["from_day"],
+        to=row["from_day"] + dt.timedelta(days=row["width"]),
+        grace_to=row["last_day"],
+        provider=row["provider"],
+        commissioner="",
+        status="live" if row["usable"] else "withdrawn",
+        nhs_number=row["nhs_number"],
+        local_ids=frozenset({local} if local else ()),
+        birth_date=row["birth_date"],
+        indication_snomed=row["indication"],
+        interchangeable=row["interchangeable"],
+        funding_origin="NHS" if row["funded"] else "trial",
+        late=row["late"],
+        under_query=row["under_query"],
+        # Its grace runs from the end, so that it is overdue where the table says.
+        continuation_due=row["overdue_after"] and row["overdue_after"] - dt.timedelta(days=28),
+        unit_price_cap=row["price_cap"],
+        price_unit=row["price_unit"],
+        quantity_cap=row["quantity_cap"],
+        quantity_unit=row["quantity_unit"],
+        paused=(pause,) if pause else (),
+    )
+
+
+def _pending(row: dict[str, Any]) -> PendingRequest:
+    return PendingRequest(
+        request_id=f"{row['place']:09}",
+        nhs_number=row["nhs_number"],
+        local_ids=frozenset(),
+        drug=row["drug"],
+        indication_key="",
+        provider=row["provider"],
+        submitted_on=AS_AT,
+        kind=row["kind"],
+        status="submitted",
+    )

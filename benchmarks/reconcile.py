@@ -1,0 +1,163 @@
+"""Matching at scale: what it costs beside reading and writing the same columns.
+
+`python -m benchmarks.reconcile --lines 1000000 --approvals 300000 --memory 5GB` generates lines and
+approvals with a seed and measures in one run, each in a process of its own: the floor (DuckDB reads
+the lines from Parquet and writes the same columns), the intake of a CSV file, matching from Parquet
+to Parquet, and at up to 100,000 lines the plain engine too, with the lines that differ. Patients
+are invented: their numbers are counters.
+
+Of the lines 5% lack the NHS number, 2% have a wrong one, half quote a reference of which 3% are
+wrong, 1% are credits that reverse a line and half a percent restate one. Approvals nest and
+overlap: a tenth are short ones within longer ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import _reconcile_plain as plainly
+from benchmarks._reconcile_data import generate, write_csv
+
+LINES = 1_000_000
+PLAIN_UP_TO = 100_000
+INTAKE_LINES = 20_000
+TIMES_THE_FLOOR = 4.0
+PEAK_GIGABYTES = 5.0
+TABLES = (
+    *("line", "coverage", "coverage_local", "coverage_legacy", "coverage_pause", "product_set"),
+    *("provider_set", "dose_set", "capped_allowance", "pending", "pending_local", "policy"),
+    *("named_by_hand", "override"),
+)
+OUTCOME = """
+SELECT result.* EXCLUDE (step, other_pos, cov, within_cov),
+    coverage.treatment_id, coverage.approval_reference
+FROM result
+LEFT JOIN coverage ON coverage.cov = result.cov
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took: seconds of the clock and of the processors, and GB at its peak."""
+
+    wall: float
+    cpu: float
+    peak: float
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.wall:8.1f} s  {self.cpu:8.1f} CPU s  {self.peak:5.2f} GB"
+
+
+def run(lines: int = LINES, approvals: int | None = None, memory: str = "5GB") -> int:
+    """Measure and say where the goal is met or missed."""
+    approvals = approvals or max(lines * 3 // 10, 100)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, lines, approvals, seed=1)
+        print(f"  {lines:,} lines, {approvals:,} approvals, memory_limit {memory}")
+        floor = _cost("floor", folder, memory)
+        print(f"  floor           {floor}")
+        matching = _cost("match", folder, memory)
+        print(f"  DuckDB          {matching}  {matching.wall / floor.wall:.1f} x the floor")
+        print("\n".join(f"    {row}" for row in matching.said.splitlines()))
+        write_csv(folder, min(lines, INTAKE_LINES))
+        intake = _cost("intake", folder, memory)
+        print(f"  intake          {intake}  {intake.said.strip()}")
+        differing = 0
+        if lines <= PLAIN_UP_TO:
+            plain = _cost("plain", folder, memory)
+            print(f"  plain engine    {plain}  {plain.said.strip()}")
+            differing = int(plain.said.split()[0])
+    checks = [
+        (
+            f"{matching.wall / floor.wall:.1f} x the floor (at most {TIMES_THE_FLOOR:.0f})",
+            matching.wall <= TIMES_THE_FLOOR * floor.wall,
+        ),
+        (f"{matching.peak:.2f} GB (below {PEAK_GIGABYTES:.0f})", matching.peak < PEAK_GIGABYTES),
+        (f"{differing} lines differ (none allowed)", differing == 0),
+    ]
+    for line, met in checks:
+        print(f"  {'met   ' if met else 'MISSED'} {line}")
+    return 0 if all(met for _, met in checks) else 1
+
+
+def _cost(what: str, folder: Path, memory: str) -> Cost:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.reconcile", "--part", what]
+    child = subprocess.Popen(
+        [*command, "--folder", str(folder), "--memory", memory], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    said = child.stdout.read()
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"{what} failed")
+    wall = time.perf_counter() - started
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6, said)
+
+
+def _part(what: str, folder: Path, memory: str) -> None:
+    """One measured part, in a process of its own."""
+    if what == "intake":
+        plainly.intake(folder)
+    elif what == "plain":
+        plainly.compare(folder)
+    else:
+        _in_duckdb(what, folder, memory)
+
+
+def _in_duckdb(what: str, folder: Path, memory: str) -> None:
+    from app.reconciliation.engines.duckdb import Machine, database, decide
+
+    with database(Machine(memory, spill_to=folder / "spill")) as connection:
+        if what == "floor":
+            connection.execute(
+                f"COPY (SELECT * FROM '{folder}/line.parquet') TO '{folder}/floor.parquet'"
+            )
+            return
+        for name in TABLES:
+            connection.execute(f"CREATE VIEW {name} AS FROM '{folder}/{name}.parquet'")
+        split = decide(connection)
+        connection.execute(f"COPY ({OUTCOME}) TO '{folder}/outcome.parquet'")
+        _say(connection, split)
+
+
+def _say(connection: object, split: int) -> None:
+    """Totals in and out, which must tie, and the lines by outcome."""
+    execute = connection.execute  # type: ignore[attr-defined]
+    total = execute("SELECT count(*), sum(total) FROM line").fetchone()
+    out = execute("SELECT count(*), sum(accepted + queried) FROM result").fetchone()
+    if total != out:
+        raise SystemExit(f"the totals do not tie: {total} in, {out} out")
+    print(f"{total[0]:,} lines, £{total[1]:,.2f} in and out; {split:,} split by plain functions")
+    for outcome, lines in execute(
+        "SELECT outcome, count(*) FROM result GROUP BY outcome ORDER BY 2 DESC"
+    ).fetchall():
+        print(f"{lines:>11,}  {outcome}")
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reconcile", description=__doc__)
+    parser.add_argument("--lines", type=int, default=LINES)
+    parser.add_argument("--approvals", type=int)
+    parser.add_argument("--memory", default="5GB", help="DuckDB's memory_limit")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.part:
+        _part(chosen.part, chosen.folder, chosen.memory)
+        return 0
+    return run(chosen.lines, chosen.approvals, chosen.memory)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The cases of `reconciliation.yaml` on every engine."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.reconciliation import Coverage, LineOutcome
+from app.reconciliation.engines import duckdb, plain
+from app.reference_data.drugs import load_drugs
+from app.reference_data.organisations import load_organisations
+from tests.unit.reconciliation.builders import (
+    OTHER_PATIENT,
+    cells,
+    coverage,
+    snapshot,
+    submission,
+)
+
+CASES = yaml.safe_load(Path(__file__).with_name("reconciliation.yaml").read_text("utf-8"))
+ENGINES = {"plain": plain.match_submission, "duckdb": duckdb.match_submission}
+AMOUNTS = {"unit_price_cap", "quantity_cap"}
+SETS = {"supplying_providers", "products", "local_ids"}
+
+
+def as_coverage(changes: dict[str, Any]) -> Coverage:
+    return coverage(**{name: _value(name, value) for name, value in changes.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in AMOUNTS:
+        return Decimal(str(value))
+    if name in SETS:
+        return frozenset(value)
+    if name == "paused":
+        return tuple(tuple(pause) for pause in value)
+    return OTHER_PATIENT if value == "OTHER" else value
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
+def test_every_engine_gives_what_the_table_says(case: dict[str, Any], engine: str) -> None:
+    rows = [cells(**{name: str(value) for name, value in line.items()}) for line in case["lines"]]
+    held = snapshot(*map(as_coverage, case["coverages"]))
+    matched = ENGINES[engine](submission(*rows).lines, held, load_drugs(), load_organisations())
+    told = [
+        [item.outcome, item.found_by, item.treatment_id, item.accepted, item.queried]
+        for item in matched
+    ]
+    wanted = [
+        [LineOutcome(outcome), found_by, treatment, Decimal(str(accepted)), Decimal(str(queried))]
+        for outcome, found_by, treatment, accepted, queried in case["expect"]
+    ]
+    assert told == wanted
+    assert case.get("reason", "") in matched[0].reason

@@ -1,0 +1,294 @@
+"""Random submissions and approvals that lie across each other, for comparing the engines.
+
+Lines are built without a file, so that thousands are drawn in a minute; every value is one that the
+intake gives. Two patients, two providers and two drugs make collisions the rule.
+"""
+
+import datetime as dt
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from decimal import Decimal
+from typing import Any
+
+from app.reconciliation import (
+    ContractLine,
+    Coverage,
+    LineOutcome,
+    PendingRequest,
+    PolicyHeld,
+    Snapshot,
+)
+from app.reconciliation.engines.by_hand import approval_digest, coverages_of
+from app.reconciliation.engines.index import index_snapshot
+from app.reconciliation.line_keys import keys_of
+from app.reconciliation.model import DecisionKind, DoseLimit, FieldFault, LineDecision
+from tests.unit.reconciliation.builders import OTHER_PATIENT, PATIENT, coverage, pending, policy
+
+START = dt.date(2025, 4, 1)
+PROVIDERS = ("DEMO1", "DEMO2", "DEMO101", "ZZ9")
+DRUGS = ("TYSABRI 300mg", "natalizumab (tyruko)", "natalizumab", "natalizumab", "adalimumab")
+OTHERS = ("NATALIZUMAB (FOC)", "delivery", "Frob", "")
+AMOUNTS = (
+    *("1000", "1000", "1000", "250.005", "250.005", "0.01", "0", "333.33", "100000.12345678"),
+    *("1000", "333.33", "-1000"),
+)
+QUANTITIES = ("1", "2.5", "3", "-1", "0", "7.125", None)
+
+
+class Draw:
+    """Choices from a seed. `Hypothesis` gives its own source of randomness."""
+
+    def __init__(self, source: random.Random) -> None:
+        self.source = source
+
+    def one(self, *choices: Any) -> Any:
+        return self.source.choice(choices)
+
+    def maybe(self, value: Any, often: float = 0.5) -> Any:
+        return value if self.source.random() < often else None
+
+    def day(self, low: int = -60, high: int = 150) -> dt.date:
+        return START + dt.timedelta(days=self.source.randint(low, high))
+
+    def amount(self, *texts: str | None) -> Decimal | None:
+        text = self.source.choice(texts)
+        return None if text is None else Decimal(text)
+
+
+def lines(draw: Draw, most: int = 12) -> tuple[ContractLine, ...]:
+    """Lines that repeat, contradict, reverse and lack things."""
+    drawn = [_line(draw) for _ in range(draw.source.randint(1, most))]
+    for _ in range(draw.source.randint(0, 4)):
+        drawn.append(draw.source.choice(drawn))
+    for _ in range(draw.source.randint(0, 2)):
+        charge = draw.source.choice(drawn)
+        if charge.total_cost:
+            drawn.append(_hashed(replace(charge, total_cost=-charge.total_cost)))
+    draw.source.shuffle(drawn)
+    return tuple(replace(line, row=row) for row, line in enumerate(drawn, 1))
+
+
+def _line(draw: Draw) -> ContractLine:
+    if draw.source.random() < 0.03:
+        why = FieldFault("row", "", "the cells do not stand under their headers")
+        return ContractLine(1, _digest(str(draw.source.random())), (), shifted=True, faults=(why,))
+    dated = draw.source.random() < 0.85
+    month = draw.maybe(draw.source.randint(1, 4), 0.9)
+    values: dict[str, Any] = {
+        "financial_year": "202526" if month else None,
+        "financial_month": month,
+        "provider": draw.one(*PROVIDERS, "DEMO1", "DEMO1", None),
+        "commissioner": draw.one("DEMQ1", "DEMQ2", None),
+        "nhs_number": draw.one(PATIENT, PATIENT, OTHER_PATIENT, None),
+        "local_patient_id": draw.one("L001", "L001", "L002", None),
+        "withheld_reason": draw.maybe("02", 0.1),
+        "birth_date": draw.one(dt.date(1980, 2, 3), None, dt.date(1999, 9, 9)),
+        "supply_date": draw.day() if dated else None,
+        "indication_code": draw.one(None, None, "426373005", "24700007"),
+        "drug_name": draw.one(*DRUGS, *DRUGS, *DRUGS, *DRUGS, *OTHERS),
+        "quantity": draw.amount(*QUANTITIES),
+        "unit": draw.one("vial", "vial", "vial", "Vial.", "mg", None),
+        "reference": draw.one(None, None, "PA1", "PA2", "OLD9", "NOBODYS"),
+        "unit_price": draw.amount("1000", "1000", "799.99", "800", "0", None, "1250.5"),
+        "home_delivery_charge": draw.amount("0", "10", None, "-3"),
+        "vat_charged": draw.one(True, False, None),
+        "total_cost": draw.amount(*AMOUNTS, *AMOUNTS, None),
+        "point_of_delivery": draw.one("DRUG", "DEVICE"),
+    }
+    return _hashed(ContractLine(1, "", (), **values))
+
+
+def _hashed(line: ContractLine) -> ContractLine:
+    """The line with its content's hash, as the intake makes it."""
+    names = [f.name for f in fields(line) if f.name not in ("row", "content_hash", "raw")]
+    if line.supply_date is not None:
+        names = [name for name in names if not name.startswith("financial_")]
+    return replace(line, content_hash=_digest(repr([getattr(line, name) for name in names])))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def snapshot(draw: Draw, most: int = 8) -> Snapshot:
+    """Approvals that nest and overlap, with waiting requests and policies."""
+    return Snapshot(
+        tuple(_coverage(draw) for _ in range(draw.source.randint(0, most))),
+        tuple(_pending(draw) for _ in range(draw.source.randint(0, 2))),
+        tuple(_policy(draw) for _ in range(draw.source.randint(1, 4))),
+        START + dt.timedelta(days=120),
+    )
+
+
+def _coverage(draw: Draw) -> Coverage:
+    begins = draw.day(-200, 100)
+    ends = draw.maybe(begins + dt.timedelta(days=draw.one(5, 30, 90, 365, 400)), 0.85)
+    chosen: dict[str, Any] = {
+        "treatment_id": draw.one("T1", "T2", "T3"),
+        "approval_reference": draw.one("PA1", "PA2", "PA-3", None),
+        "legacy_references": draw.one((), ("OLD9",), ("OLD-9", "PA1")),
+        "nhs_number": draw.one(PATIENT, PATIENT, OTHER_PATIENT, None),
+        "local_ids": draw.one(
+            frozenset(), frozenset({("demo1", "l0 01")}), frozenset({("DEMO2", "L002")})
+        ),
+        "birth_date": draw.one(dt.date(1980, 2, 3), None),
+        "drug": draw.one("natalizumab", "natalizumab", "adalimumab"),
+        "from_": begins,
+        "to": ends,
+        "grace_to": draw.maybe(ends + dt.timedelta(days=28) if ends else None, 0.3),
+        "provider": draw.one("DEMO1", "DEMO1", "DEMO2"),
+        "supplying_providers": draw.one(
+            frozenset(), frozenset({"DEMO2"}), frozenset({"DEMO2", "ZZ9"})
+        ),
+        "status": draw.one("live", "live", "ended", "withdrawn", "imported"),
+        "indication_snomed": draw.one("426373005", None),
+        "late": draw.source.random() < 0.3,
+        "under_query": draw.source.random() < 0.1,
+        "interchangeable": draw.one(True, False),
+        "product": draw.one("tysabri", "tyruko", None),
+        "products": draw.one(frozenset(), frozenset({"tysabri", "tyruko"})),
+        "funding_origin": draw.one("NHS", "nhs", "NHS", "NHS", "NHS", "trial"),
+        "continuation_due": draw.maybe(draw.day(), 0.3),
+        "continuation_submitted": draw.one(True, False),
+        "unit_price_cap": draw.amount(None, "800", "799.995"),
+        "price_unit": draw.one("vial", "vial", "VIAL", None),
+        "quantity_cap": draw.amount(None, "2", "5.5", "0"),
+        "quantity_unit": draw.one("vial", "vial", "mg", None),
+        "paused": draw.one((), (), ((START, START),), ((START, None),), _pause(draw)),
+        "max_supply_days": draw.one(None, 28, 90),
+        "dose_limits": draw.one((), _doses(draw)),
+    }
+    return coverage(**chosen)
+
+
+def _pause(draw: Draw) -> tuple[tuple[dt.date, dt.date], ...]:
+    begins = draw.day()
+    return ((begins, begins + dt.timedelta(days=10)),)
+
+
+def _doses(draw: Draw) -> tuple[DoseLimit, ...]:
+    turn = draw.day()
+    first = DoseLimit(
+        START - dt.timedelta(days=300), turn, Decimal(1), "vial", Decimal(28), "start"
+    )
+    then = DoseLimit(turn, None, draw.one(Decimal(1), Decimal("0.5")), "vial", Decimal(28))
+    return draw.one((first, then), (first,), (then, replace(then, unit="mg")))
+
+
+def _pending(draw: Draw) -> PendingRequest:
+    return pending(
+        request_id=draw.one("R1", "R2"),
+        nhs_number=draw.one(PATIENT, OTHER_PATIENT, None),
+        local_ids=draw.one(frozenset(), frozenset({("DEMO1", "L001")})),
+        kind=draw.one("initiation", "transfer", "transfer", "stop"),
+        provider=draw.one("DEMO1", "DEMO2"),
+        drug=draw.one("natalizumab", "natalizumab", "adalimumab"),
+        submitted_on=draw.day(),
+    )
+
+
+def _policy(draw: Draw) -> PolicyHeld:
+    return policy(
+        draw.one("natalizumab", "natalizumab", "adalimumab"),
+        approval_required=draw.one(True, True, True, True, False),
+        from_=draw.one(dt.date(2020, 1, 1), draw.day()),
+        to=draw.maybe(draw.day(100, 300), 0.3),
+        commissioner=draw.one(None, None, "DEMQ1"),
+    )
+
+
+def one_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """A submission and the approvals that it is matched against."""
+    draw = Draw(source)
+    return lines(draw), snapshot(draw)
+
+
+def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """Many cases as one submission that share their policies and no patient, id or reference."""
+    drawn = [one_case(source) for _ in range(cases)]
+    apart = [_apart(number, *case) for number, case in enumerate(drawn)]
+    together = tuple(line for its_lines, _ in apart for line in its_lines)
+    snap = replace(
+        drawn[0][1],
+        coverages=tuple(each for _, its in apart for each in its.coverages),
+        pending=tuple(each for _, its in apart for each in its.pending),
+    )
+    return together, replace(snap, decisions=_decisions(Draw(source), together, snap))
+
+
+OUTCOMES = (
+    *(
+        LineOutcome.MATCHED,
+        LineOutcome.NO_APPROVAL,
+        LineOutcome.OVER_PRICE,
+        LineOutcome.NO_POLICY_HELD,
+    ),
+    *(LineOutcome.NOT_A_DRUG_LINE, LineOutcome.DUPLICATE_LINE, LineOutcome.OVER_QUANTITY),
+)
+
+
+def _decisions(
+    draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot
+) -> tuple[LineDecision, ...]:
+    """Decisions by hand on some lines; some of them stale, some impossible."""
+    index = index_snapshot(snap)
+    keys = sorted(set(filter(None, keys_of(lines_))))
+    references = [c.approval_reference for c in snap.coverages if c.approval_reference]
+    made = []
+    for key in draw.source.sample(keys, len(keys) // 8):
+        kind = draw.one(DecisionKind.MATCH, DecisionKind.ACCEPT, DecisionKind.QUERY)
+        if kind is not DecisionKind.MATCH or not references:
+            kind = draw.one(DecisionKind.ACCEPT, DecisionKind.QUERY)
+            made.append(LineDecision(key, kind, draw.one(*OUTCOMES)))
+            continue
+        named = draw.source.choice(references)
+        terms = approval_digest(coverages_of(index, named))
+        made.append(
+            LineDecision(key, kind, draw.one(*OUTCOMES), named, draw.one(terms, terms, "changed"))
+        )
+    return tuple(made)
+
+
+def _apart(
+    number: int, lines_: tuple[ContractLine, ...], snap: Snapshot
+) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """A case with patients, local ids and references of its own."""
+
+    def own(text: str | None) -> str | None:
+        return None if text is None else f"{text}Z{number}"
+
+    def ids(pairs: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset((org, f"{local}Z{number}") for org, local in pairs)
+
+    return (
+        tuple(
+            _hashed(
+                replace(
+                    line,
+                    nhs_number=own(line.nhs_number),
+                    local_patient_id=own(line.local_patient_id),
+                    reference=own(line.reference),
+                )
+            )
+            for line in lines_
+        ),
+        replace(
+            snap,
+            coverages=tuple(
+                replace(
+                    each,
+                    nhs_number=own(each.nhs_number),
+                    local_ids=ids(each.local_ids),
+                    approval_reference=own(each.approval_reference),
+                    legacy_references=tuple(f"{ref}Z{number}" for ref in each.legacy_references),
+                )
+                for each in snap.coverages
+            ),
+            pending=tuple(
+                replace(each, nhs_number=own(each.nhs_number), local_ids=ids(each.local_ids))
+                for each in snap.pending
+            ),
+        ),
+    )

@@ -1,0 +1,94 @@
+"""The DuckDB engine gives what the plain one does, line for line and to the last place."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.reconciliation import ContractLine, MatchedLine
+from app.reconciliation.engines import duckdb, plain
+from app.reconciliation.errors import EnginesDisagree
+from app.reference_data.drugs import load_drugs
+from app.reference_data.organisations import load_organisations
+from tests.unit.reconciliation.builders import cells, coverage, snapshot, submission
+from tests.unit.reconciliation.nasty import packed
+
+KNOWN = load_drugs(), load_organisations()
+SOME = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEEDS = st.integers(0, 2**32)
+CASES = 20  # submissions in one run
+
+
+@SOME
+@given(SEEDS)
+def test_both_engines_say_the_same_of_every_line_of_nasty_submissions(seed: int) -> None:
+    lines, snap = packed(random.Random(seed), CASES)
+    expected = plain.match_submission(lines, snap, *KNOWN)
+    assert duckdb.match_submission(lines, snap, *KNOWN) == expected
+
+
+@SOME
+@given(SEEDS)
+def test_every_line_is_in_one_bucket_and_every_pound_counted_once(seed: int) -> None:
+    lines, snap = packed(random.Random(seed), CASES)
+    matched = duckdb.match_submission(lines, snap, *KNOWN)
+    assert [item.line for item in matched] == list(lines)
+    with localcontext(prec=60):
+        total = sum((line.total_cost or Decimal(0) for line in lines), Decimal(0))
+        assert sum(item.accepted + item.queried for item in matched) == total
+
+
+@SOME
+@given(SEEDS)
+def test_the_order_of_rows_changes_nothing_but_which_of_two_equal_lines_comes_first(
+    seed: int,
+) -> None:
+    """Quantity is counted by day, and of lines of one day in the order of the file."""
+    source = random.Random(seed)
+    lines, snap = packed(source, CASES)
+    apart = _one_a_day(lines)
+    shuffled = source.sample(apart, len(apart))
+    one, other = (duckdb.match_submission(each, snap, *KNOWN) for each in (apart, shuffled))
+    assert _told(one) == _told(other)
+
+
+def _one_a_day(lines: Sequence[ContractLine]) -> list[ContractLine]:
+    """The lines, but only one of each patient and day: no duplicates, no credits, no ties."""
+    kept = {
+        (line.nhs_number, line.local_patient_id, line.supply_date, line.reference): line
+        for line in lines
+        if line.supply_date is not None
+    }
+    return list({(line.supply_date, line.nhs_number): line for line in kept.values()}.values())
+
+
+def _told(matched: Sequence[MatchedLine]) -> Counter[tuple[object, ...]]:
+    return Counter(
+        (each.line.row, each.line.content_hash, each.outcome, each.accepted, each.treatment_id)
+        for each in matched
+    )
+
+
+def test_a_number_too_wide_for_the_tables_is_taken_by_the_plain_engine() -> None:
+    lines = submission(cells(total="0.0000000001"), cells(total="9999999999999999999")).lines
+    snap = snapshot(coverage())
+    expected = plain.match_submission(lines, snap, *KNOWN)
+    assert duckdb.match_submission(lines, snap, *KNOWN) == expected
+
+
+def test_an_outcome_that_the_rules_do_not_give_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = [
+        replace(step, select=step.select.replace("'not recoverable'", "'matched'"))
+        for step in duckdb.steps()
+    ]
+    monkeypatch.setattr(duckdb, "steps", lambda: wrong)
+    lines = submission(cells()).lines
+    with pytest.raises(EnginesDisagree, match="1 line"):
+        duckdb.match_submission(lines, snapshot(coverage(funding_origin="trial")), *KNOWN)
