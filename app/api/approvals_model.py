@@ -1,5 +1,6 @@
 """Approvals as documents."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
@@ -71,7 +72,9 @@ def approval_document(
 ) -> ApprovalDocument:
     """An approval, with what to do next as of today; its price for those who agreed it."""
     ending = ending_of(office.library_at(work), treatment.policy, work.moment.day)
-    version = version_of_approval(work, office.library_at(work), approval)
+    with _whole(work, caller, treatment):
+        version = version_of_approval(work, office.library_at(work), approval)
+        phases = _phases(work, approval, treatment)
     policy = None if version is None else deciding_policy(version)
     return ApprovalDocument(
         reference=approval.reference,
@@ -83,7 +86,7 @@ def approval_document(
         late=approval.late,
         retrospective_reason=approval.retrospective_reason,
         terms=_terms(caller, approval),
-        phases=_phases(work, approval, treatment),
+        phases=phases,
         last_continuation=ending.last_continuation,
         provider=approval.provider,
         commissioner=approval.commissioner,
@@ -96,6 +99,12 @@ def approval_document(
         version=approval.version,
         next=after_approval(approval, treatment.first_dose, work.moment.day, ending),
     )
+
+
+def _whole(work: Work, caller: Caller, treatment: TreatmentRecord) -> AbstractContextManager[None]:
+    """An approval's policy and the days of its phases follow from rows that a supplier lacks."""
+    holds = caller.organisation in (treatment.provider, treatment.commissioner)
+    return nullcontext() if holds else work.beyond_scope()
 
 
 def _terms(caller: Caller, approval: ApprovalRecord) -> dict[str, Any]:

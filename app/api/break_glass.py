@@ -178,10 +178,13 @@ def read_record(request: Request, caller: SignedIn, office: ThisOffice, id: IdPa
     summary="End break-glass access early",
     response_model=GrantDocument,
     dependencies=[NAMED],
-    openapi_extra=for_roles(Action.BREAK_GLASS),
+    openapi_extra=for_roles(Action.END_BREAK_GLASS),
 )
 def end(request: Request, caller: SignedIn, id: IdPath) -> Response:
-    """For whoever made the declaration. Nothing can be read through it from now on."""
+    """For whoever made the declaration, and the auditor of the same organisation.
+
+    Nothing can be read through it from now on.
+    """
 
     def run(work: Work) -> Answer:
         return Answer(200, _grant(work, break_glass.end(work, caller, id)))

@@ -14,7 +14,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.veil import Veil
 from app.approvals.permissions import Action, can, check_can
-from app.approvals.scope import visible_requests, visible_treatments
+from app.approvals.scope import followed_treatments, visible_requests, visible_treatments
 from app.approvals.store import find_request
 from app.audit import READING, Reading, TrailEntry, changes_after, request_trail
 from app.auth.model import Caller
@@ -135,9 +135,14 @@ def visible_changes(caller: Caller) -> ColumnElement[bool]:
     event = tables.audit_event.c
     treatments = select(tables.treatment.c.id).where(visible_treatments(caller))
     requests = select(tables.request.c.id).where(visible_requests(caller))
+    followed = select(tables.treatment.c.id).where(followed_treatments(caller))
+    of_none = and_(
+        event.request_id.is_(None),
+        or_(event.organisation == caller.organisation, event.treatment_id.in_(followed)),
+    )
     told = and_(
         event.treatment_id.in_(treatments),
-        or_(event.request_id.is_(None), event.request_id.in_(requests)),
+        or_(of_none, event.request_id.in_(requests)),
         event.object_type != READING,
         event.action.not_in(NO_CHANGE),
     )

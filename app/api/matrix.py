@@ -35,7 +35,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /v1/treatment-claims": _A.DECLARE_CARE,
     "POST /v1/break-glass": _A.BREAK_GLASS,
     "GET /v1/break-glass/{id}/record": _A.BREAK_GLASS,
-    "POST /v1/break-glass/{id}/end": _A.BREAK_GLASS,
+    "POST /v1/break-glass/{id}/end": _A.END_BREAK_GLASS,
     "GET /v1/reports/break-glass": _A.REPORT_BREAK_GLASS,
     "POST /v1/drafts": _A.PREPARE,
     "GET /v1/drafts": _A.PREPARE,
@@ -70,7 +70,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /v1/requests/{id}/consent": _A.CONSENT,
     "POST /v1/requests/{id}/refuse-consent": _A.CONSENT,
     "POST /v1/treatments/{id}/first-dose": _A.RECORD_START,
-    "POST /v1/treatments/{id}/not-started": _A.RECORD_START,
+    "POST /v1/treatments/{id}/not-started": _A.RECORD_NOT_STARTED,
     "POST /v1/approvals/{reference}/uphold": _A.RESOLVE_QUERY,
     "POST /v1/approvals/{reference}/withdraw": _A.RESOLVE_QUERY,
     "POST /v1/approvals/{reference}/confirm-error": _A.RESOLVE_QUERY,
@@ -145,9 +145,10 @@ it is stale: write `app.api.matrix.page()` to it.
 The caller's **relation** to the object: *own provider* (prescribes it, or made the request),
 *paying commissioner*, *panel asked*, *receiving provider* (asked to consent to a transfer), *former
 provider* (handed it over; sees its own part), *supplying provider* (supplies the drug for another;
-may do nothing yet), *nobody* (no part in it; in a cell: the action is about no object of anybody's
-yet, such as a new form or the caller's own file). A relation that no cell names may do nothing, and
-is told that the object is not found. What a relation sees is the condition of every query
+sees the approval, days, product and dose of that part, and no request), *nobody* (no part in it; in
+a cell: the action is about no object of anybody's yet, such as a new form or the caller's own
+file). A relation that no cell names may do nothing, and is told that the object is not found, or
+that the step is another's. What a relation sees is the condition of every query
 (`app/approvals/scope.py`) and, on PostgreSQL, row-level security.
 """
 

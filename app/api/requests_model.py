@@ -18,11 +18,11 @@ from app.api.documents import Document
 from app.api.next_steps import after_request
 from app.api.types import Day
 from app.api.veil import Veil
-from app.approvals import store
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
 from app.approvals.replaying import version_of_request
+from app.approvals.views import own_approval
 from app.auth.model import Caller
 from app.clock import london_day
 from app.db.work import Work
@@ -173,8 +173,8 @@ def _still_missing(view: RequestView, version: PolicyVersion) -> list[MissingQue
 def _approval(
     work: Work, office: Office, caller: Caller, view: RequestView
 ) -> ApprovalDocument | None:
-    if view.approval is None:
+    found = own_approval(work, caller, view)
+    if found is None:
         return None
-    # Whoever may read the request reads its approval, also where the treatment has moved on.
-    treatment = store.treatment_of(work, view.request.treatment_id)
-    return approval_document(work, office, caller, view.approval, treatment)
+    approval, treatment = found
+    return approval_document(work, office, caller, approval, treatment)

@@ -151,7 +151,7 @@ def first_dose(
     response_model=TreatmentDocument,
     responses=VERSIONED,
     dependencies=[NAMED],
-    openapi_extra=for_roles(Action.RECORD_START),
+    openapi_extra=for_roles(Action.RECORD_NOT_STARTED),
 )
 def not_started(
     request: Request,

@@ -28,7 +28,7 @@ from app.approvals.errors import (
 from app.approvals.model import PatientRecord, RequestView, TreatmentRecord, TreatmentView
 from app.approvals.permissions import Action, check_can
 from app.audit import Event, Reading, record, record_reading
-from app.auth.model import Caller
+from app.auth.model import Caller, Role
 from app.db.work import Work
 
 T = TypeVar("T")
@@ -134,13 +134,24 @@ def read_under_grant(
 
 
 def end(work: Work, caller: Caller, grant_id: str) -> Grant:
-    """End the access before its time. Raises BreakGlassOver where it is over already."""
-    grant = find(work, caller, grant_id)
+    """End the access before its time: whoever opened it, or an auditor of the same organisation.
+
+    Raises BreakGlassOver where it is over already, and NotFound for anybody else's.
+    """
+    grant = _to_end(work, caller, grant_id)
     if grant.state(work.moment.instant) is not GrantState.OPEN:
         raise BreakGlassOver("This access is over already. There is nothing to end.")
     break_glass_store.end(work, grant, caller.id)
     _tell(work, caller, ENDED, grant, _held_elsewhere(work, caller, grant.patient_id), {})
-    return find(work, caller, grant_id)
+    return _to_end(work, caller, grant_id)
+
+
+def _to_end(work: Work, caller: Caller, grant_id: str) -> Grant:
+    check_can(caller, Action.END_BREAK_GLASS)
+    grant = break_glass_store.find(work, caller, grant_id)
+    if grant.opened_by != caller.id and caller.role is not Role.AUDITOR:
+        raise NotFound("break-glass access")
+    return grant
 
 
 def report(work: Work, caller: Caller, first: dt.date, last: dt.date) -> tuple[GrantLine, ...]:

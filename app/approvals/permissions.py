@@ -23,7 +23,8 @@ class Action(StrEnum):
     CORRECT = "correct a request"
     AUTHORISE = "authorise a request as trust pharmacist"
     CONSENT = "consent to a transfer"
-    RECORD_START = "record that a treatment started or did not"
+    RECORD_START = "record that a treatment started"
+    RECORD_NOT_STARTED = "record that a treatment never started"
     LINK_PATIENTS = "link patient records"
     RECORD_OBJECTION = "record a patient's objection to being shown"
     RECORD_DEATH = "record a patient's death"
@@ -45,6 +46,7 @@ class Action(StrEnum):
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
     REPORT_BREAK_GLASS = "read who opened records by break-glass"
+    END_BREAK_GLASS = "end break-glass access of one's own, or as auditor another's"
     ADMINISTER = "administer people, systems and settings"
 
 
@@ -56,7 +58,7 @@ class Relation(StrEnum):
     PANEL_ASKED = "panel asked"
     RECEIVING_PROVIDER = "receiving provider"  # asked to consent to a transfer
     FORMER_PROVIDER = "former provider"  # handed the treatment over: sees its own part
-    SUPPLYING_PROVIDER = "supplying provider"  # supplies the drug for another; may do nothing yet
+    SUPPLYING_PROVIDER = "supplying provider"  # supplies the drug for another: sees that part
     NOBODY = "nobody"  # no part in it, or the action is about no object of anybody's yet
 
 
@@ -66,6 +68,7 @@ _OWN = frozenset({_R.OWN_PROVIDER})
 _PAYER = frozenset({_R.PAYING_COMMISSIONER})
 _NO_OBJECT = frozenset({_R.NOBODY})
 _SEEN = frozenset({_R.OWN_PROVIDER, _R.RECEIVING_PROVIDER, _R.FORMER_PROVIDER})
+_SUPPLIER = frozenset({_R.SUPPLYING_PROVIDER})
 _AUDITED = frozenset({_R.OWN_PROVIDER, _R.FORMER_PROVIDER, _R.PAYING_COMMISSIONER})
 _CARE_TEAM = frozenset({Role.CLINICIAN, Role.DELEGATE, Role.PHARMACIST})
 _SENIOR = frozenset({Role.CLINICIAN, Role.PHARMACIST})
@@ -88,7 +91,8 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.CORRECT: {Role.CLINICIAN: _OWN},
     Action.AUTHORISE: {Role.PHARMACIST: _OWN},
     Action.CONSENT: _each(_SENIOR, frozenset({_R.RECEIVING_PROVIDER})),
-    Action.RECORD_START: _each(_CARE_TEAM, _OWN),
+    Action.RECORD_START: _each(_CARE_TEAM, _OWN | _SUPPLIER),
+    Action.RECORD_NOT_STARTED: _each(_CARE_TEAM, _OWN),
     Action.LINK_PATIENTS: _each(_SENIOR, _OWN),
     Action.RECORD_OBJECTION: _each(_CARE_TEAM, _OWN),
     Action.RECORD_DEATH: _each(_CARE_TEAM, _OWN),
@@ -99,7 +103,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.FUND: {Role.COMMISSIONER: _PAYER},
     Action.RESOLVE_QUERY: {Role.COMMISSIONER: _PAYER},
     Action.READ: {
-        **_each(_CARE_TEAM, _SEEN),
+        **_each(_CARE_TEAM, _SEEN | _SUPPLIER),
         Role.PANEL_MEMBER: frozenset({_R.PANEL_ASKED}),
         **_each(PAYER_ROLES, _PAYER),
         Role.AUDITOR: _AUDITED,
@@ -129,6 +133,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     # Of any provider, on records of others: what it opens is read only, and for a time.
     Action.BREAK_GLASS: _each(_SENIOR, _NO_OBJECT),
     Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
+    Action.END_BREAK_GLASS: {**_each(_SENIOR, _NO_OBJECT), Role.AUDITOR: _OWN},
     Action.ADMINISTER: {Role.ADMINISTRATOR: _NO_OBJECT},
 }
 ROLES: Final[dict[Action, frozenset[Role]]] = {
@@ -148,6 +153,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.AUTHORISE: "requests",
     Action.CONSENT: "requests",
     Action.RECORD_START: "requests",
+    Action.RECORD_NOT_STARTED: "requests",
     Action.LINK_PATIENTS: "requests",
     Action.RECORD_OBJECTION: "requests",
     Action.RECORD_DEATH: "requests",
@@ -168,6 +174,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT_IDENTIFIERS: "audit",
     Action.BREAK_GLASS: "break-glass",
     Action.REPORT_BREAK_GLASS: "audit",
+    Action.END_BREAK_GLASS: "break-glass",
     Action.ADMINISTER: "administer",
 }
 

@@ -1,9 +1,10 @@
 """What a caller's organisation may see, as SQL conditions. Every query of the stores uses one.
 
-A provider sees the treatments that it prescribes or once prescribed (then only its own part, see
-`views`), and the requests it made or is asked to consent to, the treatment of these only for as
-long as it is asked; a commissioner those it pays for; a panel those referred to it. Everything
-else is not found. A policy author and an administrator see no patient's record at all.
+A provider sees the treatments that it prescribes, once prescribed or supplies for another (the
+latter two only in its own part, see `views`), and the requests it made or is asked to consent to,
+the treatment of these only for as long as it is asked; a commissioner those it pays for; a panel
+those referred to it; an auditor those its organisation held or pays for. Everything else is not
+found. A policy author and an administrator see no patient's record at all.
 """
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
@@ -12,7 +13,7 @@ from app.approvals.lifecycle import RequestState
 from app.approvals.model import TreatmentRecord
 from app.approvals.permissions import PAYER_ROLES, WITHOUT_PATIENTS
 from app.auth.model import Caller, Role
-from app.db.tables import request, segment, treatment
+from app.db.tables import request, segment, supply, treatment
 
 
 def visible_requests(caller: Caller) -> ColumnElement[bool]:
@@ -47,37 +48,58 @@ def ways_to_see(caller: Caller) -> list[Way]:
         return [(r.treatment_id, r.panel == own)]
     if caller.role in PAYER_ROLES:
         return [(t.id, t.commissioner == own), (s.treatment_id, s.commissioner == own)]
-    asked = and_(r.counterparty == own, r.state == RequestState.AWAITING_CONSENT)
-    provided: list[Way] = [
-        (t.id, t.provider == own),
-        (s.treatment_id, s.provider == own),
-        (r.treatment_id, asked),
-    ]
-    if caller.role is Role.AUDITOR:
+    provided: list[Way] = [(t.id, t.provider == own), (s.treatment_id, s.provider == own)]
+    if caller.role is Role.AUDITOR:  # of what is asked of its trust, or supplied, it audits nothing
         return [*provided, (t.id, t.commissioner == own)]
-    return provided
+    asked = and_(r.counterparty == own, r.state == RequestState.AWAITING_CONSENT)
+    return [*provided, (r.treatment_id, asked), (supply.c.treatment_id, supplied_by(own))]
 
 
-def visible_treatments(caller: Caller) -> ColumnElement[bool]:
-    """Condition on `treatment`: what this caller's organisation may see."""
+def supplied_by(own: str) -> ColumnElement[bool]:
+    """Condition on `supply`: a segment in force that this provider supplies for another."""
+    in_force = select(segment.c.id).where(
+        segment.c.id == supply.c.segment_id, segment.c.superseded_at.is_(None)
+    )
+    return and_(supply.c.provider == own, exists(in_force.correlate(supply)))
+
+
+def visible_treatments(caller: Caller, supplied: bool = True) -> ColumnElement[bool]:
+    """Condition on `treatment`: what this caller's organisation may see.
+
+    Without `supplied`: of these, not what it sees only because it supplies the drug for another.
+    """
     return or_(
         false(),
         *(
             condition if column is treatment.c.id else _leads_here(column, condition)
             for column, condition in ways_to_see(caller)
+            if supplied or column is not supply.c.treatment_id
         ),
     )
 
 
-def is_former(caller: Caller, treatment: TreatmentRecord, providers: set[str]) -> bool:
-    """Whether the caller's hospital handed the treatment over: it sees only its own part then.
+def followed_treatments(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `treatment`: those of which this caller's organisation sees every change.
 
-    `providers` are those of the treatment's segments, superseded ones included.
+    Whoever handed a treatment over, or only supplies it, is not told what others do with it.
     """
     if caller.role is Role.PANEL_MEMBER or caller.role in PAYER_ROLES:
-        return False
+        return visible_treatments(caller)
     own = caller.organisation
-    return own not in (treatment.provider, treatment.commissioner) and own in providers
+    asked = and_(request.c.counterparty == own, request.c.state == RequestState.AWAITING_CONSENT)
+    whole = [treatment.c.provider == own]
+    if caller.role is Role.AUDITOR:
+        whole.append(treatment.c.commissioner == own)
+    else:
+        whole.append(_leads_here(request.c.treatment_id, asked))
+    return and_(visible_treatments(caller), or_(*whole))
+
+
+def is_elsewhere(caller: Caller, treatment: TreatmentRecord) -> bool:
+    """Whether a provider's caller meets a treatment that its own hospital does not hold."""
+    if caller.role is Role.PANEL_MEMBER or caller.role in PAYER_ROLES:
+        return False
+    return caller.organisation not in (treatment.provider, treatment.commissioner)
 
 
 def _leads_here(column: ColumnElement[str], condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.objecting import objecting_ids
 from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import Way, visible_requests, visible_treatments, ways_to_see
-from app.approvals.views import handed_over, treatment_view
+from app.approvals.views import sees_part, treatment_view
 from app.audit import Event, Reading, record, record_reading
 from app.auth.model import Caller, Role
 from app.db import tables
@@ -184,7 +184,7 @@ def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[
 def _hit(work: Work, caller: Caller, treatment: TreatmentRecord) -> SearchHit:
     view = treatment_view(work, caller, treatment.id)
     _, to_day = issuing.covered_to(work, treatment.id)
-    if handed_over(work, caller, treatment):
+    if sees_part(work, caller, treatment):
         ends = [s.to_day for s in view.segments if s.kind == "coverage" and s.to_day is not None]
         to_day = max(ends, default=None)
     return SearchHit(view.treatment, to_day, tuple(a.reference for a in view.approvals))

@@ -1,6 +1,7 @@
 """Recording that an approved treatment started, or that it never did."""
 
 import datetime as dt
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from app.approvals import store
@@ -9,7 +10,13 @@ from app.approvals.deciding import hold
 from app.approvals.effects import fresh
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import ApprovalEvent, next_approval_state
-from app.approvals.model import ApprovalRecord, Basis, TreatmentRecord, TreatmentView
+from app.approvals.model import (
+    ApprovalRecord,
+    Basis,
+    SegmentRecord,
+    TreatmentRecord,
+    TreatmentView,
+)
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of_approval
@@ -30,10 +37,60 @@ def record_first_dose(
 ) -> TreatmentView:
     """Record the day of the first dose; the first approval's clock then runs from that day.
 
-    Raises DetailsNotAccepted for a day ahead, or one outside what the approval allows.
+    For the treatment's provider, and for whoever supplies the drug for it on that day. Raises
+    DetailsNotAccepted for a day ahead, or one outside what the approval allows.
     """
-    treatment, approval = _first(work, caller, treatment_id, expected_version)
-    _check_day(work, approval, first_dose)
+    check_can(caller, Action.RECORD_START)
+    found = store.find_treatment(work, caller, treatment_id)
+    with _reach(work, caller, found):
+        treatment = hold(work, caller, treatment_id)
+        supplied = _supplied(work, caller, treatment)
+        acting = caller.organisation if supplied else treatment.provider
+        check_acts_for(caller, Action.RECORD_START, acting)
+        approval = _first(work, treatment, expected_version)
+        _check_day(work, approval, first_dose)
+        _check_supplied(supplied, first_dose)
+        _record(work, office, caller, treatment, approval, first_dose)
+    return treatment_view(work, caller, treatment_id)
+
+
+def _reach(work: Work, caller: Caller, found: TreatmentRecord) -> AbstractContextManager[None]:
+    """A supplier reaches only its own part, and its step moves the treatment's days as well.
+
+    Whoever comes here has found the treatment within its own scope.
+    """
+    return nullcontext() if found.provider == caller.organisation else work.beyond_scope()
+
+
+def _supplied(work: Work, caller: Caller, treatment: TreatmentRecord) -> tuple[SegmentRecord, ...]:
+    """What the caller's organisation supplies for the treatment's provider, now or later on."""
+    own, today = caller.organisation, work.moment.day
+    return tuple(
+        s
+        for s in store.segments_of(work, treatment.id)
+        if own in s.supplying_providers and (s.to_day is None or s.to_day >= today)
+    )
+
+
+def _check_supplied(supplied: tuple[SegmentRecord, ...], first_dose: dt.date) -> None:
+    """Raise DetailsNotAccepted where a supplier names a day that is not of its supplies."""
+    covering = [s for s in supplied if s.from_day <= first_dose]
+    if supplied and not any(s.to_day is None or first_dose <= s.to_day for s in covering):
+        raise DetailsNotAccepted(
+            "first_dose",
+            "Your organisation does not supply the treatment on that day. Ask the provider that "
+            "prescribes it to record the dose.",
+        )
+
+
+def _record(
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    approval: ApprovalRecord,
+    first_dose: dt.date,
+) -> None:
     event = Event(
         action="first dose recorded",
         object_type="treatment",
@@ -51,7 +108,6 @@ def record_first_dose(
         cover = restarted_cover(version.approval, approval.covers_from, first_dose)
         if approval.covers_to != cover.to_day:
             _move_end(work, caller, treatment, approval, cover.to_day)
-    return treatment_view(work, caller, treatment_id)
 
 
 def _runs_from_first_dose(work: Work, approval: ApprovalRecord) -> bool:
@@ -71,7 +127,12 @@ def record_not_started(
     expected_version: int | None,
 ) -> TreatmentView:
     """Record that the treatment was never started; its approval covers nothing from now on."""
-    treatment, approval = _first(work, caller, treatment_id, expected_version)
+    check_can(caller, Action.RECORD_NOT_STARTED)
+    found = store.find_treatment(work, caller, treatment_id)
+    check_acts_for(caller, Action.RECORD_NOT_STARTED, found.provider)
+    treatment = hold(work, caller, treatment_id)
+    check_acts_for(caller, Action.RECORD_NOT_STARTED, treatment.provider)
+    approval = _first(work, treatment, expected_version)
     if treatment.first_dose is not None:
         raise TransitionNotAllowed(
             "A first dose is on record, so the treatment did start. Record a stop instead."
@@ -109,17 +170,12 @@ def record_not_started(
     return treatment_view(work, caller, treatment_id)
 
 
-def _first(
-    work: Work, caller: Caller, treatment_id: str, expected_version: int | None
-) -> tuple[TreatmentRecord, ApprovalRecord]:
-    check_can(caller, Action.RECORD_START)
-    treatment = hold(work, caller, treatment_id)
-    check_acts_for(caller, Action.RECORD_START, treatment.provider)
+def _first(work: Work, treatment: TreatmentRecord, expected_version: int | None) -> ApprovalRecord:
     store.check_version(treatment.version, expected_version)
-    standing = [a for a in store.approvals_of(work, treatment_id) if a.state in STANDING]
+    standing = [a for a in store.approvals_of(work, treatment.id) if a.state in STANDING]
     if not standing:
         raise TransitionNotAllowed("The treatment has no running approval to start under.")
-    return treatment, standing[0]
+    return standing[0]
 
 
 def _check_day(work: Work, approval: ApprovalRecord, first_dose: dt.date) -> None:

@@ -314,6 +314,10 @@ def _change(
 def add_segment(work: Work, segment: SegmentRecord) -> None:
     """Insert a segment; its audit event belongs to the step that made it."""
     work.connection.execute(_inserted(tables.segment), _columns(segment))
+    if segment.supplying_providers:
+        of = {"segment_id": segment.id, "treatment_id": segment.treatment_id}
+        rows = [{**of, "provider": each} for each in sorted(set(segment.supplying_providers))]
+        work.connection.execute(_inserted(tables.supply), rows)
 
 
 def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:

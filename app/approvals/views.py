@@ -1,11 +1,20 @@
 """What callers are shown of a request, a treatment or an approval, and what is logged of it."""
 
+import datetime as dt
+from contextlib import nullcontext
 from dataclasses import replace
 
 from app.approvals import patients, store
-from app.approvals.model import RequestView, TreatmentRecord, TreatmentView
+from app.approvals.lifecycle import RequestState
+from app.approvals.model import (
+    ApprovalRecord,
+    RequestView,
+    SegmentRecord,
+    TreatmentRecord,
+    TreatmentView,
+)
 from app.approvals.permissions import Action, check_can
-from app.approvals.scope import is_former
+from app.approvals.scope import is_elsewhere
 from app.auth.model import Caller
 from app.db.work import Work
 
@@ -28,28 +37,90 @@ def treatment_view(work: Work, caller: Caller, treatment_id: str) -> TreatmentVi
     """A treatment with its segments, and the requests and approvals that the caller may see."""
     check_can(caller, Action.READ)
     treatment = store.find_treatment(work, caller, treatment_id)
+    part = sees_part(work, caller, treatment)
+    # Whether a part is the last is told by the others, which own_part then takes out.
+    with work.beyond_scope() if part else nullcontext():
+        segments = store.segments_of(work, treatment_id)
     view = TreatmentView(
         treatment=treatment,
         patient=patients.patient(work, treatment.patient_id),
-        segments=store.segments_of(work, treatment_id),
+        segments=segments,
         requests=store.requests_of(work, caller, treatment_id),
         approvals=store.approvals_of(work, treatment_id),
     )
-    return own_part(view, caller) if handed_over(work, caller, treatment) else view
+    return own_part(view, caller) if part else view
 
 
-def handed_over(work: Work, caller: Caller, treatment: TreatmentRecord) -> bool:
-    """Whether the caller's hospital once prescribed the treatment and no longer does."""
+def own_approval(
+    work: Work, caller: Caller, request: RequestView
+) -> tuple[ApprovalRecord, TreatmentRecord] | None:
+    """A request's approval and its treatment, no more of them than the treatment's own view tells.
+
+    Who pays, decided or asked is shown the approval of the request also where the treatment has
+    moved on to others; a hospital that handed the treatment over, what it held until then.
+    """
+    if request.approval is None:
+        return None
+    treatment = store.treatment_of(work, request.request.treatment_id)
+    if not sees_part(work, caller, treatment):
+        return request.approval, treatment
+    part = treatment_view(work, caller, treatment.id)
+    for approval in part.approvals:
+        if approval.id == request.approval.id:
+            return approval, part.treatment
+    return None
+
+
+def sees_part(work: Work, caller: Caller, treatment: TreatmentRecord) -> bool:
+    """Whether the caller's hospital sees only a part: it handed the treatment over, or supplies it.
+
+    A supplier that is asked to take the treatment over sees all of it, for as long as it is asked.
+    """
+    if not is_elsewhere(caller, treatment):
+        return False
     every = store.segments_of(work, treatment.id, superseded=True)
-    return is_former(caller, treatment, {segment.provider for segment in every})
+    own = caller.organisation
+    if own in {segment.provider for segment in every}:
+        return True
+    supplies = any(s.superseded_at is None and own in s.supplying_providers for s in every)
+    return supplies and not any(
+        request.counterparty == own and request.state is RequestState.AWAITING_CONSENT
+        for request in store.requests_of(work, caller, treatment.id)
+    )
 
 
 def own_part(view: TreatmentView, caller: Caller) -> TreatmentView:
-    """What a hospital keeps of a treatment that it handed over: nothing of what came after."""
+    """What a hospital sees of a treatment that it handed over, or supplies for another.
+
+    Nothing of what came after its last day; of a stop never why.
+    """
     own = caller.organisation
+    segments = tuple(s for s in view.segments if is_part_of(s, own))
+    held = {s.approval_id for s in segments}
+    approvals = tuple(a for a in view.approvals if a.provider == own or a.id in held)
+    shown = replace(view, segments=segments, approvals=approvals)
+    if segments and segments[-1] == view.segments[-1]:  # it supplies up to the end
+        return replace(shown, treatment=replace(view.treatment, stop_reason=None))
+    last = max((s.to_day for s in segments if s.to_day is not None), default=None)
     return replace(
-        view,
-        treatment=replace(view.treatment, not_started_on=None, stopped_on=None, stop_reason=None),
-        segments=tuple(s for s in view.segments if s.provider == own),
-        approvals=tuple(a for a in view.approvals if a.provider == own),
+        shown,
+        treatment=_until(view.treatment, last),
+        approvals=tuple(replace(a, covers_to=_earlier(a.covers_to, last)) for a in approvals),
     )
+
+
+def is_part_of(segment: SegmentRecord, own: str) -> bool:
+    """Whether these days of a treatment are a provider's: it prescribed then, or supplied."""
+    return segment.provider == own or own in segment.supplying_providers
+
+
+def _until(treatment: TreatmentRecord, last: dt.date | None) -> TreatmentRecord:
+    first = treatment.first_dose
+    known = first if first is not None and last is not None and first <= last else None
+    return replace(
+        treatment, first_dose=known, not_started_on=None, stopped_on=None, stop_reason=None
+    )
+
+
+def _earlier(day: dt.date | None, last: dt.date | None) -> dt.date | None:
+    return min((each for each in (day, last) if each is not None), default=None)

@@ -49,7 +49,8 @@ def scope_of(caller: Caller) -> Scope:
         )
     whole = or_(treatment.c.provider == own, _asked_and_new(own))
     return Scope(
-        treatments=visible_treatments(caller),
+        # What it supplies for another is reconciled by whoever prescribes and by who pays.
+        treatments=visible_treatments(caller, supplied=False),
         segments=or_(segment.c.provider == own, whole),
         approvals=or_(approval.c.provider == own, whole),
         requests=visible_requests(caller),

@@ -14,6 +14,7 @@ from app.db.tables.approvals import (
     request_override,
     request_revision,
     segment,
+    supply,
     treatment,
 )
 from app.db.tables.audit import (
@@ -117,5 +118,6 @@ __all__ = [
     "session",
     "sign_in",
     "submission",
+    "supply",
     "treatment",
 ]

@@ -182,6 +182,17 @@ segment = Table(
     Index("ix_segment_commissioner_treatment", "commissioner", "treatment_id"),
 )
 
+# Who supplies which segment for its provider: `segment.supplying_providers`, to be looked up by.
+supply = Table(
+    "supply",
+    metadata,
+    Column("segment_id", ID, ForeignKey("segment.id"), primary_key=True),
+    Column("provider", ORGANISATION, primary_key=True),
+    Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False),
+    Index("ix_supply_provider_treatment", "provider", "treatment_id"),
+    Index("ix_supply_treatment_id", "treatment_id"),
+)
+
 # A form that is half filled: nothing in it is checked before it is submitted.
 draft = Table(
     "draft",

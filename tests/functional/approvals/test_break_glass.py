@@ -110,6 +110,18 @@ def test_it_is_ended_early(people: Mapping[str, Api], held: dict[str, Any]) -> N
     assert record(other, told).status_code == other.post(at).status_code == 409
 
 
+def test_an_auditor_ends_what_another_of_the_same_organisation_opened(
+    people: Mapping[str, Api], held: dict[str, Any]
+) -> None:
+    other = people["other clinician"]
+    told = opened(other)
+    at = f"/v1/break-glass/{told['grant']['id']}/end"
+    assert people["auditor"].post(at).status_code == 404  # of the hospital that holds it
+    assert good(people["other auditor"].post(at))["state"] == "ended early"
+    assert record(other, told).status_code == 409
+    assert record(people["other auditor"], told).status_code == 403  # to end is not to read
+
+
 @pytest.mark.parametrize("guess", sorted(GUESSES))
 def test_a_guess_tells_nothing_and_leaves_a_trace(
     people: Mapping[str, Api],

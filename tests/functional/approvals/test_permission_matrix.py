@@ -1,6 +1,7 @@
 """Every route is in the matrix, and every role in every relation meets what the table says."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from app.commands.openapi import current_application
 from app.db.transaction import Database
 from app.db.work import Moment
 from tests.functional.approvals import test_outsiders
-from tests.functional.approvals.api import Api
+from tests.functional.approvals.api import Api, answering, good, initiation
 from tests.functional.approvals.scene import Scene
+from tests.functional.approvals.test_reviews import transfer
 from tests.functional.conftest import ADMINISTRATOR
 
 PAGE = Path(__file__).parents[3] / "docs" / "assurance" / "permissions.md"
@@ -85,7 +87,7 @@ def test_the_page_of_permissions_is_fresh() -> None:
 
 # --- the application is held to the table --------------------------------------------------------
 
-ORGANISATIONS = ("DEMO1", "DEMO2", "DEMO3", "DEMQ1", "DEMQ2")
+ORGANISATIONS = ("DEMO1", "DEMO2", "DEMO3", "DEMQ1", "DEMQ2", "DEMP1")
 #: An object of the scene → what each organisation has to do with it.
 PARTIES: dict[str, dict[str, Relation]] = {
     "first": {"DEMO1": R.OWN_PROVIDER, "DEMQ1": R.PAYING_COMMISSIONER},
@@ -150,4 +152,74 @@ def test_every_role_in_every_relation_meets_what_the_table_says(
             reply = test_outsiders.call(api, operation, row, scene, version)
             if (reply.status_code not in (403, 404)) is not may or reply.status_code >= 500:
                 wrong[operation, role, relation] = f"{reply.status_code}, expected {may}"
+    assert wrong == {}
+
+
+#: A treatment of DEMO1 → who has another part in it, and on which routes it is asked about.
+PARTS: dict[str, tuple[str, Relation, tuple[str, ...]]] = {
+    "supplied": ("DEMO2", R.SUPPLYING_PROVIDER, ("/v1/treatments/{id}", "/v1/approvals/")),
+    "handed over": ("DEMO1", R.FORMER_PROVIDER, ("/v1/treatments/{id}", "/v1/approvals/")),
+    "referred": ("DEMP1", R.PANEL_ASKED, ("/v1/treatments/{id}", "/v1/requests/{id}")),
+}
+
+
+def with_part(
+    part: str, scene: Scene, callers: Mapping[tuple[str, Role], Api], change: Callable[..., None]
+) -> Scene:
+    """The scene about another treatment of DEMO1, in which the named organisation has its part."""
+    own, other = callers["DEMO1", Role.CLINICIAN], callers["DEMO2", Role.CLINICIAN]
+    form = initiation(70)
+    if part == "referred":
+        change("DEMQ1", "panel", "DEMP1")
+        form = answering(form, screened=False)
+    if part == "supplied":
+        form |= {"details": {"supplying_providers": ["DEMO2"]}}
+    made = good(own.post("/v1/requests", form), 201)
+    at = f"/v1/treatments/{made['treatment_id']}"
+    if part == "handed over":
+        moving = transfer(own, at)
+        good(other.post(f"/v1/requests/{moving['id']}/consent", version=moving["version"]))
+    reference = made["approval"]["reference"] if made["approval"] else scene.reference
+    versions = {
+        made["id"]: made["version"],
+        made["treatment_id"]: good(callers["DEMQ1", Role.COMMISSIONER].get(at))["version"],
+        reference: made["approval"]["version"] if made["approval"] else 1,
+    }
+    return replace(
+        scene,
+        request=made["id"],
+        treatment=made["treatment_id"],
+        reference=reference,
+        versions={**scene.versions, **versions},
+    )
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_whoever_has_a_part_in_it_meets_what_the_table_says(
+    everybody: Mapping[tuple[str, Role], Api],
+    scene: Scene,
+    change: Callable[..., None],
+    part: str,
+) -> None:
+    """The panel that is asked, the hospital that handed it over, the one that supplies the drug."""
+    own = with_part(part, scene, everybody, change)
+    organisation, relation, routes = PARTS[part]
+    wrong: dict[tuple[str, str], str] = {}
+    for operation in (name for name in TRIED if name.split(" ")[1].startswith(routes)):
+        action = ROUTES[operation]
+        assert isinstance(action, Action)
+        if operation.endswith("consent"):
+            continue  # on a transfer: above
+        for role in Role:
+            may = relation in TABLE[action].get(role, frozenset())
+            right = own.version(operation.split(" ")[1])
+            reply = test_outsiders.call(
+                everybody[organisation, role],
+                operation,
+                test_outsiders.TABLE[operation],
+                own,
+                test_outsiders.STALE if may else right,
+            )
+            if (reply.status_code not in (403, 404)) is not may or reply.status_code >= 500:
+                wrong[operation, role] = f"{reply.status_code}, expected {may}"
     assert wrong == {}

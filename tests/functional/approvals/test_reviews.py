@@ -205,12 +205,14 @@ def test_an_approval_under_query_is_upheld_and_covers_as_before(
     assert (upheld["state"], upheld["covers_to"]) == ("live", approval["covers_to"])
 
 
-def transfer(api: Api, treatment: str) -> dict[str, object]:
-    """Ask DEMO2 to take a treatment over."""
+def transfer(
+    api: Api, treatment: str, to: str = "DEMO2", day: str = "2026-06-15"
+) -> dict[str, object]:
+    """Ask another hospital to take a treatment over."""
     form = {
         "kind": "transfer",
         "decision_to_treat": "2026-06-15",
-        "details": {"to_provider": "DEMO2", "from_day": "2026-06-15"},
+        "details": {"to_provider": to, "from_day": day},
     }
     return dict(good(api.post(f"{treatment}/requests", form), 201))
 
