@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.faults import scenarios
 from tests.faults.cluster import Cluster
+from tests.faults.disks import small_disk
 from tests.faults.house import House, now_in_seconds
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
@@ -57,6 +58,8 @@ class Harness:
         postgres: bool,
         plant: str | None = None,
         proxy: Proxy | None = None,
+        tablespace: Path | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         """Run one scenario on a new database; the mutant fails when it is not caught."""
         started = now_in_seconds()
@@ -64,10 +67,11 @@ class Harness:
         house = House(
             folder=self.folder / f"{kind}-{name}".replace(" ", "-"),
             nursery=self.nursery,
-            cluster=self.cluster if postgres else None,
+            cluster=(cluster or self.cluster) if postgres else None,
             seed=self.seed,
             plant=plant,
             database_port=proxy.port if proxy else None,
+            tablespace=tablespace,
         )
         scenario(house)
         self._tell(kind, name, house, now_in_seconds() - started)
@@ -94,7 +98,7 @@ class Harness:
     def run_sqlite(self, size: Size) -> None:
         """Everything that befalls SQLite."""
         self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=False)
-        with scenarios.small_disk(self.folder / "sqlite-full-disk") as small:
+        with small_disk(self.folder / "sqlite-full-disk") as small:
             self.run(
                 "full disk",
                 lambda h: scenarios.full_disk(h, size.disk_failures, small),
@@ -124,7 +128,35 @@ class Harness:
         )
         proxy.close()
         self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=True)
+        self.fill_disks(size)
         self.run_mutant(size, postgres=True)
+
+    def fill_disks(self, size: Size) -> None:
+        """Full disks under PostgreSQL: its tables', then the log's of a cluster of its own."""
+        tables, log = self.folder / "small-tables", self.folder / "small-log"
+        with small_disk(tables, "400m") as small:
+            if not small:
+                print(
+                    "postgres   full disks SKIPPED: this machine mounts no small disk", flush=True
+                )
+                return
+            self.run(
+                "full disk",
+                lambda h: scenarios.full_tablespace(h, size.disk_failures),
+                postgres=True,
+                tablespace=tables,
+            )
+        with small_disk(log, "400m"):
+            cluster = Cluster(self.folder / "of-a-small-log", log)
+            try:
+                self.run(
+                    "full log disk",
+                    lambda h: scenarios.full_wal(h, size.disk_failures),
+                    postgres=True,
+                    cluster=cluster,
+                )
+            finally:
+                cluster.fall()
 
     def run_mutant(self, size: Size, *, postgres: bool) -> None:
         """The planted fault, which must show as losses."""
@@ -150,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         crashes,
         options.cuts,
         options.jumps,
-        0,
+        options.failures,
         options.slow,
         options.mutant_kills,
     )
@@ -191,7 +223,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=20, help="in all, on both databases")
     parser.add_argument("--cuts", type=int, default=200, help="of connections, at COMMIT")
     parser.add_argument("--jumps", type=int, default=20, help="of the clock, on each database")
-    parser.add_argument("--failures", type=int, default=20, help="to wait for on the full disk")
+    parser.add_argument("--failures", type=int, default=20, help="to wait for on each full disk")
     parser.add_argument("--slow", type=float, default=8, help="seconds with a slow database")
     parser.add_argument("--mutant-kills", type=int, default=8, help="on each database; 0: none")
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")

@@ -1,5 +1,6 @@
 """A PostgreSQL cluster of the harness's own, which it may stop as rudely as it likes."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -27,24 +28,31 @@ def binaries() -> Path | None:
 
 
 class Cluster:
-    """initdb in a folder, started on a free port of the loopback address."""
+    """initdb in a folder, started on a free port of the loopback address.
 
-    def __init__(self, folder: Path) -> None:
+    With `wal`, its write-ahead log lies in that folder, in segments of one mebibyte.
+    """
+
+    def __init__(self, folder: Path, wal: Path | None = None) -> None:
         found = binaries()
         if found is None:
             raise FileNotFoundError(f"PostgreSQL's programs are not below {BINARIES}: install it")
-        self._binaries = found
+        self._binaries, self.wal = found, wal
         self.data, self.port = folder / "cluster", free_port()
-        self.data.mkdir()
+        self.data.mkdir(parents=True)
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             folder.chmod(0o755)
-            shutil.chown(self.data, "postgres", "postgres")
-        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8")
+        give_to_postgres(self.data)
+        apart = []
+        if wal is not None:
+            give_to_postgres(wal)
+            apart = [f"--waldir={wal}", "--wal-segsize=1"]
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", *apart)
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(
                 f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n"
                 f"unix_socket_directories = '{self.data}'\nfsync = on\n"
-                "synchronous_commit = on\nmax_connections = 150\n"
+                "synchronous_commit = on\nmax_connections = 150\nlc_messages = 'C'\n"
             )
         self.start()
         admin = make_engine(self.url("postgres", self.port))
@@ -57,11 +65,17 @@ class Cluster:
         """The address of a database, in clear so that a proxy sees COMMIT."""
         return f"postgresql://{role}@127.0.0.1:{port}/{name}?sslmode=disable&connect_timeout=5"
 
-    def make_database(self, name: str) -> str:
-        """Make an empty database; returns its owner's URL."""
+    def make_database(self, name: str, tablespace: Path | None = None) -> str:
+        """Make an empty database, its tables in that folder if there is one; its owner's URL."""
+        lies = ""
+        if tablespace is not None:
+            give_to_postgres(tablespace)
+            lies = f' TABLESPACE "{name}"'
         admin = make_engine(self.url("postgres", self.port))
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+            if tablespace is not None:
+                connection.exec_driver_sql(f"CREATE TABLESPACE \"{name}\" LOCATION '{tablespace}'")
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}"{lies}')
         admin.dispose()
         return self.url("postgres", self.port, name)
 
@@ -73,6 +87,15 @@ class Cluster:
         """Stop it; `immediate` aborts every process without a checkpoint, as a crash does."""
         self._run("pg_ctl", "stop", "-w", "-m", mode)
 
+    def fall(self) -> None:
+        """Stop what is left of a cluster that has fallen; nothing to do where nothing is left."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.stop("immediate")
+
+    def log(self) -> str:
+        """What it has logged since it was made."""
+        return (self.data / "log").read_text(errors="replace")
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), "-D", str(self.data), *arguments]
         if os.geteuid() == 0:
@@ -81,6 +104,12 @@ class Cluster:
         subprocess.run(
             command, check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
+
+
+def give_to_postgres(folder: Path) -> None:
+    """Let PostgreSQL's user, as which it runs where we are root, have a folder."""
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
 
 
 def let_serve(owner_url: str) -> None:

@@ -50,6 +50,7 @@ class House:
     seed: int
     plant: str | None = None
     database_port: int | None = None  # a proxy's, instead of the cluster's own
+    tablespace: Path | None = None  # where the tables lie, instead of in the cluster's folder
     port: int = field(default_factory=free_port)
     ledger: Ledger = field(default_factory=Ledger)
     faults: int = 0
@@ -82,7 +83,7 @@ class House:
             url = f"sqlite:///{self.data / 'assent.db'}"
             return url, url
         name = f"faults_{self.folder.name.replace('-', '_')}"
-        owner = self.cluster.make_database(name)
+        owner = self.cluster.make_database(name, self.tablespace)
         port = self.database_port or self.cluster.port
         return owner, self.cluster.url(ROLE, port, name)
 

@@ -1,12 +1,10 @@
 """What befalls the service. Each scenario has a database of its own and leaves its findings."""
 
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
+from tests.faults.clients import COMMISSIONER, ask
+from tests.faults.disks import MEBIBYTE, grow, leave
 from tests.faults.house import House
 from tests.faults.proxy import Proxy
 
@@ -16,7 +14,6 @@ SECONDS_A_CHECK = 20.0
 #: One kill in this many is the worker's; on PostgreSQL another is the whole cluster's.
 WORKERS_SHARE, CRASHES_SHARE = 4, 5
 DAY = 24 * 3600
-MEBIBYTE = 1024 * 1024
 
 
 def kills(house: House, count: int) -> None:
@@ -98,10 +95,7 @@ def full_disk(house: House, failures: int, small: bool) -> None:
     if not small:
         house.largest_file = (house.data / "assent.db").stat().st_size + MEBIBYTE
     with house.under_load():
-        for _ in range(6000):
-            if house.ledger.counts["failures answered"] >= failures:
-                break
-            time.sleep(0.02)
+        _wait_for(lambda: house.ledger.counts["failures answered"] >= failures)
         house.faults = house.ledger.counts["failures answered"]
         house.check()
         house.kill_worker()
@@ -109,7 +103,7 @@ def full_disk(house: House, failures: int, small: bool) -> None:
         house.check()
         house.largest_file = None
         if small:
-            _mount(house.data.parent, "remount,size=400m")
+            grow(house.data.parent)
         house.start_service()
         house.start_worker()
         time.sleep(1)
@@ -118,23 +112,57 @@ def full_disk(house: House, failures: int, small: bool) -> None:
     house.finish()
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """A disk of a few mebibytes at a folder; False where this machine does not let us mount it."""
-    folder.mkdir(parents=True)
-    try:
-        _mount(folder, "size=4m")
-    except (OSError, subprocess.CalledProcessError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def full_tablespace(house: House, failures: int) -> None:
+    """The disk under PostgreSQL's tables fills up under load, then grows.
+
+    PostgreSQL refuses each write that wants room and goes on, and so does the service.
+    """
+    assert house.tablespace is not None
+    leave(house.tablespace, MEBIBYTE // 4)
+    with house.under_load():
+        _wait_for(lambda: house.ledger.counts["failures answered"] >= failures)
+        house.faults = house.ledger.counts["failures answered"]
+        house.check()
+        if ask(house.port, "GET", "/readyz", COMMISSIONER).status != 200:
+            house.found.unsound.append("nothing is read while the disk is full")
+        grow(house.tablespace)
+        house.wait_for_answers(5)
+        house.check()
+    _must_have_been_full(house)
+    house.finish()
 
 
-def _mount(folder: Path, options: str) -> None:
-    if shutil.which("mount") is None:
-        raise FileNotFoundError("mount")
-    command = ["mount", "-t", "tmpfs", "-o", options, "faults", str(folder)]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+def full_wal(house: House, failures: int) -> None:
+    """The disk under PostgreSQL's write-ahead log fills up under load: PostgreSQL falls.
+
+    It is started again once there is room, as its operator would do.
+    """
+    assert house.cluster is not None
+    assert house.cluster.wal is not None
+    leave(house.cluster.wal, MEBIBYTE)
+    with house.under_load():
+        _wait_for(lambda: house.ledger.counts["failures answered"] >= failures)
+        house.faults = house.ledger.counts["failures answered"]
+        if "PANIC" not in house.cluster.log():
+            house.found.unsound.append("PostgreSQL did not fall: this scenario shows nothing")
+        house.cluster.fall()
+        grow(house.cluster.wal)
+        house.cluster.start()
+        house.wait_for_answers(5)
+        house.check()
+    _must_have_been_full(house)
+    house.finish()
+
+
+def _must_have_been_full(house: House) -> None:
+    assert house.cluster is not None
+    if not house.faults or "No space left on device" not in house.cluster.log():
+        house.found.unsound.append("the disk did not fill up: this scenario shows nothing")
+
+
+def _wait_for(come: Callable[[], bool]) -> None:
+    """Two minutes at most."""
+    for _ in range(6000):
+        if come():
+            return
+        time.sleep(0.02)
