@@ -93,7 +93,9 @@ class SettingBody(Document):
     """A setting of your organisation from a day on, today or later."""
 
     act: Literal["change setting"]
-    setting: Literal["pharmacist_authorisation", "panel", "approval_not_required"]
+    setting: Literal[
+        "pharmacist_authorisation", "panel", "approval_not_required", "back_entry_covers"
+    ]
     value: SettingValue
     from_day: PlausibleDay
 

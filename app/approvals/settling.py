@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.approvals.downtime import BACK_ENTRY_COVERS
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.office import (
     APPROVAL_NOT_REQUIRED,
@@ -54,6 +55,11 @@ SETTINGS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         "panel",
     ),
     APPROVAL_NOT_REQUIRED: (_is_keys, "a list of drugs that need no approval"),
+    BACK_ENTRY_COVERS: (
+        lambda value: isinstance(value, bool),
+        "true where the commissioner lets a form signed on paper while the service could not be "
+        "reached cover from its signature, false where it covers from its entry",
+    ),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from app.api.administration_model import RoleName
+from app.api.administration_model import RoleName, SettingBody
 from app.api.oauth import ASSERTION_TYPE, PATH
+from app.approvals.settling import SETTINGS
 from app.auth import clients, sessions
 from app.auth import people as people_module
 from app.auth.model import Role
@@ -193,6 +194,10 @@ def test_a_setting_changes_from_its_day_when_two_want_it(
     assert good(people["administrator"].get(f"{AT}/settings"))["settings"][name] is True
 
 
+def test_every_setting_can_be_proposed() -> None:
+    assert get_args(SettingBody.model_fields["setting"].annotation) == tuple(SETTINGS)
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -200,6 +205,7 @@ def test_a_setting_changes_from_its_day_when_two_want_it(
         ({"setting": "panel"}, "the code of the panel"),
         ({"setting": "panel", "value": {"No Policy": "DEMP1"}}, "the code of the panel"),
         ({"setting": "approval_not_required"}, "a list of drugs"),
+        ({"setting": "back_entry_covers", "value": "DEMP1"}, "true where the commissioner lets"),
         ({"from_day": "2026-01-01"}, "That day is past"),
     ],
 )
