@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from app.authoring.paper.sheet import FOOT, ROWS, Field, Judged, Part, Sheet, names
+from app.authoring.paper.sheet import ROWS, Field, Judged, Part, Sheet, foot, names
 
 _STYLE = """
-@page { size: A4; margin: 14mm 15mm 16mm; }
+@page { size: A4; margin: 14mm 14mm 16mm;
+  @bottom-right { content: counter(page) " / " counter(pages); font: 9pt Arial, sans-serif; } }
 * { box-sizing: border-box; }
 body { font: 10.5pt/1.35 Arial, sans-serif; color: #000; max-width: 180mm; margin: 0 auto; }
 section.sheet + section.sheet { break-before: page; }
@@ -18,10 +19,11 @@ h2 { font-size: 12pt; margin: 5mm 0 1mm; break-after: avoid; }
 p { margin: 0 0 1.5mm; } .note, .help, .source { font-size: 9pt; color: #333; }
 table { border-collapse: collapse; width: 100%; }
 td, th { border: .5pt solid #555; padding: 1.6mm 2mm; vertical-align: top; text-align: left; }
-tr { break-inside: avoid; }
+tr, .together { break-inside: avoid; }
 td.label { width: 45%; } td.box { height: 9mm; white-space: pre-wrap; }
-td.long { height: 14mm; vertical-align: bottom; }
-.hint { color: #555; letter-spacing: .04em; } .choice { display: inline-block; margin-right: 6mm; }
+td.long { height: 15mm; vertical-align: bottom; }
+.hint { color: #555; letter-spacing: .04em; } .choice { display: inline-block; margin-right: 6mm;
+  padding-left: 5.1mm; text-indent: -5.1mm; }
 .tick { display: inline-block; width: 3.6mm; height: 3.6mm; border: .8pt solid #000;
   margin-right: 1.5mm; vertical-align: -.4mm; }
 .figure { display: inline-block; width: 5mm; height: 6mm; border: .8pt solid #000; }
@@ -40,7 +42,7 @@ def as_page(sheets: Sequence[Sheet]) -> str:
     body = "\n".join(_sheet(sheet) for sheet in sheets)
     return (
         f'<!doctype html>\n<html lang="en-GB">\n<head>{head}</head>\n<body>\n{body}\n'
-        f"<footer>{escape(FOOT)}</footer>\n</body>\n"
+        f"<footer>{escape(foot(sheets))}</footer>\n</body>\n"
         "</html>\n"
     )
 
@@ -59,7 +61,8 @@ def _part(part: Part) -> str:
     note = f'<p class="note">{escape(part.note)}</p>' if part.note else ""
     rows = "".join(_field(each) for each in part.fields)
     rows += "".join(_judged(each) for each in part.judged)
-    return f"<h2>{escape(part.title)}</h2>{note}<table>{rows}</table>"
+    kept = ' class="together"' if part.together else ""
+    return f"<div{kept}><h2>{escape(part.title)}</h2>{note}<table>{rows}</table></div>"
 
 
 def _field(field: Field) -> str:

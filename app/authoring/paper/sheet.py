@@ -63,6 +63,11 @@ class Part:
     fields: tuple[Field, ...] = ()
     judged: tuple[Judged, ...] = ()
 
+    @property
+    def together(self) -> bool:
+        """Whether it stands on one page: signatures do."""
+        return bool(self.fields) and all(each.size == "long" for each in self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -217,6 +222,11 @@ def _entry() -> Part:
             Field("Request number and outcome", size="long"),
         ),
     )
+
+
+def foot(sheets: Sequence[Sheet]) -> str:
+    """The foot of each page: whose it is, and of which form."""
+    return f"{FOOT}    {sheets[0].policy}" if sheets else FOOT
 
 
 def names(sheets: Sequence[Sheet]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.authoring.paper.sheet import FOOT, ROWS, Field, Judged, Part, Sheet, names
+from app.authoring.paper.sheet import ROWS, Field, Judged, Part, Sheet, foot, names
 
 _HEAD = """#set page(paper: "a4", margin: (x: 15mm, y: 16mm), footer: context [
   #text(size: 8.5pt, FOOT) #h(1fr) #counter(page).display("1 / 1", both: true)
@@ -18,7 +18,10 @@ _HEAD = """#set page(paper: "a4", margin: (x: 15mm, y: 16mm), footer: context [
 
 def as_typst(sheets: Sequence[Sheet]) -> str:
     """The sheets as Typst."""
-    lines = [f"#set document(title: {_text(names(sheets))})", _HEAD.replace("FOOT", _text(FOOT))]
+    lines = [
+        f"#set document(title: {_text(names(sheets))})",
+        _HEAD.replace("FOOT", _text(foot(sheets))),
+    ]
     for number, sheet in enumerate(sheets):
         if number:
             lines.append("#pagebreak()")
@@ -37,7 +40,8 @@ def _sheet(sheet: Sheet) -> Iterator[str]:
     for line in (told, *sheet.about):
         yield f"#par(text({_text(line)}))"
     for part in sheet.parts:
-        yield from _part(part)
+        lines = "\n".join(_part(part))
+        yield f"#block(breakable: false)[{lines}]" if part.together else lines
 
 
 def _part(part: Part) -> Iterator[str]:
@@ -65,9 +69,10 @@ def _field(field: Field) -> str:
         heads = ", ".join(f"small({_text(each)})" for each in field.columns)
         blank = ", ".join(["[#v(5mm)]"] * (ROWS * len(field.columns)))
         rows = f"#table(columns: (1fr,) * {len(field.columns)}, {heads}, {blank})"
-        return f"table.cell(colspan: 2)[{label} {rows}]"
-    height = "11mm" if field.size == "long" else "5mm"
-    return f"[{label}], [{_box(field)} #v({height}, weak: true)]"
+        return f"table.cell(colspan: 2, breakable: false)[{label} {rows}]"
+    # Room to write in, above the pattern; weak space would vanish beside the cell's edge.
+    room = "10mm" if field.size == "long" else "2.5mm" if field.before or field.after else "0mm"
+    return f"[{label}], [#v({room}) {_box(field)}]"
 
 
 def _box(field: Field) -> str:

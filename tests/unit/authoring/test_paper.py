@@ -6,7 +6,9 @@ import pytest
 
 from app.authoring.errors import BenchRefused
 from app.authoring.paper import blank_form
-from app.authoring.paper.sheet import sheets_of
+from app.authoring.paper.page import as_page
+from app.authoring.paper.sheet import FOOT, sheets_of
+from app.authoring.paper.typeset import as_typst
 from app.policy import Kind, PolicyVersion, QuestionType, questions_for
 from tests.policies.library import all_versions
 from tests.unit.policy.makers import make_policy
@@ -65,3 +67,19 @@ def test_a_draft_says_so_and_an_unknown_format_is_refused() -> None:
     assert "Check before clinical use" in blank_form(version, "html").decode()
     with pytest.raises(BenchRefused, match="html, pdf"):
         blank_form(version, "docx")
+
+
+def test_a_signature_has_room_on_one_page_and_a_loose_page_says_of_which_form_it_is() -> None:
+    version = make_policy()
+    sheets = sheets_of(version)
+    page, typeset = as_page(sheets), as_typst(sheets)
+
+    signatures = next(part for part in sheets[0].parts if part.title == "Signatures")
+    assert signatures.together
+    assert '<div class="together"><h2>Signatures' in page
+    assert '#block(breakable: false)[#heading(level: 2, text("Signatures"))' in typeset
+    for field in signatures.fields:
+        assert f'[#strong("{field.label}")], [#v(10mm)' in typeset
+    named = f"{version.policy}, version {version.version}"
+    assert f"{escape(FOOT)}    {named}</footer>" in page
+    assert f'{FOOT}    {named}"' in typeset.split("#counter")[0]
