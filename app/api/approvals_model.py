@@ -11,7 +11,7 @@ from app.api.next_steps import after_approval
 from app.api.types import Day
 from app.approvals.ending import ending_of
 from app.approvals.lifecycle import ApprovalState
-from app.approvals.model import ApprovalRecord, TreatmentRecord
+from app.approvals.model import ApprovalRecord, RequestRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.permissions import may_see_price
 from app.approvals.phases import dated_phases
@@ -69,11 +69,15 @@ def approval_document(
     caller: Caller,
     approval: ApprovalRecord,
     treatment: TreatmentRecord,
+    request: RequestRecord | None = None,
 ) -> ApprovalDocument:
-    """An approval, with what to do next as of today; its price for those who agreed it."""
+    """An approval, with what to do next as of today; its price for those who agreed it.
+
+    `request` is the one that gave rise to it, where it is at hand.
+    """
     ending = ending_of(office.library_at(work), treatment.policy, work.moment.day)
     with _whole(work, caller, treatment):
-        version = version_of_approval(work, office.library_at(work), approval)
+        version = version_of_approval(work, office.library_at(work), approval, request)
         phases = _phases(work, approval, treatment)
     policy = None if version is None else deciding_policy(version)
     return ApprovalDocument(

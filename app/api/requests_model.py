@@ -177,4 +177,4 @@ def _approval(
     if found is None:
         return None
     approval, treatment = found
-    return approval_document(work, office, caller, approval, treatment)
+    return approval_document(work, office, caller, approval, treatment, view.request)

@@ -10,7 +10,7 @@ from app.api.documents import Document
 from app.api.requests_model import RequestSummary, request_summary
 from app.api.types import Day, ExactNumber
 from app.api.veil import Veil, gives_care
-from app.approvals import deaths, objecting, patients
+from app.approvals import objecting, patients
 from app.approvals.model import PatientRecord, SegmentRecord, TreatmentRecord, TreatmentView
 from app.approvals.office import Office
 from app.approvals.permissions import may_see_price
@@ -175,7 +175,7 @@ def identified(work: Work, provider: str, patient: PatientRecord) -> PatientDocu
         birth_date=patient.birth_date,
         birth_year=patient.birth_date.year,
         sex=patient.sex,
-        died_on=deaths.day_of_death(work, patient),
+        died_on=patients.day_of_death(work, patient),
         objects_to_display=objecting.stands(work, patient),
     )
 

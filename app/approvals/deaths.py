@@ -36,7 +36,7 @@ def record_death(work: Work, caller: Caller, patient_id: str, died_on: dt.date) 
         raise DetailsNotAccepted("died_on", "The day lies in the future. Check it.")
     if died_on < person.birth_date:
         raise DetailsNotAccepted("died_on", "The day is before the patient's birth. Check it.")
-    if day_of_death(work, person) is not None:
+    if patients.day_of_death(work, person) is not None:
         raise TransitionNotAllowed(
             "A death is on this patient's record already. If it is wrong, take it back first."
         )
@@ -73,20 +73,9 @@ def take_back_death(work: Work, caller: Caller, patient_id: str, reason: str) ->
     return person
 
 
-def day_of_death(work: Work, person: PatientRecord) -> dt.date | None:
-    """The day of the person's death, whoever recorded it; None while they live."""
-    same = patients.same_person(work, person.canonical_id)
-    query = select(func.min(_TABLE.c.died_on)).where(
-        _TABLE.c.patient_id.in_(same), _TABLE.c.taken_back_at.is_(None)
-    )
-    with work.beyond_scope():
-        died_on: dt.date | None = work.connection.execute(query).scalar_one()
-    return died_on
-
-
 def check_decided_in_life(work: Work, person: PatientRecord, decision_to_treat: dt.date) -> None:
     """Raise PatientDied for a treatment that was decided on after the patient's death."""
-    died_on = day_of_death(work, person)
+    died_on = patients.day_of_death(work, person)
     if died_on is not None and decision_to_treat > died_on:
         raise PatientDied(
             "The record says that the patient died before this decision to treat. If the patient "
@@ -97,7 +86,7 @@ def check_decided_in_life(work: Work, person: PatientRecord, decision_to_treat: 
 
 def late_for_people(work: Work, person: PatientRecord | None) -> tuple[str, ...]:
     """Why people must decide a request that comes after the patient's death."""
-    if person is None or day_of_death(work, person) is None:
+    if person is None or patients.day_of_death(work, person) is None:
         return ()
     return (FOR_PEOPLE,)
 

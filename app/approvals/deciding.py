@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.approvals import patients, store
+from app.approvals import added, patients, store
 from app.approvals.answering import answers_to_json, context_to_json
 from app.approvals.changed_answers import note_changed_answers
 from app.approvals.effects import take_effect
@@ -243,7 +243,8 @@ def decide_revision(
     decision = decide_case(work, office, case, request.commissioner)
     overrides = add_overrides(work, caller, request, case.overrides, decision)
     stored = add_policy_decision(work, caller, request, treatment.patient_id, decision)
-    note_changed_answers(work, caller, treatment, request, case.answers, stored)
+    if added.of_treatment(work, treatment.id) is None:  # a new one was never refused before
+        note_changed_answers(work, caller, treatment, request, case.answers, stored)
     return stored, overrides
 
 

@@ -9,12 +9,14 @@ import datetime as dt
 import hashlib
 import re
 from dataclasses import asdict, replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, text
+from sqlalchemy import RowMapping, Select, and_, bindparam, func, insert, select, text
 
+from app.approvals import added
 from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
 from app.approvals.model import PatientDetails, PatientRecord
-from app.approvals.store import as_record
+from app.approvals.store import all_treatments_of, as_record
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
@@ -30,7 +32,24 @@ _PRACTICE = re.compile(r"[A-Z0-9]{6}")
 #: Takes the locks one after the other, in the order given.
 _WAIT = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) key")
 #: What a block of `Work.keeping` keeps of a person that it has locked.
-_LOCKED, _PATIENT, _SAME = "locked person", "patient", "same person"
+_LOCKED, _PATIENT, _SAME, _DEATH = "locked person", "patient", "same person", "death"
+_ADD = insert(tables.patient)
+_KEEP = insert(tables.patient_identifier)
+_NUMBERED = select(tables.patient).where(tables.patient.c.nhs_number == bindparam("number"))
+_BY_ID = select(tables.patient).where(tables.patient.c.id == bindparam("asked"))
+_HOLDER = select(tables.patient_identifier.c.patient_id).where(
+    tables.patient_identifier.c.organisation == bindparam("whose"),
+    tables.patient_identifier.c.local_id == bindparam("number"),
+)
+_LINKED = (
+    select(tables.patient.c.id)
+    .where(tables.patient.c.linked_to == bindparam("canonical"))
+    .order_by(tables.patient.c.id)
+)
+_DEATHS = select(func.min(tables.patient_death.c.died_on)).where(
+    tables.patient_death.c.patient_id.in_(bindparam("same", expanding=True)),
+    tables.patient_death.c.taken_back_at.is_(None),
+)
 
 
 def check_details(details: PatientDetails, today: dt.date) -> PatientDetails:
@@ -122,7 +141,7 @@ def patient(work: Work, patient_id: str) -> PatientRecord:
     if (_PATIENT, patient_id) in work.kept:
         kept: PatientRecord = work.kept[_PATIENT, patient_id]
         return kept
-    row = _row(work, tables.patient.c.id == patient_id)
+    row = _row(work, _BY_ID, {"asked": patient_id})
     if row is None:
         raise NotFound("patient")
     return as_record(PatientRecord, row)
@@ -139,7 +158,7 @@ def known_by(work: Work, nhs_number: str, birth_date: dt.date) -> PatientRecord 
     except InvalidNhsNumber as error:
         raise DetailsNotAccepted("nhs_number", str(error)) from None
     column = tables.patient.c
-    row = _row(work, and_(column.nhs_number == number, column.birth_date == birth_date))
+    row = _row(work, _NUMBERED.where(column.birth_date == birth_date), {"number": number})
     return None if row is None else as_record(PatientRecord, row)
 
 
@@ -149,22 +168,35 @@ def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
     if key in work.kept:
         same: tuple[str, ...] = work.kept[key]
         return same
-    query = (
-        select(tables.patient.c.id)
-        .where(tables.patient.c.linked_to == canonical_id)
-        .order_by(tables.patient.c.id)
-    )
     with work.beyond_scope():
-        same = (canonical_id, *work.connection.execute(query).scalars())
+        linked = work.connection.execute(_LINKED, {"canonical": canonical_id}).scalars()
+        same = (canonical_id, *linked)
     if (_LOCKED, canonical_id) in work.kept:
         work.kept[key] = same
     return same
 
 
-def _row(work: Work, where: ColumnElement[bool]) -> RowMapping | None:
+def day_of_death(work: Work, person: PatientRecord) -> dt.date | None:
+    """The day of the person's death, whoever recorded it; None while they live.
+
+    Whoever records a death, or takes it back, holds the person.
+    """
+    key = (_DEATH, person.canonical_id)
+    if key in work.kept:
+        known: dt.date | None = work.kept[key]
+        return known
+    same = same_person(work, person.canonical_id)
+    with work.beyond_scope():
+        died_on: dt.date | None = work.connection.execute(_DEATHS, {"same": same}).scalar_one()
+    if (_LOCKED, person.canonical_id) in work.kept:
+        work.kept[key] = died_on
+    return died_on
+
+
+def _row(work: Work, query: Select[Any], values: dict[str, Any]) -> RowMapping | None:
     """A patient's row, whoever registered it: one person is one record for the whole service."""
     with work.beyond_scope():
-        found = work.connection.execute(select(tables.patient).where(where)).mappings()
+        found = work.connection.execute(query, values).mappings()
         return found.one_or_none()
 
 
@@ -178,14 +210,21 @@ def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
     held = record_of
     while True:
         serialise(work, [f"person:{held.canonical_id}"])
-        fresh = patient(work, held.id)
-        if fresh.canonical_id == held.canonical_id:
-            break
+        with work.beyond_scope():
+            fresh = patient(work, held.id)
+            if fresh.canonical_id == held.canonical_id:
+                _keep_locked(work, fresh)
+                return fresh
         held = fresh
+
+
+def _keep_locked(work: Work, fresh: PatientRecord) -> None:
+    """Read at once what rules ask of a locked person, whichever organisation wrote it."""
     if work.keeps:
         work.kept[_LOCKED, fresh.canonical_id] = True
         work.kept[_PATIENT, fresh.id] = fresh
-    return fresh
+        all_treatments_of(work, same_person(work, fresh.canonical_id))
+        day_of_death(work, fresh)
 
 
 def local_id_of(work: Work, organisation: str, patient_id: str) -> str | None:
@@ -224,7 +263,7 @@ def serialise(work: Work, names: list[str]) -> None:
 def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
     if details.nhs_number is None:
         return None
-    row = _row(work, tables.patient.c.nhs_number == details.nhs_number)
+    row = _row(work, _NUMBERED, {"number": details.nhs_number})
     return None if row is None else as_record(PatientRecord, row)
 
 
@@ -236,11 +275,8 @@ def _by_local_id(work: Work, caller: Caller, details: PatientDetails) -> Patient
 
 
 def _holder(work: Work, caller: Caller, local_id: str) -> str | None:
-    identifier = tables.patient_identifier.c
     return work.connection.execute(
-        select(identifier.patient_id).where(
-            and_(identifier.organisation == caller.organisation, identifier.local_id == local_id)
-        )
+        _HOLDER, {"whose": caller.organisation, "number": local_id}
     ).scalar_one_or_none()
 
 
@@ -264,7 +300,7 @@ def _check_local_id(
 
 
 def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
-    added = PatientRecord(
+    new = PatientRecord(
         id=work.new_id(),
         nhs_number=details.nhs_number,
         no_nhs_number_reason=details.no_nhs_number_reason,
@@ -273,19 +309,28 @@ def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
         sex=details.sex,
         linked_to=None,
     )
-    work.connection.execute(
-        insert(tables.patient).values(**asdict(added), created_at=work.moment.instant)
-    )
+    work.connection.execute(_ADD, {**asdict(new), "created_at": work.moment.instant})
     event = Event(
         action="patient added",
         object_type="patient",
-        object_id=added.id,
-        patient_id=added.id,
+        object_id=new.id,
+        patient_id=new.id,
         before=None,
         after={"no_nhs_number_reason": details.no_nhs_number_reason},
     )
     record(work, caller.actor(), event)
-    return added
+    _keep_new(work, new)
+    return new
+
+
+def _keep_new(work: Work, new: PatientRecord) -> None:
+    """A record that nobody else sees yet is locked by that, and nothing can hang on it."""
+    added.note_person(work, new.id)
+    if work.keeps:
+        work.kept[_LOCKED, new.id] = True
+        work.kept[_PATIENT, new.id] = new
+        work.kept[_SAME, new.id] = (new.id,)
+        work.kept[_DEATH, new.id] = None
 
 
 def _keep_local_id(
@@ -294,12 +339,13 @@ def _keep_local_id(
     if not details.local_id:
         return
     work.connection.execute(
-        insert(tables.patient_identifier).values(
-            id=work.new_id(),
-            organisation=caller.organisation,
-            local_id=details.local_id,
-            patient_id=found.id,
-            gp_practice=details.gp_practice,
-            recorded_at=work.moment.instant,
-        )
+        _KEEP,
+        {
+            "id": work.new_id(),
+            "organisation": caller.organisation,
+            "local_id": details.local_id,
+            "patient_id": found.id,
+            "gp_practice": details.gp_practice,
+            "recorded_at": work.moment.instant,
+        },
     )

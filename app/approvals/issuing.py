@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from app.approvals import patients, reference, store
+from app.approvals import added, patients, reference, store
 from app.approvals.coverage import Cover, continuation_cover, course_cover, initiation_cover
 from app.approvals.cutting import give_way
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted, TransitionNotAllowed
@@ -202,7 +202,7 @@ def claim(
     but = None if is_first else treatment.id
     day = work.moment.day
     drug, indication = treatment.drug, treatment.indication
-    with work.beyond_scope():
+    with added.beyond_scope_for(work, person):
         check_none_live(work, person, drug, indication, treatment.provider, day, but, supersedes)
         held = store.live_treatment_of(work, person.canonical_id, drug, indication)
     if held == treatment.id:

@@ -351,6 +351,7 @@ class RequestView:
     overrides: tuple[OverrideRecord, ...]
     decisions: tuple[DecisionRecord, ...]
     approval: ApprovalRecord | None
+    treatment: TreatmentRecord | None = None  # where it was at hand; not part of what is shown
 
     @property
     def decision(self) -> DecisionRecord | None:

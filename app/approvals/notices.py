@@ -20,6 +20,8 @@ from app.db.work import Work
 from app.policy import Kind, Notice, PolicyVersion
 from app.policy.notices import in_force, notice_from_json, notice_to_json, reason_of
 
+_column = tables.safety_notice.c
+_ISSUED = select(_column.notice, _column.lifted_on).order_by(_column.issued_at, _column.name)
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,59}")
 
 
@@ -87,10 +89,7 @@ def check_may_begin(
 
 def issued(work: Work) -> tuple[Notice, ...]:
     """The notices in the database, oldest first, each with the day it was lifted."""
-    column = tables.safety_notice.c
-    rows = work.connection.execute(
-        select(column.notice, column.lifted_on).order_by(column.issued_at, column.name)
-    )
+    rows = work.connection.execute(_ISSUED)
     return tuple(replace(notice_from_json(row.notice), lifted=row.lifted_on) for row in rows)
 
 

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, TransitionNotAllowed
@@ -19,6 +20,18 @@ from app.reference_data.pseudonyms import Pseudonyms
 PHARMACIST_AUTHORISATION = "pharmacist_authorisation"
 PANEL = "panel"
 APPROVAL_NOT_REQUIRED = "approval_not_required"
+_column = tables.organisation_setting.c
+_SETTING = (
+    select(_column.value)
+    .where(
+        _column.organisation == bindparam("whose"),
+        _column.setting == bindparam("name"),
+        _column.from_day <= bindparam("on"),
+        or_(_column.to_day.is_(None), _column.to_day >= bindparam("on")),
+    )
+    .order_by(_column.from_day.desc(), _column.recorded_at.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +57,8 @@ class Office:
 
 def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:
     """An organisation's setting on a day, the newest that is valid; None when it has none."""
-    column = tables.organisation_setting.c
     return work.connection.execute(
-        select(column.value)
-        .where(
-            and_(
-                column.organisation == organisation,
-                column.setting == name,
-                column.from_day <= on,
-                or_(column.to_day.is_(None), column.to_day >= on),
-            )
-        )
-        .order_by(column.from_day.desc(), column.recorded_at.desc())
-        .limit(1)
+        _SETTING, {"whose": organisation, "name": name, "on": on}
     ).scalar_one_or_none()
 
 
@@ -179,8 +181,19 @@ def remember_overlay(work: Work, overlay: Overlay) -> None:
 
 
 def _is_stored(work: Work, table: Table, digest: str) -> bool:
-    found = select(table.c.hash).where(table.c.hash == digest)
-    return work.connection.execute(found).first() is not None
+    """Whether a text is stored: texts are never removed, so once in a transaction is enough."""
+    key = (table, digest)
+    if key in work.kept:
+        return True
+    found = work.connection.execute(_stored(table), {"digest": digest}).first() is not None
+    if found and work.keeps:
+        work.kept[key] = True
+    return found
+
+
+@cache
+def _stored(table: Table) -> Select[tuple[str]]:
+    return select(table.c.hash).where(table.c.hash == bindparam("digest"))
 
 
 def _store_once(
@@ -205,6 +218,8 @@ def _store_once(
             "changes. Run the library that the service ran with, or publish this text as a "
             "correction with its own number."
         )
+    if work.keeps:
+        work.kept[table, found.hash] = True
 
 
 def stored_overlay(work: Work, digest: str) -> str | None:

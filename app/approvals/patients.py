@@ -13,6 +13,7 @@ from app.approvals.errors import AlreadyLinked, DetailsNotAccepted, NotFound
 from app.approvals.identity import add as add_record
 from app.approvals.identity import check_details as check_details
 from app.approvals.identity import contradiction as contradiction
+from app.approvals.identity import day_of_death as day_of_death
 from app.approvals.identity import find_existing as find_existing
 from app.approvals.identity import identify as identify
 from app.approvals.identity import known_by as known_by

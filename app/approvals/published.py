@@ -28,6 +28,12 @@ VERSION, OVERLAY = "version", "overlay"
 #: Any fixed number: who publishes at the same time waits, and checks against what the first left.
 PUBLISHING_LOCK = 7_265_384_121
 
+_NEWEST = (
+    select(tables.publication.c.number, tables.publication.c.hash)
+    .order_by(tables.publication.c.number.desc())
+    .limit(1)
+)
+
 Mark = tuple[int, str]
 Published = PolicyVersion | Overlay
 
@@ -107,10 +113,7 @@ class JoinedLibrary:
 
 def newest_publication(work: Work) -> Mark | None:
     """The number and the hash of what was published last; None where nothing was."""
-    column = tables.publication.c
-    row = work.connection.execute(
-        select(column.number, column.hash).order_by(column.number.desc()).limit(1)
-    ).first()
+    row = work.connection.execute(_NEWEST).first()
     return None if row is None else (row.number, row.hash)
 
 

@@ -38,11 +38,13 @@ def version_of_request(work: Work, library: Library, request: RequestRecord) -> 
 
 
 def version_of_approval(
-    work: Work, library: Library, approval: ApprovalRecord
+    work: Work, library: Library, approval: ApprovalRecord, request: RequestRecord | None = None
 ) -> PolicyVersion | None:
     """The version that an approval rests on, its overlay included; None where none decided it."""
     if approval.policy_hash is None:
         return None
+    if request is not None and request.id == approval.request_id:
+        return version_of(work, library, approval.policy_hash, request.overlay_hash)
     column = tables.request.c
     overlay = work.connection.execute(
         select(column.overlay_hash).where(column.id == approval.request_id)

@@ -6,7 +6,7 @@ callers of the service learn no more than the answer.
 
 import datetime as dt
 
-from app.approvals import store
+from app.approvals import added, store
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import TreatmentRecord
 from app.db.work import Work
@@ -17,7 +17,7 @@ STANDING = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
 
 def has_standing(work: Work, treatment_id: str) -> bool:
     """Whether any approval of the treatment was neither ended nor taken back; it may be past."""
-    with work.beyond_scope():
+    with added.beyond_scope_of(work, treatment_id):
         return any(a.state in STANDING for a in store.approvals_of(work, treatment_id))
 
 
@@ -30,7 +30,7 @@ def phase_clock(work: Work, treatment_id: str, first_dose: dt.date | None) -> dt
 
 def covered_to(work: Work, treatment_id: str) -> tuple[bool, dt.date | None]:
     """Whether the treatment has standing coverage at all, and its last covered day (None: open)."""
-    with work.beyond_scope():
+    with added.beyond_scope_of(work, treatment_id):
         approvals = store.approvals_of(work, treatment_id)
         segments = store.segments_of(work, treatment_id)
     standing = {a.id for a in approvals if a.state in STANDING}

@@ -11,8 +11,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, RowMapping, Select, Table, and_, insert, select, update
+from sqlalchemy import Insert, RowMapping, Select, Table, and_, bindparam, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from app.approvals import added
 from app.approvals.errors import NotFound, VersionMismatch, VersionNotStated
 from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
 from app.approvals.model import (
@@ -49,7 +51,7 @@ _ENUMS: dict[type, dict[str, type]] = {
 def as_record(kind: type[_Record], row: RowMapping) -> _Record:
     """A frozen record from a row, with its enumerations."""
     enums = _ENUMS.get(kind, {})
-    values = {f.name: row[f.name] for f in fields(kind)}  # type: ignore[arg-type]
+    values = {name: row[name] for name in _names(kind)}  # type: ignore[arg-type]
     for name, enum in enums.items():
         values[name] = enum(values[name])
     return kind(**values)
@@ -58,7 +60,7 @@ def as_record(kind: type[_Record], row: RowMapping) -> _Record:
 def add(work: Work, table: Table, row: Any, actor: Actor | None, event: Event | None) -> None:
     """Insert a record and, with it, its audit event."""
     work.connection.execute(_inserted(table), _columns(row))
-    _forget_treatments(work, table)
+    _note_added(work, row)
     if actor is not None and event is not None:
         record(work, actor, event)
 
@@ -71,14 +73,34 @@ def _inserted(table: Table) -> Insert:
 
 def _columns(row: Any) -> dict[str, Any]:
     """A record's values by column. They are only read, so they are not copied as asdict would."""
-    return {each.name: getattr(row, each.name) for each in fields(row)}
+    return {name: getattr(row, name) for name in _names(type(row))}  # type: ignore[arg-type]
 
 
-def _forget_treatments(work: Work, table: Table) -> None:
-    """Drop the lists of treatments that were kept before one was added or changed."""
-    if work.keeps and table is tables.treatment:
-        for key in [key for key in work.kept if key[0] == _TREATMENTS]:
-            del work.kept[key]
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
+
+
+def _note_added(work: Work, row: Any) -> None:
+    """Let what is kept say the same as the database after a row was added."""
+    added.note(work, row)
+    if isinstance(row, TreatmentRecord):
+        added.note_treatment(work, row.id)
+        for key in _kept_lists(work, row):
+            work.kept[key] = (*work.kept[key], row)
+
+
+def _note_changed(work: Work, row: Any) -> None:
+    """The same after a row was changed."""
+    if isinstance(row, ApprovalRecord):
+        added.forget_treatments(work)
+    if isinstance(row, TreatmentRecord):
+        for key in _kept_lists(work, row):
+            work.kept[key] = tuple(row if one.id == row.id else one for one in work.kept[key])
+
+
+def _kept_lists(work: Work, row: TreatmentRecord) -> list[tuple[str, ...]]:
+    return [key for key in work.kept if key[0] == _TREATMENTS and row.patient_id in key[1:]]
 
 
 def _one(
@@ -208,6 +230,9 @@ def decisions_of(work: Work, request_id: str) -> tuple[DecisionRecord, ...]:
 
 
 def approvals_of(work: Work, treatment_id: str) -> tuple[ApprovalRecord, ...]:
+    known = added.of_treatment(work, treatment_id)
+    if known is not None:
+        return tuple(sorted(known.approvals, key=lambda each: (each.issued_at, each.id)))
     query = (
         select(tables.approval)
         .where(tables.approval.c.treatment_id == treatment_id)
@@ -216,8 +241,13 @@ def approvals_of(work: Work, treatment_id: str) -> tuple[ApprovalRecord, ...]:
     return _many(work, query, ApprovalRecord)
 
 
-def approval_of_request(work: Work, request_id: str) -> ApprovalRecord | None:
-    """The approval that the request gave rise to, if any."""
+def approval_of_request(
+    work: Work, request_id: str, treatment_id: str | None = None
+) -> ApprovalRecord | None:
+    """The approval that the request gave rise to, if any; its treatment's id spares a query."""
+    known = added.of_treatment(work, treatment_id or "")
+    if known is not None:
+        return next((each for each in known.approvals if each.request_id == request_id), None)
     query = select(tables.approval).where(tables.approval.c.request_id == request_id)
     found = _many(work, query, ApprovalRecord)
     return found[-1] if found else None
@@ -227,6 +257,9 @@ def segments_of(
     work: Work, treatment_id: str, superseded: bool = False
 ) -> tuple[SegmentRecord, ...]:
     """The treatment's segments by first day; superseded ones only when asked for."""
+    known = added.of_treatment(work, treatment_id)
+    if known is not None:  # none of them is superseded, or they would not be known
+        return tuple(sorted(known.segments, key=lambda each: (each.from_day, each.id)))
     query = select(tables.segment).where(tables.segment.c.treatment_id == treatment_id)
     if not superseded:
         query = query.where(tables.segment.c.superseded_at.is_(None))
@@ -247,6 +280,12 @@ def treatments_for(
     return tuple(each for each in every if (each.drug, each.indication) == (drug, indication))
 
 
+def kept_treatment(work: Work, treatment_id: str) -> TreatmentRecord | None:
+    """The treatment as it stands, where this transaction has kept its person's treatments."""
+    lists = (found for key, found in work.kept.items() if key[0] == _TREATMENTS)
+    return next((each for found in lists for each in found if each.id == treatment_id), None)
+
+
 def all_treatments_of(work: Work, patient_ids: Iterable[str]) -> tuple[TreatmentRecord, ...]:
     """Every treatment of these patient records, any drug and provider; unscoped, as above.
 
@@ -256,6 +295,9 @@ def all_treatments_of(work: Work, patient_ids: Iterable[str]) -> tuple[Treatment
     if key in work.kept:
         found: tuple[TreatmentRecord, ...] = work.kept[key]
         return found
+    if len(key) == 2 and added.is_new_person(work, key[1]):
+        work.kept[key] = ()  # one that is added joins it
+        return ()
     query = select(tables.treatment).where(tables.treatment.c.patient_id.in_(key[1:]))
     with work.beyond_scope():
         found = _many(work, query.order_by(tables.treatment.c.created_at), TreatmentRecord)
@@ -297,18 +339,28 @@ def _change(
     actor: Actor,
     event: Event,
 ) -> _Record:
+    values = {**changes, "version": before.version + 1}
     changed = work.connection.execute(
-        update(table)
-        .where(and_(table.c.id == before.id, table.c.version == before.version))
-        .values(**changes, version=before.version + 1)
-        .returning(table)
+        _updated(table, tuple(values)), {**values, "this": before.id, "read": before.version}
     )
     row = changed.mappings().one_or_none()
     if row is None:
         raise VersionMismatch("It changed while you were at it. Read it again and repeat the step.")
-    _forget_treatments(work, table)
+    after = as_record(kind, row)
+    _note_changed(work, after)
     record(work, actor, event)
-    return as_record(kind, row)
+    return after
+
+
+@cache
+def _updated(table: Table, columns: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """One UPDATE of these columns, made once; only of the version that was read."""
+    return (
+        update(table)
+        .where(and_(table.c.id == bindparam("this"), table.c.version == bindparam("read")))
+        .values({name: bindparam(name) for name in columns})
+        .returning(table)
+    )
 
 
 def add_segment(work: Work, segment: SegmentRecord) -> None:
@@ -318,6 +370,7 @@ def add_segment(work: Work, segment: SegmentRecord) -> None:
         of = {"segment_id": segment.id, "treatment_id": segment.treatment_id}
         rows = [{**of, "provider": each} for each in sorted(set(segment.supplying_providers))]
         work.connection.execute(_inserted(tables.supply), rows)
+    added.note(work, segment)
 
 
 def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:
@@ -325,6 +378,7 @@ def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:
     work.connection.execute(
         update(tables.segment).where(tables.segment.c.id == segment_id).values(superseded_at=at)
     )
+    added.forget_treatments(work)
 
 
 def set_live(work: Work, patient_id: str, drug: str, indication: str, treatment_id: str) -> None:
@@ -334,14 +388,20 @@ def set_live(work: Work, patient_id: str, drug: str, indication: str, treatment_
     clash here means two transactions raced, and the later one is retried or refused.
     """
     work.connection.execute(
-        insert(tables.live_treatment).values(
-            patient_id=patient_id, drug=drug, indication=indication, treatment_id=treatment_id
-        )
+        _inserted(tables.live_treatment),
+        {
+            "patient_id": patient_id,
+            "drug": drug,
+            "indication": indication,
+            "treatment_id": treatment_id,
+        },
     )
 
 
 def live_treatment_of(work: Work, patient_id: str, drug: str, indication: str) -> str | None:
     """The id of the live treatment of this patient, drug and indication, if there is one."""
+    if added.is_new_person(work, patient_id):
+        return None  # asked before the one approval of a submission is issued
     live = tables.live_treatment.c
     query = select(live.treatment_id).where(
         and_(live.patient_id == patient_id, live.drug == drug, live.indication == indication)

@@ -440,7 +440,8 @@ def _submit(
         revision=revision,
         overrides=overrides,
         decisions=(stored,),
-        approval=store.approval_of_request(work, request.id),
+        approval=store.approval_of_request(work, request.id, treatment.id),
+        treatment=store.kept_treatment(work, treatment.id),
     )
 
 

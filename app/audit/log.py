@@ -27,6 +27,16 @@ _INSERT_EVENT = sa.insert(audit_event)
 _EPOCH = sa.select(
     sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
 ).scalar_subquery()
+_LAST = sa.select(
+    sa.func.coalesce(sa.text("(SELECT seq FROM sqlite_sequence WHERE name = 'audit_event')"), 0),
+    _EPOCH,
+)
+_OBJECT = (audit_event.c.object_type, audit_event.c.object_id)
+_TAKEN = (
+    sa.select(*_OBJECT, sa.func.max(audit_event.c.object_number))
+    .where(sa.tuple_(*_OBJECT).in_(sa.bindparam("objects", expanding=True)))
+    .group_by(*_OBJECT)
+)
 _WAIT = sa.text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) lock")
 _PLACES = sa.text(
     """SELECT ARRAY(SELECT nextval('audit_event_id_seq') FROM generate_series(1, :count)) AS ids,
@@ -173,16 +183,9 @@ def _places_on_postgres(work: Work, count: int, objects: list[tuple[str, str]]) 
 def _places_on_sqlite(work: Work, count: int, objects: list[tuple[str, str]]) -> _Places:
     # SQLite has one writer, so nobody can take these ids or numbers in between. The sequence,
     # not max(id), so that the id of a row that was cut off is never given again.
-    e = audit_event.c
-    last = sa.text("(SELECT seq FROM sqlite_sequence WHERE name = 'audit_event')")
-    known = sa.select(sa.func.coalesce(last, 0), _EPOCH)
-    seq, epoch = work.connection.execute(known).one()
-    taken = (
-        sa.select(e.object_type, e.object_id, sa.func.max(e.object_number))
-        .where(sa.tuple_(e.object_type, e.object_id).in_(objects))
-        .group_by(e.object_type, e.object_id)
-    )
-    numbers = {(kind, name): most for kind, name, most in work.connection.execute(taken)}
+    seq, epoch = work.connection.execute(_LAST).one()
+    taken = work.connection.execute(_TAKEN, {"objects": objects})
+    numbers = {(kind, name): most for kind, name, most in taken}
     ids = list(range(seq + 1, seq + count + 1))
     return ids, [numbers.get(each, 0) + 1 for each in objects], epoch, 0
 

@@ -19,6 +19,15 @@ from app.db.tables import access_token, client, client_assertion, client_key
 from app.db.work import Work
 
 TOKEN_LIFE: Final = dt.timedelta(minutes=10)
+_HELD = (
+    sa.select(access_token.c.scopes.label("given"), client)
+    .join_from(access_token, client, client.c.id == access_token.c.client_id)
+    .where(
+        access_token.c.token_hash == sa.bindparam("digest"),
+        access_token.c.expires_at > sa.bindparam("now"),
+        client.c.revoked_at.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +222,7 @@ def holder_of(
     that acts for one only. Raises NotAllowed for another's.
     """
     row = work.connection.execute(
-        sa.select(access_token.c.scopes.label("given"), client)
-        .join_from(access_token, client, client.c.id == access_token.c.client_id)
-        .where(
-            access_token.c.token_hash == token_hash(token),
-            access_token.c.expires_at > work.moment.instant,
-            client.c.revoked_at.is_(None),
-        )
+        _HELD, {"digest": token_hash(token), "now": work.moment.instant}
     ).one_or_none()
     if row is None:
         return None

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from app.audit.log import record
 from app.audit.model import Actor, Event
@@ -20,14 +20,13 @@ from app.db.work import Work
 
 TOKEN_BYTES = 32
 NAME_LENGTH = 120
+_HELD = select(callers).where(callers.c.token_hash == bindparam("digest"))
 ORGANISATION_CODE = re.compile("[A-Z0-9]{1,9}")
 
 
 def find_caller(work: Work, token: str, *, correlation_id: str = "") -> Caller | None:
     """The caller whose token this is, or None when it is unknown or revoked."""
-    row = work.connection.execute(
-        select(callers).where(callers.c.token_hash == token_hash(token))
-    ).one_or_none()
+    row = work.connection.execute(_HELD, {"digest": token_hash(token)}).one_or_none()
     if row is None or (row.revoked_at is not None and row.revoked_at <= work.moment.instant):
         return None
     return Caller(

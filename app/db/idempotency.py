@@ -12,6 +12,23 @@ from app.db.tables import idempotent_answer
 from app.db.work import Work
 
 LONGEST = {"client": 36, "organisation": 9, "route": 200, "request_id": 36}
+# Each is made once: to build a statement costs more than to send it.
+_IS = [idempotent_answer.c[part] == sa.bindparam(f"its_{part}") for part in LONGEST]
+_FIND = sa.select(idempotent_answer).where(*_IS)
+_ANSWER = (
+    sa.update(idempotent_answer)
+    .where(*_IS)
+    .values({name: sa.bindparam(name) for name in ("status", "headers", "body")})
+)
+_FIRST = ("client", "organisation", "route", "request_id", "body_hash", "answered_at")
+#: On PostgreSQL or not → the claim. A row count is not kept for INSERT, so it returns the key.
+_CLAIM = {
+    on_postgres: insert(idempotent_answer)
+    .values({name: sa.bindparam(name) for name in _FIRST})
+    .on_conflict_do_nothing()
+    .returning(idempotent_answer.c.request_id)
+    for on_postgres, insert in ((True, postgresql.insert), (False, sqlite.insert))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +71,16 @@ def answer_once(
     if _claim(work, key, body_hash):
         answer = make()
         work.connection.execute(
-            sa.update(idempotent_answer)
-            .where(*_is(key))
-            .values(status=answer.status, headers=dict(answer.headers), body=answer.body)
+            _ANSWER,
+            {
+                "status": answer.status,
+                "headers": dict(answer.headers),
+                "body": answer.body,
+                **_named(key),
+            },
         )
         return answer
-    row = work.connection.execute(sa.select(idempotent_answer).where(*_is(key))).one()
+    row = work.connection.execute(_FIND, _named(key)).one()
     if row.body_hash != body_hash:
         raise RequestIdReused
     if row.body is None:
@@ -84,28 +105,16 @@ def forget_answers(work: Work, kept: dt.timedelta) -> int:
 
 def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:
     """Insert the key's row; False where it is there. Waits for a rival's open transaction."""
-    insert = postgresql.insert if work.on_postgres else sqlite.insert
-    statement = (
-        insert(idempotent_answer)
-        .values(
-            client=key.client,
-            organisation=key.organisation,
-            route=key.route,
-            request_id=key.request_id,
-            body_hash=body_hash,
-            answered_at=work.moment.instant,
-        )
-        .on_conflict_do_nothing()
-        .returning(idempotent_answer.c.request_id)  # a row count is not kept for INSERT
-    )
-    return work.connection.execute(statement).first() is not None
+    values = {
+        "client": key.client,
+        "organisation": key.organisation,
+        "route": key.route,
+        "request_id": key.request_id,
+        "body_hash": body_hash,
+        "answered_at": work.moment.instant,
+    }
+    return work.connection.execute(_CLAIM[work.on_postgres], values).first() is not None
 
 
-def _is(key: IdempotencyKey) -> tuple[sa.ColumnElement[bool], ...]:
-    c = idempotent_answer.c
-    return (
-        c.client == key.client,
-        c.organisation == key.organisation,
-        c.route == key.route,
-        c.request_id == key.request_id,
-    )
+def _named(key: IdempotencyKey) -> dict[str, str]:
+    return {f"its_{part}": getattr(key, part) for part in LONGEST}
