@@ -35,6 +35,7 @@ from app.door import Door
 from app.settings import DEMONSTRATION_AUDIT_KEY
 from benchmarks.load_bare import Base
 from benchmarks.load_clients import TOKEN
+from benchmarks.stopping import clean_up_when_stopped
 
 ROOT: Final = Path(__file__).parents[1]
 ADMIN: Final = os.environ.get(
@@ -263,4 +264,5 @@ def _processor(pid: int) -> float:
 
 
 if __name__ == "__main__":
+    clean_up_when_stopped()
     run(int(sys.argv[1]) if len(sys.argv) > 1 else SIZE)

@@ -25,6 +25,7 @@ from app.db.tables import treatment
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
 from app.db.work import Moment, Work
+from benchmarks.stopping import clean_up_when_stopped
 
 ADMIN: Final = os.environ.get(
     "ASSENT_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
@@ -169,4 +170,5 @@ def _plan(database: Database, query: sa.Select[Any]) -> list[str]:
 
 
 if __name__ == "__main__":
+    clean_up_when_stopped()
     run(int(sys.argv[1]) if len(sys.argv) > 1 else SIZE)
