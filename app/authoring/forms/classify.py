@@ -35,6 +35,7 @@ class Join(StrEnum):
     ANY = "any"
     UNSAID = "unsaid"
     MIXED = "mixed"
+    NESTED = "nested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,11 @@ _GLUED = re.compile(r"(?<=[a-z0-9)\].])(?<!\s)(?=(?:The|It|If|When|Treatment|Thi
 _ALL = re.compile(r"\b(all|each|both)( of)? (the )?(following|these|criteria)|\ball of\b", re.I)
 _ANY = re.compile(
     r"\b(any|one|either|at least one|one or more)( of)? (the )?(following|these)", re.I
+)
+_OPENS = re.compile(
+    r":\s*$|\b(defined|shown|measured|confirmed|demonstrated|evidenced) (by|as)\s*$|"
+    r"\b(any|one|all|both|either) of( the following)?\s*$",
+    re.I,
 )
 _TAIL = re.compile(r"[;,.]?\s*\b(and|or)\s*[;,]?\s*$", re.I)
 _LEAD = re.compile(r"^\s*(and|or)\b\s+", re.I)
@@ -220,10 +226,18 @@ def _asks(statement: Statement, text: str, join: Join | None, drugs: Sequence[st
         asks.append("its bullets have no “and” or “or”. All of them, or any? Then split it")
     if join is Join.MIXED:
         asks.append("its bullets mix “and” with “or”. Say which belong together, then split it")
+    if join is Join.NESTED:
+        asks.append(
+            "one of its bullets opens a list of its own, and the indent that ended it is lost. Say "
+            "which bullets belong to it, then split it"
+        )
     if join is None and _SEVERAL.search(text) and len(text) > 60:
         asks.append("it may hold several tests. One answer cannot serve several: split it if so")
     if _REFERENCE.search(text):
-        asks.append("it points to another numbered text. Put in what that text says")
+        asks.append(
+            "it points to another numbered text, mostly by the guidance's numbers and not this "
+            "form's. Put in what that text says"
+        )
     if _VAGUE.search(text):
         asks.append("its rule is soft (“normally”, “such as”). A hard test, or a reason on record?")
     if _COMMERCIAL.search(text):
@@ -240,6 +254,8 @@ def _asks(statement: Statement, text: str, join: Join | None, drugs: Sequence[st
 
 def join_of(statement: Statement) -> Join:
     """How the bullets are joined: by their own words, or by what stands before them."""
+    if any(_OPENS.search(bullet) for bullet in statement.bullets[:-1]):
+        return Join.NESTED
     words = set()
     for index, bullet in enumerate(statement.bullets):
         tail, lead = _TAIL.search(bullet), _LEAD.match(bullet)

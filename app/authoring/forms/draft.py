@@ -14,6 +14,7 @@ from app.authoring.forms.reading import PlainForm
 
 DECIDE = "DECIDE"
 _MOST_LABEL = 290
+_MOST_BULLETS = 26
 _NARROW = re.compile(r"\b(severe|moderate|mild|refractory|relapsed)\b")
 
 
@@ -99,7 +100,8 @@ def _own_tests(each: Classified) -> Iterator[_Test]:
     section = {Class.CONTINUE: "continue", Class.STOP: "stop"}.get(each.what, "start")
     bullets = [bare(bullet) for bullet in each.statement.bullets]
     name = f"statement_{each.name}"
-    if bullets and each.join is Join.ALL and section != "stop":
+    split = 0 < len(bullets) <= _MOST_BULLETS  # longer lists stand whole: none may be lost
+    if split and each.join is Join.ALL and section != "stop":
         for letter, bullet in zip("abcdefghijklmnopqrstuvwxyz", bullets, strict=False):
             text = f"{each.statement.text} {bullet}".strip()
             question = f"{name}_{letter}"
@@ -113,7 +115,7 @@ def _own_tests(each: Classified) -> Iterator[_Test]:
                 asks,
                 False,
             )
-    elif bullets and each.join is Join.ANY:
+    elif split and each.join is Join.ANY:
         questions = tuple(
             (f"{name}_{letter}", bullet)
             for letter, bullet in zip("abcdefghijklmnopqrstuvwxyz", bullets, strict=False)
@@ -123,7 +125,7 @@ def _own_tests(each: Classified) -> Iterator[_Test]:
             f"S-{each.name}", section, _whole(each), met_when, questions, each.decide, False
         )
     else:
-        refer = each.join in (Join.UNSAID, Join.MIXED)
+        refer = each.join in (Join.UNSAID, Join.MIXED, Join.NESTED)
         words = _whole(each)
         yield _Test(f"S-{each.name}", section, words, name, ((name, words),), each.decide, refer)
 

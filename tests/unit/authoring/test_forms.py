@@ -414,3 +414,53 @@ def test_a_folder_gives_a_draft_or_a_reason_for_every_form() -> None:
     assert "workbook cannot be read" in str(found[2].reason)
     assert "Is “adalimumib” adalimumab?" in str(found[3].reason)
     assert list(summary_lines(found))[-1] == "1 forms brought over as drafts, 3 not."
+
+
+# --- lists inside lists, and numbers of another text --------------------------------------------
+
+
+def test_a_flattened_nested_list_is_not_split_and_its_connector_not_invented() -> None:
+    bullets = (
+        "2 or more disabling relapses in one year, and",
+        "activity on imaging, shown by any of:",
+        "one or more gadolinium-enhancing lesions",
+        "a rise in lesion load",
+    )
+    data = docx(
+        (TITLE, False),
+        ("1. Given only if all of the following apply:", False),
+        *((bullet, True) for bullet in bullets),
+    )
+    made = draft_of(read_forms(data, "form.docx")[0], "adalimumab", "x", DAY)
+
+    assert [each.join for each in made.statements] == [Join.NESTED]
+    assert "which bullets belong to it" in " ".join(made.statements[0].decide)
+    version = load_policy(made.text, "x.yaml", KEYS)
+    assert [(c.met_when, c.on_failure) for c in version.start] == [("statement_1", "refer")]
+    assert all(bullet in version.start[0].text for bullet in bullets)
+    assert " OR " not in version.start[0].met_when
+
+
+def test_a_number_of_the_guidance_is_never_taken_for_the_forms_own() -> None:
+    made = draft(
+        "The disease is severe",
+        "Rituximab failed",
+        "The treatment is in line with recommendation 1.4",
+        "As for statement 1.2, methotrexate is given too",
+    )
+    asks = [" ".join(each.decide) for each in made.statements]
+    pointing = ["not this form's" in each for each in asks]
+    assert pointing == [False, False, True, True]
+    version = load_policy(made.text, "x.yaml", KEYS)
+    tests = [c.met_when for c in version.start]
+    assert tests == ["statement_1", "statement_2", "statement_3", "statement_4"]
+
+
+def test_a_list_longer_than_the_alphabet_loses_no_bullet() -> None:
+    bullets = [f"item {number} holds" for number in range(40)]
+    data = docx(
+        (TITLE, False), ("1. All of the following:", False), *((each, True) for each in bullets)
+    )
+    made = draft_of(read_forms(data, "form.docx")[0], "adalimumab", "x", DAY)
+    text = load_policy(made.text, "x.yaml", KEYS).start[0].text
+    assert all(each in text for each in bullets)
