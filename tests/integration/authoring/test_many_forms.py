@@ -244,4 +244,10 @@ def test_the_share_recognised_is_what_was_measured(
     for name, (right, total) in found.items():
         if name.startswith("defect"):
             assert right == total, name
-    assert found["library start"][0] / found["library start"][1] > 0.5
+    start, continue_, stop = (found[f"library {kind}"] for kind in ("start", "continue", "stop"))
+    # Measured: 1,534 of 1,647, 43 of 653 and 8 of 569. The library's rules to continue and to stop
+    # do not say so in their words, their section does; a form has no sections, so they come over
+    # as rules to start, and a person must move them.
+    assert start[0] / start[1] > 0.9
+    assert continue_[0] > 0
+    assert stop[0] > 0
