@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from app.authoring.forms.phases import going_on, phase_of
 from app.authoring.forms.reading import PlainForm, Statement
 
 
@@ -84,15 +85,6 @@ _ADVICE = re.compile(
     r"^(note|please note|see also|for information)\b",
     re.I,
 )
-_STOP = re.compile(r"\b(stop(ped)?|discontinu(e|ed|ation)|withdrawn?|cease[ds]?)\b(?! by)", re.I)
-_CONTINUE = re.compile(
-    r"\bcontinu(e|ed|ing)\b|\bmaintain(ed)? (the |a )?response|\bresponse (is|has been) (assessed|"
-    r"maintained)|\bat (each|every|annual) review|\breview(ed)? (after|at)\b",
-    re.I,
-)
-_START = re.compile(
-    r"\brecommended\b|\bstart(ing|ed)?\b|\bbefore (starting )?treatment\b|\binitiat", re.I
-)
 _RECOMMENDED = re.compile(r"\b(is|are) recommended\b", re.I)
 _NEGATIVE = re.compile(r"\b(is|are) not recommended\b", re.I)
 _LOST = re.compile(r"(\bif|\bwhen|\bof|\bfollowing|\bwhere|\bthat|\beither|:)\s*[:…]?\s*$", re.I)
@@ -128,7 +120,8 @@ def classify_form(
     pieces = [piece for each in form.statements for piece in _unglued(each)]
     own = re.compile(rf"\b{re.escape(drug)}\b", re.I) if drug else re.compile(r"(?!)")
     found = [
-        _classified(name, each, () if own.search(_text(each)) else drugs) for name, each in pieces
+        _classified(name, each, () if own.search(_text(each)) else drugs, form.title)
+        for name, each in pieces
     ]
     options = [c for c in found if c.what is Class.START and _RECOMMENDED.search(c.statement.text)]
     if len(options) > 1:
@@ -163,19 +156,19 @@ def _unglued(statement: Statement) -> Iterator[tuple[str, Statement]]:
         yield name, replace(statement, bullets=(*statement.bullets[:-1], head))
     else:
         yield name, replace(statement, text=head)
-    yield f"{name}x", Statement(statement.position, statement.printed, tail, (), statement.box)
+    yield f"{name}x", replace(statement, text=tail, bullets=())
 
 
-def _classified(name: str, statement: Statement, drugs: Sequence[str]) -> Classified:
+def _classified(name: str, statement: Statement, drugs: Sequence[str], title: str) -> Classified:
     text = _text(statement)
-    what, asks, boilerplate = _what(statement, text)
+    what, asks, boilerplate = _what(statement, text, title)
     join = join_of(statement) if statement.bullets else None
     if what not in (Class.COMMERCIAL, Class.ADVICE, Class.BROKEN):
         asks += _asks(statement, text, join, drugs)
     return Classified(statement, name, what, join, tuple(asks), boilerplate)
 
 
-def _what(statement: Statement, text: str) -> tuple[Class, list[str], str | None]:
+def _what(statement: Statement, text: str, title: str) -> tuple[Class, list[str], str | None]:
     for name, pattern in _BOILERPLATE.items():
         if pattern.search(text) and not statement.bullets and len(text) < 400:
             return Class.ATTESTATION, [], name
@@ -186,31 +179,19 @@ def _what(statement: Statement, text: str) -> tuple[Class, list[str], str | None
         return Class.BROKEN, [ask], None
     if _COMMERCIAL.search(text) and not _is_clinical(text):
         return Class.COMMERCIAL, [], None
-    if _GRANDFATHER.search(text) and _CONTINUE.search(text):
+    if _GRANDFATHER.search(text) and going_on(text):
         ask = "people treated before this guidance may go on: a route into it, not a test"
         return Class.ADVICE, [ask], None
     if _NEGATIVE.search(text):
         return Class.BROKEN, ["it says “not recommended”: what would a yes mean? Reword it"], None
     if _ADVICE.search(text):
         return Class.ADVICE, [], None
-    return _phase(text)
+    return _phase(statement, text, title)
 
 
-def _phase(text: str) -> tuple[Class, list[str], str | None]:
-    starts = bool(_START.search(text))
-    stops, continues = bool(_STOP.search(text)), bool(_CONTINUE.search(text))
-    if starts and (stops or continues):
-        ask = (
-            "it holds a rule to start and one to continue or stop. Part them: it needs two answers"
-        )
-        return Class.BROKEN, [ask], None
-    if stops:
-        ask = "a rule to stop, which cannot be answered at the start. Reword it: yes must mean stop"
-        return Class.STOP, [ask], None
-    if continues:
-        ask = "a rule to continue, which cannot be answered at the start. It is asked at the review"
-        return Class.CONTINUE, [ask], None
-    return Class.START, [], None
+def _phase(statement: Statement, text: str, title: str) -> tuple[Class, list[str], str | None]:
+    read = phase_of(text, statement.under, title)
+    return Class.BROKEN if read.phase is None else Class(read.phase), list(read.asks), None
 
 
 def _is_clinical(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.authoring.errors import BenchRefused
+from app.authoring.forms.headings import Phase, phase_of_heading, phase_of_title
 from app.authoring.forms.rows import BULLET, NUMBERED, rows_of
 
 MOST_ROWS = 20_000
@@ -18,18 +19,23 @@ _HEADERS = {
     "ta": {"ta", "appraisal", "nice ta", "guidance"},
     "number": {"no", "no.", "number", "statement no", "statement_no", "#"},
     "statement": {"statement", "criterion", "criteria", "question", "text"},
+    "section": {"section", "phase", "stage", "heading"},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as it stands: its position, the number printed beside it, text and bullets."""
+    """One statement as it stands: position, the number printed beside it, text and bullets.
+
+    `under` is the phase that its heading, or else the form's title, says.
+    """
 
     position: int
     printed: str | None
     text: str
     bullets: tuple[str, ...] = ()
     box: bool = True
+    under: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,16 @@ def read_forms(data: bytes, file: str) -> tuple[PlainForm, ...]:
             "1, 2, 3, or a table with a column “statement”."
         )
     return forms
+
+
+@dataclass(slots=True)
+class _Open:
+    """A statement whose lines are still being gathered."""
+
+    printed: str
+    lines: list[str]
+    box: bool
+    under: Phase | None
 
 
 # --- forms out of rows --------------------------------------------------------------------------
@@ -85,40 +101,49 @@ def _tabular(
         index = columns.get(key)
         return row[index] if index is not None and index < len(row) else ""
 
-    grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    title, appraisal = file.rsplit(".", 1)[0], ""
+    grouped: dict[tuple[str, str], list[tuple[str, str, Phase | None]]] = {}
+    title, appraisal, phase = file.rsplit(".", 1)[0], "", phase_of_title(file)
     for row in rows:
+        if cell(row, "title") and cell(row, "title") != title:
+            phase = phase_of_title(cell(row, "title"))
         title, appraisal = cell(row, "title") or title, cell(row, "ta") or appraisal
-        if cell(row, "statement"):
-            grouped.setdefault((title, appraisal), []).append(
-                (cell(row, "number"), cell(row, "statement"))
-            )
+        number, text = cell(row, "number"), cell(row, "statement")
+        heading = None if number else phase_of_heading(text)
+        phase = heading or phase_of_heading(cell(row, "section")) or phase
+        if text and heading is None:
+            grouped.setdefault((title, appraisal), []).append((number, text, phase))
     for (name, ta), found in grouped.items():
         statements = tuple(
-            _statement(position, number or None, text.split("\n"), True)
-            for position, (number, text) in enumerate(found, start=1)
+            _statement(position, number or None, text.split("\n"), True, under)
+            for position, (number, text, under) in enumerate(found, start=1)
         )
         yield PlainForm(name, _appraisal(ta or name), statements, file)
 
 
 def _plain(rows: Sequence[list[str]], file: str) -> PlainForm:
     title, appraisal = "", None
-    open_: list[tuple[str | None, list[str], bool]] = []
+    phase: Phase | None = None
+    open_: list[_Open] = []
     for row in rows:
         cells = [cell for cell in row if cell]
         printed, text = _number_and_text(cells)
         box = any(_BOX.fullmatch(c) for c in cells) or bool(_BOX.search(" ".join(cells)))
-        if printed is not None:
-            open_.append((printed, text.split("\n"), box))
+        heading = None if box or not title else phase_of_heading(text, printed is not None)
+        if heading is not None:
+            phase = heading
+        elif printed is not None:
+            open_.append(_Open(printed, text.split("\n"), box, phase))
         elif open_:
-            open_[-1] = (open_[-1][0], open_[-1][1] + text.split("\n"), open_[-1][2] or box)
+            open_[-1].lines.extend(text.split("\n"))
+            open_[-1].box |= box
         else:
             appraisal = appraisal or _appraisal(text)
             title = title or text.split("\n")[0].removeprefix("Title:").strip()
-    any_box = any(box for _, _, box in open_)
+            phase = phase or phase_of_title(title)
+    any_box = any(each.box for each in open_)
     statements = tuple(
-        _statement(position, printed, lines, box or not any_box)
-        for position, (printed, lines, box) in enumerate(open_, start=1)
+        _statement(position, each.printed, each.lines, each.box or not any_box, each.under)
+        for position, each in enumerate(open_, start=1)
     )
     return PlainForm(title or file.rsplit(".", 1)[0], appraisal, statements, file)
 
@@ -140,7 +165,9 @@ def _appraisal(text: str) -> str | None:
     return None if found is None else f"{found[1].upper()}{found[2]}"
 
 
-def _statement(position: int, printed: str | None, lines: Sequence[str], box: bool) -> Statement:
+def _statement(
+    position: int, printed: str | None, lines: Sequence[str], box: bool, under: Phase | None
+) -> Statement:
     """Gather a statement's words, and its bullets where lines begin with a bullet's mark."""
     words: list[str] = []
     bullets: list[str] = []
@@ -157,4 +184,4 @@ def _statement(position: int, printed: str | None, lines: Sequence[str], box: bo
                 bullets[-1] = f"{bullets[-1]} {piece}"
             else:
                 words.append(piece)
-    return Statement(position, printed, " ".join(words), tuple(bullets), box)
+    return Statement(position, printed, " ".join(words), tuple(bullets), box, under)

@@ -21,7 +21,10 @@ from app.workbooks import BROKEN, Bounds, WorkbookRefused, sheets_of
 MOST_XML = 20 * 1024 * 1024
 BOUNDS = Bounds(unpacked=100 * 1024 * 1024, cells=2_000_000)
 BULLET = "•"
-NUMBERED = re.compile(r"^\(?(\d{1,2})[.):]?\s+(?=\S)(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)")
+NUMBERED = re.compile(  # "2. Text", "(2) Text", "2 Text"; not "2 mg", nor "2 or more relapses"
+    r"^\(?(\d{1,2})(?:[.):]\s+|\s+(?!(?:or|to|and|out|of)\b))(?=\S)"
+    r"(?!(?:mg|g|kg|ml|weeks?|months?|years?|%)\b)"
+)
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 

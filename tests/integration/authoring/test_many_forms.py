@@ -1,8 +1,10 @@
 """300 forms brought over at once, made of the library's own statements in the layout of real forms.
 
 What kind each statement is comes from the section that it stands in in the library, so the share
-that is recognised is a figure over the library's words, not over anybody's real forms. The defects
-are those of real forms, in invented words, mixed in by position: nothing is drawn at random.
+that is recognised is a figure over the library's words, not over anybody's real forms; and those
+words were read while the signs in `phases` were written. Every second form has headings, the others
+mix all phases as real forms do. The defects are those of real forms, in invented words, mixed in
+by position: nothing is drawn at random.
 """
 
 from __future__ import annotations
@@ -53,6 +55,27 @@ DEFECTS: tuple[tuple[str, tuple[str, ...], Class | None], ...] = (
 )  # fmt: skip
 
 
+# Recognised, of how many, and how many rules to continue or to stop came over as tests to start
+# without a word about it. "Several" are texts that the library asks at several phases.
+MEASURED = {
+    "headed start": (754, 803, 754),
+    "headed continue": (305, 315, 0),
+    "headed stop": (283, 283, 0),
+    "plain start": (684, 728, 537),
+    "plain continue": (179, 221, 1),
+    "plain stop": (251, 286, 1),
+    "plain several continue": (1, 117, 13),
+}
+HEADINGS = (
+    {Class.START: "Initiation criteria", Class.CONTINUE: "Continuation",
+     Class.STOP: "Stopping criteria"},
+    {Class.START: "Starting treatment", Class.CONTINUE: "Criteria for renewal:",
+     Class.STOP: "When to stop"},
+    {Class.START: "Section A: Eligibility", Class.CONTINUE: "Section B: Annual review",
+     Class.STOP: "Section C: Discontinuation"},
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Made:
     """One generated form: its file, and each statement with the kind that it is known to be."""
@@ -60,6 +83,7 @@ class Made:
     name: str
     data: bytes
     statements: tuple[tuple[str, tuple[str, ...], Class | None, bool], ...]
+    headed: bool
 
 
 def made_forms() -> Iterator[Made]:
@@ -74,23 +98,41 @@ def made_forms() -> Iterator[Made]:
             for section in Section
             for criterion in version.criteria(section)
         ]
-        rotated = own[number // len(usable) :] + own[: number // len(usable)]
+        headed = number % 2 == 1
+        turn = 0 if headed else number // len(usable)
+        rotated = own[turn:] + own[:turn]
         defect = (*DEFECTS[number % len(DEFECTS)], False)
-        place = number % (len(rotated) + 1)
+        place = 1 if headed else number % (len(rotated) + 1)
         statements = (*rotated[:place], defect, *rotated[place:])
         title = f"Form {number}: {version.title}"
         suffix, write = (("csv", as_csv), ("xlsx", as_xlsx), ("docx", as_docx))[number % 3]
-        rows = [(text, bullets) for text, bullets, _, _ in statements]
-        yield Made(f"{number:03d}.{suffix}", write(title, rows), statements)
+        headings = HEADINGS[number // 2 % 3] if headed else {}
+        data = write(title, tuple(rows_of(statements, headings)))
+        yield Made(f"{number:03d}.{suffix}", data, statements, headed)
 
 
-Rows = list[tuple[str, tuple[str, ...]]]
+Row = tuple[int | None, str, tuple[str, ...]]
+Rows = tuple[Row, ...]
+
+
+def rows_of(
+    statements: tuple[tuple[str, tuple[str, ...], Class | None, bool], ...],
+    headings: dict[Class, str],
+) -> Iterator[Row]:
+    """Numbered statements, and the heading before the first one of each kind."""
+    told: set[Class] = set()
+    for number, (text, bullets, kind, own) in enumerate(statements, start=1):
+        if own and kind is not None and kind in headings and kind not in told:
+            told.add(kind)
+            yield None, headings[kind], ()
+        yield number, text, bullets
 
 
 def cells(title: str, rows: Rows) -> list[list[str]]:
     found = [[title, "", ""], ["NICE TA999", "", ""]]
-    for number, (text, bullets) in enumerate(rows, start=1):
-        found.append([str(number), "\n".join([text, *(f"• {b}" for b in bullets)]), "Yes / No"])
+    for number, text, bullets in rows:
+        words = "\n".join([text, *(f"• {b}" for b in bullets)])
+        found.append([words, "", ""] if number is None else [str(number), words, "Yes / No"])
     return found
 
 
@@ -102,8 +144,9 @@ def as_csv(title: str, rows: Rows) -> bytes:
 
 def as_docx(title: str, rows: Rows) -> bytes:
     body: list[tuple[str, bool] | list[str]] = [(title, False), ("NICE TA999", False)]
-    for number, (text, bullets) in enumerate(rows, start=1):
-        body += [(f"{number}. {text}", False), *((bullet, True) for bullet in bullets)]
+    for number, text, bullets in rows:
+        words = text if number is None else f"{number}. {text}"
+        body += [(words, False), *((bullet, True) for bullet in bullets)]
     return docx(*body)
 
 
@@ -222,32 +265,48 @@ def test_the_summarys_totals_are_those_of_the_drafts(brought: tuple[Brought, ...
     assert lines[-1] == f"{FORMS} forms brought over as drafts, 0 not."
 
 
-def shares(made: tuple[Made, ...], brought: tuple[Brought, ...]) -> dict[str, tuple[int, int]]:
-    """How many statements of each known kind were recognised, of how many."""
+def in_several_sections() -> frozenset[str]:
+    """Texts that the library asks at several phases: without a heading nobody could say which."""
+    library = packaged_library()
+    phases: dict[str, set[Section]] = {}
+    for policy in library.policies():
+        version = library.versions(policy)[-1]
+        for section in Section:
+            for criterion in version.criteria(section):
+                phases.setdefault(" ".join(criterion.text.split()), set()).add(section)
+    return frozenset(text for text, found in phases.items() if len(found) > 1)
+
+
+def shares(made: tuple[Made, ...], brought: tuple[Brought, ...]) -> dict[str, tuple[int, int, int]]:
+    """Statements of each known kind: recognised, in all, and taken for a start without a word."""
+    several = in_several_sections()
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
+    silent: Counter[str] = Counter()
     for form, each in zip(made, brought, strict=True):
         assert each.draft is not None
-        by_place = {one.name: one.what for one in each.draft.statements}
-        for place, (_, _, kind, own) in enumerate(form.statements, start=1):
-            if kind is not None:
-                name = f"{'library' if own else 'defect'} {kind}"
-                total[name] += 1
-                right[name] += by_place[str(place)] is kind
-    return {name: (right[name], total[name]) for name in sorted(total)}
+        by_place = {one.name: one for one in each.draft.statements}
+        for place, (text, _, kind, own) in enumerate(form.statements, start=1):
+            if kind is None:
+                continue
+            found = by_place[str(place)]
+            doubtful = "several " if text in several and not form.headed else ""
+            group = f"{'headed' if form.headed else 'plain'} {doubtful}" if own else "defect "
+            total[group + kind] += 1
+            right[group + kind] += found.what is kind
+            asked = any("neither a heading" in a or "limit of the dose" in a for a in found.decide)
+            silent[group + kind] += found.what is Class.START and not asked
+    return {name: (right[name], total[name], silent[name]) for name in sorted(total)}
 
 
 def test_the_share_recognised_is_what_was_measured(
     made: tuple[Made, ...], brought: tuple[Brought, ...]
 ) -> None:
     found = shares(made, brought)
-    for name, (right, total) in found.items():
+    for name, (right, total, _) in found.items():
         if name.startswith("defect"):
             assert right == total, name
-    start, continue_, stop = (found[f"library {kind}"] for kind in ("start", "continue", "stop"))
-    # Measured: 1,534 of 1,647, 43 of 653 and 8 of 569. The library's rules to continue and to stop
-    # do not say so in their words, their section does; a form has no sections, so they come over
-    # as rules to start, and a person must move them.
-    assert start[0] / start[1] > 0.9
-    assert continue_[0] > 0
-    assert stop[0] > 0
+    for name, (right, total, silent) in MEASURED.items():
+        got_right, got_total, got_silent = found[name]
+        assert got_right / got_total >= right / total - 0.02, name
+        assert got_silent / got_total <= silent / total + 0.01 or name.endswith("start"), name

@@ -130,6 +130,131 @@ def test_a_connector_is_read_and_never_invented(
     assert join_of(Statement(1, "1", intro, bullets)) is join
 
 
+# --- when a statement is asked ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "asks"),
+    [
+        ("The disease has responded at six months", Class.CONTINUE, "at the review"),
+        ("There is evidence of clinical benefit at 12 months", Class.CONTINUE, "at the review"),
+        ("The score has fallen by half since treatment began", Class.CONTINUE, "at the review"),
+        ("Treatment should be stopped at week 28 without a response", Class.STOP, "must mean stop"),
+        ("Discontinue where the person becomes pregnant", Class.STOP, "must mean stop"),
+        ("There was no response after 16 weeks", Class.STOP, "must mean stop"),
+        ("Intolerable side effects", Class.STOP, "must mean stop"),
+        ("Two standard medicines have failed or were not tolerated", Class.START, ""),
+        ("An invented joint disease", Class.START, ""),  # as the title names it
+        ("The dose is no more than 40 mg every two weeks", Class.START, "limit of the dose"),
+        ("The neurologist has written a letter", Class.START, "neither a heading"),
+        ("Relapses are rare", Class.START, "neither a heading"),
+        (
+            "Continue with a moderate response; discontinue if it is lost",
+            Class.BROKEN,
+            "one to stop. Part them",
+        ),
+        (
+            "Continued where the response is at least moderate; otherwise it is stopped",
+            Class.CONTINUE,
+            "at the review",
+        ),
+        ("Improved since the start, but not tolerated after week 12 or without benefit",
+         Class.BROKEN, ""),
+    ],
+)  # fmt: skip
+def test_the_phase_is_told_by_words_or_asked_for(text: str, what: Class, asks: str) -> None:
+    found, said = only(text)
+    assert found is what
+    assert asks in said
+    if not asks and what is Class.START:
+        assert "neither a heading" not in said
+
+
+@pytest.mark.parametrize(
+    ("heading", "what"),
+    [
+        ("Continuation", Class.CONTINUE),
+        ("Criteria for renewal", Class.CONTINUE),
+        ("Section B: Annual review", Class.CONTINUE),
+        ("Follow-up", Class.CONTINUE),
+        ("Stopping criteria", Class.STOP),
+        ("WHEN TO STOP:", Class.STOP),
+        ("Discontinuation rules", Class.STOP),
+        ("Initiation", Class.START),
+        ("Eligibility criteria", Class.START),
+    ],
+)
+def test_a_heading_says_what_stands_below_it_and_spoils_nothing_above_it(
+    heading: str, what: Class
+) -> None:
+    data = csv_form("The disease is severe").decode()
+    data += f'\n"{heading}",,\n1,"The neurologist has written a letter","Yes / No"'
+    found = classify_form(read_forms(data.encode(), "form.csv")[0], "adalimumab")
+
+    assert [each.statement.text for each in found] == [
+        "The disease is severe",
+        "The neurologist has written a letter",
+    ]
+    assert [each.what for each in found] == [Class.START, what]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Continuation and stopping criteria",  # two phases: the words below decide
+        "Exclusion criteria",
+    ],
+)
+def test_a_heading_of_two_phases_or_of_exclusions_decides_nothing(line: str) -> None:
+    data = csv_form("The disease is severe").decode() + f'\n"{line}",,\n2,"A letter was sent",'
+    found = classify_form(read_forms(data.encode(), "form.csv")[0], "adalimumab")
+
+    assert found[1].what is Class.START
+    assert "neither a heading" in " ".join(found[1].decide)
+
+
+def test_a_line_that_says_more_than_a_heading_is_none() -> None:
+    data = csv_form("The disease is severe").decode() + '\n"Review at 12 weeks by a nurse",,'
+    found = read_forms(data.encode(), "form.csv")[0].statements
+
+    assert [each.text for each in found] == ["The disease is severe Review at 12 weeks by a nurse"]
+
+
+def test_words_against_their_heading_are_asked_about() -> None:
+    data = csv_form("The disease is severe").decode()
+    data += '\n"Initiation",,\n2,"Stop if there is no benefit",'
+    found = classify_form(read_forms(data.encode(), "form.csv")[0], "adalimumab")[1]
+
+    assert found.what is Class.START
+    assert "its words say stop" in " ".join(found.decide)
+
+
+@pytest.mark.parametrize(
+    ("title", "what"),
+    [
+        ("Adalimumab continuation form", Class.CONTINUE),
+        ("Adalimumab for a disease (renewal)", Class.CONTINUE),
+        ("Adalimumab initial request", Class.START),
+    ],
+)
+def test_a_whole_forms_title_says_its_phase(title: str, what: Class) -> None:
+    form = read_forms(csv_form("The neurologist has written a letter", title=title), "form.csv")[0]
+
+    assert classify_form(form, "adalimumab")[0].what is what
+
+
+def test_a_column_of_phases_is_read() -> None:
+    data = (
+        b"Title,No,Statement,Phase\n"
+        b"Adalimumab for one,1,A letter was sent,Initiation\n"
+        b",2,A letter came,Renewal\n"
+        b",3,A letter was lost,Stopping criteria\n"
+    )
+    found = classify_form(read_forms(data, "forms.csv")[0], "adalimumab")
+
+    assert [each.what for each in found] == [Class.START, Class.CONTINUE, Class.STOP]
+
+
 # --- what a draft makes of it -------------------------------------------------------------------
 
 
