@@ -18,6 +18,7 @@ _CLAIMS = {
     "start and stop": "Nobody who may start must at once stop",
 }
 _WHOLE = "Against the version before: all criteria to start, or to continue"
+_OVERLAID = "Each overlay: nobody passes with it who does not pass without"
 _CHANGED = "Against the version before: each criterion that changed"
 _NEAR = "Each criterion: a patient who fails it alone, or proof that there is none"
 
@@ -52,6 +53,7 @@ class Summary:
 
     policies: int
     versions: int
+    overlaid: int
     claims: tuple[Row, ...]
     criteria: tuple[Row, ...]
     verdicts: dict[Verdict, int]
@@ -69,14 +71,16 @@ def summarise(proofs: Sequence[VersionProofs]) -> Summary:
     """The figures of many versions' proofs."""
     outcomes: dict[str, list[Proof]] = {
         **{text: [] for text in _CLAIMS.values()},
-        **{_WHOLE: [], _CHANGED: [], _NEAR: []},
+        **{_WHOLE: [], _CHANGED: [], _OVERLAID: [], _NEAR: []},
     }
     by_kind: dict[Asks, list[Proof]] = {each: [] for each in Asks}
     verdicts = dict.fromkeys(Verdict, 0)
     for version in proofs:
         for claim in version.claims:
             outcomes[_CLAIMS[claim.about]].append(claim.outcome)
-        for each in version.comparisons:
+        if version.overlay is not None:
+            outcomes[_OVERLAID] += [_tight(e) for e in version.comparisons if e.criterion is None]
+        for each in () if version.overlay is not None else version.comparisons:
             outcomes[_WHOLE if each.criterion is None else _CHANGED].append(_of(each))
             verdicts[each.verdict] += each.criterion is None
         for near in version.near:
@@ -84,7 +88,8 @@ def summarise(proofs: Sequence[VersionProofs]) -> Summary:
             by_kind[version.asks.get(near.criterion, Asks.LISTS)].append(near.outcome)
     return Summary(
         policies=len({each.policy for each in proofs}),
-        versions=len(proofs),
+        versions=sum(each.overlay is None for each in proofs),
+        overlaid=sum(each.overlay is not None for each in proofs),
         claims=tuple(_row(what, found) for what, found in outcomes.items()),
         criteria=tuple(_row(kind.value, found) for kind, found in by_kind.items()),
         verdicts=verdicts,
@@ -114,37 +119,53 @@ def _of(comparison: Comparison) -> Proof:
             return Proof.PROVEN
 
 
+def _tight(comparison: Comparison) -> Proof:
+    """Whether an overlay only tightens: only who passes because of it refutes that."""
+    if comparison.gained is not None:
+        return Proof.COUNTER_EXAMPLE
+    undecided = comparison.verdict is Verdict.NOT_DECIDED
+    return Proof.NOT_DECIDED if undecided else Proof.PROVEN
+
+
 def _faults(proofs: VersionProofs) -> Iterator[str]:
     for claim in proofs.faults:
-        yield f"{proofs.policy} {proofs.version}: {claim.text}. {claim.mend}."
+        yield f"{_named(proofs)}: {claim.text}. {claim.mend}."
+    for each in proofs.loosened:
+        what = each.criterion or f"all criteria of a {each.kind}"
+        yield f"{_named(proofs)}: the overlay lets somebody pass {what}. It may only tighten."
 
 
 def _askers(proofs: VersionProofs) -> Iterator[str]:
     """The criteria that no answer fails: they hold a request back only until it is answered."""
     names = [each.criterion for each in proofs.near if each.fault]
     if names:
-        yield f"{proofs.policy} {proofs.version}: {', '.join(names)}"
+        yield f"{_named(proofs)}: {', '.join(names)}"
 
 
 def _undecided(proofs: VersionProofs) -> Iterator[str]:
-    named = f"{proofs.policy} {proofs.version}"
+    named = _named(proofs)
+    before = "version before" if proofs.overlay is None else "version without the overlay"
     for claim in proofs.claims:
         if claim.outcome is Proof.NOT_DECIDED:
             yield f"{named}: {claim.text}: {claim.why}"
     for each in proofs.comparisons:
         if each.verdict is Verdict.NOT_DECIDED:
             what = each.criterion or f"all criteria of a {each.kind}"
-            yield f"{named}: {what} against the version before: {each.why}"
+            yield f"{named}: {what} against the {before}: {each.why}"
     for near in proofs.undecided:
         yield f"{named}: a near miss of {near.criterion} ({near.kind}): {near.why}"
+
+
+def _named(proofs: VersionProofs) -> str:
+    layer = "" if proofs.overlay is None else f" with {proofs.overlay}"
+    return f"{proofs.policy} {proofs.version}{layer}"
 
 
 def version_line(proofs: VersionProofs) -> str:
     """One version in a line."""
     decided = len(proofs.near) - len(proofs.undecided)
-    mark = "FAULT" if proofs.faults else "sound"
-    named = f"{proofs.policy} {proofs.version}"
-    return f"{named}: {mark}, {decided} of {len(proofs.near)} criteria decided"
+    mark = "FAULT" if proofs.faults or proofs.loosened else "sound"
+    return f"{_named(proofs)}: {mark}, {decided} of {len(proofs.near)} criteria decided"
 
 
 def _lists(summary: Summary) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -157,7 +178,8 @@ def _lists(summary: Summary) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def summary_lines(summary: Summary) -> Iterator[str]:
     """The summary for the terminal."""
-    yield f"{summary.policies} policies, {summary.versions} versions."
+    overlaid = f", {summary.overlaid} with an overlay on top" if summary.overlaid else ""
+    yield f"{summary.policies} policies, {summary.versions} versions{overlaid}."
     width = max(len(row.what) for row in summary.claims)
     for title, rows in (("Claims", summary.claims), ("Criteria that ask", summary.criteria)):
         yield f"{title:<{width}}  proven  counter-example  not decided  decided"
@@ -204,4 +226,5 @@ def _page(summary: Summary, proofs: Sequence[VersionProofs]) -> Iterator[str]:
     yield "|---|---|---|--:|"
     for each in proofs:
         decided = f"{len(each.near) - len(each.undecided)} of {len(each.near)}"
-        yield f"| {each.policy} | {each.version} | `{each.hash[:12]}` | {decided} |"
+        layer = "" if each.overlay is None else f" with {each.overlay}"
+        yield f"| {each.policy} | {each.version}{layer} | `{each.hash[:12]}` | {decided} |"

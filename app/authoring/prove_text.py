@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from app.authoring.proofs.claims import Claim, NearMiss, Proof
 from app.authoring.proofs.patients import Patient
-from app.authoring.proofs.two import Comparison, Verdict
+from app.authoring.proofs.two import Comparison, Verdict, loosened
 from app.policy import PolicyVersion
 
 INDENT = "    "
@@ -20,7 +20,7 @@ def proof_lines(
     patients: bool = True,
 ) -> Iterator[str]:
     """One version's proofs; `patients` writes out the example patients."""
-    yield f"{version.policy} {version.version}"
+    yield named(version)
     for claim in claims:
         yield f"  {claim.outcome}: {claim.text}."
         if claim.why:
@@ -62,7 +62,7 @@ def comparison_lines(
     patients: bool = True,
 ) -> Iterator[str]:
     """What the second version does to the first, in words."""
-    yield f"{second.policy} {second.version} against {first.policy} {first.version}"
+    yield f"{named(second)} against {named(first)}"
     for each in comparisons:
         what = each.criterion or f"all criteria to {_DID[each.kind]}"
         mark = "proven" if each.verdict is not Verdict.NOT_DECIDED else "not decided"
@@ -76,6 +76,26 @@ def comparison_lines(
             yield from _both(first, second, each.lost, "Passes before, not after")
         if each.gained is not None:
             yield from _both(second, first, each.gained, "Passes after, not before")
+
+
+def overlay_lines(
+    version: PolicyVersion, comparisons: Sequence[Comparison], patients: bool = True
+) -> Iterator[str]:
+    """Whether the overlay on a version only tightens it: proven, or who passes because of it."""
+    yield from comparison_lines(version.base or version, version, comparisons, patients)
+    whole = [each for each in comparisons if each.criterion is None]
+    if loosened(comparisons):
+        yield "  counter-example: the overlay does not only tighten. Mend it, or the version."
+    elif any(each.verdict is Verdict.NOT_DECIDED for each in whole):
+        yield "  not decided: whether the overlay only tightens. Give it more --effort."
+    else:
+        yield "  proven: nobody passes with the overlay who does not pass without it."
+
+
+def named(version: PolicyVersion) -> str:
+    """A version in a line's beginning, with the overlay on it."""
+    layer = "" if version.overlay is None else f" with {version.overlay.layer}"
+    return f"{version.policy} {version.version}{layer}"
 
 
 def _both(

@@ -69,7 +69,7 @@ _SIGNS = {
         r"\b(adequate|moderate|good|partial|sustained) (\w+ )?response (at|after|since|by)\b|"
         r"\b(down|fallen|risen|improved|reduced) by\b|\bafter treatment\b|\bimprove(d|ment)\b|"
         r"\b(further|second|next|third|repeat) (courses?|doses?|cycles?|year)\b|\brepeat(ed)?\b|"
-        r"\bgo(ing)? on\b|\bremission\b|\bstill\b|\bmaintenance (dose|phase|treatment)\b|"
+        r"\bagain\b|\bgo(ing)? on\b|\bremission\b|\bstill\b|\bmaintenance (dose|phase|treatment)\b|"
         r"\bfor maintenance\b|\bnot yet\b|\bduring treatment\b|\bwithdrawal\b|"
         r"\b(on|in|under) treatment\b",
         re.I,

@@ -6,7 +6,7 @@ Compared are the patients whose answers both forms take, on every day on which b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -57,6 +57,11 @@ class Comparison:
     lost: Patient | None = None
     gained: Patient | None = None
     why: str = ""
+
+
+def loosened(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """Those that let somebody pass who did not: with an overlay there may be none."""
+    return tuple(each for each in comparisons if each.gained is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from app.authoring.errors import BenchRefused
 from app.authoring.proofs.claims import Claim, NearMiss, Proof
 from app.authoring.proofs.one import prove_version
 from app.authoring.proofs.solving import EFFORT
-from app.authoring.proofs.two import Comparison, compare_versions
+from app.authoring.proofs.two import Comparison, compare_versions, loosened
 from app.authoring.reading import Counted, Opaque, Reading, read_version
 from app.policy import PolicyVersion, QuestionType, nodes
 from app.policy.names import BUILT_IN
@@ -35,7 +35,11 @@ class Asks(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VersionProofs:
-    """All that was asked of one version; `comparisons` are with the one before it, if any."""
+    """All that was asked of one version; `comparisons` are with the one before it, if any.
+
+    With an `overlay` (its commissioner and first day) it is the version that both layers give, and
+    `comparisons` are with the version alone.
+    """
 
     policy: str
     version: str
@@ -44,11 +48,17 @@ class VersionProofs:
     near: tuple[NearMiss, ...]
     comparisons: tuple[Comparison, ...]
     asks: dict[str, Asks]
+    overlay: str | None = None
 
     @property
     def faults(self) -> tuple[Claim, ...]:
         """The claims that an author must mend."""
         return tuple(claim for claim in self.claims if claim.fault)
+
+    @property
+    def loosened(self) -> tuple[Comparison, ...]:
+        """Where somebody passes with the overlay who does not pass without it."""
+        return loosened(self.comparisons) if self.overlay is not None else ()
 
     @property
     def undecided(self) -> tuple[NearMiss, ...]:
@@ -59,14 +69,18 @@ class VersionProofs:
 def prove_policy(
     versions: Sequence[PolicyVersion], effort: int = EFFORT
 ) -> tuple[VersionProofs, ...]:
-    """The proofs of one policy's versions, oldest first. Pure; needs z3."""
+    """The proofs of one policy's versions, oldest first, those with overlays last.
+
+    Pure; needs z3.
+    """
     found = []
     for number, version in enumerate(versions):
         claims, near = prove_version(version, effort)
-        earlier = versions[number - 1] if number else None
+        earlier = version.base or (versions[number - 1] if number else None)
         compared = compare_versions(earlier, version, effort) if earlier is not None else ()
         named = (version.policy, version.version, version.hash)
-        found.append(VersionProofs(*named, claims, near, compared, asked(version)))
+        layer = None if version.overlay is None else version.overlay.layer
+        found.append(VersionProofs(*named, claims, near, compared, asked(version), layer))
     return tuple(found)
 
 

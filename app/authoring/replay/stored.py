@@ -45,14 +45,15 @@ def stored_forms(
 ) -> Stored:
     """The latest answers of the requests under the version's policy, by day of the decision.
 
-    The outcome is the policy's own last decision. Requests with waived or overridden criteria are
-    named apart: what people decided is not the version's to say.
+    With an overlay on the version, only requests that its commissioner pays for: it decides for
+    nobody else. The outcome is the policy's own last decision. Requests with waived or overridden
+    criteria are named apart: what people decided is not the version's to say.
     """
     spent = spend_by_reference(outcomes)
     rows: list[dict[str, Any]] = []
     unreadable: list[str] = []
     waived: list[str] = []
-    for found in _rows(work, version.policy, kind, first, last):
+    for found in _rows(work, version, kind, first, last):
         if found.waived or found.overridden:
             waived.append(found.id)
             continue
@@ -64,7 +65,9 @@ def stored_forms(
     return Stored(table_forms(version, as_table(version, rows)), tuple(unreadable), tuple(waived))
 
 
-def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) -> Iterator[Any]:
+def _rows(
+    work: Work, version: PolicyVersion, kind: Kind, first: dt.date, last: dt.date
+) -> Iterator[Any]:
     request, revision = tables.request.c, tables.request_revision.c
     decision, approval, patient = tables.decision.c, tables.approval.c, tables.patient.c
     newest = (
@@ -97,13 +100,15 @@ def _rows(work: Work, policy: str, kind: Kind, first: dt.date, last: dt.date) ->
         )
         .outerjoin(tables.approval, approval.request_id == request.id)
         .where(
-            request.policy == policy,
+            request.policy == version.policy,
             request.kind == kind.value,
             request.decision_to_treat >= first,
             request.decision_to_treat <= last,
         )
         .order_by(request.id)
     )
+    if version.overlay is not None:
+        query = query.where(request.commissioner == version.overlay.commissioner)
     return iter(work.connection.execute(query))
 
 

@@ -10,16 +10,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library, load_library, policy_files
+from app.approvals.library import Library, load_library, overlaid, policy_files
 from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
 from app.authoring.files import load_file, read_text
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.policy import Overlay, PolicyFileFaults, PolicyVersion, load_overlay
+from app.policy import Overlay, PolicyFileFaults, PolicyVersion, apply_overlay, load_overlay
 from app.reference_data.drugs import load_drugs
 
 LOCK = "versions.lock"
 VERSION_HELP = "A policy file, or a policy's key, or key@version."
+OVERLAY_HELP = "A commissioner's overlay on top: its file, or its ODS code, or CODE@first-day."
 
 
 @contextmanager
@@ -94,6 +95,37 @@ def version_named(named: str, library: Library | None = None) -> PolicyVersion:
         known = library or joined_library()
         policy, _, version = named.partition("@")
         return known.get(policy, version) if version else known.versions(policy)[-1]
+
+
+def overlay_named(named: str, policy: str, library: Library) -> Overlay:
+    """An overlay of a policy: a file, or CODE (the commissioner's newest), or CODE@YYYY-MM-DD."""
+    with plain_refusals():
+        path = Path(named)
+        if path.suffix in (".yaml", ".yml") or path.is_file():
+            return load_overlay(read_text(path), str(path))
+        code, _, day = named.partition("@")
+        held = [
+            each
+            for each in library.overlays(policy)
+            if each.commissioner == code and day in ("", each.from_.isoformat())
+        ]
+        if not held:
+            known = ", ".join(f"{o.commissioner}@{o.from_}" for o in library.overlays(policy))
+            raise BenchRefused(
+                f"{policy} has no overlay {named}. It has: {known or 'none'}. Give one of "
+                "them, or an overlay's file."
+            )
+        return held[-1]
+
+
+def versions_with(named: str, overlay: str, library: Library) -> tuple[PolicyVersion, ...]:
+    """A version with an overlay on top; given a policy's key, each version that it may lie on."""
+    first = version_named(named, library)
+    layer = overlay_named(overlay, first.policy, library)
+    whole = named in library.policies()
+    found = overlaid(library.versions(named), layer) if whole else (first,)
+    with plain_refusals():
+        return tuple(apply_overlay(each, layer, overlay) for each in found)
 
 
 def cases_of(folder: Path, policy: str) -> Path | None:

@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
+from app.approvals.library import Library, overlaid
 from app.authoring import prover
 from app.authoring.diff import diff_lines, diff_versions
 from app.commands.policies.parts import (
+    OVERLAY_HELP,
     VERSION_HELP,
     cases_of,
+    joined_library,
     library_of,
     plain_refusals,
     policies_folder,
     version_named,
+    versions_with,
 )
 from app.policy import PolicyVersion
 
@@ -27,6 +31,9 @@ def prove(
     versions: Annotated[list[str] | None, typer.Argument(help=VERSION_HELP)] = None,
     against: Annotated[
         str | None, typer.Option(help="An earlier version: does the one given only tighten it?")
+    ] = None,
+    overlay: Annotated[
+        str | None, typer.Option(help=f"{OVERLAY_HELP} Does it only tighten?")
     ] = None,
     whole: Annotated[
         bool, typer.Option("--all", help="The whole library: a line each, then a summary.")
@@ -45,13 +52,15 @@ def prove(
 ) -> None:
     """Prove what a policy can and cannot do; with --all, or no version, the whole library in short.
 
-    The exit code is 1 where something contradicts or cannot be approved.
+    The exit code is 1 where something contradicts or cannot be approved, or an overlay loosens.
     """
     with plain_refusals():
         prover.require()
     steps = effort * 1_000_000
     if whole or not versions:
         raise typer.Exit(_prove_library(jobs, steps, write))
+    if overlay is not None:
+        raise typer.Exit(_prove_overlay(versions, overlay, steps, patients))
     found = [version_named(name) for name in versions]
     if against is not None:
         for version in found:
@@ -99,6 +108,26 @@ def _prove_one(version: PolicyVersion, effort: int, patients: bool, write_cases:
     return sum(claim.fault for claim in claims)
 
 
+def _prove_overlay(named: list[str], overlay: str, effort: int, patients: bool) -> int:
+    """Print whether an overlay only tightens what it lies on; returns the exit code."""
+    from app.authoring.proofs.two import compare_versions, loosened  # needs z3
+    from app.authoring.prove_text import overlay_lines
+
+    library = joined_library()
+    loosens = False
+    for name in named:
+        found = versions_with(name, overlay, library)
+        if not found:
+            typer.echo(f"{name}: the overlay lies on no version of it.", err=True)
+            return 2
+        for version in found:
+            comparisons = compare_versions(version.base or version, version, effort)
+            loosens |= bool(loosened(comparisons))
+            for line in overlay_lines(version, comparisons, patients):
+                typer.echo(line)
+    return int(loosens)
+
+
 def _compare(first: PolicyVersion, second: PolicyVersion, effort: int, patients: bool) -> None:
     from app.authoring.proofs.two import compare_versions  # needs z3
     from app.authoring.prove_text import comparison_lines
@@ -106,6 +135,17 @@ def _compare(first: PolicyVersion, second: PolicyVersion, effort: int, patients:
     comparisons = compare_versions(first, second, effort)
     for line in comparison_lines(first, second, comparisons, patients):
         typer.echo(line)
+
+
+def _layers(library: Library, policy: str) -> tuple[PolicyVersion, ...]:
+    """A policy's versions, oldest first, then each with each overlay that may lie on it."""
+    alone = library.versions(policy)
+    together = (
+        library.merged(version, layer)
+        for layer in library.overlays(policy)
+        for version in overlaid(alone, layer)
+    )
+    return (*alone, *together)
 
 
 def _prove_library(jobs: int, effort: int, page: Path | None) -> int:
@@ -119,7 +159,7 @@ def _prove_library(jobs: int, effort: int, page: Path | None) -> int:
     )
 
     library = library_of(policies_folder())
-    policies = [library.versions(policy) for policy in library.policies()]
+    policies = [_layers(library, policy) for policy in library.policies()]
     proofs = []
     with plain_refusals():
         for each in prove_policies(policies, jobs, effort):

@@ -15,7 +15,14 @@ from app.authoring.replay.forms import open_forms
 from app.authoring.replay.run import Replay, replay
 from app.authoring.replay.stored import Stored, latest_outcomes, stored_forms
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.commands.policies.parts import VERSION_HELP, plain_refusals, version_named
+from app.commands.policies.parts import (
+    OVERLAY_HELP,
+    VERSION_HELP,
+    joined_library,
+    plain_refusals,
+    version_named,
+    versions_with,
+)
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 from app.reconciliation.files import FileStore
@@ -31,6 +38,10 @@ def replay_forms(
     against: Annotated[
         str | None, typer.Option(help="Compare with this version, not with what was recorded.")
     ] = None,
+    overlay: Annotated[
+        str | None,
+        typer.Option(help=f"{OVERLAY_HELP} Only its commissioner's stored requests are decided."),
+    ] = None,
     first: Annotated[
         dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day decided.")
     ] = None,
@@ -44,7 +55,7 @@ def replay_forms(
     show: Annotated[int, typer.Option(help="How many changed forms to list.")] = 20,
 ) -> None:
     """Decide stored forms again under another version: who would change, by what, at what cost."""
-    draft = version_named(version)
+    draft = version_named(version) if overlay is None else _with_overlay(version, overlay)
     before = version_named(against) if against is not None else None
     with plain_refusals():
         if kind not in _KINDS:
@@ -58,6 +69,15 @@ def replay_forms(
         typer.echo(line)
     for each in result.changed[:show]:
         typer.echo(f"  {each.id}: {each.before} → {each.after} by {', '.join(each.criteria)}")
+
+
+def _with_overlay(named: str, overlay: str) -> PolicyVersion:
+    """One version with an overlay; of a policy's key, the newest that the overlay may lie on."""
+    found = versions_with(named, overlay, joined_library())
+    if not found:
+        typer.echo(f"{named}: the overlay lies on no version of it.", err=True)
+        raise typer.Exit(2)
+    return found[-1]
 
 
 def _from_file(
@@ -96,6 +116,12 @@ def _from_store(
         typer.echo(f"  {id_}: left out: an answer is not one that this version takes.", err=True)
     for id_ in stored.waived:
         typer.echo(f"  {id_}: left out: a criterion was waived or overridden.", err=True)
+    if draft.overlay is not None:
+        who = draft.overlay.commissioner
+        typer.echo(
+            f"With the overlay of {draft.overlay.layer}: only requests that {who} pays for.",
+            err=True,
+        )
     typer.echo(_whence(outcomes, runs), err=True)
     return replay(stored.forms, draft, kind, before)
 

@@ -74,6 +74,28 @@ def test_prove_against_an_earlier_version_shows_the_patient(tmp_path: Path) -> N
     assert "Passes before, not after:" in output
 
 
+PSO = "secukinumab-psoriasis"
+
+
+def test_prove_of_an_overlay_says_that_it_only_tightens() -> None:
+    output = run("prove", PSO, "--overlay", "DEMQ1", "--no-patients")
+    assert "with DEMQ1 2024-01-01 against" in output
+    assert "proven: nobody passes with the overlay who does not pass without it." in output
+    file = next(policies_folder().glob(f"*/{PSO}/overlay-DEMQ1-*.yaml"))
+    assert run("prove", PSO, "--overlay", str(file), "--no-patients") == output
+    assert "It has: DEMQ1@2024-01-01" in run("prove", PSO, "--overlay", "DEMQ9", code=2)
+
+
+def test_replay_of_forms_with_an_overlay_asks_for_its_answers(tmp_path: Path) -> None:
+    forms = tmp_path / "forms.csv"
+    forms.write_text(
+        "id,decision_to_treat,outcome,local_tnf_result\nf1,2026-06-01,approved,responding\n"
+    )
+    arguments = ("replay", "--forms", str(forms), "--version", PSO)
+    assert "DEMQ1-1" not in run(*arguments)
+    assert "DEMQ1-1: 1" in run(*arguments, "--overlay", "DEMQ1")
+
+
 def test_diff_names_what_changed_and_can_prove_it(tmp_path: Path) -> None:
     before = draft(tmp_path, start=["score >= 4"])
     after = draft(tmp_path, "after.yaml", start=["score >= 5"])

@@ -55,16 +55,17 @@ DEFECTS: tuple[tuple[str, tuple[str, ...], Class | None], ...] = (
 )  # fmt: skip
 
 
-# Recognised, of how many, and how many rules to continue or to stop came over as tests to start
-# without a word about it. "Several" are texts that the library asks at several phases.
-MEASURED = {
-    "headed start": (754, 803, 754),
-    "headed continue": (305, 315, 0),
-    "headed stop": (283, 283, 0),
-    "plain start": (684, 728, 537),
-    "plain continue": (179, 221, 1),
-    "plain stop": (251, 286, 1),
-    "plain several continue": (1, 117, 13),
+# Least share recognised, and most rules to continue or to stop that come over as tests to start
+# without a word about it. Measured on 28 November 2026: headed 754 of 803, 305 of 315 and 283 of
+# 283; plain 684 of 728, 179 of 221 (1 without a word) and 251 of 286 (1). Texts that the library
+# asks at several phases are left out where a form has no headings: 1 of 117, 13 without a word.
+LEAST = {
+    "headed start": (0.90, 1.0),
+    "headed continue": (0.93, 0.0),
+    "headed stop": (0.98, 0.0),
+    "plain start": (0.90, 1.0),
+    "plain continue": (0.70, 0.03),
+    "plain stop": (0.80, 0.03),
 }
 HEADINGS = (
     {Class.START: "Initiation criteria", Class.CONTINUE: "Continuation",
@@ -306,7 +307,7 @@ def test_the_share_recognised_is_what_was_measured(
     for name, (right, total, _) in found.items():
         if name.startswith("defect"):
             assert right == total, name
-    for name, (right, total, silent) in MEASURED.items():
-        got_right, got_total, got_silent = found[name]
-        assert got_right / got_total >= right / total - 0.02, name
-        assert got_silent / got_total <= silent / total + 0.01 or name.endswith("start"), name
+    for name, (least, most_silent) in LEAST.items():
+        right, total, silent = found[name]
+        assert right / total >= least, (name, right, total)
+        assert silent / total <= most_silent, (name, silent, total)

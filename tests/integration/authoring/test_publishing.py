@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -380,6 +381,47 @@ def test_stored_requests_are_replayed_with_the_spend_of_their_approvals(
     assert result.people == 1
     assert "Affected: 1 person." in list(result.lines())
     assert len(forms(draft, 1, 1)) == 1
+
+
+@pytest.mark.parametrize(("commissioner", "number"), [("DEMQ1", 1), ("DEMQ2", 0)])
+def test_a_replay_with_an_overlay_decides_its_commissioners_requests_only(
+    transact: Transact, read: Transact, ids: Callable[[], str], commissioner: str, number: int
+) -> None:
+    from app.authoring.replay.run import replay
+    from app.authoring.replay.stored import stored_forms
+    from app.policy import Kind, Outcome, apply_overlay
+
+    before = version()
+    transact(lambda work: publish_to_database(work, before, ANN, BEN))
+    transact(lambda work: _decided(work, before, ids))  # DEMQ1 pays
+    layered = apply_overlay(before, _overlay(commissioner))
+
+    def run(work: Work) -> Any:
+        first, last = dt.date(2026, 1, 1), dt.date(2026, 12, 31)
+        stored = stored_forms(work, layered, Kind.INITIATION, first, last)
+        return replay(stored.forms, layered, Kind.INITIATION)
+
+    result = read(run)
+
+    assert result.forms == number
+    if number:
+        assert result.matrix == {("approved", Outcome.MORE_INFORMATION_NEEDED): 1}
+        assert [each.criteria for each in result.changed] == [("LOCAL",)]
+
+
+def _overlay(commissioner: str) -> Overlay:
+    data = {
+        "policy": "a-policy",
+        "language": 1,
+        "commissioner": commissioner,
+        "in_force": {"from": "2026-01-01"},
+        "what_changed": "More is asked for.",
+        "sources": {"pathway": {"title": "A local pathway"}},
+        "questions": {"local": {"type": "boolean", "label": "Seen locally"}},
+        "start": [{"id": "LOCAL", "text": "Local", "met_when": "local", "source": "pathway",
+                   "evidence": "verified"}],
+    }  # fmt: skip
+    return load_overlay(json.dumps(data), "overlay.yaml")
 
 
 def _approve(work: Work, request: str, ids: Callable[[], str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from app.authoring.proofs import days
 from app.authoring.proofs.claims import Claim, Proof
 from app.authoring.proofs.one import prove_version
 from app.authoring.proofs.patients import replayed
-from app.authoring.proofs.two import Verdict, compare_versions
+from app.authoring.proofs.two import Verdict, compare_versions, loosened
 from app.authoring.proofs.whole import prove_policies, prove_policy
 from app.authoring.prove_summary import (
     summarise,
@@ -22,8 +24,8 @@ from app.authoring.prove_summary import (
     summary_markdown,
     version_line,
 )
-from app.authoring.prove_text import comparison_lines, proof_lines
-from app.policy import Kind, Outcome, PolicyVersion, Result
+from app.authoring.prove_text import comparison_lines, overlay_lines, proof_lines
+from app.policy import Kind, Outcome, PolicyVersion, Result, apply_overlay, load_overlay
 from app.policy.calendar import add_months
 from app.policy.cases import read_cases, run_cases
 from tests.policies.library import POLICIES, packaged_library
@@ -253,6 +255,84 @@ def test_a_stop_criterion_that_stops_fewer_loosens() -> None:
     after = make_policy(**{"continue": ["flag"]}, stop=["score > 7"])
 
     assert whole(before, after, Kind.CONTINUATION) is Verdict.LOOSENS
+
+
+# --- a version with an overlay on top -----------------------------------------------------------
+
+
+def overlaid_version(start: str, **changes: object) -> PolicyVersion:
+    overlay = load_overlay(overlay_text(start, **changes), "overlay.yaml")
+    return apply_overlay(make_policy(start=["flag", "score >= 4"]), overlay)
+
+
+def overlay_text(start: str, **changes: object) -> str:
+    questions = {"local": {"type": "boolean", "label": "Seen locally"}}
+    data = {
+        "policy": "a-policy",
+        "language": 1,
+        "commissioner": "DEMQ1",
+        "in_force": {"from": "2026-02-01"},
+        "what_changed": "More is asked for.",
+        "sources": {"pathway": {"title": "A local pathway"}},
+        "questions": questions,
+        "start": [{"id": "LOCAL", "text": "Local", "met_when": start, "source": "pathway",
+                   "evidence": "verified"}],
+        **changes,
+    }  # fmt: skip
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("start", "verdict"),
+    [("local", Verdict.TIGHTENS), ("score >= 6", Verdict.TIGHTENS), ("score >= 2", Verdict.EQUALS)],
+)
+def test_an_overlay_is_proven_only_to_tighten(start: str, verdict: Verdict) -> None:
+    version = overlaid_version(start)
+    assert version.base is not None
+
+    found = compare_versions(version.base, version)
+
+    assert next(each.verdict for each in found if each.criterion is None) is verdict
+    assert loosened(found) == ()
+    assert "  proven: nobody passes with the overlay who does not pass without it." in list(
+        overlay_lines(version, found)
+    )
+
+
+def test_an_overlay_that_lets_somebody_pass_is_refuted_with_that_patient() -> None:
+    strict = make_policy(start=["flag", "score >= 4", "other"])
+    version = replace(overlaid_version("local"), base=strict)  # as if it took a criterion away
+
+    found = compare_versions(strict, version)
+    shown = loosened(found)[0]
+
+    assert shown.gained is not None
+    passed = replayed(version, Kind.INITIATION, shown.gained)
+    refused = replayed(strict, Kind.INITIATION, shown.gained)
+    assert passed is not None
+    assert passed.outcome is Outcome.APPROVED
+    assert refused is None or refused.outcome is not Outcome.APPROVED
+    assert "counter-example: the overlay does not only tighten" in "\n".join(
+        overlay_lines(version, found)
+    )
+    summary = summarise(prove_policy([version]))
+    assert not summary.holds
+    assert "the overlay lets somebody pass" in " ".join(summary.faults)
+
+
+def test_the_whole_proof_holds_each_overlay_against_the_version_below_it() -> None:
+    version = overlaid_version("local")
+    assert version.base is not None
+
+    proofs = prove_policy([version.base, version])
+    summary = summarise(proofs)
+
+    assert summary.holds
+    assert (summary.versions, summary.overlaid) == (1, 1)
+    assert sum(summary.verdicts.values()) == 0  # an overlay is no later version
+    assert version_line(proofs[1]).startswith("a-policy 2026-01-01 with DEMQ1 2026-02-01: sound")
+    row = next(each for each in summary.claims if each.what.startswith("Each overlay"))
+    assert (row.proven, row.shown, row.undecided) == (1, 0, 0)
 
 
 # --- the calendar, and the messages -------------------------------------------------------------
