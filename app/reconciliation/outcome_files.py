@@ -1,5 +1,6 @@
 """The outcomes of a run as one Parquet file: a row a line, amounts as exact text."""
 
+import datetime as dt
 import io
 import json
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ _TEXT = (
     "kind",
     "drug",
     "drug_product",
+    "supplied_on",
     "recognised_by",
     "outcome",
     "accepted",
@@ -69,6 +71,7 @@ def _values(item: MatchedLine) -> dict[str, Any]:
         "kind": item.kind.value,
         "drug": item.recognition.drug,
         "drug_product": item.recognition.product,
+        "supplied_on": _iso(item.line.supply_date),
         "recognised_by": item.recognition.how,
         "outcome": item.outcome.value,
         "accepted": str(item.accepted),
@@ -81,6 +84,10 @@ def _values(item: MatchedLine) -> dict[str, Any]:
         "reason": item.reason,
         "remedy": item.remedy,
     }
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _matched(row: dict[str, Any], line: ContractLine) -> MatchedLine:

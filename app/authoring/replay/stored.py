@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -170,28 +170,38 @@ def latest_outcomes(work: Work, files: FileStore) -> tuple[bytes, ...]:
 def spend_by_reference(outcomes: Sequence[Path | bytes]) -> dict[str, Decimal]:
     """The money accepted on invoice lines in pounds, by approval reference, out of runs' outcomes.
 
-    A line that stands in several runs (a month sent again, or matched by provider and
-    commissioner alike) counts once: with the most that a single run accepted of it.
+    A supply that stands in several runs (a month sent again, or matched by provider and
+    commissioner alike) counts once, with the most that a single run accepted of it, also where it
+    was sent again at another price. A supply is the approval, the provider, the kind of line, the
+    product and the day; what has no day is known by its line's content, so that at another price
+    it counts again.
     """
-    most: dict[tuple[str, str], Decimal] = {}
+    most: dict[tuple[str, ...], Decimal] = {}
     for number, each in enumerate(outcomes):
         for key, accepted in _accepted(each, number).items():
             most[key] = max(accepted, most.get(key, accepted))
     total: dict[str, Decimal] = {}
-    for (reference, _), accepted in most.items():
+    for (reference, *_), accepted in most.items():
         total[reference] = total.get(reference, Decimal(0)) + accepted
     return total
 
 
-def _accepted(outcomes: Path | bytes, number: int) -> dict[tuple[str, str], Decimal]:
-    """What one run accepted, by reference and line; a file without hashes is taken as it is."""
+def _accepted(outcomes: Path | bytes, number: int) -> dict[tuple[str, ...], Decimal]:
+    """What one run accepted, by reference and supply."""
     source = io.BytesIO(outcomes) if isinstance(outcomes, bytes) else outcomes
     table: pa.Table = pq.read_table(source)
-    hashed = "content_hash" in table.column_names
-    found: dict[tuple[str, str], Decimal] = {}
+    found: dict[tuple[str, ...], Decimal] = {}
     for row in table.to_pylist():
         if row["reference"] is None or not row["accepted"]:
             continue
-        key = (row["reference"], row["content_hash"] if hashed else f"file {number}")
+        key = (row["reference"], *_supply(row, number))
         found[key] = found.get(key, Decimal(0)) + Decimal(row["accepted"])
     return found
+
+
+def _supply(row: Mapping[str, Any], number: int) -> tuple[str, ...]:
+    """What tells one supply of an approval from another; a file without hashes is taken whole."""
+    if row.get("supplied_on") is not None:
+        names = ("supplied_on", "provider", "kind", "drug_product", "drug")
+        return tuple(row.get(name) or "" for name in names)
+    return (row.get("content_hash") or f"file {number}",)

@@ -21,11 +21,12 @@ from app.commands.doors import door_or_exit
 from app.commands.policies.parts import (
     joined_library,
     library_of,
+    notices_of,
     plain_refusals,
     policies_folder,
     version_named,
 )
-from app.policy import PolicyVersion
+from app.policy import Kind, PolicyVersion
 
 
 def explain_form(
@@ -63,9 +64,12 @@ def _of_form(form: Form, draft: str | None, commissioner: str | None) -> Iterato
     library = joined_library()
     payer = commissioner or form.commissioner
     version = _version(library, form, draft, payer)
-    yield from explain(version, form.kind, decide_form(version, form, library.notices))
+    notices, limited = notices_of(library)
+    yield from explain(version, form.kind, decide_form(version, form, notices))
     yield ""
     yield FORM_ALONE
+    if limited and form.kind is Kind.INITIATION:
+        yield limited
 
 
 def _version(

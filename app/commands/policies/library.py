@@ -34,6 +34,7 @@ from app.commands.policies.parts import (
     cases_of,
     joined_library,
     library_of,
+    notices_of,
     overlay_file,
     plain_refusals,
     policies_folder,
@@ -59,7 +60,7 @@ def show(
         str | None, typer.Option(help="With the overlay of this commissioner (its ODS code).")
     ] = None,
 ) -> None:
-    """Show a policy version as readable text with its form and the packaged safety notices."""
+    """Show a policy version as readable text with its form and the safety notices of today."""
     if policy is None:
         _list(joined_library())
         return
@@ -67,7 +68,10 @@ def show(
     found = version_named(f"{policy}@{version}" if version else policy, library)
     if commissioner is not None and library.by_hash(found.hash) is not None:
         found = library.shown(found.policy, found.version, commissioner)
-    notices = in_force(library.notices, found.drug, found.policy, london_day(now()))
+    held, limited = notices_of(library)
+    notices = in_force(held, found.drug, found.policy, london_day(now()))
+    if limited:
+        typer.echo(limited, err=True)
     with plain_refusals():
         if form == "pdf" and out is None:
             raise BenchRefused("A PDF needs a file. Say --out FILE.pdf.")

@@ -1,8 +1,9 @@
 """What the policy commands share: the library, one version by name or file, and plain refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 from sqlalchemy import inspect
@@ -11,16 +12,24 @@ from sqlalchemy.exc import DBAPIError
 
 from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library, load_library, overlaid, policy_files
+from app.approvals.notices import known
 from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
 from app.authoring.files import load_file, read_text
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.policy import Overlay, PolicyFileFaults, PolicyVersion, apply_overlay, load_overlay
+from app.db.work import Work
+from app.policy import Notice, Overlay, PolicyFileFaults, PolicyVersion, apply_overlay, load_overlay
 from app.reference_data.drugs import load_drugs
 
 LOCK = "versions.lock"
 VERSION_HELP = "A policy file, or a policy's key, or key@version."
 OVERLAY_HELP = "A commissioner's overlay on top: its file, or its ODS code, or CODE@first-day."
+
+ONLY_PACKAGED = (
+    "Only the packaged safety notices were looked at: no database is set up here that could hold "
+    "others, or lift one of these."
+)
+Found = TypeVar("Found")
 
 
 @contextmanager
@@ -57,19 +66,32 @@ def joined_library() -> Library:
     Exit code 2 where the database that the settings name does not answer.
     """
     packaged = library_of(policies_folder())
+    found = _read_where_there_is("publication", JoinedLibrary(packaged).at)
+    return packaged if found is None else found
+
+
+def notices_of(library: Library) -> tuple[tuple[Notice, ...], str]:
+    """The safety notices, packaged and issued; and what to say where there is no database.
+
+    Exit code 2 where the database that the settings name does not answer.
+    """
+    found = _read_where_there_is("notice_lift", lambda work: known(work, library))
+    return (library.notices, ONLY_PACKAGED) if found is None else (found, "")
+
+
+def _read_where_there_is(table: str, read: Callable[[Work], Found]) -> Found | None:
+    """What is read from the database; None where none is set up, or it has no such table."""
     settings = settings_or_exit()
     file = make_url(settings.database_url).database or ""
     if settings.database_url.startswith("sqlite") and not Path(file).is_file():
-        return packaged
+        return None
     door = door_or_exit()
     try:
-        if not inspect(door.database.engine).has_table("publication"):
-            return packaged
-        return door.read(JoinedLibrary(packaged).at)
+        return door.read(read) if inspect(door.database.engine).has_table(table) else None
     except DBAPIError:
         typer.echo(
-            "The database does not answer, so what is published there is not known. Start it, or "
-            "correct ASSENT_DATABASE_URL.",
+            "The database does not answer, so what is published and which safety notices are "
+            "issued there is not known. Start it, or correct ASSENT_DATABASE_URL.",
             err=True,
         )
         raise typer.Exit(2) from None

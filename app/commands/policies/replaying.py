@@ -134,7 +134,11 @@ def _whence(outcomes: tuple[Path, ...], runs: int) -> str:
             "No submission has been reconciled yet, so the money is not known and reads 0. "
             "`assent reconcile FILE` runs one; or give --outcomes."
         )
-    return f"Spend: accepted lines of the newest run of each submission ({runs}), each line once."
+    return (
+        f"Spend: accepted lines of the newest run of each submission ({runs}). A supply (an "
+        "approval's product on a day) sent twice counts once, at the most that one run accepted; "
+        "a line without a day counts again where its price changed."
+    )
 
 
 def _day(given: dt.datetime | None, otherwise: dt.date) -> dt.date:

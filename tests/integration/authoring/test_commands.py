@@ -281,6 +281,27 @@ def test_overview_prints_the_table() -> None:
     assert f"`{NTZ}`" in run("overview")
 
 
+def test_show_and_explain_tell_the_notices_issued_into_the_database(tmp_path: Path) -> None:
+    form = tmp_path / "form.json"
+    started = {"policy": NTZ, "decision_to_treat": "2026-10-01", "answers": {"ms_course": "rrms"}}
+    form.write_text(json.dumps({**started, "today": "2026-10-01"}))
+    assert "Only the packaged safety notices" in run("explain", str(form))
+    assert "Only the packaged safety notices" in run("show", NTZ)
+
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    people = ("--by", "Ann", "--seconded-by", "Ben")
+    why = ("--title", "Made up", "--reason", "It is looked into", "--source", "Made up for tests")
+    run("suspend", "made-up", "--drug", "natalizumab", "--from", "2026-01-01", *why, *people)
+    assert "Safety notice made-up" in run("explain", str(form))
+    shown = run("show", NTZ)
+    assert "Made up" in shown
+    assert "Only the packaged" not in shown
+
+    run("lift", "made-up", "--on", "2026-02-01", *people)
+    assert "Safety notice made-up" not in run("explain", str(form))
+    assert "Made up" not in run("show", NTZ)
+
+
 def test_suspend_and_lift_take_two_people_and_known_keys() -> None:
     assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
     people = ("--by", "Ann", "--seconded-by", "Ben")

@@ -392,7 +392,7 @@ def test_a_replay_with_an_overlay_decides_its_commissioners_requests_only(
     from app.policy import Kind, Outcome, apply_overlay
 
     before = version()
-    transact(lambda work: publish_to_database(work, before, ANN, BEN))
+    transact(lambda work: publish_to_database(work, EMPTY, before, ANN, BEN))
     transact(lambda work: _decided(work, before, ids))  # DEMQ1 pays
     layered = apply_overlay(before, _overlay(commissioner))
 
@@ -483,6 +483,36 @@ def test_the_newest_run_of_each_submission_is_found_and_a_line_sent_twice_counts
     assert found == (newer, again)
     spent = {reference: str(money) for reference, money in spend_by_reference(found).items()}
     assert spent == {"PA-1": "106.00", "PA-2": "3"}
+
+
+def test_a_supply_sent_again_at_another_price_counts_once() -> None:
+    from app.authoring.replay.stored import spend_by_reference
+
+    def run(*lines: tuple[str | None, str, str, str]) -> bytes:
+        days, prices, hashes, products = zip(*lines, strict=True)
+        return outcome_bytes(
+            reference=["PA-1"] * len(lines),
+            accepted=list(prices),
+            content_hash=list(hashes),
+            supplied_on=list(days),
+            drug_product=list(products),
+            provider=["DEMO1"] * len(lines),
+            kind=["drug"] * len(lines),
+            drug=["adalimumab"] * len(lines),
+        )
+
+    first = run(("2026-04-01", "100", "a", "x"), ("2026-04-29", "100", "b", "x"))
+    # The first supply at another price; another day; and another product on the first day.
+    again = run(
+        ("2026-04-01", "110", "c", "x"),
+        ("2026-05-27", "100", "d", "x"),
+        ("2026-04-01", "7", "e", "y"),
+    )
+    assert spend_by_reference((first, again)) == {"PA-1": Decimal(110 + 100 + 100 + 7)}
+    twice_in_one = run(("2026-04-01", "50", "f", "x"), ("2026-04-01", "60", "g", "x"))
+    assert spend_by_reference((twice_in_one, first)) == {"PA-1": Decimal(110 + 100)}
+    dayless = (run((None, "100", "a", "x")), run((None, "110", "c", "x")))
+    assert spend_by_reference(dayless) == {"PA-1": Decimal(210)}  # as the command says
 
 
 def test_outcomes_that_are_gone_are_said_and_not_counted_as_nothing(
