@@ -6,7 +6,7 @@ A case names a version, a request and what must come out. Pure: texts come in, r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from app.policy.model import (
     Result,
     Section,
 )
+from app.policy.suggestions import HIDDEN, named
 
 MINIMUM_CASES = 12
 """Fewer worked cases than this do not reach the edges of a real policy."""
@@ -182,7 +183,7 @@ def _run(version: PolicyVersion | None, case: Case) -> CaseResult:
             today=case.today,
         )
     except AnswerFaults as refused:
-        return CaseResult(case, None, _answer_differences(case.expect, refused))
+        return CaseResult(case, None, _answer_differences(case, version, refused))
     try:
         decision = decide(version, case.kind, answers, case.context, case.waived, case.overrides)
     except ValueError as error:
@@ -190,12 +191,24 @@ def _run(version: PolicyVersion | None, case: Case) -> CaseResult:
     return CaseResult(case, decision, tuple(_differences(case.expect, decision)))
 
 
-def _answer_differences(expect: Expectation, refused: AnswerFaults) -> tuple[str, ...]:
-    found = {fault.question for fault in refused.faults}
-    if found == expect.refused_answers:
+def _answer_differences(
+    case: Case, version: PolicyVersion, refused: AnswerFaults
+) -> tuple[str, ...]:
+    """How the refused answers differ from those that the case expects, each by its own name.
+
+    A caller's unknown names are not shown; those of a case are its author's, and no secret.
+    """
+    hidden = (name for name in case.answers if named(name, version.questions) == HIDDEN)
+    faults = [
+        replace(fault, question=next(hidden, HIDDEN)) if fault.question == HIDDEN else fault
+        for fault in refused.faults
+    ]
+    found = {fault.question for fault in faults}
+    wanted = case.expect.refused_answers
+    if found == wanted:
         return ()
-    return tuple(f"answer refused: {fault}" for fault in refused.faults) + tuple(
-        f"the answer to {name} was not refused" for name in sorted(expect.refused_answers - found)
+    return tuple(f"answer refused: {fault}" for fault in faults) + tuple(
+        f"the answer to {name} was not refused" for name in sorted(wanted - found)
     )
 
 
