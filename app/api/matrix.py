@@ -52,6 +52,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/changes": _A.READ,
     "GET /v1/requests/{id}/audit": _A.READ_AUDIT,
     "GET /v1/reports/overrides": _A.REPORT,
+    "GET /v1/reports/best-value": _A.REPORT,
     "GET /v1/reports/identifier-access": _A.REPORT_IDENTIFIERS,
     "POST /v1/treatments/{id}/identifiers": _A.SEE_IDENTIFIERS,
     "POST /v1/runs/{run}/identified-file": _A.SEE_IDENTIFIERS,

@@ -12,6 +12,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import ThisOffice
 from app.api.types import Day, ExactNumber
+from app.approvals.best_value import ProductChoice, product_choices
 from app.approvals.identifiers import access_counts
 from app.approvals.permissions import Action
 from app.approvals.reporting import FEWEST, OverrideRate, override_rates
@@ -68,6 +69,54 @@ def report_overrides(
     return door_of(request).read(read)
 
 
+class ProductChoiceDocument(Document):
+    """One product with one reason, at one provider under one policy."""
+
+    policy: str
+    provider: str
+    product: str | None = Field(description="null: none was named, so any may be supplied")
+    best_value: bool = Field(description="Whether it was one that the policy asked for first")
+    first: list[str] = Field(description="The products that the policy asked for first")
+    reason: str | None = Field(description="A key of the policy's reasons; null: none given")
+    said: str | None = Field(description="The policy's words for that reason")
+    requests: int
+    approved: int = Field(description="Of these, how many ended in an approval")
+
+
+class BestValueReport(Document):
+    """Products in requests submitted in a period, withdrawn and mistaken ones left out."""
+
+    from_: Day = Field(serialization_alias="from")
+    to: Day
+    rows: list[ProductChoiceDocument]
+
+
+@router.get(
+    "/best-value",
+    summary="Report which products are taken, and why not the best-value ones",
+    openapi_extra=for_roles(Action.REPORT),
+)
+def report_best_value(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    first: Annotated[PlausibleDay, Query(alias="from", description="The first day submitted")],
+    last: Annotated[PlausibleDay, Query(alias="to", description="The last day submitted")],
+    policy: Annotated[PolicyField | None, Query(description="Only this policy")] = None,
+) -> BestValueReport:
+    """By policy, provider, product and reason; within what your organisation may see.
+
+    Only requests under a policy that named products to be used first on the day of submission.
+    Counts may be small: the report is for people who may open each request, not for publishing.
+    """
+
+    def read(work: Work) -> BestValueReport:
+        found = product_choices(work, office.library_at(work), caller, first, last, policy)
+        return BestValueReport(from_=first, to=last, rows=[_product(each) for each in found])
+
+    return door_of(request).read(read)
+
+
 class IdentifierAccessRow(Document):
     """How often one caller learnt identities in one way."""
 
@@ -115,3 +164,9 @@ def report_identifier_access(
 def _row(rate: OverrideRate) -> OverrideRateDocument:
     names = OverrideRateDocument.model_fields
     return OverrideRateDocument(**{name: getattr(rate, name) for name in names})
+
+
+def _product(choice: ProductChoice) -> ProductChoiceDocument:
+    names = ProductChoiceDocument.model_fields.keys() - {"first"}
+    said = {name: getattr(choice, name) for name in names}
+    return ProductChoiceDocument(**said, first=list(choice.first))

@@ -7,7 +7,7 @@ and may point at a person: it is given from `FEWEST` requests on.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -68,7 +68,7 @@ def override_rates(
     check_can(caller, Action.REPORT)
     if last < first:
         raise DetailsNotAccepted("to", "The period ends before it begins. Swap the two days.")
-    counted = _counted(caller, first, last, policy)
+    counted = counted_requests(caller, _SECTIONS, first, last, policy)
     asked = _asked(work, library, counted)
     given, relied_on = _given(work, counted)
     keys = {(*key, None) for key in asked} | given.keys()
@@ -90,13 +90,14 @@ def _row(key: _Key, requests: int, overridden: int, relied_on: int) -> OverrideR
     return OverrideRate(policy, criterion, provider, reason, requests, overridden, relied_on, rate)
 
 
-def _counted(
-    caller: Caller, first: dt.date, last: dt.date, policy: str | None
+def counted_requests(
+    caller: Caller, kinds: Iterable[Kind], first: dt.date, last: dt.date, policy: str | None
 ) -> ColumnElement[bool]:
+    """What a report over a period counts: requests of some kinds that the caller may see."""
     request = tables.request.c
     conditions = [
         visible_requests(caller),
-        request.kind.in_([kind.value for kind in _SECTIONS]),
+        request.kind.in_([kind.value for kind in kinds]),
         request.state.not_in([state.value for state in _NOT_COUNTED]),
         request.submitted_at >= london_midnight(first),
         request.submitted_at < london_midnight(last + dt.timedelta(days=1)),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.approvals.best_value import ProductChoice, product_choices
 from app.approvals.break_glass import GrantLine, report
 from app.approvals.changed_answers import ChangedAnswers, changed_answers
 from app.approvals.errors import ApprovalsError
@@ -58,6 +59,55 @@ def report_overrides(
         raise typer.Exit(2) from None
     for line in rate_lines(rates):
         typer.echo(line)
+
+
+@app.command("best-value")
+def report_best_value(
+    first: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day submitted.")
+    ],
+    last: Annotated[
+        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day submitted.")
+    ],
+    commissioner: Annotated[
+        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The requests of this provider (its ODS code).")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+) -> None:
+    """Which products are taken where a policy asks for others first, and with what reasons."""
+    if (commissioner is None) == (provider is None):
+        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
+        raise typer.Exit(2)
+    door = door_or_exit()
+    caller = _caller(commissioner, provider, door.new_id())
+    held = JoinedLibrary(library_of(policies_folder()))
+    try:
+        found = door.read(
+            lambda work: product_choices(
+                work, held.at(work), caller, first.date(), last.date(), policy
+            )
+        )
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for line in choice_lines(found):
+        typer.echo(line)
+
+
+def choice_lines(found: tuple[ProductChoice, ...]) -> list[str]:
+    """One line of text for each product and reason."""
+    if not found:
+        return ["No request of that period was under a policy that asks for products first."]
+    return [
+        f"{each.policy} at {each.provider}, {each.product or 'no product named'}, "
+        + ("best value" if each.best_value else f"asked first: {', '.join(each.first)}")
+        + ("" if each.reason is None else f", because {each.reason} ({each.said})")
+        + f": {each.requests} requests, {each.approved} approved"
+        for each in found
+    ]
 
 
 @app.command("identifier-access")

@@ -121,6 +121,9 @@ TABLE: dict[str, Try] = {
     "GET /v1/reports/overrides": Try(
         THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
     ),
+    "GET /v1/reports/best-value": Try(
+        THIRD, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
+    ),
     "GET /v1/reports/identifier-access": Try(
         COMMISSIONER, PAYER, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
     ),

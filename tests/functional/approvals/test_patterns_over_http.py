@@ -204,3 +204,27 @@ def test_a_treatment_begun_free_of_charge_is_judged_on_the_findings_before_it(
     treatment = view["treatment_id"]
     assert covered(clinician, treatment) == [("2026-06-15", "2026-12-14")]
     assert covered(clinician, treatment, "elsewhere") == [("2026-01-05", "2026-06-14")]
+
+
+def test_products_taken_instead_of_the_best_value_ones_are_reported_with_their_reasons(
+    clinician: Api, people: Mapping[str, Api]
+) -> None:
+    details = {"product": "enbrel", "product_reason": "device"}
+    found = asked(clinician, "etanercept-ra-severe", GOLIMUMAB, details=details)
+
+    query = "from=2026-01-01&to=2026-12-31"
+    report = good(people["commissioner"].get(f"/v1/reports/best-value?{query}"))
+
+    assert report["rows"] == [
+        {
+            "policy": "etanercept-ra-severe",
+            "provider": "DEMO1",
+            "product": "enbrel",
+            "best_value": False,
+            "first": ["benepali", "erelzi"],
+            "reason": "device",
+            "said": "The device of another product cannot be used by this patient",
+            "requests": 1,
+            "approved": int(found["state"] == "approved"),
+        }
+    ]

@@ -51,6 +51,7 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/approval-needs",
     "GET /v1/changes",
     "GET /v1/reports/overrides",
+    "GET /v1/reports/best-value",
     "GET /v1/submissions",
     "GET /v1/submissions/{submission}",
     "GET /v1/jobs/{job}",
