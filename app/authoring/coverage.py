@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.authoring.unfailing import unfailing
 from app.policy import PolicyVersion, Result, Section
 from app.policy.cases import CaseResult
 
@@ -13,7 +14,8 @@ from app.policy.cases import CaseResult
 class Coverage:
     """How often the cases reached each result of one criterion, in one wording of its test.
 
-    `versions` are those that test it in these words.
+    `versions` are those that test it in these words. `unfailing`: no answer can fail it in any of
+    them, so that it never counts as covered both ways.
     """
 
     criterion: str
@@ -22,6 +24,7 @@ class Coverage:
     met: int
     failed: int
     unanswered: int
+    unfailing: bool = False
 
     @property
     def complete(self) -> bool:
@@ -35,12 +38,16 @@ def coverage(
     """The coverage of every criterion of every version; one that did not change counts once."""
     counts: dict[tuple[str, str], dict[Result, int]] = {}
     used: dict[tuple[str, str], list[str]] = {}
+    fails: set[tuple[str, str]] = set()
     for name, version in versions.items():
+        never = unfailing(version)
         for section in Section:
             for criterion in version.criteria(section):
                 key = (criterion.id, criterion.met_when)
                 counts.setdefault(key, dict.fromkeys(Result, 0))
                 used.setdefault(key, []).append(name)
+                if criterion.id not in never:
+                    fails.add(key)
     for result in results:
         if result.decision is None:
             continue
@@ -56,6 +63,7 @@ def coverage(
             found[Result.MET],
             found[Result.NOT_MET],
             found[Result.NOT_ANSWERED],
+            (criterion, test) not in fails,
         )
         for (criterion, test), found in counts.items()
     )
@@ -71,9 +79,14 @@ def coverage_lines(policy: str, found: Sequence[Coverage]) -> Iterator[str]:
         yield f"  {each.criterion:<{width}} {counts}{_lacking(each)}"
     complete = sum(each.complete for each in found)
     yield f"  {complete} of {len(found)} criteria are met by one case and failed by another."
+    never = sum(each.unfailing for each in found)
+    if never:
+        yield f"  {never} only ask for an answer: none can fail them."
 
 
 def _lacking(each: Coverage) -> str:
+    if each.unfailing:
+        return "   cannot fail" if each.met else "   cannot fail; no case has it met"
     lacks = [word for count, word in ((each.met, "met"), (each.failed, "failed")) if not count]
     if not lacks:
         return ""

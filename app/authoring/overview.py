@@ -25,6 +25,7 @@ class Row:
     cases: int
     passed: int
     covered: int
+    unfailing: int
     tests: int
 
 
@@ -56,6 +57,7 @@ def _row(
         cases=len(cases),
         passed=sum(result.passed for result in results),
         covered=sum(each.complete for each in found),
+        unfailing=sum(each.unfailing for each in found),
         tests=len(found),
     )
 
@@ -69,6 +71,7 @@ _HEADERS = (
     "cases",
     "pass",
     "both ways",
+    "cannot fail",
 )
 
 
@@ -86,6 +89,7 @@ def table_lines(rows: Sequence[Row]) -> Iterator[str]:
             str(row.cases),
             str(row.passed),
             f"{row.covered} of {row.tests}",
+            str(row.unfailing or ""),
         )
     yield _line(
         f"**{len(rows)} policies**",
@@ -96,6 +100,7 @@ def table_lines(rows: Sequence[Row]) -> Iterator[str]:
         str(sum(row.cases for row in rows)),
         str(sum(row.passed for row in rows)),
         f"{sum(row.covered for row in rows)} of {sum(row.tests for row in rows)}",
+        str(sum(row.unfailing for row in rows)),
     )
 
 
@@ -118,8 +123,9 @@ refer. "Both ways" counts the criteria, over all versions, that one worked case 
 another fails. A criterion is counted by its id and the wording of its test: a later version or a
 correction that leaves a test as it was is covered by the cases of the version that had it first,
 and often has few cases of its own, so "at least 10 cases" holds of a policy, not of each of its
-versions. A criterion that no answers can fail is there to make somebody answer; it is met or not
-answered, so it never counts as covered both ways. A question that no criterion looks at is
+versions. "Cannot fail" counts the criteria that no answer fails, as far as the range of their
+questions makes that plain: each is there to make somebody answer, is met or not answered, and so
+never counts as covered both ways. A question that no criterion looks at is
 recorded, not judged: it stands on the form because the real form has it.
 
 """

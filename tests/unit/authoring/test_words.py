@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from app.approvals.library import Library
 from app.authoring.coverage import coverage, coverage_lines
 from app.authoring.diff import diff_lines, diff_versions
 from app.authoring.errors import BenchRefused
 from app.authoring.explain import explain
 from app.authoring.filled_form import decide_form, read_form
 from app.authoring.lint import Lint, lint_policy, lint_version
+from app.authoring.overview import overview, table_lines
+from app.authoring.unfailing import unfailing
 from app.policy import Kind, Notice, PolicyVersion, apply_overlay, load_overlay
 from app.policy.cases import read_cases, run_cases
 from tests.policies.library import all_versions
@@ -358,6 +361,53 @@ def test_coverage_counts_each_result_and_names_what_no_case_reaches() -> None:
     lines = list(coverage_lines("a-policy", found))
     assert "no case has it failed (2026-01-01)" in lines[3]
     assert lines[-1].strip().startswith("1 of 2 criteria")
+
+
+@pytest.mark.parametrize(
+    ("test", "never"),
+    [
+        ("score >= 0", True),  # the question takes 0 to 10
+        ("0 <= score", True),
+        ("score <= 10", True),
+        ("score BETWEEN 0 AND 10", True),
+        ("score > 0", False),
+        ("score >= 1", False),
+        ("score <= 9", False),
+        ("score BETWEEN 0 AND 9", False),
+        ("score >= 0 AND recent >= 0", True),
+        ("score >= 0 AND flag", False),
+        ("score >= 0 OR flag", True),
+        ("flag OR other", False),
+        ("flag", False),
+        ("NOT flag", False),
+    ],
+)
+def test_a_criterion_that_no_answer_can_fail_is_told_from_one_that_can(
+    test: str, never: bool
+) -> None:
+    assert unfailing(make_policy(start=[test])) == (frozenset({"C-1"}) if never else frozenset())
+
+
+def test_coverage_and_the_table_say_which_criteria_cannot_fail() -> None:
+    version = make_policy(start=["flag", "score >= 0"])
+    cases = read_cases(
+        "cases:\n"
+        "  - {name: a, version: '2026-01-01', kind: initiation, decision_to_treat: 2026-06-01,\n"
+        "     answers: {flag: true, score: 3}, expect: {outcome: approved}}\n"
+        "  - {name: b, version: '2026-01-01', kind: initiation, decision_to_treat: 2026-06-01,\n"
+        "     answers: {flag: false}, expect: {outcome: criteria not met}}\n",
+        "cases.yaml",
+    )
+    results = run_cases({version.version: version}, cases)
+    lines = list(coverage_lines("a-policy", coverage({version.version: version}, results)))
+    assert lines[3].endswith("   cannot fail")
+    assert lines[-1].strip() == "1 only ask for an answer: none can fail them."
+
+    (row,) = overview(Library([version]), {version.policy: cases})
+    assert (row.covered, row.unfailing, row.tests) == (1, 1, 2)
+    assert next(line for line in table_lines([row]) if "`a-policy`" in line).endswith(
+        "| 1 of 2 | 1 |"
+    )
 
 
 def test_a_kind_is_said_as_it_is() -> None:
