@@ -76,7 +76,7 @@ _SIGNS = {
     ),
     Phase.START: re.compile(
         r"\bdiagnos|\bconfirmed\b|\baged?\b|\badults?\b|\bchild(ren)?\b|\bbefore treatment\b|"
-        r"\b(active|severe|moderate|mild|chronic|primary|refractory) (?!(\w+ )?response|than\b)\w+|"
+        r"\b(active|severe|moderate|mild|chronic|primary|refractory)\b(?! (\w+ )?response| than)|"
         r"\b(has|have|had|was|were|is|are) (not |also )?(failed|tolerated|suitable|unsuitable|"
         r"contraindicated|worked|controlled|tried|offered)|\bcontraindicat|\bnaive\b|"
         r"\b(inadequate|insufficient|no) response to\b|\brefractory to\b|\bfailed\b|"

@@ -204,7 +204,8 @@ def test_a_folder_of_forms_is_brought_over_with_a_summary(tmp_path: Path) -> Non
     (folder / "more" / "b.xlsx").write_bytes(b"broken")
     output = run("import", str(folder), "--out", str(out), code=1)
     assert "its draft is there already and is kept" in output
-    assert "more/b.xlsx: not readable as XLSX" in output
+    assert "more/b.xlsx" in output
+    assert "not XLSX" in output
     assert (out / "SUMMARY.md").read_text(encoding="utf-8") == output
 
 
