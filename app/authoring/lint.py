@@ -6,31 +6,16 @@ A `fault` must be mended before the version is published; `advice` is for the au
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from app.authoring import prover
 from app.authoring.lint_language_2 import language_2
-from app.authoring.reading import Chosen, Counted, Picked, Reading, Worked, read_version
-from app.policy import Criterion, PolicyVersion, QuestionType, Section, nodes
-
-_YEAR = re.compile(
-    r"\b(12|twelve)\s+months?\b|\b(a|one|1|previous|past|last|each|every|per)\s+year\b", re.I
-)
-_MONTHS = re.compile(r"\b(\w+)[\s-]+months?\b", re.I)
-_YEAR_IN_DAYS = (364, 365, 366)
-_MONTH_IN_DAYS = {
-    28: 1, 30: 1, 31: 1, 60: 2, 61: 2, 90: 3, 91: 3, 92: 3,
-    120: 4, 122: 4, 180: 6, 182: 6, 183: 6, 270: 9, 273: 9, 274: 9, 545: 18, 547: 18, 548: 18,
-    730: 24, 731: 24, 1095: 36, 1096: 36,
-}  # fmt: skip
-_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "nine": 9, "twelve": 12,
-    "eighteen": 18,
-}  # fmt: skip
-_VAGUE = re.compile(r"\b(normally|usually|for example|such as|where appropriate|including)\b", re.I)
+from app.authoring.lint_windows import windows
+from app.authoring.lint_wording import wording
+from app.authoring.reading import read_version
+from app.policy import Criterion, PolicyVersion, QuestionType, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +62,8 @@ def lint_version(version: PolicyVersion, prove: bool = True, effort: int = 4_000
         *_unused(linter),
         *_sections(linter),
         *_citations(linter),
-        *_windows(linter),
-        *_wording(linter),
+        *windows(linter),
+        *wording(linter),
         *_dates(linter),
         *language_2(linter),
     ]
@@ -198,158 +183,6 @@ def _citations(linter: Linter) -> Iterator[Lint]:
                 f"nothing cites the source {name}",
                 "Cite it, or take it out",
             )
-
-
-def _windows(linter: Linter) -> Iterator[Lint]:
-    for criterion in linter.criteria:
-        tree = linter.reading.tests[criterion.id]
-        if tree is None:
-            continue
-        for days in sorted(set(_days(linter.reading, tree))):
-            months = _MONTH_IN_DAYS.get(days)
-            if days in _YEAR_IN_DAYS and _YEAR.search(criterion.text):
-                yield _window(linter, criterion, days, 12)
-            elif months is not None and months in _said_months(criterion.text):
-                yield _window(linter, criterion, days, months)
-
-
-def _window(linter: Linter, criterion: Criterion, days: int, months: int) -> Lint:
-    said = "12 months or a year" if months == 12 else f"{months} months"
-    if months == 1:
-        said = "a month"
-    return linter.say(
-        "fault",
-        "days-for-months",
-        f"the text says {said}, but the test counts {days} days, which is not the same",
-        f"Write ADD_MONTHS(decision_to_treat, -{months}), which the calendar decides",
-        criterion,
-    )
-
-
-def _said_months(text: str) -> set[int]:
-    found = set()
-    for word in _MONTHS.findall(text):
-        if word.isdigit():
-            found.add(int(word))
-        elif word.lower() in _WORDS:
-            found.add(_WORDS[word.lower()])
-    return found
-
-
-def _days(reading: Reading, node: nodes.Node) -> Iterator[int]:
-    """The literals that a number of days is compared with, in a test and its workings."""
-    if isinstance(node, nodes.Compare | nodes.Between) and any(
-        isinstance(each, nodes.DaysBetween) for each in _everything(reading, node)
-    ):
-        for each in _everything(reading, node):
-            if isinstance(each, nodes.Number) and each.value == each.value.to_integral_value():
-                yield abs(int(each.value))
-    for child in nodes.children(node):
-        yield from _days(reading, child)
-    if isinstance(node, nodes.Name):
-        match reading.derived.get(node.name):
-            case Worked(inner):
-                yield from _days(reading, inner)
-            case Counted(_, where) if where is not None:
-                yield from _days(reading, where)
-            case Chosen() as chosen:
-                for part in _parts(chosen):
-                    yield from _days(reading, part)
-            case Picked() as picked if picked.where is not None:
-                yield from _days(reading, picked.where)
-
-
-def _parts(chosen: Chosen) -> Iterator[nodes.Node]:
-    for test, value in chosen.branches:
-        yield from (test, value)
-    if chosen.otherwise is not None:
-        yield chosen.otherwise
-
-
-def _everything(reading: Reading, node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
-    if isinstance(node, nodes.Name):
-        match reading.derived.get(node.name):
-            case Worked(inner):
-                yield from _everything(reading, inner)
-            case Chosen() as chosen:
-                for part in _parts(chosen):
-                    yield from _everything(reading, part)
-    for child in nodes.children(node):
-        yield from _everything(reading, child)
-
-
-def _wording(linter: Linter) -> Iterator[Lint]:
-    for criterion in linter.criteria:
-        vague = _VAGUE.search(criterion.text)
-        if vague and criterion.on_failure == "not met" and not criterion.waivable:
-            yield linter.say(
-                "advice",
-                "vague",
-                f"its text says “{vague.group().lower()}”, but its test is hard",
-                "Let it refer (`on_failure: refer`), or quote the exact rule",
-                criterion,
-            )
-    yield from _untested(linter)
-
-
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w|\.\d)")
-
-
-def _untested(linter: Linter) -> Iterator[Lint]:
-    """A number in the wording that stands nowhere in the test: wording without a test."""
-    for criterion in linter.criteria:
-        tree = linter.reading.tests[criterion.id]
-        if tree is None or _is_citation(criterion.text):
-            continue
-        tested = set(_numbers(linter.reading, tree))
-        said = {_value(each) for each in _NUMBER.findall(criterion.text)}
-        if said and not tested:
-            yield linter.say(
-                "advice",
-                "wording-without-test",
-                f"its text speaks of {', '.join(sorted(said))}, but its test compares no number",
-                "Ask the value itself and compare it, or accept that the prescriber attests it",
-                criterion,
-            )
-
-
-def _value(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _is_citation(text: str) -> bool:
-    return re.search(r"\b(TA|HST|SSC|NG|CG)\s?\d+", text) is not None
-
-
-def _numbers(reading: Reading, node: nodes.Node) -> Iterator[str]:
-    waiting = [node]
-    workings = reading.workings(node)
-    for working in workings.values():
-        match working:
-            case Worked(inner):
-                waiting.append(inner)
-            case Counted(_, where):
-                yield "count"
-                waiting += [] if where is None else [where]
-            case Chosen() as chosen:
-                waiting += _parts(chosen)
-            case _:
-                yield "working"
-    for each in waiting:
-        for below in _all(each):
-            if isinstance(below, nodes.Number):
-                yield str(below.value)
-            elif isinstance(below, nodes.AddMonths):
-                yield str(abs(below.months))
-            elif isinstance(below, nodes.AtLeast):
-                yield str(below.number)
-
-
-def _all(node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
-    for child in nodes.children(node):
-        yield from _all(child)
 
 
 def _dates(linter: Linter) -> Iterator[Lint]:
