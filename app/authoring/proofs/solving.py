@@ -93,6 +93,8 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     """Preferences, in turn: all answered, hints, dates in order, few rows, a day soon after."""
     yield answered(encoder)
     yield list(encoder.hints)
+    if encoder.opaque:
+        yield from _adult(encoder)
     yield from _plain_numbers(encoder)
     decided = encoder.inputs.get("decision_to_treat")
     if decided is not None:
@@ -109,6 +111,14 @@ def natural(encoder: Encoder, in_force: dt.date) -> Iterator[list[Any]]:
     for each in encoder.inputs.values():
         for row in reversed(each.rows):
             yield [z3.Not(row.present)]
+
+
+def _adult(encoder: Encoder) -> Iterator[list[Any]]:
+    """Somebody over 18. What the prover leaves free is mostly a child's ideal weight, a power of
+    the height: an example in which it counts would not hold in the evaluator."""
+    decided, born = (encoder.inputs.get(n) for n in ("decision_to_treat", "birth_date"))
+    if decided is not None and born is not None:
+        yield [born.sym.low <= decided.sym.low - 19 * 366]
 
 
 def _leap_day(after: dt.date) -> dt.date:
