@@ -19,6 +19,7 @@ from app.commands.demo import demo
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
+from app.commands.supplies import supply_check
 
 app = typer.Typer(
     name="assent",
@@ -33,6 +34,7 @@ app.command()(demo)
 app.command()(backup)
 app.command()(restore)
 app.command(name="reconcile")(run_reconcile)
+app.command(name="supply-check")(supply_check)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")

@@ -18,6 +18,7 @@ from app.api import (
     policies,
     replies,
     submissions,
+    supply_checks,
 )
 from app.api.jwks import KeySets
 from app.api.limits import Limits
@@ -52,6 +53,7 @@ ROUTERS = (
     challenges.router,
     line_decisions.router,
     exports.router,
+    supply_checks.router,
 )
 
 

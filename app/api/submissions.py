@@ -101,6 +101,11 @@ Reconciler = Annotated[Caller, Depends(may_reconcile)]
 
 async def uploaded(request: Request, _caller: Reconciler) -> bytes:
     """The file as the body's bytes, read after the caller is known."""
+    return await read_upload(request)
+
+
+async def read_upload(request: Request) -> bytes:
+    """The body's bytes; DoorProblem for another media type or none."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
         raise DoorProblem(

@@ -37,6 +37,7 @@ class Action(StrEnum):
     IMPORT = "import existing approvals"
     REPORT = "read reports of requests"
     RECONCILE = "upload and reconcile submissions"
+    CHECK_SUPPLY = "check supplies before they are invoiced"
     CHALLENGE = "challenge lines, and decide on the answers"
     ANSWER_CHALLENGE = "answer a challenge"
     READ_CHALLENGES = "read challenges"
@@ -123,6 +124,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.RECONCILE: _each(
         frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}), _NO_OBJECT
     ),
+    Action.CHECK_SUPPLY: _each(_CARE_TEAM, _NO_OBJECT),
     Action.CHALLENGE: {Role.COMMISSIONER: _PAYER},
     Action.ANSWER_CHALLENGE: {Role.PHARMACIST: _OWN},
     Action.READ_CHALLENGES: {Role.PHARMACIST: _OWN, **_each(PAYER_ROLES, _PAYER)},
@@ -165,6 +167,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT: "read",
     Action.IMPORT: "import",
     Action.RECONCILE: "reconcile",
+    Action.CHECK_SUPPLY: "check",
     Action.CHALLENGE: "reconcile",
     Action.ANSWER_CHALLENGE: "reconcile",
     Action.READ_CHALLENGES: "reconcile",

@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.supplies import check_draft
 from app.desk import make_desk
 from app.reconciliation import (
     SubmissionTooLarge,
@@ -61,6 +62,13 @@ def run_reconcile(
         Engine | None,
         typer.Option(help="What matches; both give the same. Without it, as the settings say."),
     ] = None,
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROVIDER",
+            help="Check a draft of this trust (its ODS code) before it is sent; nothing is stored.",
+        ),
+    ] = None,
 ) -> None:
     """Reconcile a submission and print where every pound went.
 
@@ -77,6 +85,9 @@ def run_reconcile(
     except OSError as error:
         typer.echo(f"{file} cannot be opened ({error.strerror}). Check the path.", err=True)
         raise typer.Exit(2) from None
+    if draft is not None:
+        check_draft(data, file.name, draft, output)
+        return
     try:
         result = _reconcile(data, file.name, organisation, engine)
     except SubmissionTooLarge as error:

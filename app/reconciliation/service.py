@@ -94,9 +94,15 @@ def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submiss
     """
     check_can(caller, Action.RECONCILE)
     submission = read_submission(data, file_name)
+    check_readable(desk, caller, submission)
+    return submission
+
+
+def check_readable(desk: Desk, caller: Caller, submission: Submission) -> None:
+    """Raise NotYourSubmission for another provider's lines, UnreadableSubmission for pseudonyms
+    that the caller cannot compare with anything."""
     _check_own_lines(desk, caller, submission)
     check_usable(submission, key_of(desk, caller), caller.role in PAYER_ROLES)
-    return submission
 
 
 def receive(

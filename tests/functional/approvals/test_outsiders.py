@@ -54,6 +54,12 @@ NOBODYS_KEY = {
     "kid": "k-9",
     "jwk": {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"},
 }
+PLANNED = {
+    "drug": "Humira 40mg",
+    "supply_date": "2026-06-15",
+    "nhs_number": invented_nhs_number(1),
+    "birth_date": "1970-01-01",
+}
 NOBODYS_FILE = table({**SUBMISSION_ROW, "NHS NUMBER": "", "TOTAL COST": "1.00"})
 
 
@@ -192,6 +198,11 @@ TABLE: dict[str, Try] = {
     "POST /v1/administration/proposals": Try(ADMIN, INSIDE, NOBODYS_KEY),
     "POST /v1/administration/proposals/{id}/confirm": Try(ADMIN, INSIDE),
     "POST /v1/administration/proposals/{id}/decline": Try(ADMIN, INSIDE),
+    # Of an approval elsewhere one is told that it exists, for a number and the date that fits it.
+    "POST /v1/supply-checks": Try(CLINICIAN, body=PLANNED, expected=200),
+    "POST /v1/submission-checks": Try(
+        PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409
+    ),
     "GET /v1/runs/{run}/export": Try(COMMISSIONER, PAYER, query={"format": "json"}),
     "GET /v1/runs/{run}/lines/{row}": Try(COMMISSIONER, PAYER),
     "POST /v1/runs/{run}/lines/{row}/match": Try(

@@ -15,7 +15,7 @@ from app.db.work import Moment
 from tests.functional.approvals.api import Api, follow, good, initiation
 from tests.functional.approvals.conftest import PEOPLE
 from tests.functional.approvals.scene import Scene
-from tests.functional.approvals.test_outsiders import KNOWN, STOP, TABLE
+from tests.functional.approvals.test_outsiders import KNOWN, PLANNED, STOP, TABLE
 
 #: A call that tells of a patient → who makes it, its body, and the event that it must leave.
 READINGS: dict[str, tuple[str, Any, str]] = {
@@ -33,6 +33,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/challenges/{id}": ("commissioner", None, "challenge read"),
     "POST /v1/searches": ("delegate", {}, "searched"),
     "POST /v1/known-answers": ("clinician", KNOWN, "known answers read"),
+    "POST /v1/supply-checks": ("clinician", PLANNED, "supplies checked before invoicing"),
     "POST /v1/checks": ("delegate", initiation(1), "checked without submitting"),
     "POST /v1/treatments/{id}/checks": ("clinician", STOP, "checked without submitting"),
 }

@@ -95,3 +95,20 @@ def test_a_run_is_exported_explained_and_decided_by_hand(run: str, tmp_path: Pat
     assert "undone" in runs("undo", id, *payer, "--reason", "No.").stdout
     no_such = runs("match", run, "1", "PA0000000000000", *payer, "--reason", "x", code=3)
     assert "No such approval" in no_such.stderr
+
+
+def test_a_trust_checks_a_draft_and_a_planned_supply_and_nothing_is_stored(
+    run: str, tmp_path: Path
+) -> None:
+    back = tmp_path / "back.csv"
+    draft = ["reconcile", str(tmp_path / "lines.csv"), "--draft", "DEMO1", "-o", str(back)]
+    done = runner.invoke(app, draft)
+    assert done.exit_code == 0, done.output
+    assert "2 line(s) would be challenged. Nothing was stored." in done.stderr
+    assert "Submit a request for this treatment" in back.read_text()
+    other = runner.invoke(app, [*draft[:3], "DEMO2"])
+    assert (other.exit_code, "name another provider" in other.stderr) == (3, True)
+    supply = ["supply-check", "TYSABRI 300mg", "--provider", "DEMO1", "--on", "2025-06-10"]
+    told = runner.invoke(app, [*supply, "--nhs-number", PATIENT])
+    assert "no approval: would be challenged" in told.stdout, told.output
+    assert "Form: initiation" in told.stdout
