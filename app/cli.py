@@ -20,6 +20,7 @@ from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
 from app.commands.supplies import supply_check
+from app.commands.worklist import worklist
 
 app = typer.Typer(
     name="assent",
@@ -35,6 +36,7 @@ app.command()(backup)
 app.command()(restore)
 app.command(name="reconcile")(run_reconcile)
 app.command(name="supply-check")(supply_check)
+app.command()(worklist)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(callers.app, name="callers")

@@ -19,6 +19,7 @@ from app.api import (
     replies,
     submissions,
     supply_checks,
+    worklists,
 )
 from app.api.jwks import KeySets
 from app.api.limits import Limits
@@ -54,6 +55,7 @@ ROUTERS = (
     line_decisions.router,
     exports.router,
     supply_checks.router,
+    worklists.router,
 )
 
 

@@ -121,6 +121,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/runs/{run}/summary.txt": _A.RECONCILE,
     "GET /v1/runs/{run}/summary.csv": _A.RECONCILE,
     "GET /v1/runs/{run}/file": _A.RECONCILE,
+    "GET /v1/worklists/{name}": _A.RECONCILE,
     "POST /v1/supply-checks": _A.CHECK_SUPPLY,
     "POST /v1/submission-checks": _A.CHECK_SUPPLY,
     "GET /v1/runs/{run}/export": _A.RECONCILE,

@@ -102,6 +102,7 @@ class Scene:
             job=self.job,
             run=self.run,
             row=1,
+            name="not-started",
             policy="adalimumab-ra-severe",
             version="2016-01-26",
         )

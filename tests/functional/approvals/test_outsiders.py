@@ -198,6 +198,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/administration/proposals": Try(ADMIN, INSIDE, NOBODYS_KEY),
     "POST /v1/administration/proposals/{id}/confirm": Try(ADMIN, INSIDE),
     "POST /v1/administration/proposals/{id}/decline": Try(ADMIN, INSIDE),
+    "GET /v1/worklists/{name}": Try(COMMISSIONER, PAYER, expected=200),
     # Of an approval elsewhere one is told that it exists, for a number and the date that fits it.
     "POST /v1/supply-checks": Try(CLINICIAN, body=PLANNED, expected=200),
     "POST /v1/submission-checks": Try(

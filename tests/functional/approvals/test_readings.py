@@ -28,6 +28,7 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/imports/{id}": ("pharmacist", None, "import read"),
     "GET /v1/runs/{run}/lines": ("commissioner", None, "run lines read"),
     "GET /v1/runs/{run}/file": ("commissioner", None, "run file read"),
+    "GET /v1/worklists/{name}": ("commissioner", None, "worklist read"),
     "GET /v1/runs/{run}/export": ("commissioner", None, "run exported"),
     "GET /v1/runs/{run}/lines/{row}": ("commissioner", None, "run line read"),
     "GET /v1/challenges/{id}": ("commissioner", None, "challenge read"),

@@ -1,0 +1,90 @@
+"""Worklists: approvals and supplies that somebody should look at."""
+
+import datetime as dt
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+
+from app.api.documents import Document
+from app.api.reading import read_recorded
+from app.api.roles import for_roles
+from app.api.routing import StrictRoute
+from app.api.submissions import Reconciler, ThisDesk
+from app.approvals.permissions import Action
+from app.audit import Reading
+from app.db.work import Work
+from app.reconciliation import listing_work
+from app.reconciliation.worklists import Entry, Worklist
+
+router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
+
+LARGEST: Final = 1000
+
+
+class LineReference(Document):
+    """A line that it rests on."""
+
+    run: str
+    row: int
+
+
+class EntryDocument(Document):
+    """One thing to look at. It names no patient: read the treatment."""
+
+    treatment: str
+    reference: str | None
+    drug: str
+    providers: list[str]
+    day: dt.date
+    why: str
+    lines: list[LineReference] = Field(description="Read them at /v1/runs/{run}/lines/{row}")
+
+
+class WorklistDocument(Document):
+    """A list, the oldest first. It is where to begin asking, never a finding."""
+
+    name: Worklist
+    count: int = Field(description="How many there are, also beyond the limit")
+    entries: list[EntryDocument]
+
+
+@router.get(
+    "/worklists/{name}",
+    summary="Read a worklist",
+    openapi_extra=for_roles(Action.RECONCILE),
+)
+def read_worklist(
+    request: Request,
+    caller: Reconciler,
+    desk: ThisDesk,
+    name: Annotated[Worklist, Path(description="Which list")],
+    limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
+) -> WorklistDocument:
+    """Of your organisation's own approvals and the newest run over each of its submissions.
+
+    Approvals with no supply after their start-by date; supplies after a stop; no supply for four
+    months, measured to the newest supply that the provider invoiced; supplies of two trusts at the
+    same time, of which one is not approved to supply.
+    """
+
+    def read(work: Work) -> tuple[WorklistDocument, Reading]:
+        found = listing_work.worklist(work, desk, caller, name)
+        body = WorklistDocument(
+            name=name, count=len(found), entries=[_entry(each) for each in found[:limit]]
+        )
+        return body, Reading("worklist read", names={"worklist": name.value})
+
+    return read_recorded(request, caller, read)
+
+
+def _entry(each: Entry) -> EntryDocument:
+    return EntryDocument(
+        treatment=each.treatment_id,
+        reference=each.reference,
+        drug=each.drug,
+        providers=list(each.providers),
+        day=each.day,
+        why=each.why,
+        lines=[LineReference(run=run, row=row) for run, row in each.lines],
+    )

@@ -1,0 +1,92 @@
+"""Worklists: the approvals in the caller's scope beside the supplies of its newest runs."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import RowMapping
+
+from app.approvals.lifecycle import ApprovalState
+from app.approvals.permissions import Action, check_can
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import service, store
+from app.reconciliation.line_keys import keys_of
+from app.reconciliation.model import LineKind, LineOutcome
+from app.reconciliation.scope import scope_of
+from app.reconciliation.service import Desk
+from app.reconciliation.snapshot_rows import IN_SCOPE, Treatment, read_approvals, read_treatments
+from app.reconciliation.worklists import Approved, Entry, Supplied, Worklist, entries
+
+#: How many submissions a list looks at, the newest first.
+MOST_SUBMISSIONS: Final = 100
+_HOLDING: Final = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
+
+
+def worklist(work: Work, desk: Desk, caller: Caller, which: Worklist) -> tuple[Entry, ...]:
+    """The entries of a list, within the caller's scope."""
+    check_can(caller, Action.RECONCILE)
+    scope = scope_of(caller)
+    today = work.moment.day
+    approvals: dict[str, list[RowMapping]] = {}
+    for row in read_approvals(work, scope).values():
+        if row[IN_SCOPE]:
+            approvals.setdefault(row["treatment_id"], []).append(row)
+    treatments = {
+        treatment_id: _approved(treatment, approvals[treatment_id], today)
+        for treatment_id, treatment in read_treatments(work, scope).items()
+        if treatment_id in approvals
+    }
+    return entries(which, treatments, supplies(work, desk, caller), today)
+
+
+def supplies(work: Work, desk: Desk, caller: Caller) -> tuple[Supplied, ...]:
+    """The supplies that the newest run over each submission matched to a treatment.
+
+    A line that several files state counts once, as the newest file has it.
+    """
+    found: dict[str, Supplied] = {}
+    for submission in store.submissions_of(work, caller.organisation, MOST_SUBMISSIONS):
+        runs = store.runs_of(work, caller.organisation, submission.id)
+        if runs:
+            for key, supply in _of_run(work, desk, caller, runs[0].id):
+                found.setdefault(key, supply)
+    return tuple(found.values())
+
+
+def _of_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Iterable[tuple[str, Supplied]]:
+    matched = service.load_run(work, desk, caller, run_id).matched
+    for item, key in zip(matched, keys_of([m.line for m in matched]), strict=True):
+        day, total = item.line.supply_date, item.line.total_cost
+        told = item.treatment_id is not None and item.provider is not None and day is not None
+        charged = item.kind is LineKind.DRUG and total is not None and total > 0
+        if not told or not charged or item.outcome is LineOutcome.DUPLICATE_LINE:
+            continue
+        assert item.treatment_id is not None
+        assert item.provider is not None
+        assert day is not None
+        yield (
+            key,
+            Supplied(item.treatment_id, item.provider, day, run_id, item.line.row, item.outcome),
+        )
+
+
+def _approved(treatment: Treatment, approvals: list[RowMapping], today: dt.date) -> Approved:
+    row = treatment.row
+    holding = [a for a in approvals if ApprovalState(a["state"]) in _HOLDING]
+    newest = max(holding or approvals, key=lambda a: (a["covers_from"], a["reference"]))
+    paused = any(
+        begins <= today and (ends is None or today <= ends) for begins, ends in treatment.paused
+    )
+    over = newest["covers_to"] is not None and newest["covers_to"] < today
+    return Approved(
+        treatment_id=row["id"],
+        person=treatment.identity.nhs_number or row["patient_id"],
+        reference=newest["reference"],
+        drug=row["drug"],
+        provider=row["provider"],
+        start_by=newest["start_by"],
+        started=row["first_dose"] is not None or row["not_started_on"] is not None,
+        stopped_on=row["stopped_on"],
+        live=bool(holding) and row["stopped_on"] is None and not paused and not over,
+    )
