@@ -47,6 +47,7 @@ def test_each_list_tells_its_organisation_what_to_look_at(
         "details": {"from_day": "2026-09-01", "stop_reason": "other"},
     }
     good(clinician.post(f"/v1/treatments/{first['treatment_id']}/requests", stop), 201)
+    clock.on("2026-10-02")
     again = run_of(payer, application, as_csv(*rows))
     (after,) = listed(payer, "supplied-after-stop")
     assert (after["day"], after["lines"]) == ("2026-09-15", [{"run": again, "row": 4}])
