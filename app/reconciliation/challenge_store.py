@@ -78,10 +78,10 @@ def check_sum(challenge: Challenge, lines: Sequence[ChallengedLine]) -> None:
         raise TotalsDoNotTie("The challenge's lines", challenge.queried, found)
 
 
-def lock_drafting(work: Work, commissioner: str) -> None:
-    """Let one draft of a commissioner's challenges be made at a time."""
+def take_turns(work: Work, commissioner: str) -> None:
+    """Let what is decided of a commissioner's lines be decided one after another."""
     if work.on_postgres:  # SQLite has one writer
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended('challenges ' || :own, 0))")
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended('lines ' || :own, 0))")
         work.connection.execute(lock, {"own": commissioner})
 
 

@@ -53,7 +53,7 @@ def draft(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, *, by_mont
     Drafting again changes nothing: lines that are challenged already are left out.
     """
     check_can(caller, Action.CHALLENGE)
-    challenge_store.lock_drafting(work, caller.organisation)
+    challenge_store.take_turns(work, caller.organisation)
     made = _plan(work, desk, caller, loaded, by_month)
     with recorded_together(work):
         drafted = tuple(_draft(work, caller, loaded, made, i) for i in range(len(made.groups)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import decision_store, service, store
+from app.reconciliation import challenge_store, decision_store, service, store
 from app.reconciliation.decision_store import DecisionRecord
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
@@ -102,8 +102,7 @@ def decide(
     """Keep a decision and queue the submission to be reconciled again; returns the job too."""
     check_can(caller, action_of(decision.kind))
     submission = seen.loaded.run.submission_id
-    record = store.find_submission(work, caller.organisation, submission)
-    store.lock_submission(work, record)
+    challenge_store.take_turns(work, caller.organisation)  # another file may state the line too
     if decision_store.standing(work, caller.organisation, decision.line_key) is not None:
         raise StepNotPossible("The line is decided by hand already. Undo that decision first.")
     made = DecisionRecord(
