@@ -31,7 +31,8 @@ _GROUPED = r"[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+)(?:\.[0-9]*)?"
 _AMOUNT = re.compile(rf"{_PLAIN}|{_GROUPED}")
 _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]*)?[eE][-+]?[0-9]+")
 _MAX_WHOLE_DIGITS = 18  # max n18.max n8 in the data dictionary
-_MAX_DECIMALS = 20  # more than the 8 allowed: spreadsheets write 0.30000000000000004
+_MAX_DECIMALS = 8  # an amount with more is a binary fraction written out, and is not rounded
+_MAX_OF_QUANTITY = 20
 
 WHY_SCIENTIFIC = "it is in a spreadsheet's scientific notation, which has lost digits"
 
@@ -81,7 +82,8 @@ def _signed(body: str, *, currency: bool) -> Reading[Decimal]:
     signs, body = _take_minus(body, signs)
     if signs > 1:
         return None, "it carries more than one minus sign"
-    return _magnitude(body, negative=signs == 1)
+    most = _MAX_DECIMALS if currency else _MAX_OF_QUANTITY
+    return _magnitude(body, most, negative=signs == 1)
 
 
 def _take_minus(body: str, signs: int) -> tuple[int, str]:
@@ -92,12 +94,12 @@ def _take_minus(body: str, signs: int) -> tuple[int, str]:
     return signs, body.removeprefix("+").strip() if signs == 0 else body
 
 
-def _magnitude(body: str, *, negative: bool) -> Reading[Decimal]:
+def _magnitude(body: str, most: int, *, negative: bool) -> Reading[Decimal]:
     if not _AMOUNT.fullmatch(body):
         return None, "it is not an amount in figures"
     figures = body.replace(",", "").replace(" ", "")
     whole, _, decimals = figures.partition(".")
-    if len(whole.lstrip("0")) > _MAX_WHOLE_DIGITS or len(decimals) > _MAX_DECIMALS:
+    if len(whole.lstrip("0")) > _MAX_WHOLE_DIGITS or len(decimals.rstrip("0")) > most:
         return None, "it has more digits than the data dictionary allows"
     value = Decimal(figures)
     return (-value if negative and value else value), None

@@ -19,7 +19,8 @@ from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
 from app.db.work import Work
-from app.reconciliation import decision_store, store
+from app.reconciliation import decision_store, slice_store, store
+from app.reconciliation.accepting import accept, outcomes_by_slice
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
@@ -28,6 +29,7 @@ from app.reconciliation.files import FileStore
 from app.reconciliation.intake import read_submission
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
+from app.reconciliation.preview import Preview, preview
 from app.reconciliation.pseudonymised import (
     as_pseudonyms,
     carries_pseudonyms,
@@ -39,6 +41,9 @@ from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
 from app.reconciliation.scope import scope_of
 from app.reconciliation.snapshots import digest_of, take_snapshot
 from app.reconciliation.store import RunRecord, SubmissionRecord
+from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
+from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
+from app.reconciliation.stored_lines import Stored
 from app.reconciliation.summary import Summary, summarise
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -48,7 +53,6 @@ from app.reference_data.version import reference_version
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
 RULES_VERSION = "2"
 JOB = "reconcile"
-SUBMISSIONS, OUTCOMES = "submissions", "outcomes"
 _SITE_SUFFIX = 2
 
 
@@ -108,7 +112,10 @@ def check_readable(desk: Desk, caller: Caller, submission: Submission) -> None:
 def receive(
     work: Work, desk: Desk, caller: Caller, data: bytes, submission: Submission
 ) -> SubmissionRecord:
-    """Store a submission that `read_own` has read, or find the same file received before."""
+    """Store a submission that `read_own` has read and accept its slices, or find it as it is.
+
+    The same file received before changes nothing, even where a newer one has replaced its slices.
+    """
     check_can(caller, Action.RECONCILE)
     known = store.submission_by_hash(work, caller.organisation, submission.sha256)
     if known is not None:
@@ -129,7 +136,22 @@ def receive(
         received_at=work.moment.instant,
         received_by=caller.id,
     )
-    return store.add_submission(work, record, caller.actor())
+    added = store.add_submission(work, record, caller.actor())
+    if added.id == record.id:
+        lines, fold = submission.lines, desk.organisations.fold
+        accept(work, stored_by(desk), caller, record, lines, fold)
+    return added
+
+
+def stored_by(desk: Desk) -> Stored:
+    """A reader of the desk's stored submissions, for one use case."""
+    return Stored(desk.files, desk.organisations.fold, {})
+
+
+def preview_submission(work: Work, desk: Desk, caller: Caller, submission: Submission) -> Preview:
+    """What accepting the submission now would change; within `Database.read`. Stores nothing."""
+    check_can(caller, Action.RECONCILE)
+    return preview(work, stored_by(desk), caller, submission)
 
 
 def queue(work: Work, caller: Caller, submission_id: str) -> str:
@@ -246,6 +268,8 @@ def save_run(
         return known, False
     desk.files.save(record.organisation, OUTCOMES, digest, worked.outcomes)
     store.add_run(work, run, caller.actor())
+    outcomes = outcomes_by_slice(worked.matched, desk.organisations.fold)
+    slice_store.add_outcomes(work, record.organisation, run.id, outcomes)
     return run, True
 
 

@@ -66,7 +66,13 @@ from app.db.tables.policies import (
     safety_notice,
 )
 from app.db.tables.reconciliation import (
+    contract_month,
+    monitoring_figure,
     reconciliation_run,
+    slice_correction,
+    slice_head,
+    slice_outcome,
+    slice_version,
     submission,
 )
 
@@ -88,6 +94,7 @@ __all__ = [
     "client",
     "client_assertion",
     "client_key",
+    "contract_month",
     "decision",
     "draft",
     "idempotent_answer",
@@ -96,6 +103,7 @@ __all__ = [
     "live_treatment",
     "logout_token",
     "metadata",
+    "monitoring_figure",
     "notice_lift",
     "organisation_setting",
     "patient",
@@ -117,6 +125,10 @@ __all__ = [
     "segment",
     "session",
     "sign_in",
+    "slice_correction",
+    "slice_head",
+    "slice_outcome",
+    "slice_version",
     "submission",
     "supply",
     "treatment",

@@ -1,4 +1,6 @@
-"""Submissions and the runs over them."""
+"""Submissions, the runs over them, and slices with their versions, calendar and stated totals."""
+
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -53,4 +55,113 @@ reconciliation_run = Table(
     UniqueConstraint(
         "submission_id", "engine", "rules_version", "reference_version", "snapshot_digest"
     ),
+)
+
+#: The key of a slice, beside the organisation that received it.
+SLICE = ("organisation", "provider", "commissioner", "financial_year", "financial_month")
+
+
+def _slice_key() -> tuple[Column[Any], ...]:
+    return (
+        Column("organisation", ORGANISATION, nullable=False),
+        Column("provider", ORGANISATION, nullable=False),
+        Column("commissioner", ORGANISATION, nullable=False),
+        Column("financial_year", String(6), nullable=False),
+        Column("financial_month", Integer, nullable=False),
+    )
+
+
+#: A slice and its current statement. Its row is locked while a version of it is added.
+slice_head = Table(
+    "slice_head",
+    metadata,
+    Column("id", ID, primary_key=True),
+    *_slice_key(),
+    Column("current_version", ID, nullable=True),  # null until the first statement is stored
+    UniqueConstraint(*SLICE),
+)
+
+#: What one submission states for one slice; never changed. A `statement` replaces the slice; a
+#: `correction`, after the freeze, cites what it corrects and adds its signed difference to it.
+slice_version = Table(
+    "slice_version",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("slice_id", ID, ForeignKey("slice_head.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("submission_id", ID, ForeignKey("submission.id"), nullable=False, index=True),
+    Column("cites", ID, ForeignKey("slice_version.id"), nullable=True),
+    Column("lines", Integer, nullable=False),
+    Column("total", Exact, nullable=False),
+    Column("lines_more", Integer, nullable=False),
+    Column("total_more", Exact, nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    Column("accepted_by", ID, nullable=False),
+    UniqueConstraint("slice_id", "number"),
+)
+
+#: One line that a correction takes away (-1, with the frozen outcome) or adds (+1).
+slice_correction = Table(
+    "slice_correction",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("version_id", ID, ForeignKey("slice_version.id"), nullable=False, index=True),
+    Column("sign", Integer, nullable=False),
+    Column("submission_id", ID, ForeignKey("submission.id"), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("amount", Exact, nullable=False),
+    Column("run_id", ID, ForeignKey("reconciliation_run.id"), nullable=True),
+    Column("outcome", String(40), nullable=True),
+    Column("accepted", Exact, nullable=True),
+    Column("queried", Exact, nullable=True),
+)
+
+#: The days of a contract month; the newest row of an organisation and month counts.
+contract_month = Table(
+    "contract_month",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("financial_year", String(6), nullable=False),
+    Column("financial_month", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("submission", Date, nullable=True),
+    Column("flex", Date, nullable=True),
+    Column("freeze", Date, nullable=True),
+    Column("challenge_by", Date, nullable=True),
+    Column("source", String(200), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Column("set_by", ID, nullable=False),
+    UniqueConstraint("organisation", "financial_year", "financial_month", "number"),
+)
+
+#: What the Aggregate Contract Monitoring set states for a slice; the newest row counts.
+monitoring_figure = Table(
+    "monitoring_figure",
+    metadata,
+    Column("id", ID, primary_key=True),
+    *_slice_key(),
+    Column("number", Integer, nullable=False),
+    Column("amount", Exact, nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Column("set_by", ID, nullable=False),
+    UniqueConstraint(*SLICE, "number"),
+)
+
+#: What a run accepted and queried of each slice in its submission.
+slice_outcome = Table(
+    "slice_outcome",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("run_id", ID, ForeignKey("reconciliation_run.id"), nullable=False),
+    *_slice_key(),
+    Column("lines", Integer, nullable=False),
+    Column("total", Exact, nullable=False),
+    Column("accepted", Exact, nullable=False),
+    Column("queried", Exact, nullable=False),
+    UniqueConstraint("run_id", *SLICE),
 )

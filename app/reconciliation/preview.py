@@ -1,0 +1,67 @@
+"""What a submission would change if it were accepted now, row by row. Nothing is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import slice_store, store
+from app.reconciliation.accepting import UNCHANGED, Accepted, SliceChange, frozen_on, outline, plan
+from app.reconciliation.model import ContractLine, Submission
+from app.reconciliation.slice_store import Head
+from app.reconciliation.slices import RowChange, SliceKey, place, row_changes
+from app.reconciliation.store import SubmissionRecord
+from app.reconciliation.stored_lines import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRows:
+    """The rows of one slice that would change, against its newest version."""
+
+    key: SliceKey
+    against: str | None  # the submission that stands
+    rows: tuple[RowChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A submission as it would be accepted. `received` is it, where the same file came before."""
+
+    received: SubmissionRecord | None
+    accepted: Accepted
+    rows: tuple[SliceRows, ...]
+
+
+def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) -> Preview:
+    """What would change; within `Database.read`, so that it is of one state."""
+    own = caller.organisation
+    placed = place(submission.lines, stored.fold)
+    calendar = slice_store.calendar_of(work, own)
+    heads = {head.key: head for head in slice_store.heads(work, own, placed.slices)}
+    changes: list[SliceChange] = []
+    rows: list[SliceRows] = []
+    for key, lines in placed.slices.items():
+        head = heads.get(key)
+        newest = None if head is None else head.newest
+        change = plan(key, newest, lines, frozen_on(calendar, key, work.moment.day))
+        differing = _rows(work, stored, head, lines)
+        changes.append(change if differing else _unchanged(change))
+        against = None if newest is None else newest.submission_id
+        rows.append(SliceRows(key, against, differing))
+    known = store.submission_by_hash(work, own, submission.sha256)
+    return Preview(known, outline(work, own, placed, changes), tuple(rows))
+
+
+def _rows(
+    work: Work, stored: Stored, head: Head | None, lines: Sequence[ContractLine]
+) -> tuple[RowChange, ...]:
+    was = () if head is None else stored.slice_lines(work, head).lines
+    return row_changes(was, lines)
+
+
+def _unchanged(change: SliceChange) -> SliceChange:
+    """Whether or not its version is new, it says what stands."""
+    return SliceChange(
+        change.key, UNCHANGED, change.lines, change.total, change.was_lines, change.was_total,
+        change.frozen_on,
+    )  # fmt: skip

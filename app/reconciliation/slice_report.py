@@ -1,0 +1,144 @@
+"""The current slices of an organisation, and their sum for each commissioner. Nothing else counts.
+
+Only the current statement of a slice and the corrections that cite it are summed; superseded
+versions never are.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from app.approvals.permissions import Action, check_can
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import slice_store
+from app.reconciliation.accepting import frozen_on
+from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.slice_store import ContractMonth, Period
+from app.reconciliation.slices import ZERO, SliceKey
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A slice as it stands, in pounds: `total` is the statement's, `corrected` with corrections.
+
+    `accepted` and `queried` are of the statement's newest run, None before there is one. `figure`
+    is what the Aggregate Contract Monitoring set states and `difference` how far `corrected` is
+    over it.
+    """
+
+    key: SliceKey
+    submission: str
+    version: int
+    accepted_at: dt.datetime
+    lines: int
+    total: Decimal
+    accepted: Decimal | None
+    queried: Decimal | None
+    corrections: int
+    corrected_lines: int
+    corrected: Decimal
+    month: ContractMonth | None
+    frozen_on: dt.date | None
+    figure: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Corrected total less the stated figure; 0 where they tie."""
+        with localcontext(prec=EXACT_DIGITS):
+            return None if self.figure is None else self.corrected - self.figure
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionerSum:
+    """A commissioner's current slices, summed. `without_run` of them are not yet reconciled."""
+
+    commissioner: str
+    slices: int
+    lines: int
+    total: Decimal
+    accepted: Decimal
+    queried: Decimal
+    corrected: Decimal
+    without_run: int
+    with_figure: int
+    figure: Decimal
+    difference: Decimal
+
+
+def current_slices(
+    work: Work,
+    caller: Caller,
+    *,
+    financial_year: str | None = None,
+    provider: str | None = None,
+    commissioner: str | None = None,
+) -> tuple[SliceRow, ...]:
+    """The organisation's slices as they stand, in order of their keys; NotAllowed by role."""
+    check_can(caller, Action.RECONCILE)
+    own = caller.organisation
+    calendar, figures = slice_store.calendar_of(work, own), slice_store.figures_of(work, own)
+    corrections = slice_store.corrections_since(work, own)
+    outcomes = slice_store.newest_outcomes(work, own)
+    wanted = (provider, commissioner, financial_year)
+    rows = []
+    for head in slice_store.heads(work, own):
+        key, now = head.key, head.current
+        if now is None or any(w not in (None, k) for w, k in zip(wanted, key[:3], strict=True)):
+            continue
+        many, lines_more, total_more = corrections.get(head.id, (0, 0, ZERO))
+        outcome = outcomes.get((now.submission_id, key)) if now.lines else None
+        figure = figures.get(key)
+        with localcontext(prec=EXACT_DIGITS):
+            corrected = now.total + total_more
+        rows.append(
+            SliceRow(
+                key=key,
+                submission=now.submission_id,
+                version=now.number,
+                accepted_at=now.accepted_at,
+                lines=now.lines,
+                total=now.total,
+                accepted=None if outcome is None else outcome.accepted,
+                queried=None if outcome is None else outcome.queried,
+                corrections=many,
+                corrected_lines=now.lines + lines_more,
+                corrected=corrected,
+                month=calendar.get(Period(key.financial_year, key.financial_month)),
+                frozen_on=frozen_on(calendar, key, work.moment.day),
+                figure=None if figure is None else figure.amount,
+            )
+        )
+    return tuple(rows)
+
+
+def by_commissioner(rows: Iterable[SliceRow]) -> tuple[CommissionerSum, ...]:
+    """The slices summed for each commissioner, exactly."""
+    grouped: dict[str, list[SliceRow]] = defaultdict(list)
+    for row in rows:
+        grouped[row.key.commissioner].append(row)
+    return tuple(_sum(code, grouped[code]) for code in sorted(grouped))
+
+
+def _sum(commissioner: str, rows: list[SliceRow]) -> CommissionerSum:
+    told = [row for row in rows if row.figure is not None]
+    with localcontext(prec=EXACT_DIGITS):
+        return CommissionerSum(
+            commissioner=commissioner,
+            slices=len(rows),
+            lines=sum(row.lines for row in rows),
+            total=_add(row.total for row in rows),
+            accepted=_add(row.accepted for row in rows),
+            queried=_add(row.queried for row in rows),
+            corrected=_add(row.corrected for row in rows),
+            without_run=sum(row.accepted is None and row.lines > 0 for row in rows),
+            with_figure=len(told),
+            figure=_add(row.figure for row in told),
+            difference=_add(row.difference for row in told),
+        )
+
+
+def _add(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount or ZERO for amount in amounts), ZERO)
