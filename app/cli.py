@@ -13,6 +13,7 @@ from app.commands import (
     pseudonyms,
     reports,
     runs,
+    slices,
 )
 from app.commands.backup import backup, restore
 from app.commands.demo import demo
@@ -47,6 +48,7 @@ app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")
 app.add_typer(challenges.app, name="challenges")
 app.add_typer(runs.app, name="runs")
+app.add_typer(slices.app, name="slices")
 
 
 def main() -> None:

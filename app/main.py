@@ -17,6 +17,7 @@ from app.api import (
     oauth,
     policies,
     replies,
+    slices,
     submissions,
     supply_checks,
     worklists,
@@ -56,6 +57,7 @@ ROUTERS = (
     exports.router,
     supply_checks.router,
     worklists.router,
+    slices.router,
 )
 
 

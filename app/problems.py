@@ -147,6 +147,9 @@ TABLE: dict[type[Exception], Kind] = {
     reconciliation.NotYourSubmission: Kind(
         409, "not-your-submission", "The submission holds another provider's lines"
     ),
+    reconciliation.SettingNotAccepted: Kind(
+        422, "setting-not-accepted", "A row of the settings cannot be read"
+    ),
     reconciliation.RunNotFound: Kind(404, "not-found", "Not found"),
     reconciliation.ExportTooLarge: Kind(
         409, "export-too-large", "The export does not fit into a workbook"

@@ -114,6 +114,8 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /drafts/{id}": _A.PREPARE,
     "POST /v1/submissions": _A.RECONCILE,
     "GET /v1/submissions": _A.RECONCILE,
+    "POST /v1/submissions/preview": _A.RECONCILE,
+    "GET /v1/slices": _A.RECONCILE,
     "GET /v1/submissions/{submission}": _A.RECONCILE,
     "GET /v1/jobs/{job}": _A.RECONCILE,
     "GET /v1/runs/{run}": _A.RECONCILE,

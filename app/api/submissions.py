@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
@@ -16,6 +16,7 @@ from app.api.reading import read_recorded
 from app.api.request_bodies import example
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
+from app.api.slices_model import StatedDocument, stated_document
 from app.api.submissions_model import (
     JobDocument,
     LinePage,
@@ -45,6 +46,7 @@ from app.reconciliation import (
     encoding_of,
     returned_file,
     service,
+    slice_store,
     store,
 )
 from app.reconciliation.errors import RunNotFound
@@ -62,6 +64,15 @@ MEDIA_TYPES = (
     "application/vnd.apache.parquet",
     "application/octet-stream",
 )
+#: The file itself is the body.
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES
+        },
+    },
+}
 
 UuidPath = Annotated[
     str,
@@ -128,19 +139,15 @@ Uploaded = Annotated[bytes, Depends(uploaded)]
     status_code=202,
     summary="Upload a submission",
     description="CSV, XLSX or Parquet. Stores the file, unless the same file was stored before, "
-    f"and queues its reconciliation. {WHO}",
+    "and queues its reconciliation. Each month that it states replaces what stood; a closed month "
+    f"is corrected by signed lines instead. {WHO}",
     response_model=ReceivedDocument,
     responses=refusals(400, 409, 413, 415, 422),
     dependencies=[NAMED],
     openapi_extra={
         **UPLOAD,
         **RECONCILERS,
-        "requestBody": {
-            "required": True,
-            "content": {
-                name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES
-            },
-        },
+        **FILE_BODY,
     },
 )
 def upload(
@@ -151,10 +158,17 @@ def upload(
     def receive(work: Work) -> Answer:
         record = service.receive(work, desk, caller, data, submission)
         job = service.queue(work, caller, record.id)
-        body = ReceivedDocument(submission=submission_document(record), job=job)
+        body = ReceivedDocument(
+            submission=submission_document(record), job=job, slices=_slices(work, caller, record.id)
+        )
         return Answer(202, body, {"Location": f"/v1/jobs/{job}"})
 
     return write(request, caller, receive, content_hash=hashlib.sha256(data).hexdigest())
+
+
+def _slices(work: Work, caller: Caller, submission: str) -> list[StatedDocument]:
+    stated = slice_store.versions_of_submission(work, caller.organisation, submission)
+    return [stated_document(*each) for each in stated]
 
 
 @router.get("/submissions", summary="List submissions", description=WHO, openapi_extra=RECONCILERS)
@@ -176,7 +190,9 @@ def show_submission(request: Request, caller: Reconciler, submission: UuidPath) 
         record = store.find_submission(work, caller.organisation, submission)
         runs = store.runs_of(work, caller.organisation, submission)
         return SubmissionDetail(
-            submission=submission_document(record), runs=[run_document(run) for run in runs]
+            submission=submission_document(record),
+            runs=[run_document(run) for run in runs],
+            slices=_slices(work, caller, submission),
         )
 
     return door_of(request).read(read)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from app.api.documents import Document
+from app.api.slices_model import StatedDocument
 from app.api.types import ExactNumber
 from app.db.jobs import Job
 from app.reconciliation import MatchedLine
@@ -32,6 +33,10 @@ class ReceivedDocument(Document):
 
     submission: SubmissionDocument
     job: str = Field(description="Follow it at /v1/jobs/{job}")
+    slices: list[StatedDocument] = Field(
+        description="What it states; a correction where the month is closed. A slice that says "
+        "what stood already after the freeze is not listed."
+    )
 
 
 class SubmissionList(Document):
@@ -74,6 +79,7 @@ class SubmissionDetail(Document):
 
     submission: SubmissionDocument
     runs: list[RunDocument]
+    slices: list[StatedDocument]
 
 
 class TestDocument(Document):

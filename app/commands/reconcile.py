@@ -25,7 +25,16 @@ from app.reconciliation import (
 from app.reconciliation.decode import check_size
 from app.reconciliation.engines.choice import Engine
 from app.reconciliation.errors import EnginesDisagree
-from app.reconciliation.service import ALL_ORGANISATIONS, Reconciled, reconcile
+from app.reconciliation.preview import Preview
+from app.reconciliation.preview_report import preview_lines, stated_lines
+from app.reconciliation.service import (
+    ALL_ORGANISATIONS,
+    Reconciled,
+    preview_submission,
+    read_own,
+    reconcile,
+)
+from app.reconciliation.slice_store import versions_of_submission
 
 UNREADABLE, DOES_NOT_TIE, TOO_LARGE = 3, 4, 5
 
@@ -69,6 +78,10 @@ def run_reconcile(
             help="Check a draft of this trust (its ODS code) before it is sent; nothing is stored.",
         ),
     ] = None,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Print row by row what the file would change; store none."),
+    ] = False,
 ) -> None:
     """Reconcile a submission and print where every pound went.
 
@@ -89,6 +102,9 @@ def run_reconcile(
         check_draft(data, file.name, draft, output)
         return
     try:
+        if preview:
+            typer.echo("\n".join(preview_lines(_previewed(data, file.name, organisation))))
+            return
         result = _reconcile(data, file.name, organisation, engine)
     except SubmissionTooLarge as error:
         typer.echo(str(error), err=True)
@@ -101,9 +117,16 @@ def run_reconcile(
         raise typer.Exit(DOES_NOT_TIE) from None
     typer.echo(_shown(result, format), nl=format is not Format.CSV)
     _tell_run(result)
+    _tell_slices(result)
     if output is not None:
         output.write_bytes(returned_file(result.submission, result.matched, safe=safe))
         typer.echo(f"The file, with the outcome of each line: {output}", err=True)
+
+
+def _previewed(data: bytes, name: str, organisation: str | None) -> Preview:
+    desk, caller = make_desk(settings_or_exit()), operator(organisation)
+    submission = read_own(desk, caller, data, name)
+    return door_or_exit().read(lambda work: preview_submission(work, desk, caller, submission))
 
 
 def operator(organisation: str | None) -> Caller:
@@ -158,3 +181,13 @@ def _tell_run(result: Reconciled) -> None:
             "The same file was reconciled before against the same approvals: nothing changed.",
             err=True,
         )
+
+
+def _tell_slices(result: Reconciled) -> None:
+    """Whether what the file states is current, replaced since, or corrects closed months."""
+    run = result.run
+    stated = door_or_exit().read(
+        lambda work: versions_of_submission(work, run.organisation, run.submission_id)
+    )
+    for line in stated_lines(stated):
+        typer.echo(line, err=True)

@@ -87,3 +87,10 @@ class ExportTooLarge(ReconciliationError):
             f"{lines} lines of one outcome do not fit into a worksheet. Export the run as CSV or "
             "Parquet instead."
         )
+
+
+class SettingNotAccepted(ReconciliationError):
+    """A calendar or a file of stated totals has a row that cannot be read; nothing was set."""
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(f"Row {row} below the header: {why}. Mend it; nothing was set.")

@@ -28,6 +28,10 @@ class Preview:
     """A submission as it would be accepted. `received` is it, where the same file came before."""
 
     received: SubmissionRecord | None
+    layout: str
+    lines: int
+    skipped: int
+    notes: tuple[str, ...]
     accepted: Accepted
     rows: tuple[SliceRows, ...]
 
@@ -49,7 +53,15 @@ def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) 
         against = None if newest is None else newest.submission_id
         rows.append(SliceRows(key, against, differing))
     known = store.submission_by_hash(work, own, submission.sha256)
-    return Preview(known, outline(work, own, placed, changes), tuple(rows))
+    return Preview(
+        received=known,
+        layout=submission.layout,
+        lines=len(submission.lines),
+        skipped=len(submission.skipped),
+        notes=submission.notes,
+        accepted=outline(work, own, placed, changes),
+        rows=tuple(rows),
+    )
 
 
 def _rows(

@@ -19,10 +19,12 @@ from app.db.transaction import Database
 from app.db.work import Moment
 from app.handlers import make_handlers
 from app.main import create_app
+from app.reconciliation.slice_store import ContractMonth, set_month
 from app.settings import Settings
 from app.work import run_next
 from tests.functional.conftest import ADMINISTRATOR
 from tests.policies.library import packaged_library
+from tests.workbooks import packed, parts, workbook
 from tests.world import CLINICIAN, World, initiation
 
 HEADER = (
@@ -235,3 +237,88 @@ def test_a_wrong_media_type_is_refused(call: Callable[..., Any]) -> None:
         json={"file": "x"},
     )
     assert refused.status_code == 415
+
+
+# --- slices ---------------------------------------------------------------------------------------
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def monthly(*totals: str) -> list[list[str]]:
+    """A header and a line for each total, all of June."""
+    rows = [["3", "202627", "DEMO1", "DEMQ1", "", "", "2026-06-20", "HUMIRA", t] for t in totals]
+    return [HEADER.split(","), *rows]
+
+
+def send(call: Callable[..., Any], rows: list[list[str]], path: str = "") -> Any:
+    reply = call(
+        "commissioner",
+        "POST",
+        f"/v1/submissions{path}?file_name=lines.xlsx",
+        content=workbook({"Lines": rows}),
+        headers={"Content-Type": XLSX},
+    )
+    assert reply.status_code in (200, 202), reply.text
+    return reply.json()
+
+
+def test_a_restated_month_is_previewed_replaces_the_slice_and_is_never_added_to_it(
+    app: FastAPI, call: Callable[..., Any]
+) -> None:
+    first = send(call, monthly("10.15", "5"))
+    assert [(s["kind"], s["total"]) for s in first["slices"]] == [("statement", "15.15")]
+    told = send(call, monthly("10.15", "6"), "/preview")
+    assert [(s["how"], s["was_total"], s["total"]) for s in told["slices"]] == [
+        ("replaces", "15.15", "16.15")
+    ]
+    assert {row["kind"] for row in told["slices"][0]["rows"]} == {"added", "removed"}
+    assert len(call("commissioner", "GET", "/v1/submissions").json()["submissions"]) == 1
+    send(call, monthly("10.15", "6"))
+    work_off(app)
+    listed = call("commissioner", "GET", "/v1/slices").json()
+    assert [(s["version"], s["total"]) for s in listed["slices"]] == [(2, "16.15")]
+    (whole,) = listed["commissioners"]
+    assert (whole["commissioner"], whole["total"], whole["without_run"]) == ("DEMQ1", "16.15", 0)
+    assert Decimal(whole["accepted"]) + Decimal(whole["queried"]) == Decimal("16.15")
+    detail = call("commissioner", "GET", f"/v1/submissions/{first['submission']['id']}").json()
+    assert [s["current"] for s in detail["slices"]] == [False]
+    for who in ("other-commissioner", "pharmacist"):
+        assert call(who, "GET", "/v1/slices").json() == {"slices": [], "commissioners": []}
+    assert call("clinician", "GET", "/v1/slices").status_code == 403
+    narrowed = call("commissioner", "GET", "/v1/slices?provider=DEMO2").json()
+    assert narrowed == {"slices": [], "commissioners": []}
+
+
+def test_a_closed_month_is_told_and_corrected(world: World, call: Callable[..., Any]) -> None:
+    send(call, monthly("10"))
+    frozen = dt.date(2026, 8, 20)
+    month = ContractMonth("202627", 3, None, None, frozen, None, "invented for the tests")
+    world.do(lambda work: set_month(work, "DEMQ1", "someone", month))
+    world.on(dt.date(2026, 8, 21))
+    told = send(call, monthly("12"), "/preview")["slices"]
+    assert [(s["how"], s["closed_since"]) for s in told] == [("corrects", "2026-08-20")]
+    stated = send(call, monthly("12"))["slices"]
+    assert [(s["kind"], s["total_more"], s["current"]) for s in stated] == [
+        ("correction", "2", False)
+    ]
+    (row,) = call("commissioner", "GET", "/v1/slices").json()["slices"]
+    assert (row["closed"], row["total"], row["corrected"]) == (True, "10", "12")
+
+
+@pytest.mark.parametrize("path", ["", "/preview"])
+def test_a_zip_bomb_named_as_a_workbook_leaves_nothing(call: Callable[..., Any], path: str) -> None:
+    files = parts({"Lines": monthly("1")})
+    far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    name = "xl/worksheets/sheet1.xml"
+    files[name] = files[name].replace("</sheetData>", far)
+    refused = call(
+        "commissioner",
+        "POST",
+        f"/v1/submissions{path}?file_name=lines.xlsx",
+        content=packed(files),
+        headers={"Content-Type": XLSX},
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "submission-unreadable")
+    assert "too far" in refused.json()["detail"]
+    assert call("commissioner", "GET", "/v1/submissions").json() == {"submissions": []}
+    assert call("commissioner", "GET", "/v1/slices").json()["slices"] == []

@@ -134,6 +134,7 @@ TABLE: dict[str, Try] = {
         COMMISSIONER, PAYER, query={"from": "2026-01-01", "to": "2026-12-31"}, expected=200
     ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/slices": Try(COMMISSIONER, PAYER, expected=200),
     # A draft of one's own, on another's treatment.
     "POST /v1/drafts": Try(CLINICIAN, body={"kind": "stop", "treatment_id": LINK["to"]}),
     # Everything else names an object, and is not found.
@@ -224,6 +225,9 @@ TABLE: dict[str, Try] = {
     "POST /v1/challenges/{id}/credit": Try(COMMISSIONER, PAYER, {"credit_reference": "CN-1"}),
     # A file is the uploader's own. Another's lines in it are refused (tested with submissions).
     "POST /v1/imports": Try(PHARMACIST, "pharmacist", file=NOBODYS_FILE, expected=422),
+    "POST /v1/submissions/preview": Try(
+        PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409
+    ),
     "POST /v1/submissions": Try(PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409),
 }
 #: An insider's write is sent with a version that is not the object's: it is seen, and not taken.

@@ -55,6 +55,7 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/reports/overrides",
     "GET /v1/reports/best-value",
     "GET /v1/submissions",
+    "GET /v1/slices",
     "GET /v1/submissions/{submission}",
     "GET /v1/jobs/{job}",
     "GET /v1/runs/{run}",

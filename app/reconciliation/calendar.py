@@ -1,0 +1,134 @@
+"""A commissioner's calendar and the totals stated to it, set from CSV files. Both are dated data.
+
+No national dates are packaged: the days for submission, flex, freeze and challenge stand in each
+contract (NHS Standard Contract, Schedule 6), and are the organisation's own to set.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from app.approvals.permissions import Action, check_can
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db.work import Work
+from app.reconciliation import slice_store
+from app.reconciliation.decode import decode, rows_of
+from app.reconciliation.errors import SettingNotAccepted
+from app.reconciliation.layouts import normal
+from app.reconciliation.parse import Reading, parse_money, parse_organisation, parse_text
+from app.reconciliation.parse_dates import parse_date, parse_financial_month, parse_financial_year
+from app.reconciliation.slice_store import ContractMonth, MonitoringFigure
+from app.reconciliation.slices import Fold, SliceKey
+
+T = TypeVar("T")
+Parsers = Mapping[str, Callable[[str], Reading[Any]]]
+_DAYS = ("submission", "flex", "freeze", "challenge_by")
+_PERIOD: Parsers = {
+    "financial_year": parse_financial_year,
+    "financial_month": parse_financial_month,
+}
+_MONTH: Parsers = {**_PERIOD, **dict.fromkeys(_DAYS, parse_date), "source": parse_text}
+_FIGURE: Parsers = {
+    "provider": parse_organisation,
+    "commissioner": parse_organisation,
+    **_PERIOD,
+    "amount": parse_money,
+    "source": parse_text,
+}
+
+
+def read_calendar(data: bytes) -> tuple[ContractMonth, ...]:
+    """A calendar's months: columns financial_year, financial_month, source and the four days.
+
+    A day may be left empty. Raises SettingNotAccepted, or UnreadableSubmission for no CSV.
+    """
+    months = tuple(ContractMonth(**row) for row in _rows(data, _MONTH, optional=_DAYS))
+    for number, month in enumerate(months, start=1):
+        days = [day for day in (month.submission, month.flex, month.freeze) if day is not None]
+        if days != sorted(days):
+            raise SettingNotAccepted(number, "submission, flex and freeze do not follow each other")
+    _check_once([(month.financial_year, month.financial_month) for month in months])
+    return months
+
+
+def read_figures(data: bytes, fold: Fold) -> tuple[MonitoringFigure, ...]:
+    """Totals of the Aggregate Contract Monitoring set: the slice's columns, amount and source.
+
+    Pounds; `amount` is the high-cost drugs of that slice. Codes fold as those of lines do.
+    """
+    figures = []
+    for row in _rows(data, _FIGURE):
+        year, month = row["financial_year"], row["financial_month"]
+        key = SliceKey(fold(row["provider"], None), fold(row["commissioner"], None), year, month)
+        figures.append(MonitoringFigure(key, row["amount"], row["source"]))
+    _check_once([figure.key for figure in figures])
+    return tuple(figures)
+
+
+def _rows(data: bytes, parsers: Parsers, optional: Sequence[str] = ()) -> list[dict[str, Any]]:
+    text, _ = decode(data)
+    header, *body = rows_of(text, ",")
+    names = [normal(cell) for cell in header]
+    columns = {name: normal(name) for name in parsers}
+    lacking = [name for name, column in columns.items() if column not in names]
+    if lacking:
+        raise SettingNotAccepted(0, f"the first row lacks {', '.join(lacking)}")
+    found = []
+    for number, cells in enumerate(body, start=1):
+        if any(cell.strip() for cell in cells):
+            by_name = dict(zip(names, cells, strict=False))
+            texts = {name: by_name.get(column, "") for name, column in columns.items()}
+            found.append(_read(number, texts, parsers, optional))
+    return found
+
+
+def _read(
+    number: int, texts: Mapping[str, str], parsers: Parsers, optional: Sequence[str]
+) -> dict[str, Any]:
+    values = {}
+    for name, parse in parsers.items():
+        value, why = parse(texts[name])
+        if why is not None or (value is None and name not in optional):
+            raise SettingNotAccepted(number, f"{name}: {why or 'it is empty'}")
+        values[name] = value[:200] if isinstance(value, str) else value
+    return values
+
+
+def _check_once(keys: Sequence[tuple[Any, ...]]) -> None:
+    for number, key in enumerate(keys, start=1):
+        if key in keys[: number - 1]:
+            raise SettingNotAccepted(number, "it repeats an earlier row")
+
+
+def set_calendar(work: Work, caller: Caller, months: Sequence[ContractMonth]) -> None:
+    """Set these months for the caller's organisation; earlier settings stay on record."""
+    check_can(caller, Action.RECONCILE)
+    for month in months:
+        slice_store.set_month(work, caller.organisation, caller.id, month)
+        period = f"{month.financial_year}-{month.financial_month:02d}"
+        _tell(work, caller, "calendar set", period, {n: _iso(getattr(month, n)) for n in _DAYS})
+
+
+def set_figures(work: Work, caller: Caller, figures: Sequence[MonitoringFigure]) -> None:
+    """Set these stated totals for the caller's organisation; earlier ones stay on record."""
+    check_can(caller, Action.RECONCILE)
+    for figure in figures:
+        slice_store.set_figure(work, caller.organisation, caller.id, figure)
+        name = "-".join(map(str, figure.key))
+        _tell(work, caller, "stated total set", name, {"amount": _text(figure.amount)})
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _text(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+def _tell(work: Work, caller: Caller, action: str, name: str, after: dict[str, Any]) -> None:
+    own = f"{caller.organisation}-{name}"
+    event = Event(action=action, object_type="contract month", object_id=own, after=after)
+    record(work, caller.actor(), event)
