@@ -125,6 +125,9 @@ SELECT
     CASE WHEN pick(k, 'no day', 100) > 0 THEN told.supply_date
         ELSE last_day(told.supply_date) END AS last_day,
     pick(k, 'no day', 100) = 0 AS month_only,
+    0 AS after_stop,
+    0 AS after_death,
+    FALSE AS no_pass_through,
     CAST(CASE WHEN credit THEN -1 ELSE 1 END * unit_price * quantity AS DECIMAL(38, 8)) AS total,
     CAST(0 AS DECIMAL(38, 8)) AS home_delivery,
     CAST(quantity AS DECIMAL(38, 8)) AS quantity,
@@ -145,6 +148,8 @@ SELECT
     DATE '1950-01-01' + CAST(patient % 20000 AS INTEGER) AS birth_date,
     from_day,
     from_day + CAST(days + 28 AS INTEGER) AS last_day,
+    CAST(NULL AS DATE) AS stop_day,
+    CAST(NULL AS DATE) AS died_on,
     CAST(days AS BIGINT) AS width,
     pick(cov, 'status', 100) > 2 AS usable,
     'P' || provider_number AS provider,
@@ -171,7 +176,8 @@ _LOCAL = f"""
 WITH coverage AS ({_COVERAGE})
 SELECT
     coverage.cov, coverage.provider AS org, 'L' || cover.patient AS local_id, coverage.drug,
-    coverage.nhs_number, coverage.birth_date, coverage.from_day, coverage.last_day, coverage.usable
+    coverage.nhs_number, coverage.birth_date, coverage.from_day, coverage.last_day,
+    coverage.stop_day, coverage.usable
 FROM coverage
 INNER JOIN cover ON cover.cov = coverage.cov
 WHERE pick(coverage.cov, 'has local', 10) < 8

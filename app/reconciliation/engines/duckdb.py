@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,7 +31,8 @@ from app.reconciliation.engines.limits import (
     quantity_share,
 )
 from app.reconciliation.engines.passes import PASSES, Found, tests_of
-from app.reconciliation.engines.plain import account, match_prepared
+from app.reconciliation.engines.plain import account
+from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.tables import AMOUNT, inputs_of
@@ -44,8 +44,6 @@ from app.reference_data.organisations import OrganisationDirectory
 
 #: The step before which the amounts of split lines must be there.
 _NEEDS_SPLIT = "result"
-_SPLIT_SCHEMA = pa.schema([("pos", pa.int64()), ("accepted", AMOUNT)])
-_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,33 +112,46 @@ def _is_read(table: str, later: Sequence[Step]) -> bool:
     """Whether a later step, or what is read for the split, names the table."""
     texts = [step.select for step in later]
     if any(step.name == _NEEDS_SPLIT for step in later):
-        texts.append(_TO_SPLIT)
+        texts.append(_OVER_LIMIT)
     if any("supply" in text for text in texts):
         texts.extend(step.select for step in steps() if step.is_view)
     return any(re.search(rf"\b{table}\b", text) for text in texts)
 
 
 def _split(connection: duckdb.DuckDBPyConnection) -> int:
-    """Fill the table `split` with what is accepted of the lines over price or quantity."""
-    connection.execute("CREATE TABLE split (pos BIGINT, accepted DECIMAL(38, 8))")
-    over = connection.sql(_TO_SPLIT).to_arrow_table()
-    for batch in over.to_batches(max_chunksize=_BATCH):
-        columns = [column.to_pylist() for column in batch.columns]
-        accepted = [_accepted(*values) for values in zip(*columns[1:], strict=True)]
-        parts = pa.table([pa.array(columns[0]), accepted], schema=_SPLIT_SCHEMA)
-        connection.register("split_batch", parts)
-        connection.execute("INSERT INTO split SELECT pos, accepted FROM split_batch")
-        connection.unregister("split_batch")
-    return int(over.num_rows)
+    """Fill the table `split` with what is accepted of the lines over price or quantity.
+
+    Each distinct case is split once, by the plain functions, and joined back to its lines.
+    """
+    connection.execute(f"CREATE TABLE over_limit AS {_OVER_LIMIT}")
+    cases = connection.sql(f"SELECT DISTINCT {', '.join(_CASE)} FROM over_limit").to_arrow_table()
+    accepted = [_accepted(*case) for case in zip(*cases.to_pydict().values(), strict=True)]
+    connection.register("split_case", cases.append_column("accepted", pa.array(accepted, AMOUNT)))
+    same = " AND ".join(f"split_case.{c} IS NOT DISTINCT FROM over_limit.{c}" for c in _CASE)
+    connection.execute(
+        "CREATE TABLE split AS SELECT over_limit.pos, split_case.accepted "
+        f"FROM over_limit INNER JOIN split_case ON {same}"
+    )
+    connection.unregister("split_case")
+    (count,) = connection.execute("SELECT count(*) FROM over_limit").fetchone() or (0,)
+    connection.execute("DROP TABLE over_limit")
+    return int(count)
 
 
-_TO_SPLIT = """
+_CASE = ("total", "delivery", "price_cap", "price", "quantity_left", "counted", "most", "quantity")
+#: A value that has no part in a case is NULL, so that cases repeat.
+_OVER_LIMIT = """
 SELECT
-    line.pos, line.total, line.home_delivery,
-    CASE WHEN NOT decision.test_price THEN coverage.price_cap END, line.unit_price,
-    CASE WHEN NOT decision.test_quantity THEN coverage.quantity_cap END,
-    decision.used, decision.countable,
-    CASE WHEN NOT decision.test_dose THEN decision.most END, line.quantity
+    line.pos,
+    line.total,
+    line.home_delivery AS delivery,
+    CASE WHEN NOT decision.test_price THEN coverage.price_cap END AS price_cap,
+    CASE WHEN NOT decision.test_price THEN line.unit_price END AS price,
+    CASE WHEN NOT decision.test_quantity THEN coverage.quantity_cap - decision.used END
+        AS quantity_left,
+    CASE WHEN NOT decision.test_quantity THEN decision.countable END AS counted,
+    CASE WHEN NOT decision.test_dose THEN decision.most END AS most,
+    CASE WHEN NOT decision.test_dose THEN line.quantity END AS quantity
 FROM decision
 INNER JOIN line ON line.pos = decision.pos
 INNER JOIN coverage ON coverage.cov = decision.within_cov
@@ -148,22 +159,20 @@ WHERE decision.outcome IN ('over price', 'over quantity')
 """
 
 
-@lru_cache(maxsize=_BATCH)  # lines of one drug, price and quantity repeat
 def _accepted(
     total: Decimal,
     delivery: Decimal | None,
     price_cap: Decimal | None,
     price: Decimal,
-    quantity_cap: Decimal | None,
-    used: Decimal,
+    quantity_left: Decimal | None,
     counted: Decimal,
     most: Decimal | None,
     quantity: Decimal,
 ) -> Decimal:
-    """The accepted part; a cap is None where the line is not over it."""
+    """The accepted part; a limit is None where the line is not over it."""
     with localcontext(prec=EXACT_DIGITS):
         by_price = ONE if price_cap is None else price_share(price_cap, price)
-        by_cap = ONE if quantity_cap is None else quantity_share(quantity_cap - used, counted)
+        by_cap = ONE if quantity_left is None else quantity_share(quantity_left, counted)
         by_dose = ONE if most is None else quantity_share(most, quantity)
         return part_of(total, delivery or ZERO, by_price * min(by_cap, by_dose))
 
@@ -184,7 +193,7 @@ def match_submission(
     try:
         inputs = inputs_of(prepared, snapshot, index, by_hand)
     except NotTabular:
-        return match_prepared(prepared, index, by_hand)
+        return match_plainly(lines, snapshot, dictionary, organisations)
     with database(machine or Machine()) as connection:
         for name, table in inputs.tables.items():
             connection.register(name, table)

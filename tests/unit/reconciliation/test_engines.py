@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.reconciliation import ContractLine, MatchedLine
-from app.reconciliation.engines import duckdb, plain
+from app.reconciliation import ContractLine, Coverage, MatchedLine
+from app.reconciliation.engines import duckdb, known, plain
 from app.reconciliation.errors import EnginesDisagree
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
@@ -79,6 +79,18 @@ def test_a_number_too_wide_for_the_tables_is_taken_by_the_plain_engine() -> None
     snap = snapshot(coverage())
     expected = plain.match_submission(lines, snap, *KNOWN)
     assert duckdb.match_submission(lines, snap, *KNOWN) == expected
+
+
+def test_what_the_steps_do_not_look_at_sends_a_submission_to_the_plain_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if somebody had just taught the plain engine to look at late approvals."""
+    unknown = {**known._KNOWN, Coverage: known._KNOWN[Coverage] - {"late"}}
+    monkeypatch.setattr(known, "_KNOWN", unknown)
+    monkeypatch.setattr(duckdb, "steps", lambda: pytest.fail("the steps ran"))
+    lines = submission(cells()).lines
+    snap = snapshot(coverage(late=True))
+    assert duckdb.match_submission(lines, snap, *KNOWN)[0].outcome == "approved late"
 
 
 def test_an_outcome_that_the_rules_do_not_give_stops_the_run(
