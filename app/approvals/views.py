@@ -61,7 +61,7 @@ def own_approval(
     """
     if request.approval is None:
         return None
-    treatment = store.treatment_of(work, request.request.treatment_id)
+    treatment = request.treatment or store.treatment_of(work, request.request.treatment_id)
     if not sees_part(work, caller, treatment):
         return request.approval, treatment
     part = treatment_view(work, caller, treatment.id)
