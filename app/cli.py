@@ -17,6 +17,7 @@ from app.commands import (
 )
 from app.commands.backup import backup, restore
 from app.commands.demo import demo
+from app.commands.drugs import drugs, terms
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
@@ -40,6 +41,8 @@ app.command(name="supply-check")(supply_check)
 app.command()(worklist)
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
+app.add_typer(drugs, name="drugs")
+app.add_typer(terms, name="terms")
 app.add_typer(callers.app, name="callers")
 app.add_typer(clients.app, name="clients")
 app.add_typer(people.app, name="people")

@@ -155,6 +155,11 @@ TABLE: dict[type[Exception], Kind] = {
         409, "export-too-large", "The export does not fit into a workbook"
     ),
     reconciliation.StepNotPossible: Kind(409, "step-not-possible", "That step is not possible now"),
+    reconciliation.SpellingNotFound: Kind(404, "not-found", "Not found"),
+    reconciliation.SpellingNotAccepted: Kind(
+        409, "drug-name-not-accepted", "The drug name cannot be taken so"
+    ),
+    reconciliation.TermsNotAccepted: Kind(409, "terms-not-accepted", "The terms have faults"),
     approvals.TooManyDeclarations: TOO_MANY_REQUESTS,
     approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),
     approvals.PatientObjects: Kind(409, "patient-objects", "The patient objects to being shown"),

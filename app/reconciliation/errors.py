@@ -94,3 +94,23 @@ class SettingNotAccepted(ReconciliationError):
 
     def __init__(self, row: int, why: str) -> None:
         super().__init__(f"Row {row} below the header: {why}. Mend it; nothing was set.")
+
+
+class TermsNotAccepted(ReconciliationError):
+    """A file of terms has faults; nothing of it was loaded."""
+
+    def __init__(self, faults: list[str]) -> None:
+        shown = "; ".join(faults[:20])
+        more = f"; and {len(faults) - 20} more" if len(faults) > 20 else ""
+        super().__init__(f"Nothing was loaded: {shown}{more}. Correct the file and load it again.")
+
+
+class SpellingNotAccepted(ReconciliationError):
+    """A name cannot be taken for a drug as asked."""
+
+
+class SpellingNotFound(ReconciliationError):
+    """No such spelling is visible to the caller's organisation."""
+
+    def __init__(self) -> None:
+        super().__init__("No such spelling is visible to your organisation. Check the id.")

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
+from app.reconciliation.terms_model import NO_TERMS, Terms
 from app.reference_data.drugs import Recognition
 
 
@@ -191,7 +192,8 @@ class Coverage:
     `grace_to` is the last day covered by the grace after `to`. `paused` holds closed intervals.
     `supplying_providers` are the spokes of the approved hub. `unit_price_cap` is in pounds for
     one `price_unit`. `doses` is the most that an episode covers, `max_supply_days` the longest
-    supply at a time, `product_reason` why the product is not one of `best_value`.
+    supply at a time, `product_reason` why the product is not one of `best_value`. Where it is
+    `stopped`, treatment was, and `to` is its last day.
     """
 
     treatment_id: str
@@ -229,6 +231,8 @@ class Coverage:
     dose_limits: tuple[DoseLimit, ...] = ()
     best_value: tuple[BestValue, ...] = ()
     product_reason: str | None = None
+    stopped: bool = False
+    died_on: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +291,18 @@ class LineDecision:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything about approvals that a run looks at, as at one day; and decisions by hand."""
+    """Everything about approvals that a run looks at, as at one day; and decisions by hand.
+
+    `layout` is the submission's, which tells what its dates mean.
+    """
 
     coverages: tuple[Coverage, ...]
     pending: tuple[PendingRequest, ...]
     policies: tuple[PolicyHeld, ...]
     as_at: dt.date
     decisions: tuple[LineDecision, ...] = ()
+    terms: Terms = NO_TERMS
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,3 +322,4 @@ class MatchedLine:
     tests: tuple[Test, ...] = field(default=())
     reason: str = ""
     remedy: str = ""
+    proposed_commissioner: str | None = None

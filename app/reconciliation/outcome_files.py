@@ -37,6 +37,7 @@ _TEXT = (
     "tests",
     "reason",
     "remedy",
+    "proposed_commissioner",
 )
 SCHEMA = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXT)])
 
@@ -83,6 +84,7 @@ def _values(item: MatchedLine) -> dict[str, Any]:
         "tests": json.dumps(tests, ensure_ascii=False),
         "reason": item.reason,
         "remedy": item.remedy,
+        "proposed_commissioner": item.proposed_commissioner,
     }
 
 
@@ -120,4 +122,5 @@ def _matched(row: dict[str, Any], line: ContractLine) -> MatchedLine:
         ),
         reason=row["reason"],
         remedy=row["remedy"],
+        proposed_commissioner=row.get("proposed_commissioner"),  # runs before have none
     )

@@ -18,8 +18,11 @@ def check_period(coverage: Coverage, period: Period) -> Test:
     state = fit(coverage, period)
     if state is not Fit.WITHIN:
         return Test("period", FAILED, f"supplied {state}")
-    on_grace = coverage.to is not None and period.last > coverage.to
-    how = "within the grace after the approval" if on_grace else "within the approval"
+    how = "within the approval"
+    if coverage.to is not None and period.last > coverage.to:
+        how = "within the grace after the approval"
+        if coverage.stopped:
+            how = f"{period.means or 'dated'} within {period.after_stop} days after the stop"
     basis = ", by the stated month only" if period.basis is Basis.MONTH else ""
     return Test("period", PASSED, how + basis)
 
@@ -73,6 +76,22 @@ def check_funding(coverage: Coverage) -> Test:
     return Test("funding", FAILED, f"the treatment is recorded as {coverage.funding_origin}")
 
 
+def check_death(coverage: Coverage, period: Period) -> Test:
+    """Supply is not dated after the patient's death, beyond what last deliveries are given."""
+    if coverage.died_on is None:
+        return Test("death", PASSED, "no death is on record")
+    last = coverage.died_on + dt.timedelta(days=period.after_death)
+    given = f"more than {period.after_death} days " if period.after_death else ""
+    if period.first > last:
+        return Test("death", FAILED, f"supplied {given}after the patient's recorded death")
+    if period.last > last:
+        return Test("death", NOT_TESTABLE, "the stated month reaches beyond the recorded death")
+    if period.last > coverage.died_on:
+        how = f"{period.means or 'dated'} within {period.after_death} days after the recorded death"
+        return Test("death", PASSED, how)
+    return Test("death", PASSED, "supplied before the recorded death")
+
+
 def check_continuation(coverage: Coverage, period: Period) -> Test:
     """No continuation was due before the supply without being submitted."""
     if coverage.continuation_due is None:
@@ -95,6 +114,7 @@ def check_coverage(
     provider: str | None,
 ) -> tuple[Test, ...]:
     """Every test of a line against a coverage but price and quantity, in the order of reading."""
+    death = (check_death(coverage, period),) if coverage.died_on is not None else ()
     return (
         check_period(coverage, period),
         check_provider(coverage, provider),
@@ -103,6 +123,7 @@ def check_coverage(
         check_birth_date(coverage, line.birth_date),
         check_funding(coverage),
         check_continuation(coverage, period),
+        *death,
     )
 
 
@@ -110,6 +131,7 @@ def check_coverage(
 # purpose: it only corroborates.
 _DECIDING = (
     ("funding", LineOutcome.NOT_RECOVERABLE),
+    ("death", LineOutcome.OUTSIDE_APPROVAL_PERIOD),
     ("provider", LineOutcome.NOT_THE_APPROVED_PROVIDER),
     ("product", LineOutcome.DRUG_OR_INDICATION_DIFFERS),
     ("indication", LineOutcome.DRUG_OR_INDICATION_DIFFERS),

@@ -17,11 +17,18 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The supply's day, or the stated month where the day is not legible."""
+    """The supply's day, or the stated month where the day is not legible.
+
+    `means` is what the date tells of (dispensed, delivered). Days after a stop, and after a death,
+    on which a last supply may still be dated.
+    """
 
     first: dt.date
     last: dt.date
     basis: Basis
+    means: str = ""
+    after_stop: int = 0
+    after_death: int = 0
 
     def __str__(self) -> str:
         if self.basis is Basis.DATE:
@@ -49,16 +56,22 @@ def period_of(line: ContractLine) -> Period | None:
     return Period(first, last, Basis.MONTH)
 
 
-def last_day(coverage: Coverage) -> dt.date:
-    """The last day on which supply is covered, grace included; `date.max` when open."""
+def last_day(coverage: Coverage, period: Period | None = None) -> dt.date:
+    """The last day on which supply is covered, grace included; `date.max` when open.
+
+    With a period: last deliveries after a stop included, as far as its date's meaning allows.
+    """
     if coverage.to is None:
         return dt.date.max
-    return max(coverage.to, coverage.grace_to or coverage.to)
+    last = max(coverage.to, coverage.grace_to or coverage.to)
+    if coverage.stopped and period is not None:
+        return max(last, coverage.to + dt.timedelta(days=period.after_stop))
+    return last
 
 
 def fit(coverage: Coverage, period: Period) -> Fit:
     """WITHIN only when every day of the period is covered."""
-    last = last_day(coverage)
+    last = last_day(coverage, period)
     if period.last < coverage.from_:
         return Fit.BEFORE
     if period.first > last:

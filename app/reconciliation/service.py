@@ -7,7 +7,7 @@ reconciling again finds the run that exists and changes nothing.
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import cache
@@ -45,13 +45,15 @@ from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
 from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
 from app.reconciliation.stored_lines import Stored
 from app.reconciliation.summary import Summary, summarise
-from app.reference_data.drugs import DrugDictionary
+from app.reconciliation.terms_model import AcceptedSpelling
+from app.reconciliation.terms_store import terms_for
+from app.reference_data.drugs import AcceptedName, DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 JOB = "reconcile"
 _SITE_SUFFIX = 2
 
@@ -185,13 +187,19 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
     """What this caller's organisation may match the submission against; within `Database.read`."""
     day = london_day(record.received_at)
     seen = take_snapshot(work, desk.office, scope_of(caller), day)
-    return replace(seen, decisions=decision_store.in_force(work, caller.organisation))
+    return replace(
+        seen,
+        decisions=decision_store.in_force(work, caller.organisation),
+        terms=terms_for(work, caller),
+        layout=record.layout,
+    )
 
 
 def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
     lines, seen = comparable(desk, caller, submission, snapshot)
-    matched = desk.matching.matcher()(lines, seen, desk.dictionary, desk.organisations)
+    dictionary = knowing(desk.dictionary, snapshot.terms.spellings)
+    matched = desk.matching.matcher()(lines, seen, dictionary, desk.organisations)
     matched = with_own_lines(matched, submission.lines)
     summary = summarise(matched)
     if summary.grand.total != _total(submission):
@@ -224,6 +232,13 @@ def digest_for(submission: Submission, snapshot: Snapshot) -> str:
         return approvals
     parts = f"{approvals}\n{decisions_digest(by_hand.values())}"
     return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def knowing(dictionary: DrugDictionary, spellings: Iterable[AcceptedSpelling]) -> DrugDictionary:
+    """The dictionary with the names that people accepted."""
+    return dictionary.accepting(
+        {s.words: AcceptedName(s.drug, s.product, s.accepted_on) for s in spellings}
+    )
 
 
 def key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:

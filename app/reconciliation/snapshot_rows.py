@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
 from sqlalchemy.orm import aliased
 
 from app.approvals.issuing import ELSEWHERE
@@ -31,6 +31,7 @@ class Identity:
     nhs_number: str | None
     birth_date: dt.date
     local_ids: LocalIds
+    died_on: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,29 @@ def _identities(work: Work, visible: ColumnElement[bool]) -> dict[str, Identity]
         .where(same.in_(persons))
     ):
         local[found].add((organisation, local_id))
+    deaths = _deaths(work, persons)
     return {
         row["id"]: Identity(
             row["nhs_number"] or row["canonical_number"],
             row["birth_date"],
             frozenset(local.get(row["person"], ())),
+            deaths.get(row["person"]),
         )
         for row in people
     }
+
+
+def _deaths(work: Work, persons: Select[tuple[str]]) -> dict[str, dt.date]:
+    """Person → the day of their death, where one is on record and was not taken back."""
+    patient, death = tables.patient.c, tables.patient_death.c
+    person = func.coalesce(patient.linked_to, patient.id)
+    rows = work.connection.execute(
+        select(person, func.min(death.died_on, type_=death.died_on.type))
+        .join_from(tables.patient_death, tables.patient, patient.id == death.patient_id)
+        .where(and_(death.taken_back_at.is_(None), person.in_(persons)))
+        .group_by(person)
+    )
+    return {found: died_on for found, died_on in rows}
 
 
 def _pauses(work: Work, scope: Scope) -> Mapping[str, list[tuple[dt.date, dt.date | None]]]:

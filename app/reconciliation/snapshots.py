@@ -65,7 +65,10 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
 
 def digest_of(snapshot: Snapshot) -> str:
     """A SHA-256 over the content of a snapshot, whatever its order and its day."""
-    parts = sorted(map(_stable, (*snapshot.coverages, *snapshot.pending, *snapshot.policies)))
+    terms = snapshot.terms
+    known = (*terms.contracts, *terms.payers, *terms.spellings)
+    seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
+    parts = sorted(map(_stable, seen))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -107,6 +110,8 @@ def _coverages(
 ) -> Iterable[Coverage]:
     """The segment as one coverage; the days before a late form as another, marked late."""
     whole = _coverage(treatment, segment, approval, snomed)
+    if is_last and treatment.row["stopped_on"] is not None:
+        whole = replace(whole, stopped=True)
     if is_last and _asks_for_continuation(treatment, segment, approval):
         whole = replace(
             whole,
@@ -121,7 +126,9 @@ def _coverages(
         return (whole,)
     if whole.to is not None and whole.to <= before:
         return (replace(whole, late=True),)
-    early = replace(whole, to=before, grace_to=None, late=True, continuation_due=None)
+    early = replace(
+        whole, to=before, grace_to=None, late=True, continuation_due=None, stopped=False
+    )
     return (early, replace(whole, from_=form))
 
 
@@ -176,6 +183,7 @@ def _coverage(
         under_query=approval["state"] == ApprovalState.UNDER_QUERY,
         status=_status(approval),
         paused=treatment.paused,
+        died_on=identity.died_on,
         product_reason=approval["details"].get("product_reason") if approval["details"] else None,
         **caps,
         **carried(terms, segment, treatment.clock),

@@ -11,6 +11,7 @@ from app.reconciliation.model import LineOutcome, MatchedLine
 from app.reconciliation.parse_dates import financial_month_of
 
 NOT_STATED = "(not stated)"
+AS_NAMED = "(as the line names it)"
 ZERO = Decimal(0)
 
 
@@ -28,22 +29,27 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A submission's totals, whole and by outcome, provider, drug and month. Money in pounds."""
+    """A submission's totals, whole and by outcome, provider, drug and month. Money in pounds.
+
+    Also by the commissioner that lines are proposed to be reassigned to, where there are any.
+    """
 
     grand: Bucket
     by_outcome: tuple[Bucket, ...]
     by_provider: tuple[Bucket, ...]
     by_drug: tuple[Bucket, ...]
     by_month: tuple[Bucket, ...]
+    by_proposed: tuple[Bucket, ...] = ()
 
     def breakdowns(self) -> Mapping[str, tuple[Bucket, ...]]:
         """Each way of breaking the whole down, by its name."""
-        return {
+        always = {
             "outcome": self.by_outcome,
             "provider": self.by_provider,
             "drug": self.by_drug,
             "month": self.by_month,
         }
+        return {**always, "proposed commissioner": self.by_proposed} if self.by_proposed else always
 
 
 def summarise(matched: Sequence[MatchedLine]) -> Summary:
@@ -52,12 +58,14 @@ def summarise(matched: Sequence[MatchedLine]) -> Summary:
         for item in matched:
             _check_line(item)
         grand = _bucket("total", matched)
+        moved = any(item.proposed_commissioner for item in matched)
         summary = Summary(
             grand,
             _group(matched, lambda m: m.outcome.value, _outcome_order),
             _group(matched, lambda m: m.provider or NOT_STATED),
             _group(matched, lambda m: m.recognition.drug or NOT_STATED),
             _group(matched, month_of),
+            _group(matched, lambda m: m.proposed_commissioner or AS_NAMED) if moved else (),
         )
         _check(summary, matched)
         return summary
@@ -82,7 +90,7 @@ def _outcome_order(key: str) -> tuple[object, ...]:
 
 
 def _by_name(key: str) -> tuple[object, ...]:
-    return key == NOT_STATED, key
+    return key in (NOT_STATED, AS_NAMED), key
 
 
 def _group(

@@ -2,18 +2,25 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from app.reference_data.clinical_code import read_code
 from app.reference_data.data_files import Row, read_rows
 from app.reference_data.errors import ReferenceDataFault
-from app.reference_data.model import CodedDrug, Drug, Product, Recognition, Synonym
+from app.reference_data.model import (
+    AcceptedName,
+    CodedDrug,
+    Drug,
+    Product,
+    Recognition,
+    Synonym,
+)
 from app.reference_data.presentation import FormTable, load_forms
 from app.reference_data.recognition import Lexicon, build_lexicon, recognise
 from app.reference_data.text import words_of
 
-__all__ = ["Drug", "DrugDictionary", "Product", "Recognition", "load_drugs"]
+__all__ = ["AcceptedName", "Drug", "DrugDictionary", "Product", "Recognition", "load_drugs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class DrugDictionary:
     codes: Mapping[str, CodedDrug]
     lexicon: Lexicon
     forms: FormTable
+    accepted: Mapping[tuple[str, ...], AcceptedName] = field(default_factory=dict)
 
     def drug(self, key: str) -> Drug:
         """The drug of this key; KeyError when there is none."""
@@ -40,9 +48,33 @@ class DrugDictionary:
         """Which drug a line's code and name say on a day; no day looks at rows of all dates.
 
         A known, undamaged dm+d or SNOMED CT code decides unless the name says another drug; else
-        the reviewed synonyms in the name decide, provided they name one drug only.
+        the reviewed synonyms in the name decide, provided they name one drug only. A name that
+        says none is looked for, as a whole, among those that people accepted.
         """
-        return recognise(self.lexicon, self.codes, self.forms, code, name, on)
+        found = recognise(self.lexicon, self.codes, self.forms, code, name, on)
+        if found.drug is not None or found.conflict or found.candidates or not self.accepted:
+            return found
+        taken = self.accepted.get(words_of(name or ""))
+        return found if taken is None else _as_accepted(found, taken)
+
+    def accepting(self, accepted: Mapping[tuple[str, ...], AcceptedName]) -> "DrugDictionary":
+        """The dictionary that also knows these names, each as a whole; unknown drugs are left out.
+
+        A name accepted for a drug that this release no longer has decides nothing.
+        """
+        known = {w: taken for w, taken in accepted.items() if taken.drug in self.drugs}
+        return replace(self, accepted=known)
+
+
+def _as_accepted(found: Recognition, taken: AcceptedName) -> Recognition:
+    return replace(
+        found,
+        drug=taken.drug,
+        product=taken.product,
+        how="accepted",
+        suggestion=None,
+        reason=f"the name was accepted as this drug's on {taken.accepted_on:%d/%m/%Y}",
+    )
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-How = Literal["code", "synonym", "none"]
+How = Literal["code", "synonym", "accepted", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,15 @@ class CodedDrug:
     product: str | None
     provenance: str
     caution: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedName:
+    """The drug, and its product, that people took a whole name for, and the day they did."""
+
+    drug: str
+    product: str | None
+    accepted_on: dt.date
 
 
 @dataclass(frozen=True, slots=True)

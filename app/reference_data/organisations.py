@@ -15,6 +15,7 @@ _COLUMNS = ("code", "name", "kind", "parent", "from", "to", "demonstration", "so
 # ODS site codes are the trust's three characters and two more (RAS00). Demonstration trusts have
 # five characters, so their sites have seven.
 _SITE_SUFFIX = 2
+_FOLDED = frozenset({"provider", "commissioner"})
 _TRUST_LENGTHS = frozenset({3, 5})
 
 
@@ -47,22 +48,34 @@ class OrganisationDirectory:
         return max(held, key=lambda o: o.from_ or dt.date.min) if held else None
 
     def fold(self, code: str, on: dt.date | None) -> str:
-        """A provider's site code to its trust's code; any other code unchanged but for case.
+        """A site's code to its trust's, a sub-ICB location's to its ICB's; others keep theirs.
 
-        A listed site folds to its parent. An unlisted code folds when dropping its last two
+        A listed provider or commissioner with a parent on that day folds to it: a site to its
+        trust, and an organisation that was merged, from that day, to the one that took it over,
+        whatever that one is by then. An unlisted code folds to a trust when dropping its last two
         characters leaves a provider known on the day.
         """
         tidy = _tidy(code)
         known = self.find(tidy, on)
         if known is not None:
-            is_site = known.kind == "provider" and known.parent is not None
-            return known.parent if is_site and known.parent else known.code
+            return self._topmost(known, on)
         trust = tidy[:-_SITE_SUFFIX]
         if len(trust) in _TRUST_LENGTHS:
             parent = self.find(trust, on)
-            if parent is not None and parent.kind == "provider" and parent.parent is None:
-                return parent.code
+            if parent is not None and parent.kind == "provider":
+                return self._topmost(parent, on)
         return tidy
+
+    def _topmost(self, found: Organisation, on: dt.date | None) -> str:
+        """The organisation at the end of the parents of its own kind; a circle is left."""
+        seen = {found.code}
+        while found.kind in _FOLDED and found.parent is not None and found.parent not in seen:
+            parent = self.find(found.parent, on)
+            if parent is None or parent.kind != found.kind:
+                return found.parent if parent is None else found.code
+            seen.add(parent.code)
+            found = parent
+        return found.code
 
     def all(self) -> tuple[Organisation, ...]:
         """Every entry, in order of code."""

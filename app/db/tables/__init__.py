@@ -75,6 +75,7 @@ from app.db.tables.reconciliation import (
     slice_version,
     submission,
 )
+from app.db.tables.terms import contract_term, drug_spelling, responsible_payer
 
 __all__ = [
     "access_token",
@@ -95,8 +96,10 @@ __all__ = [
     "client_assertion",
     "client_key",
     "contract_month",
+    "contract_term",
     "decision",
     "draft",
+    "drug_spelling",
     "idempotent_answer",
     "job",
     "line_decision",
@@ -121,6 +124,7 @@ __all__ = [
     "request",
     "request_override",
     "request_revision",
+    "responsible_payer",
     "safety_notice",
     "segment",
     "session",

@@ -157,7 +157,7 @@ def _undone(coverage: Coverage) -> Verdict:
 def _distance(coverage: Coverage, period: Period) -> tuple[object, ...]:
     """How far a coverage lies from a period, in days; ties go to the latest start, then ids."""
     before = (coverage.from_ - period.last).days
-    after = (period.first - last_day(coverage)).days
+    after = (period.first - last_day(coverage, period)).days
     return max(before, after, 0), -coverage.from_.toordinal(), *coverage_order(coverage)
 
 

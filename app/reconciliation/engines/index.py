@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from app.reconciliation.model import Coverage, PendingRequest, PolicyHeld, Snapshot
 from app.reconciliation.parse import normalise_reference
+from app.reconciliation.terms_model import ContractTerm, ResponsiblePayer
 from app.reference_data.organisations import OrganisationDirectory
 
 LocalId = tuple[str, str]
@@ -25,6 +26,8 @@ class SnapshotIndex:
     pending_by_nhs: Mapping[str, tuple[PendingRequest, ...]]
     pending_by_local: Mapping[LocalId, tuple[PendingRequest, ...]]
     policies: Mapping[str, tuple[PolicyHeld, ...]]
+    contracts: Mapping[tuple[str | None, str | None], tuple[ContractTerm, ...]]
+    payers: Mapping[str, tuple[ResponsiblePayer, ...]]
 
 
 class Folder:
@@ -59,6 +62,8 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         pending_by_nhs=_group((p.nhs_number, p) for p in pending if p.nhs_number),
         pending_by_local=_group((key, p) for p in pending for key in local_keys(p.local_ids)),
         policies=_group((p.drug, p) for p in policies),
+        contracts=_group(((t.provider, t.commissioner), t) for t in snapshot.terms.contracts),
+        payers=_group((p.drug, p) for p in snapshot.terms.payers),
     )
 
 

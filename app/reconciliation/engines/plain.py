@@ -3,8 +3,8 @@
 Every line gets exactly one outcome, and what is accepted and queried of it adds up to its total:
 1. prepare each line: drug, kind, time, provider;
 2. find duplicates and reversals within the submission;
-3. settle what is not a drug supply, apply a match by hand, then run the passes, then say why
-   nothing was found;
+3. settle what is not a drug supply or no pass-through of the contract, apply a match by hand,
+   then run the passes, then say why nothing was found;
 4. test price and cumulative quantity of the lines that stand, in order of supply;
 5. split each amount, then apply overrides by hand; a reversal takes the split of the charge it
    reverses, negated.
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import partial
 
+from app.reconciliation.contract import COMMISSIONER, check_contract, check_payer
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
     decisions_on,
@@ -48,7 +49,7 @@ from app.reconciliation.engines.limits import (
 from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, find_repeats
-from app.reconciliation.engines.settled import duplicate, reversal, settle
+from app.reconciliation.engines.settled import duplicate, not_pass_through, reversal, settle
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -58,6 +59,7 @@ from app.reconciliation.model import (
     MatchedLine,
     Snapshot,
     Test,
+    TestResult,
 )
 from app.reconciliation.outcomes import PASSED, outcome_of
 from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
@@ -79,6 +81,7 @@ class _Decided:
     within: Coverage | None = None
     share: Decimal = ONE
     override: DecisionKind | None = None
+    proposed: str | None = None
 
 
 def match_submission(
@@ -88,7 +91,7 @@ def match_submission(
     organisations: OrganisationDirectory,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order."""
-    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
+    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
     by_hand = decisions_on(lines, snapshot.decisions)
     return match_prepared(prepared, index_snapshot(snapshot), by_hand)
 
@@ -137,7 +140,31 @@ def _decide(
         return _Decided(item, settled)
     if position in repeats.duplicate_of:
         return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
-    return _match(item, index, by_hand.get(position), partial(find, position))
+    return _by_contract(item, index, by_hand.get(position), partial(find, position))
+
+
+def _by_contract(
+    item: Prepared,
+    index: SnapshotIndex,
+    decision: LineDecision | None,
+    find: Callable[[], Found | None],
+) -> _Decided:
+    """The verdict on a drug line, which is not recoverable where it is no pass-through."""
+    contract = contract_of(item, index)
+    payers = index.payers.get(item.recognition.drug or "", ())
+    payer = check_payer(payers, item.commissioner, item.period)
+    if contract.result is TestResult.FAILED:
+        decided = _Decided(item, not_pass_through(contract))
+    else:
+        decided = _match(item, index, decision, find)
+    tests = (contract, payer.test, *decided.tests)
+    return replace(decided, tests=tests, proposed=payer.proposed)
+
+
+def contract_of(item: Prepared, index: SnapshotIndex) -> Test:
+    """What the contract between the line's provider and commissioner says of its drug."""
+    held = index.contracts.get((item.provider, item.commissioner), ())
+    return check_contract(held, item.recognition.drug or "", item.period)
 
 
 def _match(
@@ -302,6 +329,13 @@ def _accepted(item: _Decided) -> Decimal:
     )
 
 
+def _reason(item: _Decided) -> str:
+    """The verdict's words, and the commissioner that the line should be reassigned to."""
+    moved = next((t.detail for t in item.tests if t.name == COMMISSIONER and item.proposed), None)
+    proposal = f"Propose to reassign the line: {moved}." if moved else ""
+    return " ".join(filter(None, (item.verdict.reason, proposal)))
+
+
 def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
     total = item.prepared.line.total_cost
     coverage, remedy = item.verdict.coverage, item.verdict.remedy
@@ -317,6 +351,7 @@ def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
         treatment_id=coverage.treatment_id if coverage else None,
         found_by=item.found_by,
         tests=item.tests,
-        reason=item.verdict.reason,
+        reason=_reason(item),
         remedy=REMEDIES[item.verdict.outcome] if remedy is None else remedy,
+        proposed_commissioner=item.proposed,
     )

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.reconciliation.classify import classify
 from app.reconciliation.engines.index import Folder
 from app.reconciliation.model import ContractLine, LineKind
 from app.reconciliation.period import Period, period_of
+from app.reference_data.date_basis import date_basis
 from app.reference_data.drugs import DrugDictionary, Recognition
 
 
@@ -36,9 +37,17 @@ class Prepared:
 
 
 def prepare(
-    lines: Sequence[ContractLine], dictionary: DrugDictionary, fold: Folder, as_at: dt.date
+    lines: Sequence[ContractLine],
+    dictionary: DrugDictionary,
+    fold: Folder,
+    as_at: dt.date,
+    layout: str = "",
 ) -> list[Prepared]:
-    """Each line prepared, in order. Drug texts repeat, so each is recognised once per day."""
+    """Each line prepared, in order. Drug texts repeat, so each is recognised once per day.
+
+    What its date means, and what that allows after a stop or a death, is data by layout, route of
+    dispensing and commissioner.
+    """
     seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
     prepared = []
     for line in lines:
@@ -50,5 +59,13 @@ def prepare(
         provider = fold(line.provider, on or as_at) if line.provider else None
         payer = fold(line.commissioner, on or as_at) if line.commissioner else None
         kind = classify(line, seen[key])
+        if period is not None:
+            meaning = date_basis(layout, line.dispensing_route, payer, period.last)
+            period = replace(
+                period,
+                means=meaning.means,
+                after_stop=meaning.after_stop,
+                after_death=meaning.after_death,
+            )
         prepared.append(Prepared(line, seen[key], kind, period, provider, payer))
     return prepared

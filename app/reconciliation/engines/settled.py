@@ -2,7 +2,8 @@
 
 from app.reconciliation.engines.diagnose import Verdict
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.model import LineKind, LineOutcome
+from app.reconciliation.model import LineKind, LineOutcome, Test
+from app.reconciliation.outcomes import sentence
 
 _NOT_DRUGS = {
     LineKind.FEE: "The line charges a fee or a delivery, not a drug.",
@@ -41,6 +42,15 @@ def reversal(row: int) -> Verdict:
         LineOutcome.NOT_A_DRUG_LINE,
         f"The line is a credit that reverses row {row}, and is counted as that row is.",
         remedy="",
+    )
+
+
+def not_pass_through(contract: Test) -> Verdict:
+    """The verdict on a drug that the contract pays for in another way than line by line."""
+    return Verdict(
+        LineOutcome.NOT_RECOVERABLE,
+        sentence(contract.detail),
+        remedy="Take the line out of the charge, or send the term that makes it pass-through.",
     )
 
 

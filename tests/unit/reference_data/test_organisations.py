@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -114,3 +115,31 @@ def test_every_parent_is_listed(directory: OrganisationDirectory) -> None:
     for organisation in directory.all():
         if organisation.parent:
             assert directory.find(organisation.parent, None) is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "on", "folded"),
+    [
+        # a trust that was merged is itself until then, its sites too
+        ("DEMO4", dt.date(2026, 3, 31), "DEMO4"),
+        ("DEMO4", dt.date(2026, 4, 1), "DEMO2"),
+        ("DEMO401", dt.date(2026, 3, 31), "DEMO4"),
+        ("DEMO401", dt.date(2026, 4, 1), "DEMO2"),
+        # a sub-ICB location is its ICB's while it is open
+        ("DEMS1", TODAY, "DEMQ1"),
+        ("DEMS2", dt.date(2026, 3, 31), "DEMQ1"),
+        ("DEMS2", dt.date(2026, 4, 1), "DEMS2"),
+        # a practice's commissioner is not what it is
+        ("DEMG01", TODAY, "DEMG01"),
+    ],
+)
+def test_mergers_and_sub_icb_locations_fold_by_the_day(
+    directory: OrganisationDirectory, code: str, on: dt.date, folded: str
+) -> None:
+    assert directory.fold(code, on) == folded
+
+
+def test_parents_in_a_circle_fold_to_one_of_them() -> None:
+    first, second = _trust("AAA", "A", None, None), _trust("BBB", "B", None, None)
+    directory = build_directory([replace(first, parent="BBB"), replace(second, parent="AAA")])
+    assert directory.fold("AAA", TODAY) in {"AAA", "BBB"}

@@ -1,0 +1,125 @@
+"""`assent drugs`: names that no drug was recognised in, and what people take them for.
+
+`assent terms`: a commissioner's contract terms and table of responsible commissioners.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import RowMapping
+
+from app.auth.model import Caller
+from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reconcile import operator
+from app.db.work import Work
+from app.desk import make_desk
+from app.reconciliation import spellings, terms_loading
+from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.report import pounds
+from app.reference_data.drugs import load_drugs
+
+drugs = typer.Typer(help="Review drug names that were not recognised.", no_args_is_help=True)
+terms = typer.Typer(help="Load what a commissioner's contracts say.", no_args_is_help=True)
+
+Organisation = Annotated[
+    str | None,
+    typer.Option(help="The commissioner's code; without it, for every organisation's runs."),
+]
+Who = Annotated[str, typer.Option("--by", help="Who proposes it: a name.")]
+Second = Annotated[str, typer.Option("--seconded-by", help="Who agrees: another person's name.")]
+REFUSED = 3
+
+
+@drugs.command("review")
+def review(organisation: Organisation = None, run: str | None = None) -> None:
+    """List names in no drug's table, the costliest first: pounds, lines, name, suggestions."""
+    desk = make_desk(settings_or_exit())
+    caller = operator(organisation)
+
+    def ask(work: Work) -> Any:
+        if run is None:
+            return spellings.review(work, desk, caller)
+        return spellings.review_run(work, desk, caller, run)
+
+    for row in _answered(lambda: door_or_exit().read(ask)):
+        likely = ", ".join(f"{each.drug} ({each.score})" for each in row.suggestions) or "none"
+        typer.echo(f"£{pounds(row.total)}\t{row.lines}\t{row.example}\t{likely}")
+
+
+@drugs.command("accept")
+def accept(
+    name: str,
+    drug: str,
+    by: Who,
+    seconded_by: Second,
+    product: str | None = None,
+    organisation: Organisation = None,
+) -> None:
+    """Take a name for a drug in every run from now on. Two people are named."""
+    if by.casefold().split() == seconded_by.casefold().split():
+        typer.echo("Two people accept a name: name another one with --seconded-by.", err=True)
+        raise typer.Exit(2)
+    desk = make_desk(settings_or_exit())
+
+    def run(work: Work) -> RowMapping:
+        first = spellings.propose(work, desk, _named(organisation, by), name, drug, product)
+        return spellings.accept(work, _named(organisation, seconded_by), first["id"])
+
+    row = _answered(lambda: door_or_exit().transact(run))
+    typer.echo(f"{row['words']} is {row['drug']} from {row['accepted_on']:%d/%m/%Y} ({row['id']}).")
+
+
+@drugs.command("withdraw")
+def withdraw(
+    spelling: str,
+    by: Who,
+    reason: Annotated[str, typer.Option()],
+    organisation: Organisation = None,
+) -> None:
+    """Take an accepted name back, for every run from now on."""
+    caller = _named(organisation, by)
+    row = _answered(
+        lambda: door_or_exit().transact(lambda w: spellings.withdraw(w, caller, spelling, reason))
+    )
+    typer.echo(f"{row['words']} is withdrawn.")
+
+
+@terms.command("contracts")
+def contracts(file: Path, organisation: str) -> None:
+    """Load a commissioner's contract terms (CSV) in place of those that stand."""
+    _load(terms_loading.load_contracts, file, organisation)
+
+
+@terms.command("responsible")
+def responsible(file: Path, organisation: str) -> None:
+    """Load a commissioner's table of responsible commissioners (CSV) in place of the old one."""
+    _load(terms_loading.load_payers, file, organisation)
+
+
+def _load(load: Callable[..., int], file: Path, organisation: str) -> None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        typer.echo(f"{file} cannot be read as text in UTF-8. Check the path.", err=True)
+        raise typer.Exit(2) from None
+    caller, dictionary = operator(organisation), load_drugs()
+    settings_or_exit()
+    count = _answered(
+        lambda: door_or_exit().transact(lambda work: load(work, caller, dictionary, text))
+    )
+    typer.echo(f"{count} rows stand for {organisation}.")
+
+
+def _named(organisation: str | None, person: str) -> Caller:
+    return replace(operator(organisation), id=person[:36], name=person)
+
+
+def _answered(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except ReconciliationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(REFUSED) from None

@@ -1,0 +1,65 @@
+"""A commissioner loads its contract terms, and its table of responsible commissioners.
+
+A set goes in as a whole, in place of the one that stood, which is kept with the time it was
+replaced: runs before it keep the digest of what they knew.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, Table
+
+from app.approvals.permissions import Action, check_can
+from app.audit import Event, record
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.errors import TermsNotAccepted
+from app.reconciliation.scope import ALL_ORGANISATIONS
+from app.reconciliation.term_rows import Row, read_contracts, read_payers
+from app.reconciliation.terms_store import replace_set, standing_rows
+from app.reference_data.drugs import DrugDictionary
+
+
+def load_contracts(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
+    """Replace the commissioner's contract terms; returns how many now stand.
+
+    Raises NotAllowed, and TermsNotAccepted with every fault of the file.
+    """
+    _check_may(caller)
+    return _load(work, caller, tables.contract_term, read_contracts(text, dictionary.drugs))
+
+
+def load_payers(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
+    """Replace the commissioner's table of responsible commissioners; otherwise as above."""
+    _check_may(caller)
+    return _load(work, caller, tables.responsible_payer, read_payers(text, dictionary.drugs))
+
+
+def contracts_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
+    """The commissioner's own contract terms that stand."""
+    check_can(caller, Action.KEEP_TERMS)
+    return standing_rows(work, caller, tables.contract_term)
+
+
+def payers_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
+    """The commissioner's own rows of responsible commissioners that stand."""
+    check_can(caller, Action.KEEP_TERMS)
+    return standing_rows(work, caller, tables.responsible_payer)
+
+
+def _check_may(caller: Caller) -> None:
+    check_can(caller, Action.KEEP_TERMS)
+    if caller.organisation == ALL_ORGANISATIONS:
+        raise TermsNotAccepted(["terms are one commissioner's: name it"])
+
+
+def _load(work: Work, caller: Caller, table: Table, rows: list[Row]) -> int:
+    gone = replace_set(work, caller, table, rows)
+    event = Event(
+        action=f"{table.name.replace('_', ' ')}s loaded",
+        object_type="terms",
+        object_id=f"{caller.organisation} {table.name}",
+        after={"rows": len(rows), "replaced": gone},
+    )
+    record(work, caller.actor(), event)
+    return len(rows)

@@ -1,0 +1,128 @@
+"""The SQL of terms: what a run may know of them, and loading a new set in place of the old."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, insert, or_, select, true, update
+
+from app.approvals.permissions import PAYER_ROLES
+from app.auth.model import Caller
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.scope import ALL_ORGANISATIONS
+from app.reconciliation.terms_model import (
+    AcceptedSpelling,
+    Basis,
+    ContractTerm,
+    ResponsiblePayer,
+    Terms,
+)
+
+_SPELLING = tables.drug_spelling
+
+
+def terms_for(work: Work, caller: Caller) -> Terms:
+    """The terms that this caller's runs know, in a fixed order."""
+    return Terms(
+        contracts=tuple(
+            map(_contract, _standing(work, tables.contract_term, _contracts_for(caller)))
+        ),
+        payers=tuple(map(_payer, _standing(work, tables.responsible_payer, _own(caller)))),
+        spellings=_spellings(work, caller),
+    )
+
+
+def _own(caller: Caller) -> ColumnElement[bool]:
+    if caller.organisation == ALL_ORGANISATIONS:
+        return true()
+    return tables.responsible_payer.c.organisation == caller.organisation
+
+
+def _contracts_for(caller: Caller) -> ColumnElement[bool]:
+    """A commissioner's own; for a provider, those about itself; for an operator of all, all."""
+    column = tables.contract_term.c
+    if caller.organisation == ALL_ORGANISATIONS:
+        return true()
+    own = column.organisation if caller.role in PAYER_ROLES else column.provider
+    return own == caller.organisation
+
+
+def _standing(work: Work, table: Table, condition: ColumnElement[bool]) -> Sequence[RowMapping]:
+    column = table.c
+    query = select(table).where(and_(column.replaced_at.is_(None), condition))
+    return work.connection.execute(query.order_by(column.organisation, column.id)).mappings().all()
+
+
+def _contract(row: RowMapping) -> ContractTerm:
+    return ContractTerm(
+        commissioner=row["organisation"],
+        provider=row["provider"],
+        drug=row["drug"],
+        basis=Basis(row["basis"]),
+        from_=row["from_day"],
+        to=row["to_day"],
+        source=row["source"],
+        demonstration=row["demonstration"],
+    )
+
+
+def _payer(row: RowMapping) -> ResponsiblePayer:
+    return ResponsiblePayer(
+        kept_by=row["organisation"],
+        drug=row["drug"],
+        among=frozenset(row["among"]),
+        responsible=row["responsible"],
+        from_=row["from_day"],
+        to=row["to_day"],
+        source=row["source"],
+        demonstration=row["demonstration"],
+    )
+
+
+def _spellings(work: Work, caller: Caller) -> tuple[AcceptedSpelling, ...]:
+    """Those accepted for every organisation, and the caller's own, which go before them."""
+    column = _SPELLING.c
+    query = (
+        select(_SPELLING)
+        .where(
+            column.standing.is_not(None),
+            column.accepted_at.is_not(None),
+            or_(
+                column.organisation == ALL_ORGANISATIONS,
+                column.organisation == caller.organisation,
+            ),
+        )
+        .order_by(column.organisation, column.standing)
+    )
+    rows = work.connection.execute(query).mappings().all()
+    rows = sorted(rows, key=lambda row: row["organisation"] != ALL_ORGANISATIONS)
+    found = {row["words"]: row for row in rows}
+    return tuple(
+        AcceptedSpelling(tuple(words.split(" ")), row["drug"], row["product"], row["accepted_on"])
+        for words, row in sorted(found.items())
+    )
+
+
+def replace_set(work: Work, caller: Caller, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Put a commissioner's new rows in place of those that stood; returns how many stood."""
+    column = table.c
+    gone = work.connection.execute(
+        update(table)
+        .where(column.organisation == caller.organisation, column.replaced_at.is_(None))
+        .values(replaced_at=work.moment.instant)
+    ).rowcount
+    kept = {
+        "organisation": caller.organisation,
+        "loaded_by": caller.id,
+        "loaded_at": work.moment.instant,
+        "replaced_at": None,
+    }
+    if rows:
+        values = [{"id": work.new_id(), **row, **kept} for row in rows]
+        work.connection.execute(insert(table), values)
+    return gone
+
+
+def standing_rows(work: Work, caller: Caller, table: Table) -> Sequence[RowMapping]:
+    """The caller's own rows that stand."""
+    return _standing(work, table, table.c.organisation == caller.organisation)

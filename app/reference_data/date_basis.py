@@ -1,0 +1,89 @@
+"""What the date of a line tells of, and how long after a stop or a death a supply may be dated."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.reference_data.data_files import Row, in_force, read_rows
+
+_COLUMNS = (
+    *("layout", "dispensing_route", "commissioner", "means", "after_stop", "after_death"),
+    *("from", "to", "demonstration", "source"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DateBasis:
+    """A dated row; an empty layout, route or commissioner stands for any. Tolerances in days."""
+
+    layout: str
+    dispensing_route: str
+    commissioner: str
+    means: str
+    after_stop: int
+    after_death: int
+    from_: dt.date | None
+    to: dt.date | None
+    demonstration: bool
+    source: str
+
+
+#: Where no row is in force: the date is taken as it stands, and nothing is given after an end.
+AS_STATED = DateBasis("", "", "", "dated", 0, 0, None, None, False, "no row")
+
+
+def date_basis(
+    layout: str, dispensing_route: str | None, commissioner: str | None, on: dt.date
+) -> DateBasis:
+    """The row that fits best on a day: the commissioner's, then the route's, then the layout's."""
+    said = (layout, (dispensing_route or "").strip(), commissioner or "")
+    fitting = [row for row in load_date_basis() if _fits(row, said) and _holds(row, on)]
+    return max(fitting, key=_closeness, default=AS_STATED)
+
+
+def _holds(row: DateBasis, on: dt.date) -> bool:
+    return in_force(row.from_, row.to, on)
+
+
+def _fits(row: DateBasis, said: tuple[str, str, str]) -> bool:
+    wanted = (row.layout, row.dispensing_route, row.commissioner)
+    return all(each in ("", got) for each, got in zip(wanted, said, strict=True))
+
+
+def _closeness(row: DateBasis) -> tuple[bool, bool, bool]:
+    return bool(row.commissioner), bool(row.dispensing_route), bool(row.layout)
+
+
+@lru_cache(maxsize=1)
+def load_date_basis() -> tuple[DateBasis, ...]:
+    """The packaged rows. Raises ReferenceDataFault where one is at fault or repeated."""
+    rows: list[DateBasis] = []
+    for row in read_rows("date_basis.csv", _COLUMNS):
+        basis = _basis(row)
+        key = (basis.layout, basis.dispensing_route, basis.commissioner, basis.from_)
+        if any(key == (o.layout, o.dispensing_route, o.commissioner, o.from_) for o in rows):
+            raise row.fault("a row before says the same layout, route and commissioner", "Keep one")
+        rows.append(basis)
+    return tuple(rows)
+
+
+def _basis(row: Row) -> DateBasis:
+    return DateBasis(
+        layout=row.text("layout"),
+        dispensing_route=row.text("dispensing_route"),
+        commissioner=row.text("commissioner"),
+        means=row.required("means"),
+        after_stop=_days(row, "after_stop"),
+        after_death=_days(row, "after_death"),
+        from_=row.day("from"),
+        to=row.day("to"),
+        demonstration=row.flag("demonstration"),
+        source=row.required("source"),
+    )
+
+
+def _days(row: Row, column: str) -> int:
+    text = row.required(column)
+    if not text.isascii() or not text.isdecimal():
+        raise row.fault(f"{column} is no number of days", "Write 0 or more")
+    return int(text)
