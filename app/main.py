@@ -20,6 +20,7 @@ from app.api import (
     slices,
     submissions,
     supply_checks,
+    terms,
     worklists,
 )
 from app.api.jwks import KeySets
@@ -58,6 +59,7 @@ ROUTERS = (
     supply_checks.router,
     worklists.router,
     slices.router,
+    terms.router,
 )
 
 

@@ -24,7 +24,7 @@ from app.reconciliation.terms_store import terms_for
 
 _TABLE = tables.drug_spelling
 LONGEST = 255
-NEWEST = 100
+NEWEST = 20
 
 
 def review(work: Work, desk: Desk, caller: Caller) -> tuple[UnknownName, ...]:

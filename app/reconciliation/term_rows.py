@@ -9,7 +9,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from app.reconciliation.errors import TermsNotAccepted
@@ -24,14 +24,49 @@ _LONGEST_SOURCE = 300
 Row = dict[str, Any]
 
 
-def read_contracts(text: str, drugs: Mapping[str, object]) -> list[Row]:
+def read_contracts(text: str) -> list[Row]:
     """The rows of a file of contract terms. Raises TermsNotAccepted with every fault."""
-    return _read(text, CONTRACT_COLUMNS, lambda cells: _contract(cells, drugs))
+    return _read(text, CONTRACT_COLUMNS, _contract)
 
 
-def read_payers(text: str, drugs: Mapping[str, object]) -> list[Row]:
+def read_payers(text: str) -> list[Row]:
     """The rows of a file of responsible commissioners. Raises TermsNotAccepted, as above."""
-    return _read(text, PAYER_COLUMNS, lambda cells: _payer(cells, drugs))
+    return _read(text, PAYER_COLUMNS, _payer)
+
+
+def check_contracts(rows: Sequence[Row], drugs: Collection[str]) -> None:
+    """Raise TermsNotAccepted, with every fault, unless the rows make sense."""
+    _check(rows, lambda row: _check_row(row, {EVERY_DRUG, *drugs}))
+
+
+def check_payers(rows: Sequence[Row], drugs: Collection[str]) -> None:
+    """Raise TermsNotAccepted, with every fault, unless the rows make sense."""
+
+    def check(row: Row) -> None:
+        _check_row(row, drugs)
+        if row["responsible"] not in row["among"]:
+            raise ValueError("responsible must be one of the commissioners in among")
+
+    _check(rows, check)
+
+
+def _check(rows: Sequence[Row], check: Callable[[Row], None]) -> None:
+    faults = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            check(row)
+        except ValueError as error:
+            faults.append(f"row {number}: {error}")
+    if faults:
+        raise TermsNotAccepted(faults)
+
+
+def _check_row(row: Row, drugs: Collection[str]) -> None:
+    if row["drug"] not in drugs:
+        raise ValueError("drug must be a key of the drug dictionary, such as adalimumab")
+    first, last = row["from_day"], row["to_day"]
+    if first is not None and last is not None and last < first:
+        raise ValueError("to is before from")
 
 
 def _read(text: str, columns: tuple[str, ...], make: Callable[[dict[str, str]], Row]) -> list[Row]:
@@ -58,41 +93,34 @@ def _read(text: str, columns: tuple[str, ...], make: Callable[[dict[str, str]], 
     return rows
 
 
-def _contract(cells: dict[str, str], drugs: Mapping[str, object]) -> Row:
+def _contract(cells: dict[str, str]) -> Row:
     if cells["basis"] not in set(Basis):
         raise ValueError(f"basis must be one of {', '.join(Basis)}")
     return {
         "provider": _code(cells["provider"], "provider"),
-        "drug": _drug(cells["drug"], {EVERY_DRUG, *drugs}),
+        "drug": cells["drug"],
         "basis": cells["basis"],
         **_dated(cells),
     }
 
 
-def _payer(cells: dict[str, str], drugs: Mapping[str, object]) -> Row:
-    among = sorted({_code(code.strip(), "among") for code in cells["among"].split(";")})
-    responsible = _code(cells["responsible"], "responsible")
-    if responsible not in among:
-        raise ValueError("responsible must be one of the commissioners in among")
+def _payer(cells: dict[str, str]) -> Row:
     return {
-        "drug": _drug(cells["drug"], set(drugs)),
-        "among": among,
-        "responsible": responsible,
+        "drug": cells["drug"],
+        "among": sorted({_code(code.strip(), "among") for code in cells["among"].split(";")}),
+        "responsible": _code(cells["responsible"], "responsible"),
         **_dated(cells),
     }
 
 
 def _dated(cells: dict[str, str]) -> Row:
-    first, last = _day(cells["from"], "from"), _day(cells["to"], "to")
-    if first is not None and last is not None and last < first:
-        raise ValueError("to is before from")
     if cells["demonstration"] not in ("true", "false"):
         raise ValueError("demonstration must be true or false")
     if not 0 < len(cells["source"]) <= _LONGEST_SOURCE:
         raise ValueError(f"source must name where the row is from, in {_LONGEST_SOURCE} characters")
     return {
-        "from_day": first,
-        "to_day": last,
+        "from_day": _day(cells["from"], "from"),
+        "to_day": _day(cells["to"], "to"),
         "demonstration": cells["demonstration"] == "true",
         "source": cells["source"],
     }
@@ -101,12 +129,6 @@ def _dated(cells: dict[str, str]) -> Row:
 def _code(text: str, name: str) -> str:
     if _CODE.fullmatch(text) is None:
         raise ValueError(f"{name} must be an organisation's code, such as RRK")
-    return text
-
-
-def _drug(text: str, known: set[str]) -> str:
-    if text not in known:
-        raise ValueError("drug must be a key of the drug dictionary, such as adalimumab")
     return text
 
 

@@ -15,24 +15,46 @@ from app.db import tables
 from app.db.work import Work
 from app.reconciliation.errors import TermsNotAccepted
 from app.reconciliation.scope import ALL_ORGANISATIONS
-from app.reconciliation.term_rows import Row, read_contracts, read_payers
+from app.reconciliation.term_rows import (
+    Row,
+    check_contracts,
+    check_payers,
+    read_contracts,
+    read_payers,
+)
 from app.reconciliation.terms_store import replace_set, standing_rows
 from app.reference_data.drugs import DrugDictionary
 
 
 def load_contracts(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
-    """Replace the commissioner's contract terms; returns how many now stand.
+    """Replace the commissioner's contract terms by a CSV file's; returns how many now stand.
 
     Raises NotAllowed, and TermsNotAccepted with every fault of the file.
     """
     _check_may(caller)
-    return _load(work, caller, tables.contract_term, read_contracts(text, dictionary.drugs))
+    return put_contracts(work, caller, dictionary, read_contracts(text))
 
 
 def load_payers(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
     """Replace the commissioner's table of responsible commissioners; otherwise as above."""
     _check_may(caller)
-    return _load(work, caller, tables.responsible_payer, read_payers(text, dictionary.drugs))
+    return put_payers(work, caller, dictionary, read_payers(text))
+
+
+def put_contracts(
+    work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]
+) -> int:
+    """As `load_contracts`, of rows already read."""
+    _check_may(caller)
+    check_contracts(rows, dictionary.drugs)
+    return _load(work, caller, tables.contract_term, rows)
+
+
+def put_payers(work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]) -> int:
+    """As `load_payers`, of rows already read."""
+    _check_may(caller)
+    check_payers(rows, dictionary.drugs)
+    return _load(work, caller, tables.responsible_payer, rows)
 
 
 def contracts_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
@@ -53,7 +75,7 @@ def _check_may(caller: Caller) -> None:
         raise TermsNotAccepted(["terms are one commissioner's: name it"])
 
 
-def _load(work: Work, caller: Caller, table: Table, rows: list[Row]) -> int:
+def _load(work: Work, caller: Caller, table: Table, rows: Sequence[Row]) -> int:
     gone = replace_set(work, caller, table, rows)
     event = Event(
         action=f"{table.name.replace('_', ' ')}s loaded",

@@ -51,6 +51,7 @@ BREAK_GLASS = {
     "words": "Unconscious in the emergency department.",
 }
 HOSPITAL_NUMBER = "H000001"
+ODD_NAME = {"name": "HUMIRRAA PENN", "drug": "adalimumab"}
 UNKNOWN_PATIENT = {"NHS NUMBER": invented_nhs_number(800)}
 
 
@@ -74,6 +75,7 @@ class Scene:
     administered: Mapping[str, str]
     challenge: str
     line_decision: str
+    drug_name: str
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -91,6 +93,7 @@ class Scene:
             "break-glass": self.break_glass,
             "challenges": self.challenge,
             "line-decisions": self.line_decision,
+            "drug-names": self.drug_name,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         if template.startswith("/v1/administration/"):
@@ -134,6 +137,7 @@ class Scene:
             self.break_glass,
             self.challenge,
             self.line_decision,
+            self.drug_name,
             self.reference,
             HOSPITAL_NUMBER,
             *self.administered.values(),
@@ -197,6 +201,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         administered=set_administered(people, application),
         challenge=challenge["id"],
         line_decision=decision["id"],
+        drug_name=good(people["commissioner"].post("/v1/drug-names", ODD_NAME), 201)["id"],
         versions={
             challenge["id"]: challenge["version"],
             first["id"]: first["version"],

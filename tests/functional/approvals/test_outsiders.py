@@ -185,6 +185,18 @@ TABLE: dict[str, Try] = {
     "GET /v1/runs/{run}/summary.csv": Try(COMMISSIONER, PAYER),
     "GET /v1/runs/{run}/file": Try(COMMISSIONER, PAYER),
     "POST /v1/runs/{run}/identified-file": Try(VALIDATION, "invoice validation", REASON),
+    # Names and terms are the commissioner's own.
+    "GET /v1/unknown-drug-names": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/drug-names": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/drug-names": Try(
+        COMMISSIONER, PAYER, {"name": "HUMIRA", "drug": "adalimumab"}, expected=409
+    ),
+    "POST /v1/drug-names/{id}/accept": Try(COMMISSIONER, PAYER),
+    "POST /v1/drug-names/{id}/withdraw": Try(COMMISSIONER, PAYER, REASON),
+    "GET /v1/contract-terms": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/contract-terms": Try(COMMISSIONER, PAYER, {"terms": []}, expected=200),
+    "GET /v1/responsible-commissioners": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/responsible-commissioners": Try(COMMISSIONER, PAYER, {"rows": []}, expected=200),
     # An organisation's administrator sees and changes nothing of another's.
     "GET /v1/administration/people": Try(ADMIN, INSIDE, expected=200),
     "GET /v1/administration/clients": Try(ADMIN, INSIDE, expected=200),

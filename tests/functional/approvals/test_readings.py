@@ -42,6 +42,10 @@ READINGS: dict[str, tuple[str, Any, str]] = {
 NOTHING_OF_PATIENTS = {
     "GET /v1/challenges",
     "GET /v1/line-decisions",
+    "GET /v1/unknown-drug-names",
+    "GET /v1/drug-names",
+    "GET /v1/contract-terms",
+    "GET /v1/responsible-commissioners",
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",
     "GET /v1/reports/break-glass",

@@ -1,0 +1,65 @@
+"""Drug names and terms over HTTP: from an unrecognised name to an outcome."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from tests.functional.approvals.api import Api, good
+from tests.functional.approvals.scene import ODD_NAME, SUBMISSION_ROW, Scene, run_of, table
+
+ODD_ROW = SUBMISSION_ROW | {"DRUG NAME": ODD_NAME["name"], "TOTAL COST": "120.50"}
+
+
+def line_of(payer: Api, run: str) -> Mapping[str, object]:
+    line: Mapping[str, object] = good(payer.get(f"/v1/runs/{run}/lines"))["lines"][0]
+    return line
+
+
+def test_a_name_is_reviewed_proposed_accepted_and_withdrawn(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    payer = people["commissioner"]
+    run = run_of(payer, application, table(ODD_ROW))
+    assert line_of(payer, run)["outcome"] == "cannot be read"
+    (row,) = good(payer.get("/v1/unknown-drug-names", run=run))["names"]
+    assert (row["lines"], row["total"]) == (1, "120.50")
+    assert row["suggestions"][0]["drug"] == "adalimumab"
+    listed = good(payer.get("/v1/unknown-drug-names"))["names"]
+    assert row in listed
+    own = payer.post(f"/v1/drug-names/{scene.drug_name}/accept")
+    assert (own.status_code, own.json()["type"]) == (
+        409,
+        "urn:assent:problem:drug-name-not-accepted",
+    )
+    reason = {"reason": "It is another drug."}
+    done = good(payer.post(f"/v1/drug-names/{scene.drug_name}/withdraw", reason))
+    assert done["withdrawn_why"] == reason["reason"]
+    again = payer.post(f"/v1/drug-names/{scene.drug_name}/withdraw", reason)
+    assert again.status_code == 409
+
+
+def test_terms_over_the_api_decide_what_is_recoverable_and_whose_it_is(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    payer = people["commissioner"]
+    dated = {"source": "Invented", "demonstration": True}
+    term = {"provider": "DEMO1", "drug": "adalimumab", "basis": "block", **dated}
+    moved = {
+        "drug": "adalimumab",
+        "among": ["DEMQ1", "DEMQ2"],
+        "responsible": "DEMQ2",
+        "from_day": "2026-04-01",
+        **dated,
+    }
+    assert good(payer.post("/v1/contract-terms", {"terms": [term]})) == {"rows": 1}
+    assert good(payer.post("/v1/responsible-commissioners", {"rows": [moved]})) == {"rows": 1}
+    assert good(payer.get("/v1/contract-terms"))["terms"][0]["basis"] == "block"
+    assert good(payer.get("/v1/responsible-commissioners"))["rows"][0]["responsible"] == "DEMQ2"
+    run = run_of(payer, application, table(SUBMISSION_ROW | {"TOTAL COST": "301.00"}))
+    line = line_of(payer, run)
+    assert line["outcome"] == "not recoverable"
+    assert "has it as block" in str(line["reason"])
+    assert "reassign the line: DEMQ2, not DEMQ1" in str(line["reason"])
+    wrong = payer.post("/v1/contract-terms", {"terms": [term | {"drug": "no-such-drug"}]})
+    assert (wrong.status_code, "row 1: drug must be" in wrong.text) == (409, True)
+    assert len(good(payer.get("/v1/contract-terms"))["terms"]) == 1
