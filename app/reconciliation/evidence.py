@@ -42,7 +42,7 @@ def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -
     lines, seen = service.comparable(desk, caller, loaded.submission, snapshot)
     decision = decisions_on(lines, seen.decisions).get(at)
     fold = Folder(desk.organisations)
-    (item,) = prepare([lines[at]], desk.dictionary, fold, seen.as_at)
+    (item,) = prepare([lines[at]], desk.dictionary, fold, seen.as_at, seen.layout)
     found = trace(item, index_snapshot(seen), decision)
     return Evidence(
         item=loaded.matched[at],

@@ -188,7 +188,7 @@ def match_submission(
 
     A submission that the tables cannot hold, exactly and whole, goes to the plain engine.
     """
-    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
+    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
     index, by_hand = index_snapshot(snapshot), decisions_on(lines, snapshot.decisions)
     try:
         inputs = inputs_of(prepared, snapshot, index, by_hand)

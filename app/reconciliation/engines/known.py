@@ -16,9 +16,11 @@ class NotTabular(Exception):
 
 
 _KNOWN: dict[type, frozenset[str]] = {
-    Snapshot: frozenset({"coverages", "pending", "policies", "as_at", "decisions"}),
+    Snapshot: frozenset(
+        {"coverages", "pending", "policies", "as_at", "decisions", "terms", "layout"}
+    ),
     Prepared: frozenset({"line", "recognition", "kind", "period", "provider", "commissioner"}),
-    Period: frozenset({"first", "last", "basis"}),
+    Period: frozenset({"first", "last", "basis", "means", "after_stop", "after_death"}),
     Coverage: frozenset(
         {
             *("treatment_id", "approval_reference", "drug", "indication_key", "from_", "to"),
@@ -27,6 +29,7 @@ _KNOWN: dict[type, frozenset[str]] = {
             *("products", "product", "interchangeable", "funding_origin", "late", "under_query"),
             *("continuation_due", "continuation_submitted", "unit_price_cap", "price_unit"),
             *("quantity_cap", "quantity_unit", "paused", "max_supply_days", "dose_limits"),
+            *("stopped", "died_on"),
             # The rules look at none of these when they match; worklists do.
             *("pattern", "doses", "best_value", "product_reason"),
         }

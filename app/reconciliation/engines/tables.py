@@ -25,9 +25,16 @@ from app.reconciliation.engines.index import (
 from app.reconciliation.engines.known import NotTabular, check_known
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.passes import USABLE
-from app.reconciliation.engines.plain import allowance_of
+from app.reconciliation.engines.plain import allowance_of, contract_of
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.model import Coverage, DecisionKind, DoseLimit, LineDecision, Snapshot
+from app.reconciliation.model import (
+    Coverage,
+    DecisionKind,
+    DoseLimit,
+    LineDecision,
+    Snapshot,
+    TestResult,
+)
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.period import Basis, last_day, overdue_after
 
@@ -58,12 +65,18 @@ def inputs_of(
     coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
     tables = coverage_tables(coverages) | other_tables(snapshot)
     tables |= hand_tables(prepared, coverages, index, by_hand)
-    return Inputs({"line": line_table(prepared)} | tables, coverages)
+    return Inputs({"line": line_table(prepared, index)} | tables, coverages)
 
 
-def line_table(prepared: Sequence[Prepared]) -> pa.Table:
+def line_table(prepared: Sequence[Prepared], index: SnapshotIndex) -> pa.Table:
     """The lines in the order of the file, `pos` counting them from 0."""
-    return _table(_LINE, list(enumerate(prepared)))
+    rows = [(n, item, _no_pass_through(item, index)) for n, item in enumerate(prepared)]
+    return _table(_LINE, rows)
+
+
+def _no_pass_through(item: Prepared, index: SnapshotIndex) -> bool:
+    """Whether the contract pays for a line's drug in another way than line by line."""
+    return contract_of(item, index).result is TestResult.FAILED
 
 
 _LINE: tuple[Column, ...] = (
@@ -87,6 +100,9 @@ _LINE: tuple[Column, ...] = (
     ("first_day", pa.date32(), lambda it: it[1].period.first if it[1].period else None),
     ("last_day", pa.date32(), lambda it: it[1].period.last if it[1].period else None),
     ("month_only", pa.bool_(), lambda it: bool(it[1].period and it[1].period.basis is Basis.MONTH)),
+    ("after_stop", pa.int32(), lambda it: it[1].period.after_stop if it[1].period else 0),
+    ("after_death", pa.int32(), lambda it: it[1].period.after_death if it[1].period else 0),
+    ("no_pass_through", pa.bool_(), lambda it: it[2]),
     ("total", AMOUNT, lambda it: it[1].line.total_cost),
     ("home_delivery", AMOUNT, lambda it: it[1].line.home_delivery_charge),
     ("quantity", AMOUNT, lambda it: it[1].line.quantity),
@@ -161,6 +177,8 @@ _COVERAGE: tuple[Column, ...] = (
     ("birth_date", pa.date32(), lambda it: it[1]["coverage"].birth_date),
     ("from_day", pa.date32(), lambda it: it[1]["coverage"].from_),
     ("last_day", pa.date32(), lambda it: last_day(it[1]["coverage"])),
+    ("stop_day", pa.date32(), lambda it: _stop_day(it[1]["coverage"])),
+    ("died_on", pa.date32(), lambda it: it[1]["coverage"].died_on),
     ("width", pa.int64(), lambda it: _width(it[1]["coverage"])),
     ("usable", pa.bool_(), lambda it: it[1]["coverage"].status in USABLE),
     ("provider", pa.string(), lambda it: it[1]["coverage"].provider),
@@ -187,6 +205,10 @@ def _own_reference(coverage: Coverage) -> str | None:
     return normalise_reference(coverage.approval_reference or "") or None
 
 
+def _stop_day(coverage: Coverage) -> dt.date | None:
+    return coverage.to if coverage.stopped else None
+
+
 def _width(coverage: Coverage) -> int:
     return ((coverage.to or dt.date.max) - coverage.from_).days
 
@@ -200,6 +222,7 @@ _LOCAL: tuple[Column, ...] = (
     ("birth_date", pa.date32(), lambda it: it[1].birth_date),
     ("from_day", pa.date32(), lambda it: it[1].from_),
     ("last_day", pa.date32(), lambda it: last_day(it[1])),
+    ("stop_day", pa.date32(), lambda it: _stop_day(it[1])),
     ("usable", pa.bool_(), lambda it: it[1].status in USABLE),
 )
 

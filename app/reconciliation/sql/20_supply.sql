@@ -3,10 +3,11 @@
 SELECT
     line.pos, line.nhs_number, line.local_id, line.has_identity, line.withheld, line.birth_date,
     line.drug, line.product, line.indication, line.provider, line.commissioner, line.reference,
-    line.first_day, line.last_day, line.month_only
+    line.first_day, line.last_day, line.month_only, line.after_stop
 FROM line
 LEFT JOIN duplicate ON duplicate.pos = line.pos
 WHERE line.kind = 'drug'
     AND NOT line.shifted
     AND line.total IS NOT NULL
     AND duplicate.pos IS NULL
+    AND NOT line.no_pass_through

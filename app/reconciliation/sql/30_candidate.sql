@@ -2,6 +2,7 @@
 -- its tests. NHS numbers decide where both are known; otherwise the local identifier does, at the
 -- organisation that issued it, unless the birth dates contradict it. An equality join first, the
 -- range beside it: never an as-of join, which loses a short approval inside a long one.
+-- Last deliveries after a stop count as far as their dates may follow it.
 -- A test is TRUE where it passed, FALSE where it failed, NULL where it is not testable.
 WITH by_other AS (
     SELECT supply.*, coverage_local.cov, FALSE AS by_hand
@@ -11,7 +12,7 @@ WITH by_other AS (
         AND coverage_local.local_id = supply.local_id
         AND coverage_local.drug = supply.drug
         AND coverage_local.from_day <= supply.first_day
-        AND coverage_local.last_day >= supply.last_day
+        AND greatest(coverage_local.last_day, coverage_local.stop_day + supply.after_stop) >= supply.last_day
     WHERE coverage_local.usable
         AND supply.nhs_number IS NULL
         AND coalesce(coverage_local.birth_date = supply.birth_date, TRUE)
@@ -23,7 +24,7 @@ WITH by_other AS (
         AND unnumbered.local_id = supply.local_id
         AND unnumbered.drug = supply.drug
         AND unnumbered.from_day <= supply.first_day
-        AND unnumbered.last_day >= supply.last_day
+        AND greatest(unnumbered.last_day, unnumbered.stop_day + supply.after_stop) >= supply.last_day
     WHERE supply.nhs_number IS NOT NULL
         AND coalesce(unnumbered.birth_date = supply.birth_date, TRUE)
     UNION ALL
@@ -46,7 +47,7 @@ paired AS (
         ON coverage.nhs_number = supply.nhs_number
         AND coverage.drug = supply.drug
         AND coverage.from_day <= supply.first_day
-        AND coverage.last_day >= supply.last_day
+        AND greatest(coverage.last_day, coverage.stop_day + supply.after_stop) >= supply.last_day
     WHERE coverage.usable
     UNION ALL
     SELECT

@@ -19,6 +19,7 @@ SELECT
     dose.most,
     CASE
         WHEN NOT chosen.test_funding THEN 'not recoverable'
+        WHEN line.first_day > coverage.died_on + line.after_death THEN 'outside approval period'
         WHEN NOT chosen.test_provider THEN 'not the approved provider'
         WHEN NOT chosen.test_product THEN 'drug or indication differs'
         WHEN NOT chosen.test_indication THEN 'drug or indication differs'

@@ -35,12 +35,18 @@ SELECT
     coverage.drug = unfound.drug AS same_drug,
     coverage.usable,
     unfound.first_day >= coverage.from_day
-        AND unfound.last_day <= coverage.last_day
+        AND unfound.last_day <= greatest(coverage.last_day, coverage.stop_day + unfound.after_stop)
         AND paused.cov IS NULL AS within,
-    unfound.last_day >= coverage.from_day AND unfound.first_day > coverage.last_day AS after,
+    unfound.last_day >= coverage.from_day
+        AND unfound.first_day
+        > greatest(coverage.last_day, coverage.stop_day + unfound.after_stop) AS after,
     greatest(
         date_diff('day', unfound.last_day, coverage.from_day),
-        date_diff('day', coverage.last_day, unfound.first_day),
+        date_diff(
+            'day',
+            greatest(coverage.last_day, coverage.stop_day + unfound.after_stop),
+            unfound.first_day
+        ),
         0
     ) AS distance
 FROM own

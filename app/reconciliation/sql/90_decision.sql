@@ -7,6 +7,7 @@ SELECT
         WHEN reversal.pos IS NOT NULL THEN 'reversal'
         WHEN line.shifted OR line.total IS NULL OR line.kind <> 'drug' THEN 'settled'
         WHEN duplicate.pos IS NOT NULL THEN 'duplicate'
+        WHEN line.no_pass_through THEN 'settled'
         WHEN limited.pos IS NOT NULL THEN 'found'
         ELSE 'diagnosed'
     END AS step,
@@ -17,6 +18,7 @@ SELECT
         WHEN line.total IS NULL OR line.kind = 'unknown' THEN 'cannot be read'
         WHEN line.kind <> 'drug' THEN 'not a drug line'
         WHEN duplicate.pos IS NOT NULL THEN 'duplicate line'
+        WHEN line.no_pass_through THEN 'not recoverable'
         ELSE coalesce(reconsidered.outcome, limited.verdict, diagnosed.outcome)
     END AS outcome,
     coalesce(reversal.charge_pos, duplicate.first_pos) AS other_pos,

@@ -24,6 +24,7 @@ from app.reconciliation.engines.by_hand import approval_digest, coverages_of
 from app.reconciliation.engines.index import index_snapshot
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import DecisionKind, DoseLimit, FieldFault, LineDecision
+from app.reconciliation.terms_model import Basis, ContractTerm, ResponsiblePayer, Terms
 from tests.unit.reconciliation.builders import OTHER_PATIENT, PATIENT, coverage, pending, policy
 
 START = dt.date(2025, 4, 1)
@@ -96,6 +97,7 @@ def _line(draw: Draw) -> ContractLine:
         "vat_charged": draw.one(True, False, None),
         "total_cost": draw.amount(*AMOUNTS, *AMOUNTS, None),
         "point_of_delivery": draw.one("DRUG", "DEVICE"),
+        "dispensing_route": draw.one("4", "4", "1", None),
     }
     return _hashed(ContractLine(1, "", (), **values))
 
@@ -119,7 +121,31 @@ def snapshot(draw: Draw, most: int = 8) -> Snapshot:
         tuple(_pending(draw) for _ in range(draw.source.randint(0, 2))),
         tuple(_policy(draw) for _ in range(draw.source.randint(1, 4))),
         START + dt.timedelta(days=120),
+        terms=_terms(draw),
+        layout="drplcm-v3",
     )
+
+
+def _terms(draw: Draw) -> Terms:
+    """Contract terms that are silent, disagree and end; and rows of who pays."""
+    contracts = tuple(
+        ContractTerm(
+            commissioner=draw.one("DEMQ1", "DEMQ2"),
+            provider=draw.one("DEMO1", "DEMO2"),
+            drug=draw.one("natalizumab", "adalimumab", "*"),
+            basis=draw.one(Basis.PASS_THROUGH, Basis.PASS_THROUGH, Basis.BLOCK),
+            from_=draw.maybe(draw.day(), 0.5),
+            to=draw.maybe(draw.day(), 0.3),
+            source="nasty",
+            demonstration=True,
+        )
+        for _ in range(draw.source.randint(0, 2))
+    )
+    among = frozenset({"DEMQ1", "DEMQ2"})
+    payer = ResponsiblePayer(
+        "DEMQ1", "natalizumab", among, "DEMQ2", draw.day(), None, "nasty", True
+    )
+    return Terms(contracts, draw.one((), (payer,)))
 
 
 def _coverage(draw: Draw) -> Coverage:
@@ -159,6 +185,8 @@ def _coverage(draw: Draw) -> Coverage:
         "paused": draw.one((), (), ((START, START),), ((START, None),), _pause(draw)),
         "max_supply_days": draw.one(None, 28, 90),
         "dose_limits": draw.one((), _doses(draw)),
+        "stopped": ends is not None and draw.source.random() < 0.3,
+        "died_on": draw.maybe(draw.day(), 0.2),
     }
     return coverage(**chosen)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.reconciliation import LineOutcome, MatchedLine, match_submission
+from app.reconciliation.engines import duckdb
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.terms_model import Basis, ContractTerm, ResponsiblePayer, Terms
 from tests.unit.reconciliation.builders import (
@@ -53,7 +54,10 @@ def one(*terms: ContractTerm | ResponsiblePayer, **changes: str) -> MatchedLine:
         payers=tuple(t for t in terms if isinstance(t, ResponsiblePayer)),
     )
     snap = replace(snapshot(coverage()), terms=known)
-    return run(snap, cells(**changes))[0]
+    lines = submission(cells(**changes)).lines
+    item = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)[0]
+    assert duckdb.match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS) == (item,)
+    return item
 
 
 def said(item: MatchedLine, name: str) -> tuple[str, str]:
@@ -150,6 +154,7 @@ def delivered(date: str, *, route: str = "4", commissioner: str = "DEMQ1", **hel
     lines = [replace(each, dispensing_route=route) for each in submission(row).lines]
     snap = replace(snapshot(coverage(**held)), layout="drplcm-v3")
     item = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)[0]
+    assert duckdb.match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS) == (item,)
     return f"{item.outcome.value}: {item.reason}"
 
 
