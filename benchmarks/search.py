@@ -63,6 +63,9 @@ _ROWS: Final = (
     commissioner, funding_origin, recorded_at)
     SELECT {segment}, {treatment}, 'coverage', '2026-01-01', 'B' || i % {hospitals}, '[]',
     'C' || i % 40, 'policy', now() FROM generate_series(1, {size}) i""",
+    # A few object to being shown: whoever searches is not shown theirs.
+    """INSERT INTO patient_objection (id, patient_id, organisation, words, recorded_at, recorded_by)
+    SELECT {patient}, {patient}, 'B1', 'x', now(), 'x' FROM generate_series(1, 50) i""",
 )
 
 

@@ -7,7 +7,7 @@ comes. It changes no coverage: a stop does that, with the reason *died*.
 
 import datetime as dt
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 
 from app.approvals import patients
 from app.approvals.errors import DetailsNotAccepted, PatientDied, TransitionNotAllowed
@@ -91,13 +91,6 @@ def late_for_people(work: Work, person: PatientRecord | None) -> tuple[str, ...]
     return (FOR_PEOPLE,)
 
 
-def dead_ids() -> Select[tuple[str]]:
-    """The ids of every record of those who died, as a query."""
-    patient = tables.patient.c
-    canonical = (
-        select(func.coalesce(patient.linked_to, patient.id).label("id"))
-        .join(_TABLE, _TABLE.c.patient_id == patient.id)
-        .where(_TABLE.c.taken_back_at.is_(None))
-    )
-    linked = select(patient.id).where(patient.linked_to.in_(canonical))
-    return select(canonical.union(linked).subquery().c.id)
+def has_died(patient_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Condition: the death of the person of a patient record is recorded."""
+    return patients.holds_of(_TABLE, _TABLE.c.taken_back_at.is_(None), patient_id)

@@ -6,7 +6,7 @@ Approvals go on covering supplies, and pseudonyms go on standing for the patient
 open, for the patient's own safety, and says that there is an objection.
 """
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, update
 
 from app.approvals import patients
 from app.approvals.errors import PatientObjects, TransitionNotAllowed
@@ -78,6 +78,11 @@ def check_may_be_identified(work: Work, person: PatientRecord) -> None:
             "The patient objects to being identified outside their care. Validate by the "
             "pseudonym, or ask the provider that invoiced; the approval covers supplies as before."
         )
+
+
+def objects(patient_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Condition: the person of a patient record objects to being shown."""
+    return patients.holds_of(_TABLE, _TABLE.c.withdrawn_at.is_(None), patient_id)
 
 
 def objecting_ids() -> Select[tuple[str]]:

@@ -6,7 +6,7 @@ never by guessing, and can be taken back.
 
 from dataclasses import replace
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Table, exists, insert, or_, select, update
 
 from app.approvals import store
 from app.approvals.errors import AlreadyLinked, DetailsNotAccepted, NotFound
@@ -180,6 +180,29 @@ def _held(work: Work, one: PatientRecord) -> dict[tuple[str, str], str]:
 
 def _still_live(work: Work, treatment_id: str) -> bool:
     return is_live(work, store.treatment_of(work, treatment_id), work.moment.day)
+
+
+def holds_of(
+    table: Table, stands: ColumnElement[bool], patient_id: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Condition: a row of the table that stands is about the person of a patient record.
+
+    Each way from one record to another is a look-up of its own by an index: row-level security asks
+    its question of the rows found, where a list of everybody would have it asked of every patient.
+    """
+    of, other = table.c.patient_id, tables.patient.alias()
+    record = tables.patient.alias()
+    now = select(record.c.linked_to).where(record.c.id == patient_id)
+    leads_to = now.correlate_except(record).scalar_subquery()
+    direct = [select(of).where(stands, of == each) for each in (patient_id, leads_to)]
+    linked = [
+        select(of).join(other, other.c.id == of).where(stands, other.c.linked_to == each)
+        for each in (patient_id, leads_to)
+    ]
+    return or_(
+        *(exists(each.correlate_except(table)) for each in direct),
+        *(exists(each.correlate_except(table, other)) for each in linked),
+    )
 
 
 def own_record(work: Work, caller: Caller, patient_id: str) -> PatientRecord:

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, insert, or_, select, union
 
 from app.approvals import identifiers, issuing, patients, store
-from app.approvals.deaths import dead_ids
+from app.approvals.deaths import has_died
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
-from app.approvals.objecting import objecting_ids
+from app.approvals.objecting import objects
 from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import Way, visible_requests, visible_treatments, ways_to_see
 from app.approvals.views import sees_part, treatment_view
@@ -139,9 +139,9 @@ def _conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[bool]]
     if caller.role in PROVIDER_ROLES or caller.role is Role.AUDITOR:
         # Whoever does not treat the patient now does not find one who objects to being shown.
         own = treatment.provider == caller.organisation
-        conditions.append(or_(own, treatment.patient_id.not_in(objecting_ids())))
+        conditions.append(or_(own, ~objects(treatment.patient_id)))
     elif query.nhs_number is not None or query.local_id is not None:
-        conditions.append(treatment.patient_id.not_in(objecting_ids()))
+        conditions.append(~objects(treatment.patient_id))
     for name in ("drug", "policy", "provider"):
         value = getattr(query, name)
         if value is not None:
@@ -177,7 +177,7 @@ def _state_conditions(caller: Caller, query: SearchQuery) -> list[ColumnElement[
             .scalar_subquery()
         )
         conditions.append(and_(last <= query.review_due_by, treatment.stopped_on.is_(None)))
-        conditions.append(treatment.patient_id.not_in(dead_ids()))
+        conditions.append(~has_died(treatment.patient_id))
     return conditions
 
 
