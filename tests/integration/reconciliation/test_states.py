@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.approvals import correcting, importing, patients, reviewing, starting
+from app.approvals.claiming import claim
 from app.approvals.lifecycle import ApprovalEvent, RequestState
 from app.approvals.model import (
     Basis,
@@ -264,6 +265,41 @@ def test_after_a_transfer_the_new_provider_is_the_approved_one(world: World, run
     there = {"provider": "DEMO2", "local": "E1"}
     assert outcome(world, LATER, **there).outcome is O.MATCHED
     assert outcome(world, LATER - DAY, **there).outcome is O.NOT_THE_APPROVED_PROVIDER
+
+
+def test_of_two_trusts_that_supply_at_once_after_a_transfer_one_is_paid(
+    world: World, running: str
+) -> None:
+    transferred(world, running)
+    there = {"provider": "DEMO2", "local": "E1"}
+    before, after = LATER - DAY, LATER + DAY
+    found = match(world, line(before), line(before, **there), line(after), line(after, **there))
+    assert [each.outcome for each in found] == [
+        O.MATCHED,
+        O.NOT_THE_APPROVED_PROVIDER,
+        O.NOT_THE_APPROVED_PROVIDER,
+        O.MATCHED,
+    ]
+
+
+def test_a_claim_alone_lets_no_second_trust_be_paid(world: World, running: str) -> None:
+    """A claim tells of the approval; until the treatment is transferred it covers nothing else."""
+    known, indication = patient(1), world.treatment(running).treatment.indication
+    claimed = world.do(
+        lambda w: claim(
+            w,
+            world.office,
+            OTHER_CLINICIAN,
+            known.nhs_number or "",
+            known.birth_date,
+            "natalizumab",
+            indication,
+            "Seen today.",
+        )
+    )
+    assert claimed.approval is not None
+    found = match(world, line(LATER), line(LATER, provider="DEMO2", local="E1"))
+    assert [each.outcome for each in found] == [O.MATCHED, O.NOT_THE_APPROVED_PROVIDER]
 
 
 def test_a_transfer_that_waits_for_consent_awaits_its_decision(world: World, running: str) -> None:
