@@ -54,7 +54,7 @@ def list_slices(
 
 
 @router.post(
-    "/submissions/preview",
+    "/submission-previews",
     summary="See what a submission would change, and store nothing",
     description="Row by row against the current versions: added, removed and changed rows, slices "
     "that would be replaced, and closed months that would be corrected. It names rows, fields and "

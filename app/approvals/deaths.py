@@ -7,7 +7,7 @@ comes. It changes no coverage: a stop does that, with the reason *died*.
 
 import datetime as dt
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, insert, update
 
 from app.approvals import patients
 from app.approvals.errors import DetailsNotAccepted, PatientDied, TransitionNotAllowed

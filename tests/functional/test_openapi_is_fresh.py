@@ -46,5 +46,5 @@ def test_every_write_is_named_by_a_request_id(path: str, method: str, operation:
     named = {p["name"] for p in operation["parameters"] if p["in"] == "header" and p["required"]}
     # A token is asked for with an assertion that is used once: that is its name. A preview of a
     # submission stores nothing at all.
-    unnamed = {"/oauth2/token", "/v1/submissions/preview"}
+    unnamed = {"/oauth2/token", "/v1/submission-previews"}
     assert ("X-Request-ID" in named) == (method in WRITES and path not in unnamed)

@@ -237,7 +237,7 @@ TABLE: dict[str, Try] = {
     "POST /v1/challenges/{id}/credit": Try(COMMISSIONER, PAYER, {"credit_reference": "CN-1"}),
     # A file is the uploader's own. Another's lines in it are refused (tested with submissions).
     "POST /v1/imports": Try(PHARMACIST, "pharmacist", file=NOBODYS_FILE, expected=422),
-    "POST /v1/submissions/preview": Try(
+    "POST /v1/submission-previews": Try(
         PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409
     ),
     "POST /v1/submissions": Try(PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409),

