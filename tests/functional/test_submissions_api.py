@@ -250,11 +250,11 @@ def monthly(*totals: str) -> list[list[str]]:
     return [HEADER.split(","), *rows]
 
 
-def send(call: Callable[..., Any], rows: list[list[str]], path: str = "") -> Any:
+def send(call: Callable[..., Any], rows: list[list[str]], path: str = "submissions") -> Any:
     reply = call(
         "commissioner",
         "POST",
-        f"/v1/submissions{path}?file_name=lines.xlsx",
+        f"/v1/{path}?file_name=lines.xlsx",
         content=workbook({"Lines": rows}),
         headers={"Content-Type": XLSX},
     )
@@ -267,7 +267,7 @@ def test_a_restated_month_is_previewed_replaces_the_slice_and_is_never_added_to_
 ) -> None:
     first = send(call, monthly("10.15", "5"))
     assert [(s["kind"], s["total"]) for s in first["slices"]] == [("statement", "15.15")]
-    told = send(call, monthly("10.15", "6"), "/preview")
+    told = send(call, monthly("10.15", "6"), "submission-previews")
     assert [(s["how"], s["was_total"], s["total"]) for s in told["slices"]] == [
         ("replaces", "15.15", "16.15")
     ]
@@ -295,7 +295,7 @@ def test_a_closed_month_is_told_and_corrected(world: World, call: Callable[..., 
     month = ContractMonth("202627", 3, None, None, frozen, None, "invented for the tests")
     world.do(lambda work: set_month(work, "DEMQ1", "someone", month))
     world.on(dt.date(2026, 8, 21))
-    told = send(call, monthly("12"), "/preview")["slices"]
+    told = send(call, monthly("12"), "submission-previews")["slices"]
     assert [(s["how"], s["closed_since"]) for s in told] == [("corrects", "2026-08-20")]
     stated = send(call, monthly("12"))["slices"]
     assert [(s["kind"], s["total_more"], s["current"]) for s in stated] == [
@@ -305,7 +305,7 @@ def test_a_closed_month_is_told_and_corrected(world: World, call: Callable[..., 
     assert (row["closed"], row["total"], row["corrected"]) == (True, "10", "12")
 
 
-@pytest.mark.parametrize("path", ["", "/preview"])
+@pytest.mark.parametrize("path", ["submissions", "submission-previews"])
 def test_a_zip_bomb_named_as_a_workbook_leaves_nothing(call: Callable[..., Any], path: str) -> None:
     files = parts({"Lines": monthly("1")})
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
@@ -314,7 +314,7 @@ def test_a_zip_bomb_named_as_a_workbook_leaves_nothing(call: Callable[..., Any],
     refused = call(
         "commissioner",
         "POST",
-        f"/v1/submissions{path}?file_name=lines.xlsx",
+        f"/v1/{path}?file_name=lines.xlsx",
         content=packed(files),
         headers={"Content-Type": XLSX},
     )
