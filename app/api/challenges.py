@@ -96,6 +96,7 @@ class CreditBody(Document):
     status_code=201,
     summary="Draft challenges of a run",
     response_model=DraftedDocument,
+    responses={404: {}},
     dependencies=[NAMED],
     openapi_extra=PAYER,
 )

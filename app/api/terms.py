@@ -166,7 +166,12 @@ class LoadedDocument(Document):
     rows: int
 
 
-@router.get("/unknown-drug-names", summary="List unrecognised drug names", openapi_extra=KEEPERS)
+@router.get(
+    "/unknown-drug-names",
+    summary="List unrecognised drug names",
+    responses={404: {}},
+    openapi_extra=KEEPERS,
+)
 def list_unknown(
     request: Request,
     caller: SignedIn,
