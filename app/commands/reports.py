@@ -1,8 +1,9 @@
 """`assent report …`: figures over the stored requests of one organisation."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -16,6 +17,14 @@ from app.approvals.reporting import OverrideRate, override_rates
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit
 from app.commands.policies.parts import library_of, policies_folder
+from app.db.work import Work
+
+T = TypeVar("T")
+First = Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+Last = Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")]
+Payer = Annotated[str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")]
+Hospital = Annotated[str | None, typer.Option(help="The requests of this provider (its ODS code).")]
+OnlyPolicy = Annotated[str | None, typer.Option(help="Only this policy.")]
 
 app = typer.Typer(no_args_is_help=True, help="Figures over the stored requests.")
 
@@ -27,72 +36,42 @@ def reports() -> None:
 
 @app.command("overrides")
 def report_overrides(
-    first: Annotated[
-        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day submitted.")
-    ],
-    last: Annotated[
-        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day submitted.")
-    ],
-    commissioner: Annotated[
-        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="The requests of this provider (its ODS code).")
-    ] = None,
-    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+    first: First,
+    last: Last,
+    commissioner: Payer = None,
+    provider: Hospital = None,
+    policy: OnlyPolicy = None,
 ) -> None:
     """How often clinicians override criteria, by policy, criterion, provider and reason."""
-    if (commissioner is None) == (provider is None):
-        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
-        raise typer.Exit(2)
-    door = door_or_exit()
-    caller = _caller(commissioner, provider, door.new_id())
+    caller = _either(commissioner, provider)
     held = JoinedLibrary(library_of(policies_folder()))
-    try:
-        rates = door.read(
-            lambda work: override_rates(
-                work, held.at(work), caller, first.date(), last.date(), policy
-            )
-        )
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    rates = _read(
+        caller,
+        lambda work, caller: override_rates(
+            work, held.at(work), caller, first.date(), last.date(), policy
+        ),
+    )
     for line in rate_lines(rates):
         typer.echo(line)
 
 
 @app.command("best-value")
 def report_best_value(
-    first: Annotated[
-        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day submitted.")
-    ],
-    last: Annotated[
-        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day submitted.")
-    ],
-    commissioner: Annotated[
-        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="The requests of this provider (its ODS code).")
-    ] = None,
-    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+    first: First,
+    last: Last,
+    commissioner: Payer = None,
+    provider: Hospital = None,
+    policy: OnlyPolicy = None,
 ) -> None:
     """Which products are taken where a policy asks for others first, and with what reasons."""
-    if (commissioner is None) == (provider is None):
-        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
-        raise typer.Exit(2)
-    door = door_or_exit()
-    caller = _caller(commissioner, provider, door.new_id())
+    caller = _either(commissioner, provider)
     held = JoinedLibrary(library_of(policies_folder()))
-    try:
-        found = door.read(
-            lambda work: product_choices(
-                work, held.at(work), caller, first.date(), last.date(), policy
-            )
-        )
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    found = _read(
+        caller,
+        lambda work, caller: product_choices(
+            work, held.at(work), caller, first.date(), last.date(), policy
+        ),
+    )
     for line in choice_lines(found):
         typer.echo(line)
 
@@ -113,17 +92,14 @@ def choice_lines(found: tuple[ProductChoice, ...]) -> list[str]:
 @app.command("identifier-access")
 def report_identifier_access(
     commissioner: Annotated[str, typer.Option(help="Whose people: a commissioner's ODS code.")],
-    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
-    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    first: First,
+    last: Last,
 ) -> None:
     """How often a commissioner's people saw who a patient is, by way and caller."""
-    door = door_or_exit()
-    caller = _caller(commissioner, None, door.new_id())
-    try:
-        found = door.read(lambda work: access_counts(work, caller, first.date(), last.date()))
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    caller = _caller(commissioner, None)
+    found = _read(
+        caller, lambda work, caller: access_counts(work, caller, first.date(), last.date())
+    )
     for each in found:
         typer.echo(f"{each.way}, by {each.by} ({each.role}): {each.times}")
     if not found:
@@ -133,17 +109,12 @@ def report_identifier_access(
 @app.command("break-glass")
 def report_break_glass(
     provider: Annotated[str, typer.Option(help="Whose people and records: its ODS code.")],
-    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
-    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    first: First,
+    last: Last,
 ) -> None:
     """Who opened records by break-glass at a provider, or opened what it holds; no patient."""
-    door = door_or_exit()
-    caller = replace(_caller(None, provider, door.new_id()), role=Role.AUDITOR)
-    try:
-        found = door.read(lambda work: report(work, caller, first.date(), last.date()))
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    caller = replace(_caller(None, provider), role=Role.AUDITOR)
+    found = _read(caller, lambda work, caller: report(work, caller, first.date(), last.date()))
     for line in break_glass_lines(found):
         typer.echo(line)
 
@@ -176,33 +147,18 @@ def rate_lines(rates: tuple[OverrideRate, ...]) -> list[str]:
 
 @app.command("changed-answers")
 def report_changed_answers(
-    first: Annotated[
-        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day decided.")
-    ],
-    last: Annotated[
-        dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day decided.")
-    ],
-    commissioner: Annotated[
-        str | None, typer.Option(help="What this commissioner (its ODS code) pays for.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="The requests of this provider (its ODS code).")
-    ] = None,
-    policy: Annotated[str | None, typer.Option(help="Only this policy.")] = None,
+    first: First,
+    last: Last,
+    commissioner: Payer = None,
+    provider: Hospital = None,
+    policy: OnlyPolicy = None,
 ) -> None:
     """Which answers changed after criteria were not met, in what had failed; no answer is shown."""
-    if (commissioner is None) == (provider is None):
-        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
-        raise typer.Exit(2)
-    door = door_or_exit()
-    caller = _caller(commissioner, provider, door.new_id())
-    try:
-        found = door.read(
-            lambda work: changed_answers(work, caller, first.date(), last.date(), policy)
-        )
-    except ApprovalsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    caller = _either(commissioner, provider)
+    found = _read(
+        caller,
+        lambda work, caller: changed_answers(work, caller, first.date(), last.date(), policy),
+    )
     for line in changed_lines(found):
         typer.echo(line)
 
@@ -224,7 +180,26 @@ def changed_lines(found: tuple[ChangedAnswers, ...]) -> list[str]:
     ]
 
 
-def _caller(commissioner: str | None, provider: str | None, id: str) -> Caller:
+def _read(caller: Caller, figures: Callable[[Work, Caller], T]) -> T:
+    """The figures as this caller may see them, or exit code 2 with the reason of a refusal."""
+    door = door_or_exit()
+    caller = replace(caller, correlation_id=door.new_id())
+    try:
+        return door.read(lambda work: figures(work, caller))
+    except ApprovalsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def _either(commissioner: str | None, provider: str | None) -> Caller:
+    """The one organisation that is named; exit code 2 for none and for both."""
+    if (commissioner is None) == (provider is None):
+        typer.echo("Say whose requests: either --commissioner or --provider.", err=True)
+        raise typer.Exit(2)
+    return _caller(commissioner, provider)
+
+
+def _caller(commissioner: str | None, provider: str | None) -> Caller:
     """Whoever runs the command line reads as the organisation that it names."""
     return Caller(
         id="command-line",
@@ -233,5 +208,5 @@ def _caller(commissioner: str | None, provider: str | None, id: str) -> Caller:
         organisation=commissioner or provider or "",
         role=Role.COMMISSIONER if commissioner else Role.PHARMACIST,
         client="assent command line",
-        correlation_id=id,
+        correlation_id="",  # `_read` gives it one
     )
