@@ -111,7 +111,8 @@ def find(work: Work, caller: Caller, grant_id: str) -> Grant:
 def read_under_grant(
     work: Work, caller: Caller, grant_id: str, tell: Callable[[Opened], T]
 ) -> tuple[T, tuple[Reading, ...]]:
-    """What the grant opens, as `tell` says it, and the readings to record: one a treatment.
+    """What the grant opens, as `tell` says it, and the readings to record: one a treatment,
+    or one of the patient where no treatment is left elsewhere.
 
     The one place where break-glass looks past the walls: for the caller who opened it, while it is
     open, at this patient. Raises NotFound for another's grant and BreakGlassOver for one that is
@@ -130,7 +131,7 @@ def read_under_grant(
         Reading(READ, view.treatment.id, patient_id=grant.patient_id, names=names)
         for view in opened.treatments
     )
-    return told, readings
+    return told, readings or (Reading(READ, patient_id=grant.patient_id, names=names),)
 
 
 def end(work: Work, caller: Caller, grant_id: str) -> Grant:
@@ -141,7 +142,8 @@ def end(work: Work, caller: Caller, grant_id: str) -> Grant:
     grant = _to_end(work, caller, grant_id)
     if grant.state(work.moment.instant) is not GrantState.OPEN:
         raise BreakGlassOver("This access is over already. There is nothing to end.")
-    break_glass_store.end(work, grant, caller.id)
+    if not break_glass_store.end(work, grant, caller.id):
+        raise BreakGlassOver("Somebody ended this access just now. There is nothing to end.")
     _tell(work, caller, ENDED, grant, _held_elsewhere(work, caller, grant.patient_id), {})
     return _to_end(work, caller, grant_id)
 

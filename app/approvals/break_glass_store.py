@@ -31,13 +31,14 @@ def find(work: Work, caller: Caller, grant_id: str) -> Grant:
     return Grant(**{**row._mapping, "reason": BreakGlassReason(row.reason)})
 
 
-def end(work: Work, grant: Grant, by: str) -> None:
-    """Mark a declaration as ended now."""
-    work.connection.execute(
+def end(work: Work, grant: Grant, by: str) -> bool:
+    """Mark a declaration as ended now; False where somebody else has ended it meanwhile."""
+    ended = work.connection.execute(
         update(_TABLE)
-        .where(_TABLE.c.id == grant.id)
+        .where(_TABLE.c.id == grant.id, _TABLE.c.ended_at.is_(None))
         .values(ended_at=work.moment.instant, ended_by=by)
     )
+    return ended.rowcount == 1
 
 
 def times(work: Work, caller: Caller, actions: tuple[str, ...], since: dt.datetime) -> int:

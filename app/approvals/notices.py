@@ -123,16 +123,19 @@ def issue(work: Work, library: Library, notice: Notice, by: str, seconded_by: st
 def lift(work: Work, library: Library, name: str, on: dt.date, by: str, seconded_by: str) -> None:
     """Let new starts go on again from a day, by two people; refusals as for `issue`."""
     _check_two(by, seconded_by)
-    found = [each for each in known(work, library) if each.name == name and each.lifted is None]
+    packaged, from_database = (
+        [each for each in found if each.name == name and each.lifted is None]
+        for found in (_packaged(work, library), issued(work))
+    )
+    found = [*packaged, *from_database]
     if not found:
         raise TransitionNotAllowed("No notice of that name is in force. Check the name.")
     if on < found[0].from_:
         raise DetailsNotAccepted("on", "The notice cannot be lifted before it began.")
-    for notice in found:
-        if notice.name in {each.name for each in library.notices if each.from_ == notice.from_}:
-            _lift_packaged(work, notice, on, by, seconded_by)
-        else:
-            _lift_issued(work, notice, on, by, seconded_by)
+    for notice in packaged:
+        _lift_packaged(work, notice, on, by, seconded_by)
+    for notice in from_database:
+        _lift_issued(work, notice, on, by, seconded_by)
     _audit(work, "safety notice lifted", name, by, seconded_by, on)
 
 

@@ -26,6 +26,8 @@ from app.db.tables import administration_proposal as proposals
 from app.db.work import Work
 
 SHOWN = 200
+#: For how long a proposal may be confirmed: who made it may have lost their role since.
+CONFIRMABLE = dt.timedelta(days=7)
 
 
 class Act(StrEnum):
@@ -90,6 +92,10 @@ def confirm(work: Work, caller: Caller, issuer: str, proposal_id: str) -> Propos
             "confirm that proposal",
             "you made it yourself",
             "Ask another administrator of your organisation, or the people who run the service.",
+        )
+    if work.moment.instant - found.proposed_at > CONFIRMABLE:
+        raise TransitionNotAllowed(
+            f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."
         )
     _check(work, caller, issuer, found.act, found.content)
     made = _DO[found.act](work, caller, issuer, found.content)

@@ -44,7 +44,9 @@ def record_first_dose(
     found = store.find_treatment(work, caller, treatment_id)
     with _reach(work, caller, found):
         treatment = hold(work, caller, treatment_id)
-        supplied = _supplied(work, caller, treatment)
+        # A provider that is named as its own supplier records as the provider that it is.
+        own = treatment.provider == caller.organisation
+        supplied = () if own else _supplied(work, caller, treatment)
         acting = caller.organisation if supplied else treatment.provider
         check_acts_for(caller, Action.RECORD_START, acting)
         approval = _first(work, treatment, expected_version)

@@ -56,10 +56,13 @@ def settle(work: Work, who: str, used: int, rate: int) -> int:
     key = hashlib.sha256(who.encode("utf-8")).hexdigest()  # may be an address: not kept as it is
     insert = postgresql.insert if work.on_postgres else sqlite.insert
     full = {"who": key, "parts": rate * PARTS, "at": now}
-    work.connection.execute(insert(rate_bucket).values(**full).on_conflict_do_nothing())
     c = rate_bucket.c
+    made = insert(rate_bucket).values(**full)
+    # One statement that makes or locks the row: between two, housekeeping could remove it.
     row = work.connection.execute(
-        sa.select(c.parts, c.at).where(c.who == key).with_for_update()
+        made.on_conflict_do_update(
+            index_elements=[c.who], set_={"who": made.excluded.who}
+        ).returning(c.parts, c.at)
     ).one()
     bucket, wait = draw(Bucket(row.parts, row.at), used, rate, now)
     work.connection.execute(

@@ -94,6 +94,12 @@ def test_a_role_is_given_by_two_and_means_nothing_before(
     refused(confirm(second, id_), 409, "confirmed before")
 
 
+def test_a_proposal_of_long_ago_is_made_anew(people: Mapping[str, Api], clock: Clock) -> None:
+    id_ = propose(people["administrator"], GRANT)
+    clock.on("2026-06-30")
+    refused(confirm(people["second administrator"], id_), 409, "older than 7 days")
+
+
 def people_seats(work: Work, person_id: str) -> tuple[Seat, ...]:
     return people_module.granted(work, person_id)
 

@@ -141,3 +141,44 @@ def test_on_postgresql_the_database_shows_a_supplier_that_part_alone(
         **dict.fromkeys(("request", "request_revision", "decision", "live_treatment"), 0),
     }
     assert set(database.read(count, moment=moment, scope="DEMO3").values()) == {0}
+
+
+def test_an_objection_hides_it_from_its_searches_and_a_death_from_what_is_due(
+    people: Mapping[str, Api], supplied: dict[str, Any]
+) -> None:
+    other = people["other pharmacist"]
+    patient = good(people["clinician"].get(f"/v1/treatments/{supplied['treatment_id']}"))["patient"]
+    number = {"nhs_number": initiation(1)["patient"]["nhs_number"]}
+    due = {"review_due_by": "2030-01-01"}
+
+    def hits(**body: Any) -> int:
+        return len(good(other.post("/v1/searches", body))["hits"])
+
+    assert hits(**number) == hits(**due) == 1
+    good(people["clinician"].post(f"/v1/patients/{patient['id']}/death", {"died_on": "2026-06-12"}))
+    assert (hits(**number), hits(**due)) == (1, 0)
+    reason = {"reason": "Other hospitals are not to see it."}
+    good(people["clinician"].post(f"/v1/patients/{patient['id']}/objection", reason))
+    assert hits(**number) == hits() == 0
+
+
+def test_a_provider_that_supplies_itself_records_as_the_provider_that_it_is(
+    people: Mapping[str, Api], clock: Clock
+) -> None:
+    form = initiation(1, details={"supplying_providers": ["DEMO1"]})
+    made = good(people["clinician"].post("/v1/requests", form), 201)
+    at = f"/v1/treatments/{made['treatment_id']}"
+    clock.on("2026-06-20")
+    switch = {
+        "kind": "switch",
+        "decision_to_treat": "2026-06-20",
+        "details": {"product": "humira", "from_day": "2026-06-20"},
+    }
+    good(people["clinician"].post(f"{at}/requests", switch), 201)
+    clock.on("2026-06-25")
+    told = good(people["clinician"].get(at))
+    good(
+        people["clinician"].post(
+            f"{at}/first-dose", {"first_dose": "2026-06-16"}, version=told["version"]
+        )
+    )
