@@ -115,7 +115,8 @@ def _part(what: str, folder: Path, memory: str) -> None:
 
 
 def _in_duckdb(what: str, folder: Path, memory: str) -> None:
-    from app.reconciliation.engines.duckdb import Machine, database, decide
+    from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
+    from app.reconciliation.engines.in_sql import decide
 
     with database(Machine(memory, spill_to=folder / "spill")) as connection:
         if what == "floor":
@@ -125,7 +126,7 @@ def _in_duckdb(what: str, folder: Path, memory: str) -> None:
             return
         for name in TABLES:
             connection.execute(f"CREATE VIEW {name} AS FROM '{folder}/{name}.parquet'")
-        split = decide(connection)
+        split = decide(InDuckDB(connection))
         connection.execute(f"COPY ({OUTCOME}) TO '{folder}/outcome.parquet'")
         _say(connection, split)
 

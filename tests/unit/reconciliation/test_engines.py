@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.reconciliation import ContractLine, Coverage, MatchedLine
-from app.reconciliation.engines import duckdb, known, plain
+from app.reconciliation.engines import duckdb, in_sql, known, plain
 from app.reconciliation.errors import EnginesDisagree
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
@@ -87,7 +87,7 @@ def test_what_the_steps_do_not_look_at_sends_a_submission_to_the_plain_engine(
     """As if somebody had just taught the plain engine to look at late approvals."""
     unknown = {**known._KNOWN, Coverage: known._KNOWN[Coverage] - {"late"}}
     monkeypatch.setattr(known, "_KNOWN", unknown)
-    monkeypatch.setattr(duckdb, "steps", lambda: pytest.fail("the steps ran"))
+    monkeypatch.setattr(in_sql, "steps", lambda: pytest.fail("the steps ran"))
     lines = submission(cells()).lines
     snap = snapshot(coverage(late=True))
     assert duckdb.match_submission(lines, snap, *KNOWN)[0].outcome == "approved late"
@@ -98,9 +98,9 @@ def test_an_outcome_that_the_rules_do_not_give_stops_the_run(
 ) -> None:
     wrong = [
         replace(step, select=step.select.replace("'not recoverable'", "'matched'"))
-        for step in duckdb.steps()
+        for step in in_sql.steps()
     ]
-    monkeypatch.setattr(duckdb, "steps", lambda: wrong)
+    monkeypatch.setattr(in_sql, "steps", lambda: wrong)
     lines = submission(cells()).lines
     with pytest.raises(EnginesDisagree, match="1 line"):
         duckdb.match_submission(lines, snapshot(coverage(funding_origin="trial")), *KNOWN)
