@@ -52,7 +52,7 @@ class KnownAnswersBody(Document):
 
     def to_query(self, library: Library) -> known_answers.KnownQuery:
         """The query as the approvals room takes it; DetailsNotAccepted for an unknown policy."""
-        if self.policy not in library.policies():
+        if not library.has(self.policy):
             raise DetailsNotAccepted(
                 "policy",
                 "The library holds no policy of that key. List the policies to see their keys.",

@@ -288,7 +288,7 @@ class InitiationBody(Document):
 
     def to_command(self, library: Library, today: dt.date) -> InitiationCommand:
         """The command, with policy and organisations known; DetailsNotAccepted names the field."""
-        if self.policy not in library.policies():
+        if not library.has(self.policy):
             raise DetailsNotAccepted(
                 "policy",
                 "The library holds no policy of that key. List the policies to see their keys.",

@@ -33,8 +33,11 @@ CREATED: Final[dict[int | str, dict[str, Any]]] = {201: {"headers": {**_ETAG, **
 LOCATED: Final[dict[int | str, dict[str, Any]]] = {201: {"headers": _LOCATION}}
 
 
-def office_of(request: Request) -> Office:
-    """The application's office: the policy library and the mode."""
+async def office_of(request: Request) -> Office:
+    """The application's office: the policy library and the mode.
+
+    `async`, for it only looks: a plain function would be handed to a thread at every call.
+    """
     office = request.app.state.office
     assert isinstance(office, Office)
     return office

@@ -151,7 +151,7 @@ def check_product(product: str, version: PolicyVersion, *, listed: bool) -> None
 
     A switch may name a product that the policy does not list: it is referred, not refused.
     """
-    known = load_drugs().keys().get(version.drug, frozenset())
+    known = load_drugs().products_of(version.drug)
     if product not in known:
         raise DetailsNotAccepted(
             "details.product",

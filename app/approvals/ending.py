@@ -17,7 +17,7 @@ class Ending:
 
 def ending_of(library: Library, policy: str, on: dt.date) -> Ending:
     """What the newest text of a policy on a day says about its end; empty where nothing is said."""
-    if policy not in library.usable():
+    if not library.decides(policy):
         return Ending()
     versions = library.versions(policy)
     newest = next((v for v in reversed(versions) if v.in_force.from_ <= on), versions[0])

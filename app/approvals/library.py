@@ -51,6 +51,7 @@ class Library:
             for policy, found in sorted(by_policy.items())
         }
         self._by_hash = {v.hash: v for found in self._versions.values() for v in found}
+        self._heirs = _heirs(self._versions)
         self._overlays = tuple(sorted(overlays, key=lambda o: (o.policy, o.from_, o.commissioner)))
         self.notices = tuple(notices)
         self._damaged = dict(damaged or {})
@@ -80,6 +81,14 @@ class Library:
     def usable(self) -> tuple[str, ...]:
         """The keys of the policies that decide, in alphabetical order."""
         return tuple(policy for policy in self._versions if policy not in self._damaged)
+
+    def has(self, policy: str) -> bool:
+        """Whether there is a policy of that key, be it one under which nothing may be decided."""
+        return policy in self._versions or policy in self._damaged
+
+    def decides(self, policy: str) -> bool:
+        """Whether there is a policy of that key that decides."""
+        return policy in self._versions and policy not in self._damaged
 
     def held(self, policy: str) -> tuple[PolicyVersion | Overlay, ...]:
         """Every version and overlay of a policy, whatever state it is in; empty where none is."""
@@ -210,8 +219,8 @@ class Library:
     def successors(self, policy: str, on: dt.date) -> tuple[PolicyVersion, ...]:
         """The versions in force on a day that take over running treatments of a policy."""
         found: list[PolicyVersion] = []
-        for versions in self._versions.values():
-            in_force = [v for v in versions if v.in_force.from_ <= on]
+        for heir in self._heirs.get(policy, ()):
+            in_force = [v for v in self._versions[heir] if v.in_force.from_ <= on]
             if in_force and policy in in_force[-1].succeeds:
                 found.append(in_force[-1])
         return tuple(found)
@@ -231,6 +240,15 @@ class Library:
             if in_force:
                 found.append(in_force[-1])
         return tuple(found)
+
+
+def _heirs(versions: Mapping[str, tuple[PolicyVersion, ...]]) -> dict[str, tuple[str, ...]]:
+    """Policy key → the policies of which some version takes over its treatments, by key."""
+    found: dict[str, list[str]] = {}
+    for heir, held in versions.items():
+        for policy in {named for version in held for named in version.succeeds}:
+            found.setdefault(policy, []).append(heir)
+    return {policy: tuple(heirs) for policy, heirs in found.items()}
 
 
 def _last_day(version: PolicyVersion, kind: Kind) -> dt.date | None:

@@ -21,7 +21,7 @@ def continuing_version(
 ) -> PolicyVersion:
     """The version that decides a continuation: of the treatment's policy, or of a successor."""
     named = policy or treatment.policy
-    if named != treatment.policy and named not in library.policies():
+    if named != treatment.policy and not library.has(named):
         raise DetailsNotAccepted("policy", "The library holds no policy of that key.")
     version = library.deciding(named, Kind.CONTINUATION, decision_to_treat, treatment.commissioner)
     if named != treatment.policy and (

@@ -37,6 +37,11 @@ class DrugDictionary:
         """The drug of this key; KeyError when there is none."""
         return self.drugs[key]
 
+    def products_of(self, key: str) -> frozenset[str]:
+        """The keys of a drug's products; none of a drug that is not known."""
+        drug = self.drugs.get(key)
+        return frozenset() if drug is None else frozenset(p.key for p in drug.products)
+
     def keys(self) -> Mapping[str, frozenset[str]]:
         """Drug key to the keys of its products."""
         return {
