@@ -3,17 +3,22 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import BinaryIO, cast
 
 from app.reconciliation.errors import SubmissionTooLarge, UnreadableSubmission
+from app.reconciliation.source import Source, in_memory
 
 MAX_BYTES = 1 << 30
 MAX_COLUMNS = 1000
 MAX_CELL = 32_767  # what a spreadsheet cell can hold; longer means an unclosed quotation mark
 MAX_LINES_PER_ROW = 50
 DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE = 16_384
+SAMPLE = 131_072  # characters in which the header must stand
+CP1252 = "cp1252"
+_BLOCK = 1 << 20
 
 _FOREIGN = (
     (b"PK\x03\x04", "a spreadsheet (XLSX) or a ZIP archive"),
@@ -35,119 +40,162 @@ _FOREIGN = (
 _SAVE_AS_CSV = "Open it where it was made, save it as CSV (UTF-8) and send that"
 
 
-def decode(data: bytes) -> tuple[str, str]:
-    """The text and the name of its encoding. UTF-8, UTF-16 with its mark, otherwise Windows-1252.
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text where it lies: its encoding, and whether it ends in a quotation mark."""
+
+    source: Source
+    encoding: str
+    ends_quoted: bool
+
+    def head(self, count: int) -> str:
+        """Its first characters."""
+        with _opened(self.source, self.encoding) as text:
+            return self._mend(text.read(count))
+
+    def lines(self) -> Iterator[str]:
+        """Its lines with their breaks, one at a time."""
+        with _opened(self.source, self.encoding) as text:
+            yield from map(_mended, text) if self.encoding == CP1252 else text
+
+    def whole(self) -> str:
+        """All of it: only where it is known to be small."""
+        with _opened(self.source, self.encoding) as text:
+            return self._mend(text.read())
+
+    def _mend(self, text: str) -> str:
+        return _mended(text) if self.encoding == CP1252 else text
+
+
+def text_file(source: Source, most: int = MAX_BYTES) -> TextFile:
+    """UTF-8, UTF-16 with its mark, otherwise Windows-1252; told in one pass over the bytes.
 
     Every byte of Windows-1252 maps to one character and back, so nothing is lost or replaced.
     """
-    _check_bytes(data)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text, encoding = _utf16(data), "utf-16"
-    else:
-        text, encoding = _eight_bit(data)
-    if "\0" in text:
+    check_size(source.size, most)
+    head = source.head(16)
+    _check_magic(head)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return _scanned(source, "utf-16")
+        except UnicodeDecodeError as error:
+            raise UnreadableSubmission(
+                "The file is damaged",
+                "it begins as UTF-16 and then breaks its rules",
+                "Send it again, as CSV (UTF-8)",
+            ) from error
+    try:
+        return _scanned(source, "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8")
+    except UnicodeDecodeError:
+        return _scanned(source, CP1252)
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The whole text of a small file and the name of its encoding, as `text_file` tells it."""
+    found = text_file(in_memory(data))
+    return found.whole(), found.encoding
+
+
+def _opened(source: Source, encoding: str) -> io.TextIOWrapper:
+    file = source.open()
+    if encoding in ("utf-8-sig", CP1252) and file.read(3) != codecs.BOM_UTF8:
+        file.seek(0)
+    codec = "utf-8" if encoding == "utf-8-sig" else encoding
+    errors = "surrogateescape" if encoding == CP1252 else "strict"
+    return io.TextIOWrapper(cast(BinaryIO, file), codec, errors, newline="")
+
+
+# The five bytes that Windows-1252 leaves free become the control characters of the same number, as
+# browsers do it.
+_FREE = {0xDC00 + byte: byte for byte in range(0x80, 0xA0)}
+
+
+def _mended(text: str) -> str:
+    return text if text.isascii() else text.translate(_FREE)
+
+
+def _scanned(source: Source, encoding: str) -> TextFile:
+    nul = filled = False
+    last = ""
+    with _opened(source, encoding) as text:
+        while block := text.read(_BLOCK):
+            nul = nul or "\0" in block
+            filled = filled or bool(block.strip())
+            last = block.rstrip("\r\n")[-1:] or last
+    if nul:
         raise UnreadableSubmission(
             "The file holds NUL characters",
             "it is not plain text, or it is UTF-16 without its byte-order mark",
             _SAVE_AS_CSV,
         )
-    if not text.strip():
+    if not filled:
         raise UnreadableSubmission("The file is empty", "it holds no characters", "Send it again")
-    return text, encoding
+    return TextFile(source, encoding, last == '"')
 
 
-def _check_bytes(data: bytes) -> None:
-    if not data:
+def _check_magic(head: bytes) -> None:
+    if not head:
         raise UnreadableSubmission("The file is empty", "it holds no bytes", "Send it again")
-    check_size(len(data))
     for magic, what in _FOREIGN:
-        if data.startswith(magic):
+        if head.startswith(magic):
             raise UnreadableSubmission("The file is not CSV", f"it is {what}", _SAVE_AS_CSV)
 
 
-def check_size(size: int) -> None:
-    """Raise SubmissionTooLarge for a file of over MAX_BYTES, before or after it was read."""
-    if size > MAX_BYTES:
+def check_size(size: int, most: int = MAX_BYTES) -> None:
+    """Raise SubmissionTooLarge for a file of over `most` bytes, before or after it was read."""
+    if size > most:
         raise SubmissionTooLarge(
             "The file is too large",
-            f"it is over {MAX_BYTES >> 20} MB",
+            f"it is over {most >> 20} MB",
             "Send each month as a file of its own",
         )
 
 
-def _utf16(data: bytes) -> str:
-    try:
-        return data.decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise UnreadableSubmission(
-            "The file is damaged",
-            "it begins as UTF-16 and then breaks its rules",
-            "Send it again, as CSV (UTF-8)",
-        ) from error
-
-
-def _eight_bit(data: bytes) -> tuple[str, str]:
-    body = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        return body.decode("utf-8"), "utf-8-sig" if len(body) < len(data) else "utf-8"
-    except UnicodeDecodeError:
-        # The five bytes that Windows-1252 leaves free become the control characters of the same
-        # number, as browsers do it.
-        text = body.decode("cp1252", errors="surrogateescape")
-        return text.translate({0xDC00 + byte: byte for byte in range(0x80, 0xA0)}), "cp1252"
-
-
 def encode(text: str, encoding: str) -> bytes:
     """Text back into the bytes of the encoding that `decode` named."""
-    if encoding != "cp1252":
+    if encoding != CP1252:
         return text.encode(encoding)
     free = {byte: 0xDC00 + byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
-    return text.translate(free).encode("cp1252", errors="surrogateescape")
+    return text.translate(free).encode(CP1252, errors="surrogateescape")
 
 
 def rows_of(text: str, delimiter: str) -> list[tuple[str, ...]]:
     """Every record of the text as a tuple of cells. Line breaks inside quotation marks are kept."""
-    rows: list[tuple[str, ...]] = []
-    reader = _reader(text, delimiter)
-    before = 0
+    lines = io.StringIO(text, newline="")
+    return list(records(lines, delimiter, ends_quoted=text.rstrip("\r\n").endswith('"')))
+
+
+def records(
+    lines: Iterable[str], delimiter: str, *, ends_quoted: bool
+) -> Iterator[tuple[str, ...]]:
+    """The records of a text one at a time; what is wrong with the text is told where it stands."""
+    # The limit on a cell is the csv module's own and global: it is left as it is, and a lower
+    # limit is checked here.
+    reader = csv.reader(lines, delimiter=delimiter)
+    count = before = 0
+    last: tuple[str, ...] = ()
     try:
         for cells in reader:
-            _check_record(cells, len(rows) + 1, reader.line_num - before)
+            count += 1
+            _check_record(cells, count, reader.line_num - before)
             before = reader.line_num
-            rows.append(tuple(cells))
+            last = tuple(cells)
+            yield last
     except csv.Error as error:
-        raise _unclosed(len(rows) + 1) from error
-    _check_last_record(text, rows)
-    return rows
+        raise _unclosed(count + 1) from error
+    # The csv module closes an open quotation mark silently at the end of the file; this tells.
+    # Without it, one stray mark near the end would swallow the lines that follow it.
+    if any("\n" in cell or "\r" in cell for cell in last) and not ends_quoted:
+        raise _unclosed(count)
 
 
 def sample_rows(text: str, delimiter: str, count: int) -> list[tuple[str, ...]]:
     """The first rows under this delimiter, for recognising the header; empty where it misfits."""
-    sample = _reader(text[: _SAMPLE * 8], delimiter)
+    sample = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return [tuple(cells) for cells in islice(sample, count)]
     except csv.Error:
         return []
-
-
-class _CountingReader:
-    """csv.reader with its line count, typed."""
-
-    def __init__(self, text: str, delimiter: str) -> None:
-        # The limit on a cell is the csv module's own and global: it is left as it is, and a lower
-        # limit is checked here.
-        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return self._reader
-
-    @property
-    def line_num(self) -> int:
-        return self._reader.line_num
-
-
-def _reader(text: str, delimiter: str) -> _CountingReader:
-    return _CountingReader(text, delimiter)
 
 
 def _check_record(cells: list[str], row: int, lines: int) -> None:
@@ -160,17 +208,6 @@ def _check_record(cells: list[str], row: int, lines: int) -> None:
     too_long = sum(map(len, cells)) > MAX_CELL and max(map(len, cells)) > MAX_CELL
     if lines > MAX_LINES_PER_ROW or too_long:
         raise _unclosed(row)
-
-
-def _check_last_record(text: str, rows: list[tuple[str, ...]]) -> None:
-    """The csv module closes an open quotation mark silently at the end of the file; this tells.
-
-    Without it, one stray mark near the end would swallow the lines that follow it.
-    """
-    if not rows or not any("\n" in cell or "\r" in cell for cell in rows[-1]):
-        return
-    if not text.rstrip("\r\n").endswith('"'):
-        raise _unclosed(len(rows))
 
 
 def _unclosed(row: int) -> UnreadableSubmission:

@@ -1,14 +1,23 @@
 """Where the lines of a file stand: its kind (text, XLSX, Parquet), its sheet, its header row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.reconciliation.decode import DELIMITERS, check_size, decode, rows_of, sample_rows
+from app.reconciliation.decode import (
+    DELIMITERS,
+    MAX_BYTES,
+    SAMPLE,
+    check_size,
+    records,
+    sample_rows,
+    text_file,
+)
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.layouts import Header, recognise_header
-from app.reconciliation.parquet_rows import parquet_rows
+from app.reconciliation.parquet_rows import MOST_CELLS, open_parquet
 from app.reconciliation.parse import clean
+from app.reconciliation.source import Source
 from app.workbooks import COMPOUND, Bounds, Sheet, WorkbookRefused, cell_text, sheets_of
 
 HEADER_WITHIN = 20  # rows of title that may stand above the header
@@ -38,13 +47,23 @@ XLSX, PARQUET = "xlsx", "parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The rows of a file, where its header stands and what it says.
+class Most:
+    """The largest file that is read. A text or a Parquet file is read as a stream, a workbook
+    within BOUNDS."""
 
-    `encoding` is `xlsx` or `parquet` where the file is no text; it then has no delimiter.
+    bytes: int = MAX_BYTES
+    cells: int = MOST_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of a file from its first on, where its header stands and what it says.
+
+    `rows` is gone through once. `encoding` is `xlsx` or `parquet` where the file is no text; it
+    then has no delimiter.
     """
 
-    rows: Rows
+    rows: Iterable[tuple[str, ...]]
     position: int
     header: Header
     encoding: str
@@ -52,23 +71,25 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def find_table(data: bytes, file_name: str, reference_headers: Sequence[str]) -> Found:
-    """The one table of lines in a file. Raises UnreadableSubmission."""
-    check_size(len(data))
-    kind = _kind(data)
+def find_table(
+    source: Source, file_name: str, reference_headers: Sequence[str], most: Most
+) -> Found:
+    """The one table of lines in a file. Raises UnreadableSubmission, also while rows are read."""
+    check_size(source.size, most.bytes)
+    kind = _kind(source.head(8))
     _check_name(file_name, kind)
     if kind is FileKind.XLSX:
-        return _in_workbook(data, reference_headers)
+        return _in_workbook(source.read(), reference_headers)
     if kind is FileKind.PARQUET:
-        rows = parquet_rows(data)
-        return Found(rows, 0, _usable(recognise_header(rows[0], reference_headers)), PARQUET)
-    return _in_text(data, reference_headers)
+        names, rows = open_parquet(source, most.cells)
+        return Found(rows, 0, _usable(recognise_header(names, reference_headers)), PARQUET)
+    return _in_text(source, reference_headers, most)
 
 
-def _kind(data: bytes) -> FileKind:
-    if data.startswith((b"PK\x03\x04", COMPOUND)):
+def _kind(head: bytes) -> FileKind:
+    if head.startswith((b"PK\x03\x04", COMPOUND)):
         return FileKind.XLSX
-    return FileKind.PARQUET if data.startswith(b"PAR1") else FileKind.TEXT
+    return FileKind.PARQUET if head.startswith(b"PAR1") else FileKind.TEXT
 
 
 def _check_name(file_name: str, kind: FileKind) -> None:
@@ -85,18 +106,21 @@ def _check_name(file_name: str, kind: FileKind) -> None:
 # --- text -----------------------------------------------------------------------------------------
 
 
-def _in_text(data: bytes, reference_headers: Sequence[str]) -> Found:
-    text, encoding = decode(data)
+def _in_text(source: Source, reference_headers: Sequence[str], most: Most) -> Found:
+    text = text_file(source, most.bytes)
+    head = text.head(SAMPLE)
     delimiter, position, header = max(
         (
-            (delimiter, *_header_in(sample_rows(text, delimiter, HEADER_WITHIN), reference_headers))
+            (delimiter, *_header_in(sample_rows(head, delimiter, HEADER_WITHIN), reference_headers))
             for delimiter in DELIMITERS
         ),
         key=lambda found: found[2].recognised,
     )
     _usable(header)
-    notes = ("The file is not UTF-8 and was read as Windows-1252.",) if encoding == "cp1252" else ()
-    return Found(rows_of(text, delimiter), position, header, encoding, delimiter, notes)
+    cp1252 = text.encoding == "cp1252"
+    notes = ("The file is not UTF-8 and was read as Windows-1252.",) if cp1252 else ()
+    rows = records(text.lines(), delimiter, ends_quoted=text.ends_quoted)
+    return Found(rows, position, header, text.encoding, delimiter, notes)
 
 
 def _header_in(rows: Rows, reference_headers: Sequence[str]) -> tuple[int, Header]:

@@ -2,22 +2,24 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from app.reconciliation.errors import UnreadableSubmission
-from app.reconciliation.find_table import find_table
+from app.reconciliation.find_table import Most, find_table
 from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, layout_named, normal
 from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
-from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, convention_of, financial_period
+from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, Tally, financial_period
 from app.reconciliation.read_line import (
+    NO_CELL,
     WHY_SHIFTED,
     LineReader,
     line_reader,
     read_line,
     shifted_line,
 )
+from app.reconciliation.source import in_memory
 
 _IDENTITY = (
     "nhs_number",
@@ -44,21 +46,23 @@ _SWALLOWED_CELLS = 4  # delimiters inside one cell that also breaks the line
 def read_submission(
     data: bytes, file_name: str, *, reference_headers: Sequence[str] = ()
 ) -> Submission:
-    """Read a whole file. Pure: the same bytes always give the same Submission.
+    """Read a whole file, row by row. Pure: the same bytes always give the same Submission.
+
+    It defines what reading means; `read_columns` reads large files to the same result.
 
     `reference_headers`: columns that carry the approval reference beside PROVIDER REFERENCE
     NUMBER, where a commissioner has agreed one. Raises UnreadableSubmission.
     """
-    found = find_table(data, file_name, reference_headers)
-    rows = found.rows
+    found = find_table(in_memory(data), file_name, reference_headers, Most())
+    rows = list(found.rows)
     header, body = rows[found.position], rows[found.position + 1 :]
-    if not any(_filled(cells) for cells in body):
-        raise UnreadableSubmission(
-            "The file holds a header and no lines",
-            "there is no filled row below the header",
-            "Send the file with its lines, or send nothing for a month without supplies",
-        )
-    lines, skipped, notes = _read_body(header, body, found.header, found.delimiter)
+    witness = Witness(found.header)
+    witness.look_at(body)
+    check_filled(witness)
+    read = BodyReader(header, found.header, found.delimiter, witness)
+    told = [read(row, raw) for row, raw in enumerate(body, start=1)]
+    lines = tuple(each for each in told if isinstance(each, ContractLine))
+    months = {(line.financial_year, line.financial_month) for line in lines}
     return Submission(
         sha256=hashlib.sha256(data).hexdigest(),
         file_name=file_name,
@@ -68,16 +72,15 @@ def read_submission(
         delimiter=found.delimiter or ",",
         preamble=tuple(rows[: found.position]),
         lines=lines,
-        skipped=skipped,
+        skipped=tuple(each for each in told if isinstance(each, Skipped)),
         columns=found.header.columns,
-        notes=(*found.notes, *notes, *_layout_note(found.header.layout, lines)),
+        notes=(*found.notes, *witness.notes(), *layout_note(found.header.layout, months)),
     )
 
 
-def _layout_note(name: str, lines: Sequence[ContractLine]) -> tuple[str, ...]:
+def layout_note(name: str, stated: Iterable[tuple[str | None, int | None]]) -> tuple[str, ...]:
     """What to tell of months that the layout was not made for; they are read all the same."""
     layout = layout_named(name)
-    stated = {(x.financial_year, x.financial_month) for x in lines}
     months = [financial_period(y, m) for y, m in stated if y is not None and m is not None]
     outside = [
         first for first, last in months
@@ -90,23 +93,85 @@ def _layout_note(name: str, lines: Sequence[ContractLine]) -> tuple[str, ...]:
             "file lie outside.",)  # fmt: skip
 
 
-def _read_body(
-    header: tuple[str, ...], body: Sequence[tuple[str, ...]], known: Header, delimiter: str
-) -> tuple[tuple[ContractLine, ...], tuple[Skipped, ...], tuple[str, ...]]:
-    reader, notes = _line_reader(header, body, known)
-    names = [normal(cell) for cell in header]
-    own = own_columns(header)
-    lines: list[ContractLine] = []
-    skipped: list[Skipped] = []
-    for row, raw in enumerate(body, start=1):
-        cells = _without(own, raw) if own else raw
-        why = _why_skipped(cells, names, known)
+class Witness:
+    """What the rows below the header must be asked as a whole, before the first of them is read:
+    whether any is filled, and how their dates are written."""
+
+    def __init__(self, known: Header) -> None:
+        self.filled = False
+        self._dates = (
+            ("supply date", known.columns.get("supply_date", ()), Tally(SUPPLY)),
+            ("birth date", known.columns.get("birth_date", ()), Tally(BIRTH)),
+        )
+
+    def look_at(self, rows: Iterable[Sequence[str]]) -> None:
+        """Take these rows into account."""
+        rows = list(rows)
+        self.filled = self.filled or any(map(_filled, rows))
+        for _, indexes, tally in self._dates:
+            tally.add(row[i] for row in rows for i in indexes if i < len(row))
+
+    def rules(self) -> tuple[DateRule, DateRule]:
+        """How to read supply dates and birth dates."""
+        (_, _, supply), (_, _, birth) = self._dates
+        return supply.rule(), birth.rule()
+
+    def notes(self) -> tuple[str, ...]:
+        """What to tell of columns that contradict themselves."""
+        rules = ((label, tally.rule()) for label, _, tally in self._dates)
+        return tuple(
+            f"The {label} column writes dates both day first and month first: "
+            "dates that could be either were not read."
+            for label, rule in rules
+            if rule.day_first_doubtful or rule.month_first_doubtful
+        )
+
+
+def check_filled(witness: Witness) -> None:
+    """Raise UnreadableSubmission where no row below the header holds anything."""
+    if not witness.filled:
+        raise UnreadableSubmission(
+            "The file holds a header and no lines",
+            "there is no filled row below the header",
+            "Send the file with its lines, or send nothing for a month without supplies",
+        )
+
+
+class BodyReader:
+    """Reads the rows below a header, each to a line or to the reason why it is none."""
+
+    def __init__(
+        self, header: tuple[str, ...], known: Header, delimiter: str, witness: Witness
+    ) -> None:
+        self.known, self.delimiter = known, delimiter
+        self.names = [normal(cell) for cell in header]
+        self.own = own_columns(header)
+        self.reader = _line_reader(header, self.own, known, witness)
+
+    def __call__(self, row: int, raw: tuple[str, ...]) -> ContractLine | Skipped:
+        """One row; `row` counts the rows below the header from 1."""
+        cells = _without(self.own, raw) if self.own else raw
+        why = _why_skipped(cells, self.names, self.known)
         if why is not None:
-            skipped.append(Skipped(row, why, raw))
-            continue
-        line = _line(row, cells, reader, delimiter)
-        lines.append(replace(line, raw=raw) if own else line)
-    return tuple(lines), tuple(skipped), notes
+            return Skipped(row, why, raw)
+        line = _line(row, cells, self.reader, self.delimiter)
+        return replace(line, raw=raw) if self.own else line
+
+    def is_suspect(self, column: int, text: str) -> bool:
+        """Whether a cell alone could make its row another thing than a line, or a shifted one.
+
+        Where no cell of a row that is as wide as its header is suspect, and some cell is filled,
+        the row is a line that stands under its headers.
+        """
+        body = clean(text)
+        name = self.names[column] if column < len(self.names) else ""
+        return bool(
+            (name and body and normal(text) == name)
+            or _FOOTER_WORDS.fullmatch(body.rstrip(": "))
+            or _swallows_rows(text, self.delimiter)
+            or text == NO_CELL
+            or (column >= self.reader.widest and body)
+        )
 
 
 def _without(own: frozenset[int], cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -130,28 +195,12 @@ def _swallows_rows(cell: str, delimiter: str) -> bool:
 
 
 def _line_reader(
-    header: tuple[str, ...], body: Sequence[tuple[str, ...]], known: Header
-) -> tuple[LineReader, tuple[str, ...]]:
-    supply = _convention("supply_date", body, known, SUPPLY)
-    birth = _convention("birth_date", body, known, BIRTH)
-    notes = tuple(
-        f"The {label} column writes dates both day first and month first: "
-        "dates that could be either were not read."
-        for label, rule in (("supply date", supply), ("birth date", birth))
-        if rule.day_first_doubtful or rule.month_first_doubtful
-    )
-    own = own_columns(header)
+    header: tuple[str, ...], own: frozenset[int], known: Header, witness: Witness
+) -> LineReader:
     beyond = [i for i, cell in enumerate(header) if i in own or clean(cell) == BEYOND]
     widest = min(beyond, default=len(header))
     narrowest = max((i + 1 for i, cell in enumerate(header[:widest]) if clean(cell)), default=0)
-    return line_reader(known.columns, narrowest, widest, supply, birth), notes
-
-
-def _convention(
-    field: str, body: Sequence[tuple[str, ...]], known: Header, rule: DateRule
-) -> DateRule:
-    indexes = known.columns.get(field, ())
-    return convention_of((row[i] for row in body for i in indexes if i < len(row)), rule)
+    return line_reader(known.columns, narrowest, widest, *witness.rules())
 
 
 def _filled(cells: Sequence[str]) -> bool:

@@ -1,9 +1,9 @@
 """Rows of text cells out of a Parquet file: the column names first. Raises UnreadableSubmission."""
 
 import datetime as dt
-import io
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from app.reconciliation.decode import MAX_CELL, MAX_COLUMNS
 from app.reconciliation.errors import SubmissionTooLarge, UnreadableSubmission
+from app.reconciliation.source import Source
 from app.workbooks import cell_text
 
 MOST_CELLS = 60_000_000
@@ -19,29 +20,39 @@ _BATCH = 8_192
 _BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, EOFError, MemoryError)
 
 
-def parquet_rows(data: bytes) -> list[tuple[str, ...]]:
-    """The rows, at most MOST_CELLS cells; numbers as they are stored, days and instants as ISO."""
+def open_parquet(
+    source: Source, most_cells: int = MOST_CELLS
+) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """The column names, and the rows with the names first, as they are read.
+
+    Numbers come as they are stored, days and instants as ISO.
+    """
     try:
-        schema = pq.ParquetFile(io.BytesIO(data)).schema_arrow
-        # Kept as dictionaries, a text that stands in a million rows is held once.
-        texts = [f.name for f in schema if pa.types.is_string(f.type)]
-        file = pq.ParquetFile(io.BytesIO(data), read_dictionary=texts)
-        _check_shape(file)
-        return [tuple(schema.names), *_rows(file)]
+        with source.open() as file:
+            schema = pq.ParquetFile(file).schema_arrow
+            _check_shape(pq.ParquetFile(file), most_cells)
     except _BROKEN:
-        raise UnreadableSubmission(
-            "The Parquet file cannot be read",
-            "it is damaged, cut short or encrypted",
-            "Write it again, or send it as CSV",
-        ) from None
+        raise _broken() from None
+    # Kept as dictionaries, a text that stands in a million rows is held once.
+    texts = [f.name for f in schema if pa.types.is_string(f.type)]
+    names = tuple(schema.names)
+    return names, chain([names], _rows(source, texts, most_cells))
 
 
-def _check_shape(file: pq.ParquetFile) -> None:
+def _broken() -> UnreadableSubmission:
+    return UnreadableSubmission(
+        "The Parquet file cannot be read",
+        "it is damaged, cut short or encrypted",
+        "Write it again, or send it as CSV",
+    )
+
+
+def _check_shape(file: pq.ParquetFile, most_cells: int) -> None:
     columns = len(file.schema_arrow)
-    if columns > MAX_COLUMNS or file.metadata.num_rows * columns > MOST_CELLS:
+    if columns > MAX_COLUMNS or file.metadata.num_rows * columns > most_cells:
         raise SubmissionTooLarge(
             "The file is too large",
-            f"it has over {MOST_CELLS:,} cells or over {MAX_COLUMNS} columns",
+            f"it has over {most_cells:,} cells or over {MAX_COLUMNS} columns",
             "Send each month as a file of its own",
         )
     for number, field in enumerate(file.schema_arrow, start=1):
@@ -62,20 +73,27 @@ def _check_type(number: int, kind: pa.DataType) -> None:
         )
 
 
-def _rows(file: pq.ParquetFile) -> Iterator[tuple[str, ...]]:
-    room = MOST_TEXT
-    for batch in file.iter_batches(batch_size=_BATCH):
-        columns = []
-        for column in batch.columns:
-            room -= _length(column)
-            if room < 0:
-                raise SubmissionTooLarge(
-                    "The file is too large",
-                    f"its cells hold over {MOST_TEXT >> 20} million characters",
-                    "Send each month as a file of its own",
-                )
-            columns.append(_texts(column))
-        yield from zip(*columns, strict=True)
+def _rows(source: Source, texts: list[str], most_cells: int) -> Iterator[tuple[str, ...]]:
+    room = MOST_TEXT * max(1, most_cells // MOST_CELLS)
+    try:
+        with source.open() as opened:
+            file = pq.ParquetFile(opened, read_dictionary=texts)
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for column in batch.columns:
+                    room -= _length(column)
+                _check_room(room)
+                yield from zip(*map(_texts, batch.columns), strict=True)
+    except _BROKEN:
+        raise _broken() from None
+
+
+def _check_room(room: int) -> None:
+    if room < 0:
+        raise SubmissionTooLarge(
+            "The file is too large",
+            f"its cells hold over {MOST_TEXT >> 20} million characters",
+            "Send each month as a file of its own",
+        )
 
 
 def _length(column: pa.Array) -> int:

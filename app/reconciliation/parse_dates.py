@@ -2,7 +2,7 @@
 
 Convention. A date of figures with the year last is read day first, as the UK writes it. It is
 read month first only when it carries AM or PM, as a US export does. Where the file itself speaks
-against the convention (see `convention_of`), a date that both readings allow stays unread.
+against the convention (see `Tally`), a date that both readings allow stays unread.
 """
 
 import calendar
@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from app.reconciliation.parse import Reading, clean, is_absent
@@ -135,28 +135,43 @@ def _full_year(year: str, rule: DateRule) -> Reading[str]:
     return (f"20{year}", None) if rule.two_digit_years else (None, WHY_CENTURY)
 
 
-def convention_of(texts: Iterable[str], rule: DateRule) -> DateRule:
-    """The rule, with what the column's own dates speak against marked as doubtful.
+class Tally:
+    """Counts the dates of a column that keep the convention and those that break it.
 
     A date such as 04/25/2025 can only be month first; 25/04/2025 only day first. Where those that
     break the convention are at least a tenth as many as those that keep it, the column mixes both
     ways, and its two-way dates cannot be told. A lone slip among many is that cell's fault only.
     """
-    kept, broken = [0, 0], [0, 0]
-    for text, count in Counter(texts).items():
-        match = _YEAR_LAST.fullmatch(clean(text))
-        if match is None:
-            continue
-        marked = bool(match["time"] and _MARKER.search(match["time"]))
-        month, day = (match["a"], match["b"]) if marked else (match["b"], match["a"])
-        if int(month) <= 12 < int(day) <= 31:
-            kept[marked] += count
-        elif int(day) <= 12 < int(month) <= 31:
-            broken[marked] += count
-    doubtful = [b > 0 and b * 10 >= k for b, k in zip(broken, kept, strict=True)]
-    return DateRule(
-        rule.earliest, rule.latest, rule.serials, rule.two_digit_years, doubtful[0], doubtful[1]
-    )
+
+    def __init__(self, rule: DateRule) -> None:
+        self._rule = rule
+        self._kept, self._broken = [0, 0], [0, 0]
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Count these cells."""
+        for text, count in Counter(texts).items():
+            match = _YEAR_LAST.fullmatch(clean(text))
+            if match is None:
+                continue
+            marked = bool(match["time"] and _MARKER.search(match["time"]))
+            month, day = (match["a"], match["b"]) if marked else (match["b"], match["a"])
+            if int(month) <= 12 < int(day) <= 31:
+                self._kept[marked] += count
+            elif int(day) <= 12 < int(month) <= 31:
+                self._broken[marked] += count
+
+    def rule(self) -> DateRule:
+        """The rule, with what the column's own dates speak against marked as doubtful."""
+        pairs = zip(self._broken, self._kept, strict=True)
+        day_first, month_first = (broken > 0 and broken * 10 >= kept for broken, kept in pairs)
+        return replace(self._rule, day_first_doubtful=day_first, month_first_doubtful=month_first)
+
+
+def convention_of(texts: Iterable[str], rule: DateRule) -> DateRule:
+    """The rule for a column of these dates."""
+    tally = Tally(rule)
+    tally.add(texts)
+    return tally.rule()
 
 
 _MONTH = re.compile(r"(?:m|mth|month|p|period)?\s*0?(?P<n>[0-9]{1,2})(?:\.0+)?", re.IGNORECASE)

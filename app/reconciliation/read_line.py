@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,8 @@ TYPED = (
     "vat_charged",
     "total_cost",
 )
-_FEWEST_WITNESSES = 3
+FEWEST_WITNESSES = 3
+_REMEMBERED = 100_000  # texts of a field; beyond, all are forgotten, so that memory stays
 
 Parser = Callable[[str], Reading[Any]]
 
@@ -82,7 +83,7 @@ class LineReader:
     widest: int
 
 
-_CONTRADICTED = Parsed(why=WHY_STATED_TWICE, said=WHY_STATED_TWICE)
+CONTRADICTED = Parsed(why=WHY_STATED_TWICE, said=WHY_STATED_TWICE)
 
 
 def line_reader(
@@ -104,6 +105,8 @@ def _remembering(name: str, parser: Parser) -> Callable[[str], Parsed]:
     def parse(raw: str) -> Parsed:
         parsed = seen.get(raw)
         if parsed is None:
+            if len(seen) >= _REMEMBERED:
+                seen.clear()
             parsed = seen[raw] = _parse(name, parser, raw)
         return parsed
 
@@ -166,15 +169,16 @@ def read_line(row: int, cells: tuple[str, ...], reader: LineReader) -> ContractL
     said: list[str] = []
     witnesses = 0
     for name, indexes in reader.columns.items():
-        raw = cells[indexes[0]] if len(indexes) == 1 else _coalesced(name, cells, indexes)
-        parsed = _CONTRADICTED if raw is None else reader.parsers[name](raw)
+        own = [cells[i] if i < len(cells) else "" for i in indexes]
+        raw = own[0] if len(own) == 1 else coalesced(name, own)
+        parsed = CONTRADICTED if raw is None else reader.parsers[name](raw)
         if parsed is ABSENT:
             continue
         said.append(parsed.said)
         values.update(parsed.values)
         witnesses += name in TYPED
         if parsed.why is not None:
-            faults.append(FieldFault(name, _raw(cells, indexes), parsed.why))
+            faults.append(FieldFault(name, together(own), parsed.why))
     if _misplaced(faults, witnesses):
         return shifted_line(row, cells, f"{WHY_SHIFTED}: most cells do not fit their columns")
     return ContractLine(row, _content_hash(said, values), cells, faults=tuple(faults), **values)
@@ -191,21 +195,22 @@ def _width_fits(cells: Sequence[str], reader: LineReader) -> bool:
     return whole and not any(map(clean, cells[reader.widest :]))
 
 
-def _coalesced(name: str, cells: tuple[str, ...], indexes: tuple[int, ...]) -> str | None:
+def coalesced(name: str, cells: Sequence[str]) -> str | None:
     """The first filled cell of a field with several columns; None where they contradict."""
-    stated = [cells[i] for i in indexes if not is_absent(cells[i])]
+    stated = [cell for cell in cells if not is_absent(cell)]
     if name not in COALESCED and len({clean(raw) for raw in stated}) > 1:
         return None
     return stated[0] if stated else ""
 
 
-def _raw(cells: tuple[str, ...], indexes: tuple[int, ...]) -> str:
-    return " | ".join(cells[i] for i in indexes if not is_absent(cells[i]))
+def together(cells: Iterable[str]) -> str:
+    """What a field's cells state, as it is kept of one that could not be read."""
+    return " | ".join(cell for cell in cells if not is_absent(cell))
 
 
 def _misplaced(faults: Sequence[FieldFault], witnesses: int) -> bool:
     wrong = sum(1 for f in faults if f.field in TYPED and f.why != WHY_STATED_TWICE)
-    return wrong >= _FEWEST_WITNESSES and wrong * 2 > witnesses
+    return wrong >= FEWEST_WITNESSES and wrong * 2 > witnesses
 
 
 def _content_hash(said: Sequence[str], values: Mapping[str, Any]) -> str:
