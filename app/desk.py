@@ -28,5 +28,7 @@ def make_desk(settings: Settings, office: Office | None = None) -> Desk:
             Engine(settings.reconciliation_engine),
             settings.reconciliation_memory,
             settings.data_dir.resolve() / "spill",
+            settings.spark_master,
+            settings.spark_folder,
         ),
     )

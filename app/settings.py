@@ -65,10 +65,18 @@ class Settings(BaseSettings):
     #: Whether callers with a long-lived token of `assent callers add` may call, outside
     #: demonstration mode. Systems should sign in with a signed token of their own instead.
     registered_tokens: bool = False
-    #: What matches submissions with approvals: both give the same, line for line. DuckDB may take
-    #: this much memory and spills beyond it, below the data folder.
-    reconciliation_engine: Literal["plain", "duckdb"] = "plain"
+    #: What matches submissions with approvals: all give the same, line for line. DuckDB, or each
+    #: process of Spark, may take this much memory and spills beyond it, below the data folder.
+    reconciliation_engine: Literal["plain", "duckdb", "spark"] = "plain"
     reconciliation_memory: str = Field(default="2GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
+    #: Where Spark runs: in a process here with N threads, `local[N]`, or on a cluster. Needs the
+    #: extra `spark`, and Java.
+    spark_master: str = Field(
+        default="local[2]", pattern=r"^(local\[([1-9][0-9]*|\*)\]|spark://[^\s/:]+:[0-9]+)$"
+    )
+    #: Where Spark's tables lie during a run: a folder that every machine of its cluster reaches
+    #: under the same path, as the same user. Without it, below the data folder.
+    spark_folder: Path | None = None
     #: For how many days after its signature a form on paper may be entered; 0: never.
     back_entry_days: int = Field(default=7, ge=0, le=366)
     requests_per_minute: int = Field(default=600, ge=1)
@@ -115,6 +123,7 @@ class Settings(BaseSettings):
         self._check_demonstration_sign_in()
         self._check_provider()
         self._check_telemetry()
+        self._check_engine()
         return self
 
     def _check_demonstration_sign_in(self) -> None:
@@ -171,6 +180,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "ASSENT_OTLP_ENDPOINT asks for traces, which need the extra `telemetry`: "
                 "pip install 'assent[telemetry]'. Or leave ASSENT_OTLP_ENDPOINT out."
+            )
+
+    def _check_engine(self) -> None:
+        if self.reconciliation_engine == "spark" and not _is_installed("pyspark"):
+            raise ValueError(
+                "ASSENT_RECONCILIATION_ENGINE asks for Spark, which needs the extra `spark`: "
+                "pip install 'assent[spark]'. Or choose duckdb or plain, which give the same."
             )
 
     def origin(self) -> str:

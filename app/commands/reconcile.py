@@ -24,7 +24,7 @@ from app.reconciliation import (
 )
 from app.reconciliation.decode import check_size
 from app.reconciliation.engines.choice import Engine
-from app.reconciliation.errors import EnginesDisagree
+from app.reconciliation.errors import EnginesDisagree, SparkFailed, SparkUnavailable
 from app.reconciliation.preview import Preview
 from app.reconciliation.preview_report import preview_lines, stated_lines
 from app.reconciliation.service import (
@@ -69,7 +69,7 @@ def run_reconcile(
     ] = False,
     engine: Annotated[
         Engine | None,
-        typer.Option(help="What matches; both give the same. Without it, as the settings say."),
+        typer.Option(help="What matches; all give the same. Without it, as the settings say."),
     ] = None,
     draft: Annotated[
         str | None,
@@ -112,7 +112,10 @@ def run_reconcile(
     except UnreadableSubmission as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREADABLE) from None
-    except (EnginesDisagree, TotalsDoNotTie) as error:
+    except SparkUnavailable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except (EnginesDisagree, SparkFailed, TotalsDoNotTie) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(DOES_NOT_TIE) from None
     typer.echo(_shown(result, format), nl=format is not Format.CSV)
@@ -154,6 +157,7 @@ def _reconcile(
         desk = make_desk(settings)
         if engine is not None:
             desk = replace(desk, matching=replace(desk.matching, engine=engine))
+        desk.matching.check_available()
         caller = operator(organisation)
         return reconcile(door.transact, desk, caller, data, name, read=door.read)
 

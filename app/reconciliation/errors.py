@@ -49,6 +49,26 @@ class EnginesDisagree(ReconciliationError):
         )
 
 
+class SparkUnavailable(ReconciliationError):
+    """Spark was asked for and cannot be used here."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The Spark engine cannot be used: {why}. Mend that, or choose the plain or the DuckDB "
+            "engine, which give the same."
+        )
+
+
+class SparkFailed(ReconciliationError):
+    """Spark failed in a step. The error's own text is left out: it may quote a patient's values."""
+
+    def __init__(self, step: str, condition: str) -> None:
+        super().__init__(
+            f"Spark failed in the step {step} ({condition}). Nothing was saved: run it again, or "
+            "with the DuckDB engine."
+        )
+
+
 class StoredFileDamaged(ReconciliationError):
     """A file of the service's own store is missing or altered."""
 

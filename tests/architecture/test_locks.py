@@ -39,8 +39,17 @@ def test_every_package_is_pinned_with_hashes_and_without_an_address(lock: str) -
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     assert required() <= set(pins("requirements.lock"))
     assert required("dev") <= set(pins("requirements-dev.lock"))
+    assert required("spark") <= set(pins("requirements-spark.lock"))
 
 
 def test_tests_run_on_the_releases_that_are_served() -> None:
     served, tested = pins("requirements.lock"), pins("requirements-dev.lock")
     assert {name: tested.get(name) for name in served} == served
+
+
+def test_with_spark_the_rest_is_as_it_is_without() -> None:
+    """So that its lock installs beside the other two, into one environment, in any order."""
+    served, with_spark = pins("requirements.lock"), pins("requirements-spark.lock")
+    added = {name: release for name, release in with_spark.items() if name not in served}
+    assert {name: with_spark.get(name) for name in served} == served
+    assert set(added) == {"pyspark", "py4j"}

@@ -164,3 +164,20 @@ def test_traces_without_their_extra_are_refused_with_how_to_install_it(
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ValidationError, match=r"pip install 'assent\[telemetry\]'"):
         Settings()
+
+
+def test_spark_is_asked_for_by_name_and_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSENT_AUDIT_KEY", KEY)
+    monkeypatch.setenv("ASSENT_RECONCILIATION_ENGINE", "spark")
+    monkeypatch.setattr("app.settings.find_spec", lambda name: name)
+    for master in ("local[4]", "local[*]", "spark://cluster.nhs.uk:7077"):
+        monkeypatch.setenv("ASSENT_SPARK_MASTER", master)
+        assert Settings().spark_master == master
+    for wrong in ("local", "spark://cluster", "yarn", "spark://a b:7077"):
+        monkeypatch.setenv("ASSENT_SPARK_MASTER", wrong)
+        with pytest.raises(ValidationError, match="spark_master"):
+            Settings()
+    monkeypatch.delenv("ASSENT_SPARK_MASTER")
+    monkeypatch.setattr("app.settings.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match="extra `spark`"):
+        Settings()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from app.reconciliation.engines import duckdb, plain
+from app.reconciliation.engines import duckdb, plain, spark
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -22,22 +22,45 @@ class Engine(StrEnum):
 
     PLAIN = "plain"
     DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine with the memory that DuckDB may take ("2GB") and where it spills beyond that."""
+    """An engine, with what it may use.
+
+    `memory_limit` ("2GB") is DuckDB's, or that of each of Spark's processes; beyond it they spill
+    below `spill_to`, where Spark also keeps its tables during a run, unless `spark_folder` names a
+    folder that all machines of its cluster reach.
+    """
 
     engine: Engine = Engine.PLAIN
     memory_limit: str = "2GB"
     spill_to: Path | None = None
+    spark_master: str = "local[2]"
+    spark_folder: Path | None = None
+
+    def check_available(self) -> None:
+        """Raise SparkUnavailable where Spark is chosen and cannot run."""
+        if self.engine is Engine.SPARK:
+            spark.check_available()
 
     def matcher(self) -> Matcher:
         """What gives a MatchedLine for each line of a submission, in its order."""
-        if self.engine is Engine.PLAIN:
-            return plain.match_submission
-        machine = duckdb.Machine(self.memory_limit, spill_to=self.spill_to)
-        return partial(duckdb.match_submission, machine=machine)
+        match self.engine:
+            case Engine.PLAIN:
+                return plain.match_submission
+            case Engine.DUCKDB:
+                machine = duckdb.Machine(self.memory_limit, spill_to=self.spill_to)
+                return partial(duckdb.match_submission, machine=machine)
+            case Engine.SPARK:
+                return partial(spark.match_submission, on=self._cluster())
+
+    def _cluster(self) -> spark.Cluster:
+        folder = self.spark_folder or self.spill_to
+        if folder is None:
+            raise ValueError("Spark needs a folder for its tables")
+        return spark.Cluster(folder, self.spark_master, self.memory_limit)
 
 
 BY_DEFAULT = Choice()

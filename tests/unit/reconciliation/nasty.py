@@ -235,15 +235,22 @@ def one_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]
 
 def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...], Snapshot]:
     """Many cases as one submission that share their policies and no patient, id or reference."""
-    drawn = [one_case(source) for _ in range(cases)]
-    apart = [_apart(number, *case) for number, case in enumerate(drawn)]
+    together, snap = pack([one_case(source) for _ in range(cases)])
+    return together, replace(snap, decisions=_decisions(Draw(source), together, snap))
+
+
+Case = tuple[tuple[ContractLine, ...], Snapshot]
+
+
+def pack(cases: Sequence[Case]) -> Case:
+    """Cases as one, each with patients, ids and references of its own; the first one's policies."""
+    apart = [_apart(number, *case) for number, case in enumerate(cases)]
     together = tuple(line for its_lines, _ in apart for line in its_lines)
-    snap = replace(
-        drawn[0][1],
+    return together, replace(
+        cases[0][1],
         coverages=tuple(each for _, its in apart for each in its.coverages),
         pending=tuple(each for _, its in apart for each in its.pending),
     )
-    return together, replace(snap, decisions=_decisions(Draw(source), together, snap))
 
 
 OUTCOMES = (

@@ -1,0 +1,110 @@
+"""A standalone cluster of Spark on loopback: a master and a worker, started from pyspark's files.
+
+Calls between its processes are authenticated with a secret and encrypted, as they must be where
+patients' numbers pass.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+SECRET = "the secret of the tests' cluster, which is no secret"
+STARTS_WITHIN = 90  # seconds
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """The cluster's address, its two processes, and the folder with its configuration."""
+
+    master: str
+    processes: tuple[subprocess.Popen[bytes], ...]
+    conf: Path
+    logs: Path
+
+
+@contextmanager
+def standalone(folder: Path) -> Iterator[Standalone]:
+    """The cluster, from its start until both processes and all that they started have ended."""
+    conf, logs = folder / "conf", folder / "logs"
+    for each in (conf, logs, folder / "work"):
+        each.mkdir()
+    settings = {
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": SECRET.replace(" ", "-"),
+        "spark.network.crypto.enabled": "true",
+    }
+    lines = [f"{name} {value}" for name, value in settings.items()]
+    (conf / "spark-defaults.conf").write_text("\n".join(lines))
+    port = _free_port()
+    address = f"spark://{LOOPBACK}:{port}"
+    with ExitStack() as stack:
+        master = stack.enter_context(
+            _daemon(folder, "master", "--port", str(port), "--webui-port", "0")
+        )
+        _wait_for(port, master)
+        worker = stack.enter_context(
+            _daemon(
+                folder,
+                "worker",
+                *("--cores", "2", "--memory", "2g", "--webui-port", "0"),
+                *("--work-dir", str(folder / "work"), address),
+            )
+        )
+        yield Standalone(address, (master, worker), conf, logs)
+
+
+@contextmanager
+def _daemon(folder: Path, kind: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    spec = find_spec("pyspark")
+    assert spec is not None
+    assert spec.origin is not None
+    home = Path(spec.origin).parent
+    name = f"org.apache.spark.deploy.{kind}.{kind.capitalize()}"
+    environment = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "SPARK_CONF_DIR": str(folder / "conf"),
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_DIRS": str(folder / "work"),
+        "SPARK_DAEMON_MEMORY": "256m",
+    }
+    with (folder / "logs" / kind).open("wb") as log:
+        process = subprocess.Popen(
+            [str(home / "bin" / "spark-class"), name, "--host", LOOPBACK, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        # The group: a worker's executors are its children.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((LOOPBACK, 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(STARTS_WITHIN * 10):
+        with socket.socket() as tried:
+            if tried.connect_ex((LOOPBACK, port)) == 0:
+                return
+        assert process.poll() is None, "Spark's master ended at once"
+        time.sleep(0.1)
+    raise AssertionError(f"Spark's master did not answer within {STARTS_WITHIN} s")

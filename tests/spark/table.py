@@ -1,0 +1,36 @@
+"""The table of cases, packed so that Spark runs it in as few runs as it takes."""
+
+from dataclasses import replace
+from typing import Any
+
+from app.reconciliation import Snapshot
+from app.reconciliation.engines import spark
+from app.reference_data.drugs import load_drugs
+from app.reference_data.organisations import load_organisations
+from tests.spec.test_reconciliation import CASES, check, submitted
+from tests.unit.reconciliation.nasty import Case, pack
+
+
+def table() -> list[tuple[list[dict[str, Any]], list[Case]]]:
+    """The cases of the table, those together that share all but lines, approvals and requests."""
+    drawn = [(case, submitted(case)) for case in CASES]
+    shared: list[Snapshot] = []
+    for _, (_, snap) in drawn:
+        if _shared(snap) not in shared:
+            shared.append(_shared(snap))
+    groups = [[pair for pair in drawn if _shared(pair[1][1]) == each] for each in shared]
+    return [([case for case, _ in group], [its for _, its in group]) for group in groups]
+
+
+def _shared(snap: Snapshot) -> Snapshot:
+    return replace(snap, coverages=(), pending=())
+
+
+def check_table(on: spark.Running | spark.Cluster) -> None:
+    """Every case of the table, in as few runs as it takes."""
+    for cases, drawn in table():
+        matched = iter(
+            spark.match_submission(*pack(drawn), load_drugs(), load_organisations(), on=on)
+        )
+        for case, (lines, _) in zip(cases, drawn, strict=True):
+            check(case, [next(matched) for _ in lines])
