@@ -16,13 +16,14 @@ from app.commands import (
     slices,
 )
 from app.commands.backup import backup, restore
-from app.commands.demo import demo
+from app.commands.demo import app as demo
 from app.commands.drugs import drugs, terms
 from app.commands.openapi import openapi
 from app.commands.reconcile import run_reconcile
 from app.commands.serve import serve, worker
 from app.commands.supplies import supply_check
 from app.commands.worklist import worklist
+from app.commands.year import demo_year
 
 app = typer.Typer(
     name="assent",
@@ -33,12 +34,13 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(worker)
 app.command()(openapi)
-app.command()(demo)
 app.command()(backup)
 app.command()(restore)
 app.command(name="reconcile")(run_reconcile)
 app.command(name="supply-check")(supply_check)
 app.command()(worklist)
+demo.command("year")(demo_year)
+app.add_typer(demo, name="demo")
 app.add_typer(policies.app, name="policies")
 app.add_typer(db.app, name="db")
 app.add_typer(drugs, name="drugs")

@@ -4,6 +4,8 @@ import datetime as dt
 import os
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -50,7 +52,12 @@ _OFF: Final = frozenset({"false", "0", "no", "off", "f", "n"})
 _PATIENCE_SECONDS: Final = 10.0
 
 
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on: of this machine only.")
@@ -65,6 +72,8 @@ def demo(
 
     Exit code 2: the call or the environment is wrong; nothing is changed then.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = _demonstration_settings()
     host = host or settings.host
     port = settings.port if port is None else port
@@ -120,6 +129,12 @@ def _check_free(host: str, port: int) -> None:
             _stop(f"Port {port} cannot be used ({error.strerror}). Take another: make run PORT=…")
 
 
+def demonstration_door() -> tuple[Settings, Door, Desk]:
+    """The settings, database and desk of a command about the demonstration."""
+    settings = _demonstration_settings()
+    return settings, _door(settings), make_desk(settings)
+
+
 def _door(settings: Settings) -> Door:
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -159,6 +174,14 @@ def _checked(day: dt.date | None, today: dt.date) -> dt.date:
 
 def _load(door: Door, desk: Desk, day: dt.date) -> Loaded:
     legacy = LEGACY.read_bytes() if LEGACY.exists() else None
+    with progress_bars() as progress:
+        loaded, _ = load(door.database, desk, operator(None), day, legacy=legacy, progress=progress)
+        return loaded
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, float], None]]:
+    """Bars on the screen, one for each thing that is told of with its share, 0 to 1."""
     columns = (
         TextColumn("{task.description:<28}"),
         BarColumn(),
@@ -173,8 +196,7 @@ def _load(door: Door, desk: Desk, day: dt.date) -> Loaded:
                 tasks[what] = bars.add_task(what, total=1.0)
             bars.update(tasks[what], completed=share)
 
-        loaded, _ = load(door.database, desk, operator(None), day, legacy=legacy, progress=progress)
-        return loaded
+        yield progress
 
 
 def _write_submission(door: Door, desk: Desk, loaded: Loaded, folder: Path) -> Path:
@@ -205,7 +227,7 @@ def _run(door: Door, loaded: Loaded, owner: str) -> RunRecord:
 
 
 def _show(door: Door, loaded: Loaded, submission: Path, address: str) -> None:
-    shown = _from_here(submission)
+    shown = shown_path(submission)
     whole = _run(door, loaded, "*")
     typer.echo(f"\n{shown}, reconciled against every approval:\n")
     typer.echo(result_text(whole.summary))
@@ -217,7 +239,7 @@ def _show(door: Door, loaded: Loaded, submission: Path, address: str) -> None:
     typer.echo(f"\n{tokens_text()}\n\n{calls_text(address, shown, loaded.runs)}\n")
 
 
-def _from_here(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as one would type it in this folder."""
     full = path.resolve()
     return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)
@@ -225,7 +247,7 @@ def _from_here(path: Path) -> str:
 
 def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> None:
     """Serve, with one worker beside, until told to stop; a job under way is finished first."""
-    app = create_app(settings, database=door.database, library=desk.office.library)
+    service = create_app(settings, database=door.database, library=desk.office.library)
     stop = threading.Event()
     worker = threading.Thread(
         target=run_for_ever,
@@ -235,10 +257,10 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
     )
     worker.start()
     address = f"http://{host}:{port}"
-    typer.echo(f"Open {address}{_front_page(app)} (stop with Ctrl+C)")
+    typer.echo(f"Open {address}{_front_page(service)} (stop with Ctrl+C)")
     try:
         uvicorn.run(
-            app, host=host, port=port, access_log=False, log_config=None, server_header=False
+            service, host=host, port=port, access_log=False, log_config=None, server_header=False
         )
     finally:
         stop.set()

@@ -14,9 +14,12 @@ from rich.table import Table
 from app.api.slices_model import slice_list
 from app.commands.doors import door_or_exit
 from app.commands.reconcile import Format, operator
+from app.db.work import Work
 from app.reconciliation.calendar import read_calendar, read_figures, set_calendar, set_figures
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
+from app.reconciliation.months_report import months_text, untested_text
 from app.reconciliation.report import pounds
+from app.reconciliation.slice_months import MonthSum, by_month, challenged_by_month
 from app.reconciliation.slice_report import SliceRow, by_commissioner, current_slices
 from app.reference_data.organisations import load_organisations
 
@@ -54,6 +57,27 @@ def show(
         typer.echo(_as_csv(rows), nl=False)
     else:
         typer.echo(_as_text(rows), nl=False)
+
+
+@app.command("months")
+def show_months(
+    organisation: Organisation = None,
+    year: Annotated[str | None, typer.Option(help="Only this financial year: 202627.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
+    commissioner: Annotated[str | None, typer.Option(help="Only what it pays for.")] = None,
+) -> None:
+    """Print the current slices month by month: stated, accepted, queried, deltas, challenges."""
+    caller = operator(organisation)
+
+    def ask(work: Work) -> tuple[tuple[SliceRow, ...], tuple[MonthSum, ...]]:
+        rows = current_slices(
+            work, caller, financial_year=year, provider=provider, commissioner=commissioner
+        )
+        return rows, by_month(rows, challenged_by_month(work, caller, provider, commissioner))
+
+    rows, months = door_or_exit().read(ask)
+    typer.echo(months_text(months, "By month"), nl=False)
+    typer.echo(untested_text(rows), nl=False)
 
 
 @app.command("calendar")

@@ -91,7 +91,7 @@ def submission_of(
     if legacy is not None:
         older, older_told = legacy_courses(legacy)
         courses, told = (*courses, *older), {**told, **older_told}
-    charges = _charges(courses, habits, told, seed, first, last)
+    charges = charges_between(courses, habits, told, seed, first, last)
     charges += make_extras(charges, chance(seed, "extras"), day)
     charges.sort(key=lambda charge: (charge.provider, charge.day))
     lines = _lines(charges, chance(seed, "dirt"), day)
@@ -100,7 +100,7 @@ def submission_of(
     return Invoices(tuple(row for row, _ in rows), payers, first, last)
 
 
-def _charges(
+def charges_between(
     courses: Sequence[Course],
     habits: Mapping[int, Habits],
     told: Told,
@@ -108,6 +108,7 @@ def _charges(
     first: dt.date,
     last: dt.date,
 ) -> list[Charge]:
+    """A clean line for every supply from the first day to the last."""
     found: list[Charge] = []
     for course in courses:
         own = habits.get(course.number, Habits())
@@ -149,25 +150,26 @@ def _with_page_furniture(lines: Sequence[Line], draw: Chance) -> list[tuple[Row,
             rows.append((("",) * len(HEADER), None))
         cells = tuple(line[name] for name in HEADER)
         payer = line[cell.COMMISSIONER] or None
-        rows.append((_slip(cells) if place in slipped else cells, payer))
-    rows.append((_footer(lines), None))
+        rows.append((slip(cells) if place in slipped else cells, payer))
+    rows.append((footer(lines), None))
     return rows
 
 
-def _slip(cells: Row) -> Row:
+def slip(cells: Row) -> Row:
     """An unquoted comma in the drug's name moves everything after it."""
     place = HEADER.index(cell.DRUG)
     return (*cells[:place], cells[place] or "Drug", "strength as labelled", *cells[place + 1 :])
 
 
-def _footer(lines: Sequence[Line]) -> Row:
+def footer(lines: Sequence[Line]) -> Row:
+    """The row under the lines that adds them up."""
     cells = dict.fromkeys(HEADER, "")
     cells[HEADER[0]] = "Total"
-    cells[cell.TOTAL] = f"{sum((_plain(line[cell.TOTAL]) for line in lines), Decimal(0)):.2f}"
+    cells[cell.TOTAL] = f"{sum((legible(line[cell.TOTAL]) for line in lines), Decimal(0)):.2f}"
     return tuple(cells[name] for name in HEADER)
 
 
-def _plain(amount: str) -> Decimal:
+def legible(amount: str) -> Decimal:
     """An amount of our own making again; what is none counts as nothing."""
     figures = amount.strip("()").replace("£", "").replace(",", "")
     if not figures or not figures.lstrip("-").replace(".", "").isdigit():

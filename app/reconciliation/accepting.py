@@ -27,6 +27,7 @@ from app.reconciliation.slice_store import (
     SliceOutcome,
     SliceVersion,
 )
+from app.reconciliation.slice_untested import slice_outcome
 from app.reconciliation.slices import ZERO, Fold, Placed, SliceKey, place, total_of, unequal
 from app.reconciliation.store import SubmissionRecord
 from app.reconciliation.stored_lines import SliceLines, Stored
@@ -259,12 +260,6 @@ def outcomes_by_slice(matched: Sequence[MatchedLine], fold: Fold) -> tuple[Slice
     placed = place((item.line for item in matched), fold)
     with localcontext(prec=EXACT_DIGITS):
         return tuple(
-            SliceOutcome(
-                key,
-                len(lines),
-                total_of(lines),
-                sum((of_row[line.row].accepted for line in lines), ZERO),
-                sum((of_row[line.row].queried for line in lines), ZERO),
-            )
+            slice_outcome(key, [of_row[line.row] for line in lines])
             for key, lines in placed.slices.items()
         )

@@ -154,6 +154,7 @@ def _challenged(
         remedy=item.remedy,
         reference=item.reference,
         reference_told=item.reference if own else None,
+        month=month_of(item),
     )
 
 

@@ -86,7 +86,8 @@ class Challenge:
 class ChallengedLine:
     """A line of a challenge. It names no patient: `row` finds it in the run's submission.
 
-    `told` and `reference_told` are the reason and reference as the provider may read them.
+    `told` and `reference_told` are the reason and reference as the provider may read them; `month`
+    is the financial month billed, as `202526 M01`.
     """
 
     row: int
@@ -97,6 +98,7 @@ class ChallengedLine:
     remedy: str
     reference: str | None = None
     reference_told: str | None = None
+    month: str | None = None
 
 
 def next_state(state: ChallengeState, event: ChallengeEvent) -> ChallengeState:

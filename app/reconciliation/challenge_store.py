@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, text, update
@@ -13,7 +13,12 @@ from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
-from app.reconciliation.challenge_model import Challenge, ChallengedLine, ChallengeState
+from app.reconciliation.challenge_model import (
+    OPEN,
+    Challenge,
+    ChallengedLine,
+    ChallengeState,
+)
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import RunNotFound, TotalsDoNotTie
 from app.reconciliation.model import LineOutcome
@@ -59,6 +64,26 @@ def listed(
         query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
     ).mappings()
     return tuple(map(_challenge, rows))
+
+
+def open_lines(
+    work: Work, caller: Caller, provider: str | None, commissioner: str | None
+) -> tuple[tuple[str, str, Decimal], ...]:
+    """Challenge, month and pounds of each line that is challenged and waits for somebody."""
+    query = (
+        select(_TABLE.c.id, _LINES.c.month, _LINES.c.queried)
+        .join(_LINES, _LINES.c.challenge_id == _TABLE.c.id)
+        .where(
+            visible_challenges(caller),
+            _TABLE.c.state.in_(sorted(OPEN)),
+            _LINES.c.month.like("% M%"),
+        )
+    )
+    if provider is not None:
+        query = query.where(_TABLE.c.provider == provider)
+    if commissioner is not None:
+        query = query.where(_TABLE.c.commissioner == commissioner)
+    return tuple(tuple(row) for row in work.connection.execute(query))
 
 
 def lines_of(work: Work, challenge: Challenge) -> tuple[ChallengedLine, ...]:

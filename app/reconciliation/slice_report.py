@@ -6,7 +6,7 @@ versions never are.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
@@ -24,9 +24,10 @@ from app.reconciliation.slices import ZERO, SliceKey
 class SliceRow:
     """A slice as it stands, in pounds: `total` is the statement's, `corrected` with corrections.
 
-    `accepted` and `queried` are of the statement's newest run, None before there is one. `figure`
-    is what the Aggregate Contract Monitoring set states and `difference` how far `corrected` is
-    over it.
+    `accepted` and `queried` are of the statement's newest run, None before there is one; so is
+    `not_testable`, what it accepted of lines with a test that could not be made, and `untested` by
+    test. `figure` is what the Aggregate Contract Monitoring set states and `difference` how far
+    `corrected` is over it.
     """
 
     key: SliceKey
@@ -43,6 +44,8 @@ class SliceRow:
     month: ContractMonth | None
     frozen_on: dt.date | None
     figure: Decimal | None
+    not_testable: Decimal | None = None
+    untested: Mapping[str, str] | None = None
 
     @property
     def difference(self) -> Decimal | None:
@@ -75,6 +78,7 @@ def current_slices(
     financial_year: str | None = None,
     provider: str | None = None,
     commissioner: str | None = None,
+    financial_month: int | None = None,
 ) -> tuple[SliceRow, ...]:
     """The organisation's slices as they stand, in order of their keys; NotAllowed by role."""
     check_can(caller, Action.RECONCILE)
@@ -82,11 +86,11 @@ def current_slices(
     calendar, figures = slice_store.calendar_of(work, own), slice_store.figures_of(work, own)
     corrections = slice_store.corrections_since(work, own)
     outcomes = slice_store.newest_outcomes(work, own)
-    wanted = (provider, commissioner, financial_year)
+    wanted = (provider, commissioner, financial_year, financial_month)
     rows = []
     for head in slice_store.heads(work, own):
         key, now = head.key, head.current
-        if now is None or any(w not in (None, k) for w, k in zip(wanted, key[:3], strict=True)):
+        if now is None or any(w not in (None, k) for w, k in zip(wanted, key, strict=True)):
             continue
         many, lines_more, total_more = corrections.get(head.id, (0, 0, ZERO))
         outcome = outcomes.get((now.submission_id, key)) if now.lines else None
@@ -109,6 +113,8 @@ def current_slices(
                 month=calendar.get(Period(key.financial_year, key.financial_month)),
                 frozen_on=frozen_on(calendar, key, work.moment.day),
                 figure=None if figure is None else figure.amount,
+                not_testable=None if outcome is None else outcome.not_testable,
+                untested=None if outcome is None else outcome.untested,
             )
         )
     return tuple(rows)

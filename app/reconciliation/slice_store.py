@@ -97,13 +97,19 @@ class MonitoringFigure:
 
 @dataclass(frozen=True, slots=True)
 class SliceOutcome:
-    """What a run accepted and queried of a slice, in pounds."""
+    """What a run accepted and queried of a slice, in pounds.
+
+    `not_testable` is what it accepted of lines with a test that could not be made; `untested` the
+    same for each test, where a line with two counts in both. None: the run is of before.
+    """
 
     key: SliceKey
     lines: int
     total: Decimal
     accepted: Decimal
     queried: Decimal
+    not_testable: Decimal | None = None
+    untested: Mapping[str, str] | None = None
 
 
 def _is(table: Table, organisation: str, key: SliceKey) -> ColumnElement[bool]:
@@ -324,6 +330,8 @@ def _add_next(
 
 # --- outcomes by slice ----------------------------------------------------------------------------
 
+_FIGURES = ("lines", "total", "accepted", "queried", "not_testable", "untested")
+
 
 def add_outcomes(
     work: Work, organisation: str, run_id: str, outcomes: Sequence[SliceOutcome]
@@ -335,7 +343,7 @@ def add_outcomes(
             "run_id": run_id,
             "organisation": organisation,
             **each.key._asdict(),
-            **{n: getattr(each, n) for n in ("lines", "total", "accepted", "queried")},
+            **{name: getattr(each, name) for name in _FIGURES},
         }
         for each in outcomes
     ]
@@ -352,8 +360,7 @@ def newest_outcomes(work: Work, organisation: str) -> Mapping[tuple[str, SliceKe
         .where(outcome.c.organisation == organisation)
         .order_by(run.c.created_at, run.c.id)
     ).mappings()
-    figures = ("lines", "total", "accepted", "queried")
     return {
-        (row["submission_id"], _key(row)): SliceOutcome(_key(row), *(row[n] for n in figures))
+        (row["submission_id"], _key(row)): SliceOutcome(_key(row), *(row[n] for n in _FIGURES))
         for row in rows
     }

@@ -61,6 +61,7 @@ challenge_line = Table(
     Column("remedy", Text, nullable=False),
     Column("reference", String(60)),
     Column("reference_told", String(60)),  # null where the approval is another provider's
+    Column("month", String(12)),  # financial, as `202526 M01`; null where it is not stated
     UniqueConstraint("commissioner", "held_key"),
     Index("ix_challenge_line_key", "commissioner", "line_key"),
 )

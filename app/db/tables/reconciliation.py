@@ -152,7 +152,8 @@ monitoring_figure = Table(
     UniqueConstraint(*SLICE, "number"),
 )
 
-#: What a run accepted and queried of each slice in its submission.
+#: What a run accepted and queried of each slice in its submission. `not_testable` is of what it
+#: accepted, `untested` the same by test; null in runs of before they were kept.
 slice_outcome = Table(
     "slice_outcome",
     metadata,
@@ -163,5 +164,7 @@ slice_outcome = Table(
     Column("total", Exact, nullable=False),
     Column("accepted", Exact, nullable=False),
     Column("queried", Exact, nullable=False),
+    Column("not_testable", Exact, nullable=True),
+    Column("untested", Document, nullable=True),
     UniqueConstraint("run_id", *SLICE),
 )
