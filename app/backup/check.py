@@ -19,6 +19,7 @@ from app.db.work import Work
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
 from app.reconciliation.service import OUTCOMES, SUBMISSIONS
+from app.reconciliation.stored_lines import ROWS
 
 BATCH: Final = 1_000
 
@@ -91,6 +92,15 @@ def _stored_files(work: Work, files: FileStore) -> Checked:
         (f"submission {row.id}", (row.organisation, SUBMISSIONS, row.sha256, row.sha256))
         for row in work.connection.execute(sa.select(s.id, s.organisation, s.sha256))
     ]
+    p = tables.submission_rows.c
+    kept = sa.select(p.submission_id, p.organisation, p.sha256)
+    named += [
+        (
+            f"rows of submission {row.submission_id}",
+            (row.organisation, ROWS, row.sha256, row.sha256),
+        )
+        for row in work.connection.execute(kept)
+    ]
     columns = sa.select(r.id, r.organisation, r.outcomes_file, r.outcomes_sha256)
     named += [
         (f"run {row.id}", (row.organisation, OUTCOMES, row.outcomes_file, row.outcomes_sha256))
@@ -102,4 +112,4 @@ def _stored_files(work: Work, files: FileStore) -> Checked:
             files.read(*place)
         except StoredFileDamaged as damaged:
             faults.append(f"{owner}: {damaged}")
-    return Checked("submissions and outcomes", len(named), tuple(faults))
+    return Checked("submissions, their rows and outcomes", len(named), tuple(faults))

@@ -131,7 +131,8 @@ def show(
     with work.beyond_scope():  # the commissioner's file: of it the provider sees these rows only
         run = store.find_run(work, challenge.commissioner, challenge.run_id)
         record = store.find_submission(work, challenge.commissioner, run.submission_id)
-    stated = {line.row: line for line in service.load_submission(desk, record).lines}
+        submission = service.load_submission(work, desk, record)
+    stated = {line.row: line for line in submission.lines}
     return challenge, tuple(ShownLine(each, stated[each.row]) for each in lines)
 
 

@@ -141,7 +141,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One file as read. Every data row is a line or is skipped with its reason."""
+    """One file as read. Every data row is a line or is skipped with its reason.
+
+    `as_rows` is the Parquet file of its rows, where it was made and is not kept yet.
+    """
 
     sha256: str
     file_name: str
@@ -154,6 +157,7 @@ class Submission:
     skipped: tuple[Skipped, ...]
     columns: Mapping[str, tuple[int, ...]]
     notes: tuple[str, ...] = ()
+    as_rows: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def rows(self) -> int:

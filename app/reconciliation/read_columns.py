@@ -41,13 +41,13 @@ def read_columns(
     """Write the rows to `out` and return what the file says beside them.
 
     `scratch`: the folder in which cells wait between the two passes, in a file without a name that
-    is gone when the process is. Raises UnreadableSubmission.
+    is gone when the process is; without it they wait in memory. Raises UnreadableSubmission.
     """
     found = find_table(source, file_name, reference_headers, most or Most())
     rows = iter(found.rows)
     *preamble, header = islice(rows, found.position + 1)
     witness = Witness(found.header)
-    with SpooledTemporaryFile(_IN_MEMORY, dir=str(scratch) if scratch else None) as waiting:
+    with _place(scratch) as waiting:
         _keep(rows, witness, cast(BinaryIO, waiting))
         check_filled(witness)
         facts = FileFacts(
@@ -64,6 +64,13 @@ def read_columns(
         )
         read = BodyReader(header, found.header, found.delimiter, witness)
         return _write(cast(BinaryIO, waiting), ChunkReader(read), facts, out)
+
+
+def _place(scratch: Path | None) -> SpooledTemporaryFile[bytes]:
+    """Cells are patients' data: they lie in the folder that was named, or on no disk."""
+    if scratch is None:
+        return SpooledTemporaryFile(0)
+    return SpooledTemporaryFile(_IN_MEMORY, dir=str(scratch))
 
 
 def _keep(rows: Iterator[Row], witness: Witness, waiting: BinaryIO) -> None:

@@ -19,14 +19,13 @@ from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
 from app.db.work import Work
-from app.reconciliation import decision_store, slice_store, store
+from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import NotYourSubmission, TotalsDoNotTie
 from app.reconciliation.files import FileStore
-from app.reconciliation.intake import read_submission
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.preview import Preview, preview
@@ -43,7 +42,8 @@ from app.reconciliation.snapshots import digest_of, take_snapshot
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
 from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
-from app.reconciliation.stored_lines import Stored
+from app.reconciliation.stored_lines import Stored, read_file, stored_submission
+from app.reconciliation.stored_lines import keep_rows as keep_rows
 from app.reconciliation.summary import Summary, summarise
 from app.reconciliation.terms_model import AcceptedSpelling
 from app.reconciliation.terms_store import terms_for
@@ -99,7 +99,7 @@ def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submiss
     NotYourSubmission when a provider's file names another provider.
     """
     check_can(caller, Action.RECONCILE)
-    submission = read_submission(data, file_name)
+    submission = read_file(data, file_name)
     check_readable(desk, caller, submission)
     return submission
 
@@ -142,6 +142,7 @@ def receive(
     if added.id == record.id:
         lines, fold = submission.lines, desk.organisations.fold
         accept(work, stored_by(desk), caller, record, lines, fold)
+        keep_rows(work, desk.files, record, submission, caller.actor())
     return added
 
 
@@ -305,11 +306,17 @@ def reconcile(
     `read` runs a query on one consistent state (`Database.read`). Only a caller that is alone in
     the database, within one transaction of its own, may leave it out.
     """
-    submission = read_own(desk, caller, data, file_name)
+    look = read or transact
+    submission = _received(look, desk, caller, data) or read_own(desk, caller, data, file_name)
     record = transact(lambda work: receive(work, desk, caller, data, submission))
-    snapshot = (read or transact)(lambda work: snapshot_for(work, desk, caller, record))
+    snapshot = look(lambda work: snapshot_for(work, desk, caller, record))
     worked = match(desk, caller, submission, snapshot)
-    run, is_new = transact(lambda work: save_run(work, desk, caller, record, worked))
+
+    def save(work: Work) -> tuple[RunRecord, bool]:
+        keep_rows(work, desk.files, record, submission, caller.actor())
+        return save_run(work, desk, caller, record, worked)
+
+    run, is_new = transact(save)
     return Reconciled(submission, run, worked.matched, worked.summary, is_new)
 
 
@@ -318,16 +325,32 @@ def load_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
     check_can(caller, Action.RECONCILE)
     run = store.find_run(work, caller.organisation, run_id)
     record = store.find_submission(work, caller.organisation, run.submission_id)
-    submission = load_submission(desk, record)
+    submission = load_submission(work, desk, record)
     outcomes = desk.files.read(run.organisation, OUTCOMES, run.outcomes_file, run.outcomes_sha256)
     matched = from_parquet(outcomes, submission.lines)
     return Reconciled(submission, run, matched, summarise(matched), is_new=False)
 
 
-def load_submission(desk: Desk, record: SubmissionRecord) -> Submission:
-    """The stored file, read again."""
-    data = desk.files.read(record.organisation, SUBMISSIONS, record.sha256, record.sha256)
-    return read_submission(data, record.file_name)
+def load_submission(work: Work, desk: Desk, record: SubmissionRecord) -> Submission:
+    """A stored submission, from its kept rows where there are any."""
+    return stored_submission(desk.files, record, rows_store.rows_of(work, record))
+
+
+def _received(look: Run, desk: Desk, caller: Caller, data: bytes) -> Submission | None:
+    """The submission of these bytes, where they came before and may be read by the caller."""
+    sha256 = hashlib.sha256(data).hexdigest()
+
+    def find(work: Work) -> tuple[SubmissionRecord, str | None] | None:
+        known = store.submission_by_hash(work, caller.organisation, sha256)
+        return None if known is None else (known, rows_store.rows_of(work, known))
+
+    check_can(caller, Action.RECONCILE)
+    known = look(find)
+    if known is None:
+        return None
+    submission = stored_submission(desk.files, *known)
+    check_readable(desk, caller, submission)
+    return submission
 
 
 def _check_own_lines(desk: Desk, caller: Caller, submission: Submission) -> None:

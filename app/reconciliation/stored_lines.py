@@ -1,20 +1,70 @@
 """The lines of a slice as an earlier submission stated them, read again from the stored files."""
 
+import hashlib
+import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
+from app.audit import Actor
 from app.db.work import Work
-from app.reconciliation import store
-from app.reconciliation.errors import TotalsDoNotTie
+from app.reconciliation import rows_store, store
+from app.reconciliation.errors import StoredFileDamaged, TotalsDoNotTie
 from app.reconciliation.files import FileStore
-from app.reconciliation.intake import read_submission
+from app.reconciliation.line_columns import submission_in
 from app.reconciliation.model import ContractLine, MatchedLine, Submission
 from app.reconciliation.outcome_files import from_parquet
+from app.reconciliation.read_columns import read_columns
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import Fold, place, total_of
+from app.reconciliation.source import in_memory
 from app.reconciliation.store import SubmissionRecord
 
-SUBMISSIONS, OUTCOMES = "submissions", "outcomes"
+SUBMISSIONS, ROWS, OUTCOMES = "submissions", "rows", "outcomes"
+
+
+def read_file(data: bytes, file_name: str) -> Submission:
+    """A file as it came, read, with its rows as they are to be kept. Raises UnreadableSubmission.
+
+    What is kept is what is returned: the lines are those that the kept rows give.
+    """
+    out = io.BytesIO()
+    read_columns(in_memory(data), file_name, out)
+    return replace(submission_in(out, file_name), as_rows=out.getvalue())
+
+
+def stored_submission(files: FileStore, record: SubmissionRecord, rows: str | None) -> Submission:
+    """A stored submission from its kept rows, whose digest is `rows`.
+
+    Where none are kept, or their file is gone or spoilt, its bytes are read anew, and the result
+    holds the rows to keep. Raises StoredFileDamaged where the bytes are not as they came.
+    """
+    if rows is not None:
+        try:
+            kept = files.read(record.organisation, ROWS, rows, rows)
+            found = submission_in(io.BytesIO(kept), record.file_name)
+            if found.sha256 == record.sha256:
+                return found
+        except (StoredFileDamaged, KeyError, ValueError, pa.ArrowException):
+            pass
+    data = files.read(record.organisation, SUBMISSIONS, record.sha256, record.sha256)
+    return read_file(data, record.file_name)
+
+
+def keep_rows(
+    work: Work, files: FileStore, record: SubmissionRecord, submission: Submission, actor: Actor
+) -> None:
+    """Keep the rows that a submission holds beside its bytes; one that was read from them has none.
+
+    The file is written before it is named in the database, and known by its content.
+    """
+    if submission.as_rows is None:
+        return
+    digest = hashlib.sha256(submission.as_rows).hexdigest()
+    files.save(record.organisation, ROWS, digest, submission.as_rows)
+    if rows_store.rows_of(work, record) != digest:
+        rows_store.keep(work, record, digest, actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +85,11 @@ class Stored:
     fold: Fold
     read: dict[str, Submission]
 
-    def submission(self, record: SubmissionRecord) -> Submission:
-        """The stored file, read again."""
+    def submission(self, work: Work, record: SubmissionRecord) -> Submission:
+        """A stored submission, as `stored_submission` gives it."""
         if record.id not in self.read:
-            data = self.files.read(record.organisation, SUBMISSIONS, record.sha256, record.sha256)
-            self.read[record.id] = read_submission(data, record.file_name)
+            rows = rows_store.rows_of(work, record)
+            self.read[record.id] = stored_submission(self.files, record, rows)
         return self.read[record.id]
 
     def slice_lines(self, work: Work, head: Head) -> SliceLines:
@@ -48,7 +98,7 @@ class Stored:
         if newest is None or newest.lines == 0:
             return SliceLines("", (), None, {})
         record = store.find_submission(work, newest.organisation, newest.submission_id)
-        submission = self.submission(record)
+        submission = self.submission(work, record)
         lines = place(submission.lines, self.fold).slices.get(head.key, ())
         if (len(lines), total_of(lines)) != (newest.lines, newest.total):
             found = (len(lines), total_of(lines))

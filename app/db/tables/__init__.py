@@ -74,6 +74,7 @@ from app.db.tables.reconciliation import (
     slice_outcome,
     slice_version,
     submission,
+    submission_rows,
 )
 from app.db.tables.terms import contract_term, drug_spelling, responsible_payer
 
@@ -134,6 +135,7 @@ __all__ = [
     "slice_outcome",
     "slice_version",
     "submission",
+    "submission_rows",
     "supply",
     "treatment",
 ]

@@ -32,6 +32,18 @@ submission = Table(
     UniqueConstraint("organisation", "sha256"),
 )
 
+#: The rows of a submission as they were read, a Parquet file known by its digest. It is made of the
+#: bytes as they came and can be made of them again: it may be replaced, they never are.
+submission_rows = Table(
+    "submission_rows",
+    metadata,
+    Column("submission_id", ID, ForeignKey("submission.id"), primary_key=True),
+    Column("intake_version", Integer, primary_key=True, autoincrement=False),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
 reconciliation_run = Table(
     "reconciliation_run",
     metadata,

@@ -27,7 +27,7 @@ CHECKS = (
     "rows of the audit log",
     "seals",
     "checkpoints",
-    "submissions and outcomes",
+    "submissions, their rows and outcomes",
 )
 
 

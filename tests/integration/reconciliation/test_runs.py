@@ -193,14 +193,102 @@ def test_a_damaged_file_is_told_and_nothing_changes(
     world: World, desk: Desk, kind: str, how: str
 ) -> None:
     first = run(world, desk)
-    (path,) = [p for p in stored(desk) if p.parent.name == kind]
-    if how == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes() + b" ")
+    for each in {kind, "rows"} if kind == "submissions" else {kind}:
+        spoil(desk, each, how)
     with pytest.raises(StoredFileDamaged):
         load(world, desk, first.run.id)
     assert count(world, tables.reconciliation_run) == 1
+
+
+def spoil(desk: Desk, kind: str, how: str) -> None:
+    (path,) = [p for p in stored(desk) if p.parent.name == kind]
+    if how == "gone":
+        path.unlink()
+    elif how == "cut short":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        path.write_bytes(path.read_bytes() + b" ")
+
+
+def told(reconciled: Reconciled) -> list[tuple[Any, ...]]:
+    """What a run says of its lines; of how a drug was recognised, less is stored."""
+    return [
+        (m.line, m.outcome, m.accepted, m.queried, m.tests, m.reason) for m in reconciled.matched
+    ]
+
+
+def kept_rows(world: World, desk: Desk) -> bytes:
+    """The one file of rows on record, which must be the one on the disk."""
+    column = tables.submission_rows.c.sha256
+    digest = world.do(lambda w: w.connection.execute(sa.select(column)).scalar_one())
+    return desk.files.read("DEMQ1", "rows", digest, digest)
+
+
+def test_a_run_is_read_from_the_kept_rows_without_parsing_anew(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(world, desk)
+    assert kept_rows(world, desk)[:4] == b"PAR1"
+    for each in ("submissions", "rows"):
+        assert len([p for p in stored(desk) if p.parent.name == each]) == 1
+    queue(world, desk)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the bytes were parsed anew")
+
+    monkeypatch.setattr("app.reconciliation.stored_lines.read_columns", fail)
+    assert told(load(world, desk, first.run.id)) == told(first)
+    assert not run(world, desk).is_new
+    assert run_next(door(world), make_handlers(desk))
+    assert count(world, tables.reconciliation_run) == 1
+
+
+@pytest.mark.parametrize("how", ["gone", "altered", "cut short"])
+@pytest.mark.parametrize("again", ["the worker", "the command line"])
+def test_spoilt_rows_are_made_anew_from_the_bytes(
+    world: World, desk: Desk, how: str, again: str
+) -> None:
+    first = run(world, desk)
+    before = kept_rows(world, desk)
+    spoil(desk, "rows", how)
+    assert told(load(world, desk, first.run.id)) == told(first)  # read from the bytes
+    if again == "the worker":
+        queue(world, desk)
+        run_next(door(world), make_handlers(desk))
+    else:
+        assert not run(world, desk).is_new
+    assert kept_rows(world, desk) == before
+    assert count(world, tables.submission_rows) == 1
+
+
+def test_a_submission_of_an_earlier_release_has_its_rows_made_on_first_use(
+    world: World, desk: Desk
+) -> None:
+    first = run(world, desk)
+    before = kept_rows(world, desk)
+    spoil(desk, "rows", "gone")
+    world.do(lambda w: w.connection.execute(sa.delete(tables.submission_rows)))
+    assert told(load(world, desk, first.run.id)) == told(first)
+    assert count(world, tables.submission_rows) == 0  # reading writes nothing
+    queue(world, desk)
+    run_next(door(world), make_handlers(desk))
+    assert kept_rows(world, desk) == before
+
+
+def test_rows_of_another_submission_are_not_taken(world: World, desk: Desk) -> None:
+    first = run(world, desk)
+    other = run(world, desk, data=csv_bytes([line(START, total="7")]))
+    other_id, column = other.run.submission_id, tables.submission_rows.c
+    found = sa.select(column.sha256).where(column.submission_id == other_id)
+    wrong = world.do(lambda w: w.connection.execute(found).scalar_one())
+    world.do(
+        lambda w: w.connection.execute(
+            sa.update(tables.submission_rows)
+            .where(column.submission_id == first.run.submission_id)
+            .values(sha256=wrong)
+        )
+    )
+    assert told(load(world, desk, first.run.id)) == told(first)
 
 
 def test_a_crash_while_a_file_is_written_leaves_nothing_named(
@@ -245,8 +333,8 @@ def test_nothing_that_is_logged_or_refused_holds_patient_data(
     queue(world, desk)
     run_next(door(world), make_handlers(desk))
     queue(world, desk)
-    (path,) = [p for p in stored(desk) if p.parent.name == "submissions"]
-    path.unlink()
+    for kind in ("submissions", "rows"):
+        spoil(desk, kind, "gone")
     run_next(door(world), make_handlers(desk))
     with pytest.raises(NotYourSubmission) as refused:
         run(world, desk, PHARMACIST, csv_bytes([line(START, provider="DEMO2")]))
