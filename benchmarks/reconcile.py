@@ -3,8 +3,9 @@
 `python -m benchmarks.reconcile --lines 1000000 --approvals 300000 --memory 5GB` generates lines and
 approvals with a seed and measures in one run, each in a process of its own: the floor (DuckDB reads
 the lines from Parquet and writes the same columns), the intake of a CSV file, matching from Parquet
-to Parquet, and at up to 100,000 lines the plain engine too, with the lines that differ. Patients
-are invented: their numbers are counters.
+to Parquet, and at up to 100,000 lines the plain engine too, with the lines that differ. `--spark`
+has Spark match the same files (`local[2]`, as much memory), with the lines that differ from
+DuckDB's; its start is told apart. Patients are invented: their numbers are counters.
 
 Of the lines 5% lack the NHS number, 2% have a wrong one, half quote a reference of which 3% are
 wrong, 1% are credits that reverse a line and half a percent restate one. Approvals nest and
@@ -21,9 +22,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import _reconcile_plain as plainly
 from benchmarks._reconcile_data import generate, write_csv
+
+if TYPE_CHECKING:
+    from app.reconciliation.engines.in_sql import Executor
 
 LINES = 1_000_000
 PLAIN_UP_TO = 100_000
@@ -56,7 +61,9 @@ class Cost:
         return f"{self.wall:8.1f} s  {self.cpu:8.1f} CPU s  {self.peak:5.2f} GB"
 
 
-def run(lines: int = LINES, approvals: int | None = None, memory: str = "5GB") -> int:
+def run(
+    lines: int = LINES, approvals: int | None = None, memory: str = "5GB", *, spark: bool = False
+) -> int:
     """Measure and say where the goal is met or missed."""
     approvals = approvals or max(lines * 3 // 10, 100)
     with tempfile.TemporaryDirectory() as name:
@@ -72,10 +79,17 @@ def run(lines: int = LINES, approvals: int | None = None, memory: str = "5GB") -
         intake = _cost("intake", folder, memory)
         print(f"  intake          {intake}  {intake.said.strip()}")
         differing = 0
+        if spark:
+            by_spark = _cost("spark", folder, memory)
+            print(f"  Spark           {by_spark}  {by_spark.wall / floor.wall:.1f} x the floor")
+            totals, *_, start = by_spark.said.splitlines()
+            print(f"    {totals}\n    {start}")
+            differing += _differing(folder)
+            print(f"    {differing} lines differ from DuckDB's")
         if lines <= PLAIN_UP_TO:
             plain = _cost("plain", folder, memory)
             print(f"  plain engine    {plain}  {plain.said.strip()}")
-            differing = int(plain.said.split()[0])
+            differing += int(plain.said.split()[0])
     checks = [
         (
             f"{matching.wall / floor.wall:.1f} x the floor (at most {TIMES_THE_FLOOR:.0f})",
@@ -110,13 +124,38 @@ def _part(what: str, folder: Path, memory: str) -> None:
         plainly.intake(folder)
     elif what == "plain":
         plainly.compare(folder)
+    elif what == "spark":
+        _in_spark(folder, memory)
     else:
         _in_duckdb(what, folder, memory)
 
 
+def _in_spark(folder: Path, memory: str) -> None:
+    from app.reconciliation.engines.spark import Cluster, opened, running
+
+    began = time.perf_counter()
+    with running(Cluster(folder / "spark", memory=memory)) as on, opened(on) as executor:
+        started = time.perf_counter() - began
+        _say(executor, _matched(executor, folder, "spark-outcome"))
+    print(f"of this, {started:.1f} s until Spark had started")
+
+
+def _differing(folder: Path) -> int:
+    """How many lines Spark's outcomes and DuckDB's do not share, in any column."""
+    import duckdb
+
+    ours, theirs = f"'{folder}/outcome.parquet'", f"'{folder}/spark-outcome/*.parquet'"
+    with duckdb.connect() as connection:
+        one = f"(FROM {ours} EXCEPT ALL SELECT {{0}} FROM {theirs})"
+        other = f"(SELECT {{0}} FROM {theirs} EXCEPT ALL FROM {ours})"
+        columns = ", ".join(connection.sql(f"FROM {ours}").columns)
+        query = f"SELECT count(DISTINCT pos) FROM ({one} UNION ALL {other})".format(columns)
+        (count,) = connection.execute(query).fetchone() or (-1,)
+    return int(count)
+
+
 def _in_duckdb(what: str, folder: Path, memory: str) -> None:
     from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
-    from app.reconciliation.engines.in_sql import decide
 
     with database(Machine(memory, spill_to=folder / "spill")) as connection:
         if what == "floor":
@@ -124,25 +163,36 @@ def _in_duckdb(what: str, folder: Path, memory: str) -> None:
                 f"COPY (SELECT * FROM '{folder}/line.parquet') TO '{folder}/floor.parquet'"
             )
             return
-        for name in TABLES:
-            connection.execute(f"CREATE VIEW {name} AS FROM '{folder}/{name}.parquet'")
-        split = decide(InDuckDB(connection))
-        connection.execute(f"COPY ({OUTCOME}) TO '{folder}/outcome.parquet'")
-        _say(connection, split)
+        executor = InDuckDB(connection)
+        _say(executor, _matched(executor, folder, "outcome.parquet"))
 
 
-def _say(connection: object, split: int) -> None:
+def _matched(executor: Executor, folder: Path, outcome: str) -> int:
+    """Match the folder's tables into a file; how many lines were split by plain functions."""
+    from app.reconciliation.engines.in_sql import decide
+
+    for name in TABLES:
+        executor.look_at(name, folder / f"{name}.parquet")
+    split = decide(executor)
+    executor.save(OUTCOME, folder / outcome)
+    return split
+
+
+def _say(executor: Executor, split: int) -> None:
     """Totals in and out, which must tie, and the lines by outcome."""
-    execute = connection.execute  # type: ignore[attr-defined]
-    total = execute("SELECT count(*), sum(total) FROM line").fetchone()
-    out = execute("SELECT count(*), sum(accepted + queried) FROM result").fetchone()
+    total, out = (
+        tuple(executor.read(query).to_pylist()[0].values())
+        for query in (
+            "SELECT count(*) AS n, sum(total) AS total FROM line",
+            "SELECT count(*) AS n, sum(accepted + queried) AS total FROM result",
+        )
+    )
     if total != out:
         raise SystemExit(f"the totals do not tie: {total} in, {out} out")
     print(f"{total[0]:,} lines, £{total[1]:,.2f} in and out; {split:,} split by plain functions")
-    for outcome, lines in execute(
-        "SELECT outcome, count(*) FROM result GROUP BY outcome ORDER BY 2 DESC"
-    ).fetchall():
-        print(f"{lines:>11,}  {outcome}")
+    counted = executor.read("SELECT outcome, count(*) AS n FROM result GROUP BY outcome")
+    for row in sorted(counted.to_pylist(), key=lambda row: -row["n"]):
+        print(f"{row['n']:>11,}  {row['outcome']}")
 
 
 def main() -> int:
@@ -151,13 +201,14 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--approvals", type=int)
     parser.add_argument("--memory", default="5GB", help="DuckDB's memory_limit")
+    parser.add_argument("--spark", action="store_true", help="match on Spark too (its extra)")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.part:
         _part(chosen.part, chosen.folder, chosen.memory)
         return 0
-    return run(chosen.lines, chosen.approvals, chosen.memory)
+    return run(chosen.lines, chosen.approvals, chosen.memory, spark=chosen.spark)
 
 
 if __name__ == "__main__":

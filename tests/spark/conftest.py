@@ -12,20 +12,24 @@ import pytest
 
 from app.reconciliation.engines import spark
 from app.reconciliation.errors import SparkUnavailable
-from tests.spark.standalone import Standalone, standalone
+from tests.spark.standalone import Standalone, standalone, write_conf
 
 PARTITIONS = 2
 
 
 @pytest.fixture(scope="session")
-def spark_is_here() -> None:
-    """Skips, or fails, where Spark cannot run."""
+def spark_is_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Skips, or fails, where Spark cannot run; has it run as what does not live long."""
     try:
         spark.check_available()
     except SparkUnavailable as error:
         if os.environ.get("ASSENT_REQUIRE_SPARK"):
             pytest.fail(f"ASSENT_REQUIRE_SPARK asks for the tests on Spark. {error}")
         pytest.skip(f"The tests on Spark did NOT run. {error}")
+    with pytest.MonkeyPatch.context() as environment:
+        conf = write_conf(tmp_path_factory.mktemp("spark") / "conf")
+        environment.setenv("SPARK_CONF_DIR", str(conf))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-SECRET = "the secret of the tests' cluster, which is no secret"
+SECRET = "of-the-tests-and-no-secret-to-anybody"
 STARTS_WITHIN = 90  # seconds
+#: Java that is not going to run for long: half the work of its compiler is left out.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+def write_conf(folder: Path, **more: str) -> Path:
+    """A folder for SPARK_CONF_DIR; of `more`, two underscores stand for a dot."""
+    settings = {
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
+        "spark.executor.extraJavaOptions": SHORT_LIVED,
+        **{name.replace("__", "."): value for name, value in more.items()},
+    }
+    folder.mkdir()
+    lines = [f"{name} {value}" for name, value in settings.items()]
+    (folder / "spark-defaults.conf").write_text("\n".join(lines))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -33,16 +48,15 @@ class Standalone:
 @contextmanager
 def standalone(folder: Path) -> Iterator[Standalone]:
     """The cluster, from its start until both processes and all that they started have ended."""
-    conf, logs = folder / "conf", folder / "logs"
-    for each in (conf, logs, folder / "work"):
+    logs = folder / "logs"
+    for each in (logs, folder / "work"):
         each.mkdir()
-    settings = {
-        "spark.authenticate": "true",
-        "spark.authenticate.secret": SECRET.replace(" ", "-"),
-        "spark.network.crypto.enabled": "true",
-    }
-    lines = [f"{name} {value}" for name, value in settings.items()]
-    (conf / "spark-defaults.conf").write_text("\n".join(lines))
+    conf = write_conf(
+        folder / "conf",
+        spark__authenticate="true",
+        spark__authenticate__secret=SECRET,
+        spark__network__crypto__enabled="true",
+    )
     port = _free_port()
     address = f"spark://{LOOPBACK}:{port}"
     with ExitStack() as stack:
@@ -75,6 +89,7 @@ def _daemon(folder: Path, kind: str, *arguments: str) -> Iterator[subprocess.Pop
         "SPARK_LOCAL_IP": LOOPBACK,
         "SPARK_LOCAL_DIRS": str(folder / "work"),
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
     }
     with (folder / "logs" / kind).open("wb") as log:
         process = subprocess.Popen(

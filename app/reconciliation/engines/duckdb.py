@@ -81,6 +81,14 @@ class InDuckDB:
         """The rows of a query."""
         return self.connection.sql(select).to_arrow_table()
 
+    def look_at(self, name: str, path: Path) -> None:
+        """Read a table from a Parquet file that is there already."""
+        self.connection.execute(f"CREATE VIEW {name} AS FROM '{path}'")
+
+    def save(self, select: str, path: Path) -> None:
+        """Write the rows of a query to a Parquet file."""
+        self.connection.execute(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+
 
 @contextmanager
 def opened(machine: Machine) -> Iterator[InDuckDB]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -45,6 +46,9 @@ class Executor(Protocol):
     def hold(self, name: str, table: pa.Table) -> None:
         """Take a table that steps will read."""
 
+    def look_at(self, name: str, path: Path) -> None:
+        """Take a table from Parquet that is there already."""
+
     def make(self, step: Step) -> None:
         """Run a step, so that later ones can read its table or view."""
 
@@ -53,6 +57,9 @@ class Executor(Protocol):
 
     def read(self, select: str) -> pa.Table:
         """The rows of a query in DuckDB's dialect, in no order."""
+
+    def save(self, select: str, path: Path) -> None:
+        """Write the rows of a query as Parquet: a file, or a folder of files."""
 
 
 def decide(executor: Executor) -> int:

@@ -190,7 +190,7 @@ class InSpark:
         self.look_at(name, path)
 
     def look_at(self, name: str, path: Path) -> None:
-        """Read a table from a Parquet file, or a folder of them, that is there already."""
+        """Read a table from Parquet that is there already: a file, or a folder of files."""
         with _telling(name):
             self.session.read.parquet(str(path)).createOrReplaceTempView(name)
 
@@ -198,12 +198,11 @@ class InSpark:
         """Run a step; the next reads its Parquet files."""
         with _telling(step.name):
             rows = self.session.sql(in_spark(step.select))
-            if step.is_view:
-                rows.createOrReplaceTempView(step.name)
-                return
-            path = str(self.folder / step.name)
-            rows.write.parquet(path)
-            self.session.read.schema(rows.schema).parquet(path).createOrReplaceTempView(step.name)
+            if not step.is_view:
+                path = str(self.folder / step.name)
+                rows.write.parquet(path)
+                rows = self.session.read.schema(rows.schema).parquet(path)
+            rows.createOrReplaceTempView(step.name)
 
     def drop(self, name: str) -> None:
         """Forget a table, and remove its files where they are the run's own."""
@@ -213,12 +212,17 @@ class InSpark:
 
     def read(self, select: str) -> pa.Table:
         """The rows of a query."""
-        with TemporaryDirectory(dir=self.folder) as name, _telling("a query"):
-            path = str(Path(name) / "rows")
-            self.session.sql(in_spark(select)).write.parquet(path)
+        with TemporaryDirectory(dir=self.folder) as name:
+            path = Path(name) / "rows"
+            self.save(select, path)
             # Spark leaves its schema in the files' metadata, and would take it for that of a table
             # which is made of these rows.
             return ds.dataset(path, format="parquet").to_table().replace_schema_metadata(None)
+
+    def save(self, select: str, path: Path) -> None:
+        """Write the rows of a query as a folder of Parquet files."""
+        with _telling("a query"):
+            self.session.sql(in_spark(select)).write.parquet(str(path))
 
 
 @contextmanager
