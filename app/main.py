@@ -11,6 +11,7 @@ from app import clock
 from app.api import (
     approvals_api,
     challenges,
+    contract_months,
     exports,
     health,
     line_decisions,
@@ -59,6 +60,7 @@ ROUTERS = (
     supply_checks.router,
     worklists.router,
     slices.router,
+    contract_months.router,
     terms.router,
 )
 

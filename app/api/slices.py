@@ -17,12 +17,15 @@ from app.api.submissions import (
     ThisDesk,
     Uploaded,
 )
+from app.db.work import Work
 from app.reconciliation import service
+from app.reconciliation.slice_months import challenged_by_month
 from app.reconciliation.slice_report import current_slices
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
 Code = Annotated[str | None, Query(pattern="^[A-Z0-9]{3,9}$", description="An ODS code")]
+Month = Annotated[int | None, Query(ge=1, le=12, description="1 is April")]
 Year = Annotated[str | None, Query(pattern="^20[0-9]{4}$", examples=["202627"])]
 
 
@@ -31,7 +34,8 @@ Year = Annotated[str | None, Query(pattern="^20[0-9]{4}$", examples=["202627"])]
     summary="List the current slices and their sums",
     description="Each provider, commissioner and month as its newest accepted submission states "
     "it, with corrections after the freeze, the contract's days, and how far it is from the "
-    f"Aggregate Contract Monitoring figure. Superseded versions are never counted. {WHO}",
+    f"Aggregate Contract Monitoring figure; summed for each commissioner and month, with what is "
+    f"challenged and waits. Superseded versions are never counted. {WHO}",
     openapi_extra=RECONCILERS,
 )
 def list_slices(
@@ -40,17 +44,20 @@ def list_slices(
     financial_year: Year = None,
     provider: Code = None,
     commissioner: Code = None,
+    financial_month: Month = None,
 ) -> SliceList:
-    rows = door_of(request).read(
-        lambda work: current_slices(
+    def ask(work: Work) -> SliceList:
+        rows = current_slices(
             work,
             caller,
             financial_year=financial_year,
             provider=provider,
             commissioner=commissioner,
+            financial_month=financial_month,
         )
-    )
-    return slice_list(rows)
+        return slice_list(rows, challenged_by_month(work, caller, provider, commissioner))
+
+    return door_of(request).read(ask)
 
 
 @router.post(

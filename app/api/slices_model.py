@@ -1,6 +1,8 @@
 """The documents of slices, and of what a submission does or would do to them."""
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Final
 
 from pydantic import Field
 
@@ -8,11 +10,13 @@ from app.api.documents import Document
 from app.api.types import ExactNumber
 from app.reconciliation.accepting import SliceChange
 from app.reconciliation.preview import Preview
+from app.reconciliation.slice_months import Challenged, MonthSum, by_month
 from app.reconciliation.slice_report import CommissionerSum, SliceRow, by_commissioner
-from app.reconciliation.slice_store import SliceVersion
+from app.reconciliation.slice_store import Period, SliceVersion
 from app.reconciliation.slices import RowChange, SliceKey
 
 MOST_ROWS = 1_000
+NOTHING_CHALLENGED: Final[Mapping[Period, Challenged]] = {}
 
 
 class SliceKeyDocument(Document):
@@ -47,6 +51,9 @@ class SliceDocument(SliceKeyDocument):
     total: ExactNumber
     accepted: ExactNumber | None = Field(description="Of its newest run; null before there is one")
     queried: ExactNumber | None
+    not_testable: ExactNumber | None = Field(
+        description="Of what is accepted: lines with a test that could not be made"
+    )
     corrections: int
     corrected_lines: int
     corrected: ExactNumber = Field(description="The total with the corrections after the freeze")
@@ -75,11 +82,35 @@ class CommissionerDocument(Document):
     difference: ExactNumber
 
 
+class MonthDocument(Document):
+    """A month's current slices, summed, and what of the month is challenged and waits."""
+
+    financial_year: str = Field(examples=["202627"])
+    financial_month: int = Field(description="1 is April")
+    slices: int
+    closed: int = Field(description="Slices whose freeze is over")
+    lines: int
+    total: ExactNumber
+    accepted: ExactNumber
+    queried: ExactNumber
+    not_testable: ExactNumber
+    corrections: int
+    more: ExactNumber = Field(description="What signed corrections after the freeze add")
+    corrected: ExactNumber
+    with_stated_total: int
+    untied: int = Field(description="Slices that differ from their stated total")
+    difference: ExactNumber
+    open_challenges: int
+    challenged: ExactNumber = Field(description="Pounds queried by open challenges")
+
+
 class SliceList(Document):
-    """The current slices, and their sum for each commissioner. No version is counted twice."""
+    """The current slices, and their sums for each commissioner and month. No version is counted
+    twice."""
 
     slices: list[SliceDocument]
     commissioners: list[CommissionerDocument]
+    months: list[MonthDocument]
 
 
 class RowChangeDocument(Document):
@@ -141,9 +172,25 @@ def stated_document(key: SliceKey, version: SliceVersion, current: bool) -> Stat
     )
 
 
-def slice_list(rows: tuple[SliceRow, ...]) -> SliceList:
-    sums = [_commissioner(each) for each in by_commissioner(rows)]
-    return SliceList(slices=[_slice(row) for row in rows], commissioners=sums)
+def slice_list(
+    rows: tuple[SliceRow, ...], challenged: Mapping[Period, Challenged] = NOTHING_CHALLENGED
+) -> SliceList:
+    return SliceList(
+        slices=[_slice(row) for row in rows],
+        commissioners=[_commissioner(each) for each in by_commissioner(rows)],
+        months=[_month(each) for each in by_month(rows, challenged)],
+    )
+
+
+def _month(each: MonthSum) -> MonthDocument:
+    named = {"open_challenges", "with_stated_total", *Period._fields}
+    same = {name: getattr(each, name) for name in MonthDocument.model_fields if name not in named}
+    return MonthDocument(
+        **each.period._asdict(),
+        **same,
+        open_challenges=each.challenges,
+        with_stated_total=each.with_figure,
+    )
 
 
 def _slice(row: SliceRow) -> SliceDocument:
@@ -157,6 +204,7 @@ def _slice(row: SliceRow) -> SliceDocument:
         total=row.total,
         accepted=row.accepted,
         queried=row.queried,
+        not_testable=row.not_testable,
         corrections=row.corrections,
         corrected_lines=row.corrected_lines,
         corrected=row.corrected,
@@ -194,16 +242,17 @@ def preview_document(told: Preview) -> PreviewDocument:
         lines=told.lines,
         skipped=told.skipped,
         notes=list(told.notes),
-        slices=[_previewed(change, rows.against, rows.rows) for change, rows in changes],
+        slices=[slice_preview(change, rows.against, rows.rows) for change, rows in changes],
         unplaced_lines=told.accepted.unplaced_lines,
         unplaced_total=told.accepted.unplaced_total,
         not_restated=[key_document(key) for key in told.accepted.not_restated],
     )
 
 
-def _previewed(
+def slice_preview(
     change: SliceChange, against: str | None, rows: tuple[RowChange, ...]
 ) -> SlicePreviewDocument:
+    """What is or would be done to a slice, with the first of its rows."""
     return SlicePreviewDocument(
         **change.key._asdict(),
         how=change.how,

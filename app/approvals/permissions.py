@@ -44,6 +44,7 @@ class Action(StrEnum):
     DECIDE_LINE = "match a line to an approval by hand"
     OVERRIDE_LINE = "accept or query a line by hand"
     KEEP_TERMS = "review drug names and keep contract terms"
+    KEEP_CALENDAR = "keep the contract calendar, stated totals and empty months"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
@@ -132,6 +133,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.DECIDE_LINE: _each(PAYER_ROLES, _PAYER),
     Action.OVERRIDE_LINE: {Role.COMMISSIONER: _PAYER},
     Action.KEEP_TERMS: {Role.COMMISSIONER: _NO_OBJECT},
+    Action.KEEP_CALENDAR: _each(frozenset({Role.PHARMACIST, Role.COMMISSIONER}), _NO_OBJECT),
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
     Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
     # Of any provider, on records of others: what it opens is read only, and for a time.
@@ -176,6 +178,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.DECIDE_LINE: "reconcile",
     Action.OVERRIDE_LINE: "reconcile",
     Action.KEEP_TERMS: "reconcile",
+    Action.KEEP_CALENDAR: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
     Action.REPORT_IDENTIFIERS: "audit",
     Action.BREAK_GLASS: "break-glass",

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +13,20 @@ from rich.console import Console
 from rich.table import Table
 
 from app.api.slices_model import slice_list
-from app.commands.doors import door_or_exit
+from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.reconcile import Format, operator
+from app.commands.refusals import done
 from app.db.work import Work
+from app.desk import make_desk
 from app.reconciliation.calendar import read_calendar, read_figures, set_calendar, set_figures
+from app.reconciliation.emptying import preview_empty, state_empty
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
 from app.reconciliation.months_report import months_text, untested_text
+from app.reconciliation.preview_report import emptying_lines
 from app.reconciliation.report import pounds
 from app.reconciliation.slice_months import MonthSum, by_month, challenged_by_month
 from app.reconciliation.slice_report import SliceRow, by_commissioner, current_slices
+from app.reconciliation.slices import SliceKey
 from app.reference_data.organisations import load_organisations
 
 app = typer.Typer(help="The current version of each provider's month, and what surrounds it.")
@@ -80,6 +86,40 @@ def show_months(
     typer.echo(untested_text(rows), nl=False)
 
 
+@app.command("empty")
+def state_empty_month(
+    provider: Annotated[str, typer.Argument(help="The provider's ODS code.")],
+    commissioner: Annotated[str, typer.Argument(help="The commissioner that the lines name.")],
+    year: Annotated[str, typer.Argument(help="The financial year: 202627.")],
+    month: Annotated[int, typer.Argument(min=1, max=12, help="The financial month; 1 is April.")],
+    organisation: Organisation = None,
+    lines: Annotated[int | None, typer.Option(help="The lines that are seen to stand.")] = None,
+    total: Annotated[str | None, typer.Option(help="The pounds that are seen to stand.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why the month has none.")] = None,
+) -> None:
+    """State that a month which had lines has none now. Without --lines it only tells what would go.
+
+    Exit code 2: the call is wrong; 3: refused, such as where other lines stand than were seen.
+    """
+    caller, desk = operator(organisation), make_desk(settings_or_exit())
+    key = SliceKey(provider, commissioner, year, month)
+    if lines is None and total is None and reason is None:
+        ask = partial(preview_empty, desk=desk, caller=caller, key=key)
+        found = done(lambda: door_or_exit().read(ask))
+        typer.echo("\n".join(emptying_lines(found)))
+        typer.echo("Nothing was stored.")
+        return
+    if lines is None or total is None or not reason:
+        typer.echo("Give --lines, --total and --reason, or none of them to look.", err=True)
+        raise typer.Exit(2)
+    act = partial(
+        state_empty,
+        desk=desk, caller=caller, key=key, lines=lines, total=pounds_or_exit(total), reason=reason,
+    )  # fmt: skip
+    found = done(lambda: door_or_exit().transact(act))
+    typer.echo("\n".join(emptying_lines(found)))
+
+
 @app.command("calendar")
 def load_calendar(file: CsvFile, organisation: Organisation = None) -> None:
     """Set the days of contract months: submission, flex, freeze, challenge_by.
@@ -112,6 +152,15 @@ def load_figures(file: CsvFile, organisation: Organisation = None) -> None:
         raise typer.Exit(NOT_ACCEPTED) from None
     door_or_exit().transact(lambda work: set_figures(work, caller, figures))
     typer.echo(f"{len(figures)} total(s) set.")
+
+
+def pounds_or_exit(text: str) -> Decimal:
+    """An amount; exit code 2 where it is none."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        typer.echo(f"{text} is not an amount. Give pounds, such as 352.14.", err=True)
+        raise typer.Exit(2) from None
 
 
 def _as_text(rows: tuple[SliceRow, ...]) -> str:

@@ -77,16 +77,28 @@ def accept(
     for key, stated in placed.slices.items():
         head = slice_store.locked_head(work, submission.organisation, key)
         change = plan(key, head.newest, stated, frozen_on(calendar, key, work.moment.day))
-        adding = _Adding(work, caller, submission, head, stated)
-        if change.how == CORRECTS:
-            change = adding.correction(change, stored)
-        else:
-            adding.statement(change)
-        changes.append(change)
+        changes.append(restate(work, stored, caller, submission, head, stated, change))
     accepted = outline(work, submission.organisation, placed, changes)
     _check_tie(work, submission, accepted)
     _tell(work, caller, submission, accepted)
     return accepted
+
+
+def restate(
+    work: Work,
+    stored: Stored,
+    caller: Caller,
+    submission: SubmissionRecord,
+    head: Head,
+    stated: Sequence[ContractLine],
+    change: SliceChange,
+) -> SliceChange:
+    """Add a version of one slice, held: whole, or where it is closed as signed corrections."""
+    adding = _Adding(work, caller, submission, head, stated)
+    if change.how == CORRECTS:
+        return adding.correction(change, stored)
+    adding.statement(change)
+    return change
 
 
 def frozen_on(

@@ -6,6 +6,7 @@ contract (NHS Standard Contract, Schedule 6), and are the organisation's own to 
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -18,7 +19,12 @@ from app.reconciliation.decode import decode, rows_of
 from app.reconciliation.errors import SettingNotAccepted
 from app.reconciliation.layouts import normal
 from app.reconciliation.parse import Reading, parse_money, parse_organisation, parse_text
-from app.reconciliation.parse_dates import parse_date, parse_financial_month, parse_financial_year
+from app.reconciliation.parse_dates import (
+    financial_period,
+    parse_date,
+    parse_financial_month,
+    parse_financial_year,
+)
 from app.reconciliation.slice_store import ContractMonth, MonitoringFigure
 from app.reconciliation.slices import Fold, SliceKey
 
@@ -45,12 +51,17 @@ def read_calendar(data: bytes) -> tuple[ContractMonth, ...]:
     A day may be left empty. Raises SettingNotAccepted, or UnreadableSubmission for no CSV.
     """
     months = tuple(ContractMonth(**row) for row in _rows(data, _MONTH, optional=_DAYS))
+    check_months(months)
+    return months
+
+
+def check_months(months: Sequence[ContractMonth]) -> None:
+    """Raise SettingNotAccepted where days do not follow each other, or a month stands twice."""
     for number, month in enumerate(months, start=1):
         days = [day for day in (month.submission, month.flex, month.freeze) if day is not None]
         if days != sorted(days):
             raise SettingNotAccepted(number, "submission, flex and freeze do not follow each other")
     _check_once([(month.financial_year, month.financial_month) for month in months])
-    return months
 
 
 def read_figures(data: bytes, fold: Fold) -> tuple[MonitoringFigure, ...]:
@@ -58,11 +69,25 @@ def read_figures(data: bytes, fold: Fold) -> tuple[MonitoringFigure, ...]:
 
     Pounds; `amount` is the high-cost drugs of that slice. Codes fold as those of lines do.
     """
-    figures = []
+    stated = []
     for row in _rows(data, _FIGURE):
-        year, month = row["financial_year"], row["financial_month"]
-        key = SliceKey(fold(row["provider"], None), fold(row["commissioner"], None), year, month)
-        figures.append(MonitoringFigure(key, row["amount"], row["source"]))
+        key = SliceKey(*(row[name] for name in SliceKey._fields))
+        stated.append(MonitoringFigure(key, row["amount"], row["source"]))
+    return folded_figures(stated, fold)
+
+
+def folded_figures(stated: Sequence[MonitoringFigure], fold: Fold) -> tuple[MonitoringFigure, ...]:
+    """The figures with codes folded as those of lines are, on the last day of their month.
+
+    Raises SettingNotAccepted where a slice stands twice.
+    """
+    figures = []
+    for each in stated:
+        _, last = financial_period(each.key.financial_year, each.key.financial_month)
+        key = each.key._replace(
+            provider=fold(each.key.provider, last), commissioner=fold(each.key.commissioner, last)
+        )
+        figures.append(replace(each, key=key))
     _check_once([figure.key for figure in figures])
     return tuple(figures)
 
@@ -102,9 +127,27 @@ def _check_once(keys: Sequence[tuple[Any, ...]]) -> None:
             raise SettingNotAccepted(number, "it repeats an earlier row")
 
 
+def calendar_for(
+    work: Work, caller: Caller, financial_year: str | None
+) -> tuple[ContractMonth, ...]:
+    """The caller's organisation's contract months as set last, in order of time."""
+    check_can(caller, Action.RECONCILE)
+    found = slice_store.calendar_of(work, caller.organisation)
+    return tuple(found[p] for p in sorted(found) if financial_year in (None, p.financial_year))
+
+
+def figures_for(
+    work: Work, caller: Caller, financial_year: str | None
+) -> tuple[MonitoringFigure, ...]:
+    """The totals stated to the caller's organisation as set last, in order of their slices."""
+    check_can(caller, Action.RECONCILE)
+    found = slice_store.figures_of(work, caller.organisation)
+    return tuple(found[k] for k in sorted(found) if financial_year in (None, k.financial_year))
+
+
 def set_calendar(work: Work, caller: Caller, months: Sequence[ContractMonth]) -> None:
     """Set these months for the caller's organisation; earlier settings stay on record."""
-    check_can(caller, Action.RECONCILE)
+    check_can(caller, Action.KEEP_CALENDAR)
     for month in months:
         slice_store.set_month(work, caller.organisation, caller.id, month)
         period = f"{month.financial_year}-{month.financial_month:02d}"
@@ -113,7 +156,7 @@ def set_calendar(work: Work, caller: Caller, months: Sequence[ContractMonth]) ->
 
 def set_figures(work: Work, caller: Caller, figures: Sequence[MonitoringFigure]) -> None:
     """Set these stated totals for the caller's organisation; earlier ones stay on record."""
-    check_can(caller, Action.RECONCILE)
+    check_can(caller, Action.KEEP_CALENDAR)
     for figure in figures:
         slice_store.set_figure(work, caller.organisation, caller.id, figure)
         name = "-".join(map(str, figure.key))

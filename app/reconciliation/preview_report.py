@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from app.reconciliation.accepting import CORRECTS, FIRST, REPLACES, UNCHANGED, SliceChange
+from app.reconciliation.emptying import Emptying
 from app.reconciliation.preview import Preview
 from app.reconciliation.report import pounds
 from app.reconciliation.slice_store import CORRECTION, STATEMENT, SliceVersion
@@ -34,6 +35,12 @@ def preview_lines(told: Preview) -> Iterator[str]:
     for key in told.accepted.not_restated:
         yield f"{_name(key)}: stands, and is not in this file. A line that moved counts twice."
     yield "Nothing was stored."
+
+
+def emptying_lines(told: Emptying) -> Iterator[str]:
+    """A line for the month that is stated as empty, and one for each row that goes."""
+    yield _slice(told.change)
+    yield from (f"  {_row(row)}" for row in told.rows.rows)
 
 
 def _slice(change: SliceChange) -> str:

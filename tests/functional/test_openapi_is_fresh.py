@@ -44,7 +44,7 @@ def test_every_operation_under_v1_needs_a_token(path: str, method: str, operatio
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
 def test_every_write_is_named_by_a_request_id(path: str, method: str, operation: dict) -> None:
     named = {p["name"] for p in operation["parameters"] if p["in"] == "header" and p["required"]}
-    # A token is asked for with an assertion that is used once: that is its name. A preview of a
-    # submission stores nothing at all.
-    unnamed = {"/oauth2/token", "/v1/submission-previews"}
+    # A token is asked for with an assertion that is used once: that is its name. A preview
+    # stores nothing at all.
+    unnamed = {"/oauth2/token", "/v1/submission-previews", "/v1/empty-month-previews"}
     assert ("X-Request-ID" in named) == (method in WRITES and path not in unnamed)

@@ -1,12 +1,14 @@
 """Uploading a submission over HTTP, working it off, and reading where every pound went."""
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -15,6 +17,7 @@ from app.approvals.library import Library
 from app.approvals.office import Office
 from app.auth.model import Role
 from app.auth.store import register_caller
+from app.db.tables import audit_event
 from app.db.transaction import Database
 from app.db.work import Moment
 from app.handlers import make_handlers
@@ -241,6 +244,7 @@ def test_a_wrong_media_type_is_refused(call: Callable[..., Any]) -> None:
 
 # --- slices ---------------------------------------------------------------------------------------
 
+NO_SLICES: dict[str, list[Any]] = {"slices": [], "commissioners": [], "months": []}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -283,10 +287,14 @@ def test_a_restated_month_is_previewed_replaces_the_slice_and_is_never_added_to_
     detail = call("commissioner", "GET", f"/v1/submissions/{first['submission']['id']}").json()
     assert [s["current"] for s in detail["slices"]] == [False]
     for who in ("other-commissioner", "pharmacist"):
-        assert call(who, "GET", "/v1/slices").json() == {"slices": [], "commissioners": []}
+        assert call(who, "GET", "/v1/slices").json() == NO_SLICES
     assert call("clinician", "GET", "/v1/slices").status_code == 403
     narrowed = call("commissioner", "GET", "/v1/slices?provider=DEMO2").json()
-    assert narrowed == {"slices": [], "commissioners": []}
+    assert narrowed == NO_SLICES
+    (june,) = listed["months"]
+    assert (june["financial_month"], june["total"], june["closed"]) == (3, "16.15", 0)
+    other = call("commissioner", "GET", "/v1/slices?financial_month=4").json()
+    assert other == NO_SLICES
 
 
 def test_a_closed_month_is_told_and_corrected(world: World, call: Callable[..., Any]) -> None:
@@ -322,3 +330,69 @@ def test_a_zip_bomb_named_as_a_workbook_leaves_nothing(call: Callable[..., Any],
     assert "too far" in refused.json()["detail"]
     assert call("commissioner", "GET", "/v1/submissions").json() == {"submissions": []}
     assert call("commissioner", "GET", "/v1/slices").json()["slices"] == []
+
+
+MONTH = {"financial_year": "202627", "financial_month": 3}
+JUNE = {"provider": "DEMO101", "commissioner": "DEMQ1", **MONTH}
+
+
+def state(call: Callable[..., Any], who: str, path: str, body: dict[str, Any]) -> Any:
+    headers = {} if path.endswith("previews") else {"X-Request-ID": str(uuid.uuid4())}
+    return call(who, "POST", f"/v1/{path}", json=body, headers=headers)
+
+
+def test_a_month_is_stated_as_empty_only_by_whoever_saw_what_stands(
+    world: World, call: Callable[..., Any]
+) -> None:
+    send(call, monthly("10.15", "5"))
+    for who, status in (("other-commissioner", 404), ("pharmacist", 404), ("clinician", 403)):
+        assert state(call, who, "empty-month-previews", JUNE).status_code == status
+    told = state(call, "commissioner", "empty-month-previews", JUNE).json()
+    assert (told["how"], told["was_lines"], told["was_total"]) == ("replaces", 2, "15.15")
+    assert [row["kind"] for row in told["rows"]] == ["removed", "removed"]
+    reason = {"reason": "Posted to the wrong month."}
+    seen = {**JUNE, "lines": 2, "total": "15.1", **reason}
+    refused = state(call, "commissioner", "empty-months", seen)
+    assert (refused.status_code, refused.json()["code"]) == (409, "step-not-possible")
+    assert [s["total"] for s in call("commissioner", "GET", "/v1/slices").json()["slices"]] == [
+        "15.15"
+    ]
+    done = state(call, "commissioner", "empty-months", seen | {"total": "15.150"})
+    assert done.status_code == 201, done.text
+    (row,) = call("commissioner", "GET", "/v1/slices").json()["slices"]
+    assert (row["lines"], row["total"], row["version"]) == (0, "0", 2)
+    again = state(call, "commissioner", "empty-months", seen | {"total": "15.15"})
+    assert again.status_code == 409
+    query = sa.select(audit_event.c.action).where(audit_event.c.action == "month stated as empty")
+    assert len(world.do(lambda work: work.connection.execute(query).all())) == 1
+
+
+def test_a_closed_month_is_corrected_to_nothing_and_may_be_stated_again(
+    world: World, call: Callable[..., Any]
+) -> None:
+    send(call, monthly("10"))
+    month = {**MONTH, "freeze": "2026-08-20"}
+    calendar = {"months": [{**month, "source": "Invented"}]}
+    assert state(call, "clinician", "calendar", calendar).status_code == 403
+    assert state(call, "commissioner", "calendar", calendar).json() == {"set": 1}
+    listed = call("commissioner", "GET", "/v1/calendar?financial_year=202627").json()["months"]
+    assert [m["freeze"] for m in listed] == ["2026-08-20"]
+    assert call("other-commissioner", "GET", "/v1/calendar").json() == {"months": []}
+    wrong = {"months": [{**month, "flex": "2026-08-21", "source": "Invented"}]}
+    assert state(call, "commissioner", "calendar", wrong).status_code == 422
+    total = {**JUNE, "amount": "10.00", "source": "Invented"}
+    assert state(call, "commissioner", "stated-totals", {"totals": [total]}).json() == {"set": 1}
+    assert state(call, "commissioner", "stated-totals", {"totals": [total] * 2}).status_code == 422
+    (kept,) = call("commissioner", "GET", "/v1/stated-totals").json()["totals"]
+    assert kept["provider"] == "DEMO1"  # folded, as the lines' own codes are
+
+    world.on(dt.date(2026, 8, 21))
+    seen = {**JUNE, "lines": 1, "total": "10", "reason": "None was supplied."}
+    done = state(call, "commissioner", "empty-months", seen)
+    assert (done.status_code, done.json()["how"]) == (201, "corrects")
+    (row,) = call("commissioner", "GET", "/v1/slices").json()["slices"]
+    assert (row["total"], row["corrected"], row["difference"]) == ("10", "0", "-10")
+    send(call, monthly("12"))  # lines came after all, and go again
+    assert state(call, "commissioner", "empty-months", seen | {"total": "12"}).status_code == 201
+    (row,) = call("commissioner", "GET", "/v1/slices").json()["slices"]
+    assert (row["corrections"], row["corrected"]) == (3, "0")

@@ -33,6 +33,12 @@ FUNDING = {
     "terms": "None.",
     "reason": "Because.",
 }
+SLICE = {
+    "provider": "DEMO1",
+    "commissioner": "DEMQ1",
+    "financial_year": "202627",
+    "financial_month": 3,
+}
 LINK = {"to": "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1", "reason": "Because."}
 EXISTENCE = {
     "nhs_number": EXAMPLE_PATIENT["nhs_number"],
@@ -135,6 +141,14 @@ TABLE: dict[str, Try] = {
     ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
     "GET /v1/slices": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/calendar": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/calendar": Try(COMMISSIONER, PAYER, {"months": []}, expected=200),
+    "GET /v1/stated-totals": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/stated-totals": Try(COMMISSIONER, PAYER, {"totals": []}, expected=200),
+    "POST /v1/empty-month-previews": Try(COMMISSIONER, PAYER, SLICE),
+    "POST /v1/empty-months": Try(
+        COMMISSIONER, PAYER, {**SLICE, "lines": 1, "total": "1.00", **REASON}
+    ),
     # A draft of one's own, on another's treatment.
     "POST /v1/drafts": Try(CLINICIAN, body={"kind": "stop", "treatment_id": LINK["to"]}),
     # Everything else names an object, and is not found.

@@ -60,6 +60,8 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/reports/best-value",
     "GET /v1/submissions",
     "GET /v1/slices",
+    "GET /v1/calendar",
+    "GET /v1/stated-totals",
     "GET /v1/submissions/{submission}",
     "GET /v1/jobs/{job}",
     "GET /v1/runs/{run}",

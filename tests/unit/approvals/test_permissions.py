@@ -51,6 +51,7 @@ TABLE: dict[Action, str] = {
     Action.END_BREAK_GLASS: "  yes  no   yes  no   no   no   yes  no  no",
     Action.RECONCILE: "        no   no   yes  no   yes  no   no  yes  no",
     Action.KEEP_TERMS: "       no   no   no   no   yes  no   no   no  no",
+    Action.KEEP_CALENDAR: "    no   no   yes  no   yes  no   no   no  no",
     Action.ADMINISTER: "       no   no   no   no   no   no   no  no   yes",
     Action.CHECK_SUPPLY: "     yes  yes  yes  no   no   no   no   no  no",
     Action.CHALLENGE: "        no   no   no   no   yes  no   no   no  no",
