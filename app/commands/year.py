@@ -55,5 +55,5 @@ def _write(folder: Path, files: tuple[Sent, ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for sent in files:
         path = folder / sent.name
-        if not path.exists():
+        if sent.data and not path.exists():
             path.write_bytes(sent.data)

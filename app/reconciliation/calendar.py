@@ -146,8 +146,12 @@ def figures_for(
 
 
 def set_calendar(work: Work, caller: Caller, months: Sequence[ContractMonth]) -> None:
-    """Set these months for the caller's organisation; earlier settings stay on record."""
+    """Set these months for the caller's organisation; earlier settings stay on record.
+
+    Raises NotAllowed, and SettingNotAccepted as `check_months`.
+    """
     check_can(caller, Action.KEEP_CALENDAR)
+    check_months(months)
     for month in months:
         slice_store.set_month(work, caller.organisation, caller.id, month)
         period = f"{month.financial_year}-{month.financial_month:02d}"

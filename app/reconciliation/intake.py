@@ -133,7 +133,7 @@ def check_filled(witness: Witness) -> None:
         raise UnreadableSubmission(
             "The file holds a header and no lines",
             "there is no filled row below the header",
-            "Send the file with its lines, or send nothing for a month without supplies",
+            "Send the file with its lines. A month that has none now is stated as empty, not sent",
         )
 
 

@@ -26,6 +26,8 @@ from app.reconciliation.slice_store import MonitoringFigure
 from app.reconciliation.slices import SliceKey
 
 FLEX, FREEZE, CORRECTION, TO_DATE = "flex", "freeze", "correction", "year to date"
+#: No file: the trust states that the month, which had lines, has none.
+EMPTY: Final = "empty"
 _CORRECTED_AFTER: Final = dt.timedelta(days=35)
 #: The trust that sends cumulative files, and in which months.
 _CUMULATIVE: Final = ("DEMO3", (9, 12))
@@ -70,7 +72,7 @@ def files_of(claims: Sequence[Claim], months: Sequence[Month], seed: int) -> tup
         for payer in COMMISSIONERS:
             own = [c for c in claims if (c.provider, c.payer) == (provider, payer)]
             found += _Sender(provider, payer, tuple(own), tuple(months), seed).files()
-    order = {FLEX: 1, FREEZE: 0, TO_DATE: 2, CORRECTION: 3}
+    order = {FREEZE: 0, EMPTY: 0, FLEX: 1, TO_DATE: 2, CORRECTION: 3}
     return tuple(sorted(found, key=lambda sent: (sent.day, order[sent.stage], sent.name)))
 
 
@@ -129,6 +131,9 @@ class _Sender:
         self, month: Month, day: dt.date, stage: str, lines: Sequence[Line]
     ) -> Iterator[Sent]:
         if not lines:
+            if stage == FREEZE and self._first(month.number):
+                name = f"{month.year}-M{month.number:02d}-{self.provider}-{self.payer}-{EMPTY}"
+                yield Sent(day, self.provider, self.payer, EMPTY, (month.number,), name, b"")
             return
         sheet = self.provider == _SPREADSHEETS and stage == FREEZE
         name = "-".join(

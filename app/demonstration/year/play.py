@@ -7,6 +7,7 @@ play that was interrupted is simply done again. Approvals are those known when i
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -26,12 +27,13 @@ from app.demonstration.organisations import COMMISSIONERS
 from app.demonstration.year.calendar import Month, months_of, year_of
 from app.demonstration.year.claims import Claim, claims_of
 from app.demonstration.year.disputes import settle
-from app.demonstration.year.files import FREEZE, TO_DATE, Sent, figures_of, files_of
+from app.demonstration.year.files import EMPTY, FREEZE, TO_DATE, Sent, figures_of, files_of
 from app.demonstration.year.terms import contracts_of
-from app.reconciliation import slice_store
+from app.reconciliation import emptying, slice_store
 from app.reconciliation.calendar import set_calendar, set_figures
 from app.reconciliation.service import Desk, Reconciled, reconcile
 from app.reconciliation.slice_store import Period
+from app.reconciliation.slices import SliceKey
 from app.reconciliation.terms_loading import put_contracts
 
 T = TypeVar("T")
@@ -106,26 +108,39 @@ def play(
     """Everything of the year, in order; returns the run of each file."""
     player = Player(database, loaded.seed)
     _open(player, desk, year)
-    runs = []
+    runs: list[tuple[Sent, Reconciled]] = []
     for place, sent in enumerate(year.files):
-        caller = payer_of(sent.payer)
-        runs.append(
-            reconcile(
-                player.on(sent.day, sent.name),
-                desk,
-                caller,
-                sent.data,
-                sent.name,
-                read=player.read(sent.day),
-            )
-        )
+        transact, caller = player.on(sent.day, sent.name), payer_of(sent.payer)
+        if sent.stage == EMPTY:
+            transact(partial(_empty, desk=desk, caller=caller, year=year.name, sent=sent))
+        else:
+            read = player.read(sent.day)
+            found = reconcile(transact, desk, caller, sent.data, sent.name, read=read)
+            runs.append((sent, found))
         progress("Reconciling the year's files", (place + 1) / len(year.files))
-    finals = [(s, r) for s, r in zip(year.files, runs, strict=True) if s.stage in (FREEZE, TO_DATE)]
+    finals = [(sent, run) for sent, run in runs if sent.stage in (FREEZE, TO_DATE)]
     for place, (sent, run) in enumerate(finals):
         settle(player.on, desk, sent, run, year.months, loaded.seed)
         progress("Challenging what is queried", (place + 1) / len(finals))
     _close(player, year)
-    return tuple(runs)
+    return tuple(run for _, run in runs)
+
+
+def _empty(work: Work, desk: Desk, caller: Caller, year: str, sent: Sent) -> None:
+    """State the month as empty, having looked at what stands; done already, it changes nothing."""
+    key = SliceKey(sent.provider, sent.payer, year, sent.months[0])
+    (head,) = slice_store.heads(work, caller.organisation, [key])
+    if head.newest is None or head.newest.lines == 0:
+        return
+    emptying.state_empty(
+        work,
+        desk,
+        caller,
+        key,
+        lines=head.newest.lines,
+        total=head.newest.total,
+        reason="Its lines were posted to the wrong month (demonstration).",
+    )
 
 
 def _open(player: Player, desk: Desk, year: Year) -> None:
