@@ -1,4 +1,15 @@
 # The service, its worker and its command line in one image; what it runs is the command.
+
+# The pages' style sheet and script, by npm; neither npm nor node comes into the image.
+FROM python:3.11-slim AS assets
+WORKDIR /srv/assent
+COPY requirements-node.lock ./
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-node.lock
+COPY app/__init__.py ./app/__init__.py
+COPY app/web/__init__.py app/web/bring_assets.py ./app/web/
+COPY app/web/frontend ./app/web/frontend
+RUN python -m app.web.bring_assets
+
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -19,6 +30,7 @@ RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r requireme
 # The code runs from its folder, because migrations and policies lie beside it.
 COPY LICENSE ./
 COPY app ./app
+COPY --from=assets /srv/assent/app/web/static/nhsuk ./app/web/static/nhsuk
 COPY migrations ./migrations
 COPY policies ./policies
 COPY openapi ./openapi

@@ -8,13 +8,14 @@ INPUTS ?= 1000000
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+ASSETS := app/web/static/nhsuk/nhsuk-frontend.min.css
 
 .PHONY: run test check bench faults fuzz lock openapi clean
 
-run: $(READY)
+run: $(READY) $(ASSETS)
 	$(BIN)/assent demo --port $(PORT)
 
-test: $(READY)
+test: $(READY) $(ASSETS)
 	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(READY)
@@ -42,6 +43,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraints requirements-dev.lock --extra spark pyproject.toml -o requirements-spark.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group node -o requirements-node.lock
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Assent needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11 (or later).")'
@@ -50,5 +52,11 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(READY)
 
+# The pages' style sheet and script, by npm: the system's, or where that fails the one that PyPI has.
+$(ASSETS): app/web/frontend/package.json app/web/frontend/package-lock.json app/web/bring_assets.py | $(READY)
+	$(BIN)/python -m app.web.bring_assets || { \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock && \
+		PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m app.web.bring_assets; }
+
 clean:
-	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) app/web/static/nhsuk var .pytest_cache .mypy_cache .ruff_cache .hypothesis

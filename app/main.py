@@ -42,12 +42,21 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
 from app.tracing import Tracer
-from app.web import home, sign_in
+from app.web import about_pages, assets, drafts, home, requests, sign_in, starting, treatments
 from app.web.provider import Provider
 
 log = structlog.stdlib.get_logger("assent")
 
-PAGES = (home.router, sign_in.router)
+PAGES = (
+    assets.router,
+    about_pages.router,
+    home.router,
+    sign_in.router,
+    starting.router,
+    drafts.router,
+    requests.router,
+    treatments.router,
+)
 ROUTERS = (
     health.router,
     oauth.router,

@@ -22,7 +22,7 @@ from app.api.treatments import send
 from app.api.writing import NAMED, Answer, write
 from app.approvals import drafting, submitting
 from app.approvals.drafting import DraftRecord
-from app.approvals.model import RequestView
+from app.approvals.model import FollowUpCommand, InitiationCommand, RequestView
 from app.approvals.office import Office
 from app.approvals.permissions import Action
 from app.audit import Reading
@@ -249,15 +249,27 @@ def submit_as(work: Work, office: Office, caller: Caller, found: DraftRecord) ->
     Raises RequestValidationError, with every fault, where it is not as the request's call
     describes; otherwise what the submission itself raises.
     """
+    command = command_of(work, office, found)
+    if isinstance(command, InitiationCommand):
+        return submitting.submit_initiation(work, office, caller, command)
+    return send(work, office, caller, command)
+
+
+def command_of(
+    work: Work, office: Office, found: DraftRecord
+) -> InitiationCommand | FollowUpCommand:
+    """What a draft asks for, read as the request's call describes.
+
+    Raises RequestValidationError, with every fault, and DetailsNotAccepted.
+    """
     today = work.moment.day
     whole: dict[str, Any] = {**found.form, "answers": found.answers}
     if found.policy is not None:
         whole["policy"] = found.policy
     if found.treatment_id is None:
-        first = _read(InitiationBody, whole).to_command(office.library_at(work), today)
-        return submitting.submit_initiation(work, office, caller, first)
+        return _read(InitiationBody, whole).to_command(office.library_at(work), today)
     later = _read(FollowUpBody, whole | {"kind": found.kind.value})
-    return send(work, office, caller, later.to_command(found.treatment_id, today))
+    return later.to_command(found.treatment_id, today)
 
 
 def document_of(found: DraftRecord) -> DraftDocument:

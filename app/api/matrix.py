@@ -5,13 +5,11 @@ A route that is not here fails the build: `tests/functional/approvals/test_permi
 
 from typing import Final
 
+from app.api.matrix_pages import ANYBODY, PAGE_ROUTES
 from app.approvals.permissions import SCOPE_OF, TABLE, Action, Relation
 from app.auth.model import Role
 
-ANYBODY: Final = "anybody: it tells nothing of anybody"
 ASSERTION: Final = "a registered system, with an assertion that it signed"
-BROWSER: Final = "a browser that is signed in, or is signing in: its own session"
-PROVIDER: Final = "the identity provider, with a logout token that it signed"
 ANY_ROLE: Final = "every signed-in role: the library, or what holds no patient"
 
 _A = Action
@@ -98,20 +96,6 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /v1/administration/proposals": _A.ADMINISTER,
     "POST /v1/administration/proposals/{id}/confirm": _A.ADMINISTER,
     "POST /v1/administration/proposals/{id}/decline": _A.ADMINISTER,
-    "GET /assets/styles.css": ANYBODY,
-    "GET /sign-in": ANYBODY,
-    "GET /sign-in/start": BROWSER,
-    "GET /sign-in/callback": BROWSER,
-    "POST /sign-in/demonstration": "anybody, in demonstration mode only",
-    "POST /sign-in/back-channel-logout": PROVIDER,
-    "POST /sign-out": BROWSER,
-    "GET /signed-out": ANYBODY,
-    "GET /role": BROWSER,
-    "POST /role": BROWSER,
-    "GET /": BROWSER,
-    "POST /drafts": _A.PREPARE,
-    "GET /drafts/{id}": _A.PREPARE,
-    "POST /drafts/{id}": _A.PREPARE,
     "POST /v1/submissions": _A.RECONCILE,
     "GET /v1/submissions": _A.RECONCILE,
     "POST /v1/submission-previews": _A.RECONCILE,
@@ -155,6 +139,7 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /v1/challenges/{id}/uphold": _A.CHALLENGE,
     "POST /v1/challenges/{id}/withdraw": _A.CHALLENGE,
     "POST /v1/challenges/{id}/credit": _A.CHALLENGE,
+    **PAGE_ROUTES,
 }
 
 _HEAD: Final = """\

@@ -138,6 +138,16 @@ def treatment_of(work: Work, treatment_id: str) -> TreatmentRecord:
         return _one(work, query, TreatmentRecord, "treatment")
 
 
+def usual_commissioner(work: Work, provider: str) -> str | None:
+    """Who pays for one of the provider's treatments, for a new form; None: it has none."""
+    treatment = tables.treatment.c
+    query = select(treatment.commissioner).where(treatment.provider == provider)
+    found: str | None = work.connection.execute(
+        query.order_by(treatment.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
 def find_request(work: Work, caller: Caller, request_id: str, lock: bool = False) -> RequestRecord:
     """The request, if the caller may see it; NotFound otherwise."""
     query = select(tables.request).where(

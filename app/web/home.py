@@ -1,112 +1,154 @@
-"""The home page, and drafts in their plainest form: begin one, and keep what is typed."""
+"""The home page: what waits for the people of an organisation."""
 
-from importlib import resources
-from typing import Annotated, Final
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.approvals import drafting
 from app.approvals.drafting import DraftRecord
-from app.approvals.errors import DetailsNotAccepted
+from app.approvals.library import Library
+from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.permissions import Action, can
-from app.audit import Reading, record_reading
-from app.auth.errors import NotSignedIn
+from app.approvals.searching import SearchHit, SearchQuery, search
 from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.policy import Kind
-from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, go, in_role, page
-from app.web.sign_in import FormFields, SignedInBrowser
+from app.reference_data.drugs import load_drugs
+from app.web.callers import caller_of, this_office
+from app.web.decision import state_words
+from app.web.pages import PageRoute, door_of, go
+from app.web.rendering import page
+from app.web.sign_in import SignedInBrowser
+from app.web.words import day_words, first_upper, instant_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-STYLES: Final = resources.files("app.web").joinpath("styles.css").read_text()
-#: What the plain page lets be typed; the pages proper are still to come.
-FIELDS: Final = {"commissioner": "Commissioner's code", "decision_to_treat": "Decision to treat"}
-IdPath = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+DUE_WITHIN: Final = dt.timedelta(days=90)
+_SHOWN: Final = 25
+_WAITING: Final = (RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED)
 
 
-@router.get("/assets/styles.css")
-def styles() -> Response:
-    """Our own style sheet."""
-    return Response(STYLES, media_type="text/css")
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that waits. `continues` is the treatment that a button there continues."""
+
+    text: str
+    href: str
+    cells: tuple[str, ...]
+    continues: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingList:
+    """What waits for one reason."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    empty: str
+    more: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """How many, or that there are more."""
+        return f"{len(self.rows)}{' or more' if self.more else ''}"
 
 
 @router.get("/")
 def home(request: Request, session: SignedInBrowser) -> Response:
-    """Who you are, for which organisation, in which role, and the drafts that wait."""
+    """Who you are, for which organisation, in which role, and what waits for you."""
     if session.seat is None:
         return go("/role")
-    caller = _caller(request, session)
-    found: tuple[DraftRecord, ...] = ()
-    if can(caller, Action.PREPARE):
-        found = door_of(request).read(lambda work: drafting.open_drafts(work, caller))
-    office = request.app.state.office
-    return page(
-        request,
-        "home.html",
-        session=session,
-        may_prepare=can(caller, Action.PREPARE),
-        drafts=found,
-        policies=door_of(request).read(lambda work: office.library_at(work).policies()),
+    caller = caller_of(request, session)
+    may_prepare = can(caller, Action.PREPARE)
+    lists: tuple[WaitingList, ...] = ()
+    if may_prepare:
+        office = this_office(request)
+
+        def read(work: Work) -> tuple[WaitingList, ...]:
+            return _lists(work, office.library_at(work), caller, session)
+
+        lists = door_of(request).transact(read)  # each search is on record
+    return page(request, "home.html", session=session, may_prepare=may_prepare, lists=lists)
+
+
+def _lists(
+    work: Work, library: Library, caller: Caller, session: Session
+) -> tuple[WaitingList, ...]:
+    drafts = drafting.open_drafts(work, caller)
+    waiting = [
+        (state, hit)
+        for state in _WAITING
+        for hit in search(
+            work,
+            caller,
+            SearchQuery(request_state=state, provider=caller.organisation, limit=_SHOWN),
+        ).hits
+    ]
+    due = search(
+        work,
+        caller,
+        SearchQuery(
+            approval_state=ApprovalState.LIVE,
+            provider=caller.organisation,
+            review_due_by=work.moment.day + DUE_WITHIN,
+            limit=_SHOWN,
+        ),
+    )
+    ordered = sorted(due.hits, key=lambda hit: hit.covered_to or dt.date.max)
+    return (
+        WaitingList(
+            "Drafts",
+            ("Form", "Kind", "Changed"),
+            tuple(_draft_row(library, each, session) for each in drafts[:_SHOWN]),
+            "No form is half-filled.",
+            _more(len(drafts) > _SHOWN),
+        ),
+        WaitingList(
+            "Waiting for an answer",
+            ("Treatment", "What it waits for"),
+            tuple(_hit_row(hit, (state_words(state),)) for state, hit in waiting[:_SHOWN]),
+            "No request waits for your organisation's answer.",
+            _more(len(waiting) > _SHOWN),
+        ),
+        WaitingList(
+            "Continuations due within 90 days",
+            ("Treatment", "Covered to"),
+            tuple(
+                _hit_row(hit, (_covered(hit, work.moment.day),), continues=True)
+                for hit in ordered
+                if hit.treatment.stopped_on is None
+            ),
+            "No approval ends within 90 days.",
+            _more(due.next is not None),
+        ),
     )
 
 
-@router.post("/drafts")
-def begin(request: Request, session: SignedInBrowser, form: FormFields) -> Response:
-    """Begin the form of one policy."""
-    check_csrf(session, form)
-    caller, policy = _caller(request, session), form.get("policy", "")
-    office = request.app.state.office
-
-    def run(work: Work) -> DraftRecord:
-        if policy not in office.library_at(work).policies():
-            raise DetailsNotAccepted("policy", "Choose a policy of the list.")
-        return drafting.prepare(
-            work,
-            caller,
-            kind=Kind.INITIATION,
-            policy=policy,
-            treatment_id=None,
-            form={},
-            answers={},
-        )
-
-    made = in_role(request, session, run)
-    return go(f"/drafts/{made.id}")
+def _draft_row(library: Library, draft: DraftRecord, session: Session) -> Row:
+    title = "A later request"
+    if draft.policy is not None and draft.policy in library.usable():
+        title = library.versions(draft.policy)[-1].title
+    by = "you" if draft.changed_by == session.person.id else "a colleague"
+    changed = f"{instant_words(draft.changed_at)}, by {by}"
+    return Row(title, f"/drafts/{draft.id}", (first_upper(draft.kind), changed))
 
 
-@router.get("/drafts/{id}")
-def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """A draft, with the fields that can be typed here."""
-    caller = _caller(request, session)
-    door = door_of(request)
-    found = door.read(lambda work: drafting.find_draft(work, caller, id))
-    reading = Reading("draft read", found.treatment_id, names={"draft": id})
-    door.transact(lambda work: record_reading(work, caller.actor(), reading))
-    fields = [(name, label, found.form.get(name, "")) for name, label in FIELDS.items()]
-    return page(request, "draft.html", session=session, draft=found, fields=fields)
+def _hit_row(hit: SearchHit, cells: tuple[str, ...], *, continues: bool = False) -> Row:
+    treatment = hit.treatment
+    drug = load_drugs().drugs.get(treatment.drug)
+    text = f"{first_upper(drug.name if drug else treatment.drug)}, {treatment.indication}"
+    return Row(text, f"/treatments/{treatment.id}", cells, treatment.id if continues else None)
 
 
-@router.post("/drafts/{id}")
-def save(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
-    """Keep what was typed, unless somebody changed the draft in between."""
-    check_csrf(session, form)
-    caller = _caller(request, session)
-    version = form.get("version", "")
-    typed = {name: form[name] for name in FIELDS if form.get(name)}
-
-    def run(work: Work) -> DraftRecord:
-        found = drafting.find_draft(work, caller, id)
-        kept = {name: value for name, value in found.form.items() if name not in FIELDS}
-        expected = int(version) if version.isascii() and version.isdigit() else 0
-        return drafting.change(work, caller, id, kept | typed, found.answers, expected)
-
-    in_role(request, session, run)
-    return go(f"/drafts/{id}")
+def _covered(hit: SearchHit, today: dt.date) -> str:
+    if hit.covered_to is None:
+        return "No covered days"
+    ended = " (ended)" if hit.covered_to < today else ""
+    return f"{day_words(hit.covered_to)}{ended}"
 
 
-def _caller(request: Request, session: Session) -> Caller:
-    if session.seat is None:
-        raise NotSignedIn
-    return session.caller(correlation_of(request))
+def _more(there_are: bool) -> str | None:
+    return f"The first {_SHOWN} are shown." if there_are else None

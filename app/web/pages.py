@@ -1,20 +1,13 @@
-"""Rendering, and what every page and every form of a page goes through.
-
-Templates escape everything. The policy allows our own style sheet and no script at all; forms go
-to us, and on to the provider when signing out.
-"""
+"""What every page and every form of a page goes through."""
 
 import hmac
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import problems
 from app.auth.errors import NotSignedIn
@@ -23,14 +16,8 @@ from app.db.work import NOBODY, Work
 from app.door import Door
 from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
 from app.web import cookies
+from app.web.rendering import page
 
-_templates: Final = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 LONGEST_FIELD: Final = 2000
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -66,30 +53,6 @@ class PageRoute(APIRoute):
                 return refusal(request, error)
 
         return shown
-
-
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page. `values` are escaped where the template shows them."""
-    settings = request.app.state.settings
-    text = _templates.get_template(template).render(
-        demonstration=settings.demonstration, **({"session": None} | values)
-    )
-    headers = {
-        "Content-Security-Policy": policy(request),
-        # Under "no-referrer" browsers send "Origin: null" with our own forms, which we refuse.
-        "Referrer-Policy": "same-origin",
-    }
-    return HTMLResponse(text, status, headers=headers)
-
-
-def policy(request: Request) -> str:
-    """The content security policy of a page."""
-    issuer = urlsplit(request.app.state.settings.oidc_issuer)
-    provider = f" {issuer.scheme}://{issuer.netloc}" if issuer.netloc else ""
-    return (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self'{provider}"
-    )
 
 
 def refusal(request: Request, error: Exception) -> Response:

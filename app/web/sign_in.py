@@ -17,17 +17,9 @@ from app.demonstration.organisations import seats
 from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
-from app.web.pages import (
-    PageRoute,
-    check_csrf,
-    correlation_of,
-    door_of,
-    form_of,
-    go,
-    page,
-    signed_in,
-)
+from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, form_of, go, signed_in
 from app.web.provider import Provider, ProviderRefused, SignedIn
+from app.web.rendering import page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

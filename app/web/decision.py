@@ -1,0 +1,160 @@
+"""A request as a page tells of it: the outcome in one sentence, the findings, the ways on. Pure.
+
+An approval is about who pays. No sentence here tells anyone to end a treatment.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from app.api.decisions_model import (
+    DecisionDocument,
+    FindingDocument,
+    LookedAt,
+    PartDocument,
+)
+from app.api.requests_model import RequestDocument
+from app.approvals.lifecycle import RequestState
+
+Colour = Literal["green", "blue", "yellow", "orange", "grey"]
+
+_HEADINGS: Final[dict[RequestState, tuple[str, Colour]]] = {
+    RequestState.NEW: ("Received", "grey"),
+    RequestState.APPROVED: ("Approved", "green"),
+    RequestState.CRITERIA_NOT_MET: ("Criteria not met", "orange"),
+    RequestState.MORE_INFORMATION_NEEDED: ("More information needed", "yellow"),
+    RequestState.REFERRED: ("With people who decide", "blue"),
+    RequestState.RETURNED: ("Returned with a question", "yellow"),
+    RequestState.AWAITING_AUTHORISATION: ("Waiting for the trust's pharmacist", "blue"),
+    RequestState.AWAITING_CONSENT: ("Waiting for the receiving provider", "blue"),
+    RequestState.DECLINED: ("Declined", "orange"),
+    RequestState.RECORDED: ("Recorded", "green"),
+    RequestState.WITHDRAWN: ("Withdrawn", "grey"),
+    RequestState.ENTERED_IN_ERROR: ("Entered in error", "grey"),
+}
+_RESULTS: Final[dict[str, tuple[str, Colour]]] = {
+    "met": ("Met", "green"),
+    "not met": ("Not met", "orange"),
+    "not answered": ("Not answered", "yellow"),
+}
+#: A stop criterion that holds is what would end funding: its words say so, not "met".
+_STOP_RESULTS: Final[dict[str, tuple[str, Colour]]] = {
+    "met": ("Applies", "orange"),
+    "not met": ("Does not apply", "green"),
+    "not answered": ("Not answered", "yellow"),
+}
+#: Lists are shown with what needs attention first.
+_ORDER: Final = {"orange": 0, "yellow": 1, "green": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A criterion with its result, its source, and which alternative came nearest."""
+
+    criterion: str
+    text: str
+    result: str
+    colour: Colour
+    source: str
+    url: str | None
+    verified: bool
+    layer: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request's page says at its top."""
+
+    heading: str
+    colour: Colour
+    is_panel: bool  # a confirmation panel, for what needs nothing more
+    reasons: tuple[str, ...]
+    findings: tuple[FindingRow, ...]
+    failed: tuple[FindingRow, ...]
+
+
+def state_words(state: RequestState) -> str:
+    """A state of a request, as lists name it."""
+    return _HEADINGS[state][0]
+
+
+def state_colour(state: RequestState) -> Colour:
+    """The colour of its tag."""
+    return _HEADINGS[state][1]
+
+
+def outcome_of(document: RequestDocument) -> Outcome:
+    """What to tell of a request: its state, why, and each finding of the policy's last decision."""
+    heading, colour = _HEADINGS[document.state]
+    last = document.decisions[-1] if document.decisions else None
+    policy = _policy_decision(document.decisions)
+    rows = tuple(finding_row(each) for each in (policy.findings if policy else ()))
+    ordered = tuple(sorted(rows, key=lambda row: _ORDER.get(row.colour, 3)))
+    reasons = tuple(last.reasons) if last else ()
+    if last is not None and last.reason:
+        reasons = (last.reason, *reasons)
+    return Outcome(
+        heading=heading,
+        colour=colour,
+        is_panel=document.state in (RequestState.APPROVED, RequestState.RECORDED),
+        reasons=reasons,
+        findings=ordered,
+        failed=tuple(row for row in ordered if row.colour == "orange"),
+    )
+
+
+def finding_row(finding: FindingDocument) -> FindingRow:
+    """One finding, for a table."""
+    words = _STOP_RESULTS if finding.section == "stop" else _RESULTS
+    result, colour = words[finding.result]
+    return FindingRow(
+        criterion=finding.criterion,
+        text=finding.text,
+        result=result,
+        colour=colour,
+        source=finding.source.title,
+        url=finding.source.url,
+        verified=finding.evidence == "verified",
+        layer=None if finding.layer == "national" else finding.layer,
+        notes=tuple(_notes(finding)),
+    )
+
+
+def _notes(finding: FindingDocument) -> list[str]:
+    notes = []
+    if finding.nearest is not None:
+        arm = next((a.text for a in finding.arms if a.id == finding.nearest.arm), "")
+        notes.append(f"Nearest: {arm} ({finding.nearest.met} of {finding.nearest.of} parts met).")
+    if finding.overridden is not None:
+        notes.append(f"The clinician's judgement goes before it: {finding.overridden.label}.")
+    elif finding.waivable and finding.result == "not met":
+        notes.append("A panel may waive this.")
+    looked = {each.name: each for each in _looked_at(finding.part)}
+    said = ", ".join(
+        f"{each.name.replace('_', ' ')}: {_value(each.value)}"
+        for each in looked.values()
+        if each.type != "not answered"
+    )
+    if said:
+        notes.append(f"Looked at {said}.")
+    return notes
+
+
+def _looked_at(part: PartDocument) -> Iterator[LookedAt]:
+    yield from part.looked_at
+    for inner in part.parts:
+        yield from _looked_at(inner)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        low, high = value.get("certain"), value.get("possible")
+        return str(low) if low == high else f"{low} to {high}"
+    return str(value)
+
+
+def _policy_decision(decisions: list[DecisionDocument]) -> DecisionDocument | None:
+    return next((each for each in reversed(decisions) if each.made_by == "policy"), None)

@@ -1,0 +1,288 @@
+"""A draft as it stands: its form's pages, what is wrong, what is missing, what is on record."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+
+from app.api.drafts import command_of
+from app.approvals import checking, known_answers, store
+from app.approvals.answering import context_of
+from app.approvals.drafting import DraftRecord
+from app.approvals.errors import ApprovalsError, DetailsNotAccepted
+from app.approvals.known_answers import KnownAnswers, KnownQuery
+from app.approvals.model import InitiationCommand, TreatmentRecord
+from app.approvals.office import Office
+from app.approvals.patients import local_id_of, patient
+from app.approvals.succeeding import continuing_version
+from app.auth.model import Caller
+from app.db.work import Work
+from app.policy import (
+    Answer,
+    AnswerFault,
+    AnswerFaults,
+    Context,
+    Kind,
+    PolicyDecision,
+    PolicyVersion,
+    Question,
+    QuestionType,
+    decide,
+    parse_answers,
+)
+from app.reference_data.errors import InvalidNhsNumber
+from app.reference_data.nhs_number import parse_nhs_number
+from app.web.form import about
+from app.web.form.fields import Known, answer_words
+from app.web.form.steps import Step, steps_of
+from app.web.words import day_words
+
+#: Kinds of requests whose forms have pages of questions.
+ASKED = (Kind.INITIATION, Kind.CONTINUATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A draft under the version that will decide it, as of today.
+
+    `open` are the questions that can still matter; `faults` what can't be read of the answers.
+    """
+
+    draft: DraftRecord
+    version: PolicyVersion
+    treatment: TreatmentRecord | None
+    steps: tuple[Step, ...]
+    faults: tuple[AnswerFault, ...]
+    decision: PolicyDecision
+    day: dt.date
+    today: dt.date
+
+    @property
+    def kind(self) -> Kind:
+        return self.draft.kind
+
+    @property
+    def open(self) -> frozenset[str]:
+        """The questions that would let an undecided criterion be decided."""
+        return frozenset(self.decision.missing)
+
+    def missing(self) -> tuple[Question, ...]:
+        """The questions still to answer, in the form's order."""
+        asked = [question for step in self.steps for question in step.questions]
+        return tuple(each for each in asked if each.name in self.open)
+
+
+def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Filling:
+    """Read a draft as far as it goes. Raises what the version's choice raises (NoPolicyInForce)."""
+    library, today = office.library_at(work), work.moment.day
+    day = as_day(draft.form.get("decision_to_treat")) or today
+    treatment = None
+    if draft.treatment_id is not None:
+        treatment = store.find_treatment(work, caller, draft.treatment_id)
+        version = continuing_version(library, treatment, draft.policy, day)
+        context = context_of(patient(work, treatment.patient_id), day, treatment.first_dose)
+    else:
+        payer = draft.form.get("commissioner")
+        version = library.deciding(
+            draft.policy or "", draft.kind, day, payer if isinstance(payer, str) else None
+        )
+        context = _typed_context(draft.form, day)
+    answers, faults = readable_answers(version, draft.kind, draft.answers, day, today)
+    return Filling(
+        draft=draft,
+        version=version,
+        treatment=treatment,
+        steps=steps_of(version, draft.kind),
+        faults=faults,
+        decision=decide(version, draft.kind, answers, context),
+        day=day,
+        today=today,
+    )
+
+
+def readable_answers(
+    version: PolicyVersion,
+    kind: Kind,
+    typed: Mapping[str, Any],
+    decision_to_treat: dt.date,
+    today: dt.date,
+) -> tuple[dict[str, Answer], tuple[AnswerFault, ...]]:
+    """The answers that can be read, and what is wrong with the others."""
+    days = {"decision_to_treat": decision_to_treat, "today": today}
+    try:
+        return parse_answers(version, kind, typed, **days), ()
+    except AnswerFaults as error:
+        wrong = {place.partition("[")[0] for place in (each.question for each in error.faults)}
+        kept = {name: answer for name, answer in typed.items() if name not in wrong}
+        return parse_answers(version, kind, kept, **days), error.faults
+
+
+def as_day(typed: Any) -> dt.date | None:
+    """A day as stored in a draft; None for nothing, and for what is no day."""
+    try:
+        return dt.date.fromisoformat(typed) if isinstance(typed, str) else None
+    except ValueError:
+        return None
+
+
+def _typed_context(form: Mapping[str, Any], day: dt.date) -> Context:
+    patient_typed = form.get("patient")
+    given = patient_typed if isinstance(patient_typed, Mapping) else {}
+    sex = given.get("sex")
+    return Context(
+        decision_to_treat=day,
+        first_dose=as_day(form.get("first_dose")),
+        birth_date=as_day(given.get("birth_date")),
+        sex=sex if sex in ("male", "female") else None,
+    )
+
+
+# --- what is wrong beside the answers ------------------------------------------------------------
+
+
+def about_faults(work: Work, office: Office, draft: DraftRecord) -> dict[str, str]:
+    """What can't be taken of the patient and the treatment, by the name of its field.
+
+    An empty field that is needed is among them.
+    """
+    try:
+        command = command_of(work, office, draft)
+    except RequestValidationError as error:
+        return dict(_fault(each) for each in error.errors() if "answers" not in each["loc"])
+    except DetailsNotAccepted as error:
+        return {error.field: _sentence(str(error))}
+    if isinstance(command, InitiationCommand) and command.patient.nhs_number is not None:
+        try:
+            parse_nhs_number(command.patient.nhs_number)
+        except InvalidNhsNumber as error:
+            return {"patient.nhs_number": _sentence(str(error))}
+    return {}
+
+
+def _fault(found: Mapping[str, Any]) -> tuple[str, str]:
+    """A fault of the body in a form-filler's words."""
+    name = ".".join(str(part) for part in found["loc"])
+    kind = str(found["type"])
+    if kind == "missing":
+        return name, "Fill this in."
+    if "date" in kind or "day" in kind:
+        return name, "Enter a real day, such as 15 3 1984."
+    if kind in ("enum", "literal_error"):
+        return name, "Choose one of the list."
+    message = str(found["msg"]).removeprefix("Value error, ")
+    return name, _sentence(message)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+# --- what is on record ---------------------------------------------------------------------------
+
+
+def on_record(work: Work, office: Office, caller: Caller, filling: Filling) -> KnownAnswers | None:
+    """The answers on record that fit the form; None while the patient isn't known. Audited."""
+    query = _query(work, filling)
+    if query is None:
+        return None
+    try:
+        return known_answers.known_answers(work, office, caller, query)
+    except ApprovalsError:
+        return None  # a number that can't be read, say: the form shows that itself
+
+
+def _query(work: Work, filling: Filling) -> KnownQuery | None:
+    draft, treatment = filling.draft, filling.treatment
+    common: dict[str, Any] = {
+        "policy": filling.version.policy,
+        "kind": draft.kind,
+        "decision_to_treat": filling.day,
+    }
+    if treatment is not None:
+        record = patient(work, treatment.patient_id)
+        identifier = local_id_of(work, treatment.provider, treatment.patient_id)
+        if record.nhs_number is None and identifier is None:
+            return None
+        return KnownQuery(
+            **common,
+            birth_date=record.birth_date,
+            nhs_number=record.nhs_number,
+            local_id=None if record.nhs_number else identifier,
+            commissioner=treatment.commissioner,
+        )
+    given = draft.form.get("patient")
+    typed = given if isinstance(given, Mapping) else {}
+    born = as_day(typed.get("birth_date"))
+    number, local_id = typed.get("nhs_number"), typed.get("local_id")
+    if born is None or not (number or local_id):
+        return None
+    payer = draft.form.get("commissioner")
+    return KnownQuery(
+        **common,
+        birth_date=born,
+        nhs_number=number or None,
+        local_id=None if number else local_id,
+        commissioner=payer if isinstance(payer, str) and payer else None,
+    )
+
+
+def proposals(
+    known: KnownAnswers | None, answers: Mapping[str, Any], *, all_of_them: bool = False
+) -> tuple[dict[str, Any], dict[str, Known]]:
+    """What to put into open fields, and what to tell beside each, by question.
+
+    Put in are histories, baselines and dated measurements: they do not change. A yes or no of an
+    earlier form may be out of date, so it is told and left open, unless the clinician asked for
+    all of them.
+    """
+    filled: dict[str, Any] = {}
+    told: dict[str, Known] = {}
+    for each in known.questions if known is not None else ():
+        question, first = each.question, each.answers[0]
+        if answers.get(question.name) is not None:
+            continue
+        answer = {
+            part: first.answer[part]
+            for part in ("value", "unit", "measured_on")
+            if first.answer.get(part) is not None
+        }
+        lasting = (
+            question.carried
+            or question.type is QuestionType.LIST
+            or bool(question.measured and answer.get("measured_on"))
+        )
+        put_in = lasting or all_of_them
+        if put_in:
+            filled[question.name] = answer
+        source = (
+            f"the {first.request.kind} request of {day_words(first.request.decision_to_treat)}, "
+            f"{first.version.title}"
+        )
+        told[question.name] = Known(answer_words(question, answer), source, put_in)
+    return filled, told
+
+
+# --- the dry run ---------------------------------------------------------------------------------
+
+
+def dry_run(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> checking.DryRun:
+    """What submitting the draft now would give; it raises what submitting would."""
+    command = command_of(work, office, draft)
+    if isinstance(command, InitiationCommand):
+        return checking.check_initiation(work, office, caller, command)
+    return checking.check_follow_up(work, office, caller, command)
+
+
+def entries_of(
+    filling: Filling,
+    step: str,
+    commissioners: Sequence[tuple[str, str]],
+    products: Mapping[str, str],
+    drugs: Mapping[str, str],
+) -> tuple[about.Entry, ...]:
+    """The fields of the patient's or the treatment's page."""
+    if step == about.PATIENT:
+        return about.patient_entries()
+    return about.treatment_entries(filling.version, filling.kind, commissioners, products, drugs)

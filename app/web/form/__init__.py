@@ -1,0 +1,1 @@
+"""A policy's form as pages: what each asks, how it is shown, and what was typed. Pure."""

@@ -1,0 +1,221 @@
+"""A question as it is shown: its control, what stands in it, and what is wrong with it. Pure.
+
+A field's `id` is where an error leads: the first control of the question.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from app.policy import AnswerFault, Question, QuestionType
+from app.web.form.typed import MOST_ROWS, PREFIX, bare, day_parts, measured_on
+from app.web.words import day_words
+
+Control = Literal["yes or no", "one of", "number", "text", "day", "list"]
+#: With more options than this a drop-down is shorter to read than radio buttons.
+MOST_RADIOS: Final = 12
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An answer on record: in words, and where it comes from. `put_in`: it stands in the field."""
+
+    words: str
+    source: str
+    put_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One question on a page. `value` is the control's; `parts` are the boxes of a day."""
+
+    name: str
+    id: str
+    control: Control
+    label: str
+    hint: str | None = None
+    unit: str | None = None
+    value: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = False
+    measured_parts: Mapping[str, str] = field(default_factory=dict)
+    rows: tuple[tuple["Field", ...], ...] = ()
+    none_given: bool = False
+    error: str | None = None
+    known: Known | None = None
+    optional: bool = False
+
+    @property
+    def many_options(self) -> bool:
+        return len(self.options) > MOST_RADIOS
+
+
+def question_fields(
+    questions: Sequence[Question],
+    answers: Mapping[str, Any],
+    faults: Sequence[AnswerFault] = (),
+    known: Mapping[str, Known] | None = None,
+    more_rows: str = "",
+) -> tuple[Field, ...]:
+    """The fields of a page. `more_rows` names a list that was asked for one more blank row."""
+    wrong = {
+        each.question: f"{each.message[:1].upper()}{each.message[1:]}. {each.mend}."
+        for each in faults
+    }
+    return tuple(
+        _field(
+            each,
+            f"{PREFIX}{each.name}",
+            each.name,
+            answers.get(each.name),
+            wrong,
+            (known or {}).get(each.name),
+            more=each.name == more_rows,
+        )
+        for each in questions
+    )
+
+
+def errors_of(fields: Sequence[Field]) -> list[dict[str, str]]:
+    """The error summary of a page: each fault, leading to its field."""
+    found = []
+    for each in fields:
+        if each.error:
+            found.append({"text": f"{each.label}: {each.error}", "href": f"#{each.id}"})
+        for number, row in enumerate(each.rows, start=1):
+            for cell in row:
+                if cell.error:
+                    said = f"{each.label}, row {number}, {cell.label}: {cell.error}"
+                    found.append({"text": said, "href": f"#{cell.id}"})
+    return found
+
+
+def _field(
+    question: Question,
+    name: str,
+    place: str,
+    answer: Any,
+    wrong: Mapping[str, str],
+    known: Known | None = None,
+    *,
+    more: bool = False,
+) -> Field:
+    value = bare(answer)
+    base: dict[str, Any] = {
+        "name": name,
+        "label": question.label,
+        "hint": _hint(question),
+        "unit": question.unit,
+        "error": wrong.get(place),
+        "known": known,
+        "measured": question.measured,
+        "measured_parts": day_parts(measured_on(answer)),
+    }
+    match question.type:
+        case QuestionType.BOOLEAN:
+            said = {True: YES, False: NO}.get(value, "") if isinstance(value, bool) else ""
+            truth = ((YES, "Yes"), (NO, "No"))
+            return Field(**base, id=name, control="yes or no", value=said, options=truth)
+        case QuestionType.CHOICE:
+            options = tuple(question.options.items())
+            return Field(**base, id=name, control="one of", value=_text(value), options=options)
+        case QuestionType.DATE:
+            return Field(**base, id=f"{name}-day", control="day", parts=day_parts(value))
+        case QuestionType.TEXT:
+            return Field(**base, id=name, control="text", value=_text(value))
+        case QuestionType.LIST:
+            rows = value if isinstance(value, list) else []
+            blank = min(max(1 if not rows else 0, int(more)), MOST_ROWS - len(rows))
+            return Field(
+                **base,
+                id=f"{name}.0.{next(iter(question.fields))}",
+                control="list",
+                none_given=value == [],
+                rows=tuple(
+                    _row(question, name, place, number, row, wrong)
+                    for number, row in enumerate([*rows, *([{}] * blank)])
+                ),
+            )
+    return Field(**base, id=name, control="number", value=_text(value))
+
+
+def _row(
+    question: Question,
+    name: str,
+    place: str,
+    number: int,
+    row: Any,
+    wrong: Mapping[str, str],
+) -> tuple[Field, ...]:
+    cells = row if isinstance(row, Mapping) else {}
+    return tuple(
+        _field(
+            each,
+            f"{name}.{number}.{each.name}",
+            f"{place}[{number + 1}].{each.name}",
+            cells.get(each.name),
+            wrong,
+        )
+        for each in question.fields.values()
+    )
+
+
+def _hint(question: Question) -> str | None:
+    """The policy's help, and between which bounds a number lies."""
+    said = [question.help] if question.help else []
+    low, high = question.minimum, question.maximum
+    if low is not None and high is not None:
+        said.append(f"Between {low:f} and {high:f}.")
+    elif low is not None:
+        said.append(f"{low:f} or more.")
+    elif high is not None:
+        said.append(f"At most {high:f}.")
+    return " ".join(said) or None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
+
+
+def answer_words(question: Question, answer: Any) -> str:
+    """An answer in words, as a check page or a record shows it."""
+    value = bare(answer)
+    if value is None:
+        return "Not answered"
+    said = _value_words(question, value)
+    if question.unit:
+        said = f"{said} {question.unit}"
+    day = measured_on(answer)
+    return f"{said}, measured on {_day_words(day)}" if day else said
+
+
+def _value_words(question: Question, value: Any) -> str:
+    if question.type is QuestionType.LIST and isinstance(value, (list, tuple)):
+        return "; ".join(_row_words(question, each) for each in value) or "None to record"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if question.type is QuestionType.CHOICE:
+        return question.options.get(str(value), str(value))
+    if question.type is QuestionType.DATE:
+        return _day_words(value)
+    return str(value)
+
+
+def _row_words(question: Question, row: Any) -> str:
+    if not isinstance(row, Mapping):
+        return str(row)
+    return ", ".join(
+        f"{each.label}: {answer_words(each, row[each.name])}"
+        for each in question.fields.values()
+        if row.get(each.name) is not None
+    )
+
+
+def _day_words(value: Any) -> str:
+    try:
+        return day_words(dt.date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return str(value)

@@ -1,0 +1,129 @@
+"""A policy's form as pages: a few criteria each, with their words and the questions they look at.
+
+Pure. A question stands beside the first criterion that looks at it; what no criterion of the form
+looks at (a baseline that a continuation will need) comes last.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.policy import (
+    Criterion,
+    Kind,
+    PolicyVersion,
+    Question,
+    QuestionType,
+    Section,
+    questions_for,
+)
+from app.policy.asked import questions_of
+
+#: A page asks no more questions than this, unless one criterion alone needs more.
+MOST_ON_A_PAGE: Final = 6
+_SECTIONS: Final = {
+    Kind.INITIATION: (Section.START,),
+    Kind.CONTINUATION: (Section.CONTINUE, Section.STOP),
+    Kind.STOP: (Section.STOP,),
+}
+_TITLES: Final = {
+    Section.START: "Criteria to start",
+    Section.CONTINUE: "Criteria to continue",
+    Section.STOP: "When the policy stops",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A criterion with the questions that are asked beside it; without one, what is kept only."""
+
+    criterion: Criterion | None
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One page of the form. `key` is its part of the address."""
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Every question of the page."""
+        return tuple(question for block in self.blocks for question in block.questions)
+
+
+def steps_of(version: PolicyVersion, kind: Kind) -> tuple[Step, ...]:
+    """The pages of one kind of request, without those about the patient and the treatment."""
+    pages = [page for section in _blocks(version, kind) for page in _pages(section)]
+    count = len(pages)
+    return tuple(
+        Step(f"part-{number}", _title(blocks, number, count), tuple(blocks))
+        for number, blocks in enumerate(pages, start=1)
+    )
+
+
+def _blocks(version: PolicyVersion, kind: Kind) -> Iterator[list[Block]]:
+    asked = {each.name: each for each in questions_for(version, kind)}
+    for section in _SECTIONS.get(kind, ()):
+        looks_at = questions_of(version, section)
+        found = []
+        for criterion in version.criteria(section):
+            names = [name for name in looks_at[criterion.id] if name in asked]
+            questions = tuple(asked.pop(name) for name in names)
+            if questions:
+                found.append(Block(criterion, questions))
+        if found:
+            yield found
+    if asked:
+        yield [Block(None, tuple(asked.values()))]
+
+
+def _pages(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    page: list[Block] = []
+    size = 0
+    for block in blocks:
+        weight = sum(_weight(question) for question in block.questions)
+        if page and size + weight > MOST_ON_A_PAGE:
+            yield page
+            page, size = [], 0
+        page.append(block)
+        size += weight
+    if page:
+        yield page
+
+
+def _weight(question: Question) -> int:
+    return 4 if question.type is QuestionType.LIST else 1
+
+
+def _title(blocks: Sequence[Block], number: int, count: int) -> str:
+    first = blocks[0].criterion
+    words = _TITLES[first.section] if first is not None else "For the record"
+    return words if count == 1 else f"{words}: part {number} of {count}"
+
+
+def find_step(steps: Sequence[Step], key: str) -> Step | None:
+    """The page of that key."""
+    return next((each for each in steps if each.key == key), None)
+
+
+def step_asking(steps: Sequence[Step], question: str) -> Step | None:
+    """The page on which a question stands."""
+    return next((s for s in steps if any(q.name == question for q in s.questions)), None)
+
+
+def only_open(step: Step, open_: frozenset[str], answers: Any) -> Step:
+    """The page without questions that can't matter any more and have no answer."""
+    blocks = []
+    for block in step.blocks:
+        kept = tuple(
+            each
+            for each in block.questions
+            if block.criterion is None or each.name in open_ or answers.get(each.name) is not None
+        )
+        if kept:
+            blocks.append(Block(block.criterion, kept))
+    return Step(step.key, step.title, tuple(blocks))

@@ -1,0 +1,35 @@
+"""What stands in the menu of a page, for each role."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.auth.model import Role
+from app.auth.sessions import Session
+
+_CARE: Final = (("Start a request", "/start"), ("Find a patient", "/patients"))
+_MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
+    Role.CLINICIAN: _CARE,
+    Role.DELEGATE: _CARE,
+    Role.PHARMACIST: _CARE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One place to go to, and whether the page is there."""
+
+    text: str
+    href: str
+    current: bool
+
+
+def menu_of(session: Session | None, path: str) -> tuple[MenuItem, ...]:
+    """The menu of whoever is signed in and acts in a role; empty for anybody else."""
+    if session is None or session.seat is None:
+        return ()
+    places = (("Home", "/"), *_MENUS.get(session.seat.role, ()))
+    return tuple(MenuItem(text, href, _is_at(path, href)) for text, href in places)
+
+
+def _is_at(path: str, href: str) -> bool:
+    return path == href or (href != "/" and path.startswith(f"{href}/"))

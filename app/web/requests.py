@@ -1,0 +1,206 @@
+"""A request's page: what was decided and why, what to do next, and the steps of its own team."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.requests_model import RequestDocument, request_document
+from app.api.treatments_model import TreatmentDocument, treatment_document
+from app.approvals import store, submitting
+from app.approvals.errors import AnswersNotAccepted
+from app.approvals.lifecycle import RequestState
+from app.approvals.permissions import Action, can
+from app.approvals.replaying import version_of_request
+from app.approvals.views import request_view, treatment_view
+from app.audit import Reading
+from app.auth.model import Caller
+from app.auth.sessions import Session
+from app.db.work import Work
+from app.policy import PolicyVersion
+from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.decision import outcome_of
+from app.web.form.fields import answer_words, errors_of, question_fields
+from app.web.form.typed import typed_answers
+from app.web.pages import PageRoute, check_csrf, go, in_role
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.starting import IdPath
+
+router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
+
+_OPEN: Final = frozenset(
+    {
+        RequestState.MORE_INFORMATION_NEEDED,
+        RequestState.RETURNED,
+        RequestState.REFERRED,
+        RequestState.CRITERIA_NOT_MET,
+        RequestState.AWAITING_AUTHORISATION,
+        RequestState.AWAITING_CONSENT,
+    }
+)
+_ANSWERABLE: Final = frozenset({RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED})
+
+
+@router.get("/{id}")
+def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """The request as it stands."""
+    caller, office = caller_of(request, session), this_office(request)
+
+    def read(
+        work: Work,
+    ) -> tuple[tuple[RequestDocument, TreatmentDocument, PolicyVersion], Reading]:
+        view = request_view(work, caller, id)
+        document = request_document(work, office, caller, view)
+        treatment = treatment_document(
+            work, office, caller, treatment_view(work, caller, document.treatment_id)
+        )
+        version = version_of_request(work, office.library_at(work), view.request)
+        return (document, treatment, version), Reading("request read", document.treatment_id, id)
+
+    document, treatment, version = read_recorded(request, caller, read)
+    own = document.provider == caller.organisation
+    return page(
+        request,
+        "request.html",
+        session=session,
+        document=document,
+        treatment=treatment,
+        policy=version,
+        outcome=outcome_of(document),
+        answers=_answer_rows(document, version),
+        may=_steps(caller, document) if own else {},
+    )
+
+
+@router.get("/{id}/answers")
+def ask(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """The questions that the request waits for; where a panel asked, all of them."""
+    caller, office = caller_of(request, session), this_office(request)
+
+    def read(work: Work) -> tuple[tuple[RequestDocument, PolicyVersion], Reading]:
+        view = request_view(work, caller, id)
+        document = request_document(work, office, caller, view)
+        version = version_of_request(work, office.library_at(work), view.request)
+        return (document, version), Reading("request read", document.treatment_id, id)
+
+    document, version = read_recorded(request, caller, read)
+    if document.state not in _ANSWERABLE:
+        return go(f"/requests/{id}")
+    return _answers_page(request, session, document, version, {}, ())
+
+
+@router.post("/{id}/answers")
+def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Add the answers, and decide again."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+
+    def run(work: Work) -> None:
+        found = store.find_request(work, caller, id)
+        version = version_of_request(work, office.library_at(work), found)
+        shown = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
+        given = {k: v for k, v in typed_answers(shown, form).items() if v is not None}
+        submitting.amend(work, office, caller, id, given, version_in(form))
+
+    try:
+        in_role(request, session, run)
+    except AnswersNotAccepted as error:
+
+        def again(work: Work) -> tuple[RequestDocument, PolicyVersion]:
+            view = request_view(work, caller, id)
+            version = version_of_request(work, office.library_at(work), view.request)
+            return request_document(work, office, caller, view), version
+
+        document, version = in_role(request, session, again)
+        asked = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
+        return _answers_page(
+            request, session, document, version, typed_answers(asked, form), error.faults
+        )
+    return go(f"/requests/{id}")
+
+
+@router.post("/{id}/withdraw")
+def withdraw(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Take back a request that waits."""
+    return _step(request, session, id, form, submitting.withdraw)
+
+
+@router.post("/{id}/escalate")
+def escalate(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Send a request whose criteria are not met to the panel."""
+    return _step(request, session, id, form, submitting.escalate)
+
+
+def _step(
+    request: Request,
+    session: Session,
+    id: str,
+    form: dict[str, str],
+    take: Callable[[Work, Caller, str, str, int | None], Any],
+) -> Response:
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    reason, version = form.get("reason", "").strip(), version_in(form)
+    if not reason:
+        return go(f"/requests/{id}#reason")
+    in_role(request, session, lambda work: take(work, caller, id, reason, version))
+    return go(f"/requests/{id}")
+
+
+def _answers_page(
+    request: Request,
+    session: Session,
+    document: RequestDocument,
+    version: PolicyVersion,
+    typed: dict[str, Any],
+    faults: Any,
+) -> Response:
+    names = [each.name for each in document.missing] or [
+        q.name for q in version.questions.values() if document.kind in q.kinds
+    ]
+    stored = {
+        name: {
+            k: v for k, v in each.model_dump(mode="json").items() if k != "origin" and v is not None
+        }
+        for name, each in document.answers.items()
+    }
+    asked = tuple(version.questions[name] for name in names if name in version.questions)
+    given = {k: v for k, v in typed.items() if v is not None}
+    fields = question_fields(asked, {**stored, **given}, faults)
+    return page(
+        request,
+        "request_answers.html",
+        status=422 if faults else 200,
+        session=session,
+        document=document,
+        policy=version,
+        fields=fields,
+        errors=errors_of(fields),
+    )
+
+
+def _steps(caller: Caller, document: RequestDocument) -> dict[str, bool]:
+    """The steps that the reader may take on their own organisation's request now."""
+    state = document.state
+    failed = [f for d in document.decisions[-1:] for f in d.findings if f.result == "not met"]
+    return {
+        "answer": state in _ANSWERABLE and can(caller, Action.AMEND),
+        "withdraw": state in _OPEN and can(caller, Action.WITHDRAW),
+        "escalate": state is RequestState.CRITERIA_NOT_MET
+        and can(caller, Action.ESCALATE)
+        and bool(failed)
+        and all(f.waivable for f in failed),
+        "continue": document.approval is not None and can(caller, Action.PREPARE),
+    }
+
+
+def _answer_rows(document: RequestDocument, version: PolicyVersion) -> list[tuple[str, str, str]]:
+    """Label, answer and origin of each answer, in the policy's order."""
+    rows = []
+    for name, question in version.questions.items():
+        given = document.answers.get(name)
+        if given is not None:
+            said = answer_words(question, given.model_dump(mode="json"))
+            rows.append((question.label, said, given.origin))
+    return rows

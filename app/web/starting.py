@@ -1,0 +1,206 @@
+"""Starting a request: find the form by drug, brand or indication; then say who the patient is."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from app.approvals import drafting, store
+from app.approvals.drafting import DraftRecord
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.library import Library
+from app.approvals.office import Office
+from app.approvals.permissions import Action, check_acts_for, check_can
+from app.db.work import Work
+from app.policy import Kind, PolicyVersion
+from app.reference_data.drugs import DrugDictionary, load_drugs
+from app.web.callers import caller_of, this_office
+from app.web.form import about
+from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.words import counted, day_words, first_upper
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+PolicyPath = Annotated[str, Path(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+IdPath = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_FEWEST: Final = 2  # letters to search for
+_SHOWN: Final = 40
+_MECHANISMS: Final = {
+    "prior_approval": "Prior approval",
+    "panel": "Panel decides",
+    "notification": "Notification only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A form that can be started, as the list tells of it."""
+
+    policy: str
+    title: str
+    drug: str
+    brands: str
+    indication: str
+    mechanism: str
+    draft: bool
+    closed: str | None  # why no new treatment starts under it
+
+
+@router.get("/start")
+def find_form(
+    request: Request,
+    session: SignedInBrowser,
+    q: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """The forms whose drug, brand or indication has these letters."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.PREPARE)
+    office, day = this_office(request), door_of(request).moment().day
+    words = q.split()
+    found: list[Choice] = []
+    if len(q.strip()) >= _FEWEST:
+        library = door_of(request).read(office.library_at)
+        found = [one for one in choices(library, load_drugs(), day) if _fits(one, words)]
+    return page(
+        request,
+        "start.html",
+        session=session,
+        q=q,
+        searched=len(q.strip()) >= _FEWEST,
+        found=found[:_SHOWN],
+        said=f"{counted(len(found), 'form')} found"
+        + (f", the first {_SHOWN} shown" if len(found) > _SHOWN else ""),
+    )
+
+
+@router.get("/start/{policy}")
+def ask_patient(request: Request, session: SignedInBrowser, policy: PolicyPath) -> Response:
+    """Who the patient is, for this form."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.PREPARE)
+    version = _newest(request, policy)
+    return page(
+        request,
+        "form_about.html",
+        session=session,
+        title="Who is the patient?",
+        policy_title=version.title,
+        action=f"/start/{policy}",
+        version=0,
+        fields=about.fields(about.patient_entries(), {}, {}),
+        errors=[],
+        back=f"/start?q={version.drug}",
+    )
+
+
+@router.post("/start/{policy}")
+def begin(
+    request: Request, session: SignedInBrowser, policy: PolicyPath, form: FormFields
+) -> Response:
+    """Keep the patient as a draft of this form; what can't be read is kept and told."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+    typed = about.put({}, about.patient_entries(), form)
+
+    def run(work: Work) -> DraftRecord:
+        if policy not in office.library_at(work).policies():
+            raise DetailsNotAccepted("policy", "The library holds no such form. Choose another.")
+        typed["decision_to_treat"] = work.moment.day.isoformat()
+        payer = store.usual_commissioner(work, caller.organisation)
+        if payer is not None:
+            typed["commissioner"] = payer
+        return drafting.prepare(
+            work,
+            caller,
+            kind=Kind.INITIATION,
+            policy=policy,
+            treatment_id=None,
+            form=typed,
+            answers={},
+        )
+
+    made = in_role(request, session, run)
+    return go(f"/drafts/{made.id}/begun")
+
+
+@router.post("/treatments/{id}/requests")
+def begin_later(
+    request: Request, session: SignedInBrowser, id: IdPath, form: FormFields
+) -> Response:
+    """Begin a continuation of a treatment; its open draft is taken up where there is one."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+
+    def run(work: Work) -> DraftRecord:
+        treatment = store.find_treatment(work, caller, id)
+        check_acts_for(caller, Action.PREPARE, treatment.provider)
+        for each in drafting.open_drafts(work, caller):
+            if each.treatment_id == id and each.kind is Kind.CONTINUATION:
+                return each
+        return drafting.prepare(
+            work,
+            caller,
+            kind=Kind.CONTINUATION,
+            policy=None,
+            treatment_id=id,
+            form={"decision_to_treat": work.moment.day.isoformat()},
+            answers={},
+        )
+
+    made = in_role(request, session, run)
+    return go(f"/drafts/{made.id}")
+
+
+def choices(library: Library, drugs: DrugDictionary, day: dt.date) -> Iterator[Choice]:
+    """Every form in force on a day, by title."""
+    newest = (_in_force(library, policy, day) for policy in library.usable())
+    held = [version for version in newest if version is not None]
+    for version in sorted(held, key=lambda each: each.title.lower()):
+        known = drugs.drugs.get(version.drug)
+        yield Choice(
+            policy=version.policy,
+            title=version.title,
+            drug=known.name if known else version.drug,
+            brands=", ".join(product.name for product in known.products) if known else "",
+            indication=version.indication.term,
+            mechanism=_MECHANISMS[version.mechanism],
+            draft=version.unverified,
+            closed=_closed(version, day),
+        )
+
+
+def _fits(one: Choice, words: list[str]) -> bool:
+    """Whether each of the words is at the beginning of one of the form's."""
+    text = f" {one.drug} {one.brands} {one.indication} {one.title} {one.policy}".lower()
+    text = text.replace("-", " ").replace("(", " ").replace(",", " ")
+    return all(f" {word.lower()}" in text for word in words)
+
+
+def _in_force(library: Library, policy: str, day: dt.date) -> PolicyVersion | None:
+    return next((v for v in reversed(library.versions(policy)) if v.in_force.from_ <= day), None)
+
+
+def _closed(version: PolicyVersion, day: dt.date) -> str | None:
+    last = version.in_force.last_new_start
+    if last is not None and last < day:
+        return f"No new treatments after {day_words(last)}."
+    if version.new_starts is not None:
+        verb = "go to people" if version.new_starts.decide == "refer" else "are not funded"
+        return f"New treatments {verb}: {first_upper(version.new_starts.reason)}"
+    return None
+
+
+def _newest(request: Request, policy: str) -> PolicyVersion:
+    office: Office = this_office(request)
+    day = door_of(request).moment().day
+
+    def read(work: Work) -> PolicyVersion:
+        library = office.library_at(work)
+        found = _in_force(library, policy, day)
+        return found or library.versions(policy)[0]
+
+    return door_of(request).read(read)

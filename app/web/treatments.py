@@ -1,0 +1,136 @@
+"""Finding a patient's treatments, and a treatment's page: what is covered, asked and due."""
+
+import datetime as dt
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.treatments_model import TreatmentDocument, treatment_document
+from app.approvals import starting
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.permissions import Action, can, check_can
+from app.approvals.searching import SearchQuery, search
+from app.approvals.views import treatment_view
+from app.audit import Reading
+from app.db.work import Work
+from app.policy import PolicyVersion
+from app.reference_data.drugs import load_drugs
+from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.decision import state_colour, state_words
+from app.web.filling import as_day
+from app.web.form.typed import typed_day
+from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.starting import IdPath
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_NEITHER: Final = "Enter the NHS number, or your hospital's number."
+
+
+@router.get("/patients")
+def ask(request: Request, session: SignedInBrowser) -> Response:
+    """Whom to look for. Numbers go by POST, so that none stands in an address."""
+    check_can(caller_of(request, session), Action.READ)
+    return page(request, "patients.html", session=session, number="", errors=[], hits=None)
+
+
+@router.post("/patients")
+def find(request: Request, session: SignedInBrowser, form: FormFields) -> Response:
+    """The treatments of one patient that the organisation may see. The search is audited."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    number = form.get("number", "").strip()
+    digits = number.replace(" ", "").replace("-", "")
+    is_nhs = len(digits) == 10 and digits.isascii() and digits.isdigit()
+    if not number:
+        return _asked_again(request, session, number, _NEITHER)
+    query = SearchQuery(nhs_number=number if is_nhs else None, local_id=None if is_nhs else number)
+    try:
+        hits = door_of(request).transact(lambda work: search(work, caller, query).hits)
+    except DetailsNotAccepted as error:
+        return _asked_again(request, session, number, str(error))
+    if len(hits) == 1:
+        return go(f"/treatments/{hits[0].treatment.id}")
+    return page(
+        request,
+        "patients.html",
+        session=session,
+        number=number,
+        errors=[],
+        hits=hits,
+        drugs={key: drug.name for key, drug in load_drugs().drugs.items()},
+    )
+
+
+@router.get("/treatments/{id}")
+def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """A treatment as it stands, with what is due."""
+    caller, office = caller_of(request, session), this_office(request)
+
+    def read(
+        work: Work,
+    ) -> tuple[tuple[TreatmentDocument, PolicyVersion | None, dt.date], Reading]:
+        document = treatment_document(work, office, caller, treatment_view(work, caller, id))
+        library = office.library_at(work)
+        held = library.versions(document.policy) if document.policy in library.usable() else ()
+        version = held[-1] if held else None
+        return (document, version, work.moment.day), Reading("treatment read", id)
+
+    document, version, today = read_recorded(request, caller, read)
+    own = document.provider == caller.organisation
+    drug = load_drugs().drugs.get(document.drug)
+    return page(
+        request,
+        "treatment.html",
+        session=session,
+        document=document,
+        drug=drug.name if drug else document.drug,
+        indication=version.indication.term if version else document.indication,
+        policy_title=version.title if version else document.policy,
+        today=today,
+        state_words=state_words,
+        state_colour=state_colour,
+        may={
+            "continue": own and can(caller, Action.PREPARE) and document.stopped_on is None,
+            "start": own
+            and can(caller, Action.RECORD_START)
+            and document.first_dose is None
+            and bool(document.approvals),
+        },
+        errors=[],
+    )
+
+
+@router.post("/treatments/{id}/first-dose")
+def record_start(
+    request: Request, session: SignedInBrowser, id: IdPath, form: FormFields
+) -> Response:
+    """Record the day of the first dose."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    day = as_day(typed_day("first_dose", form))
+    if day is None:
+        raise DetailsNotAccepted("first_dose", "Enter the day of the first dose, such as 5 6 2026.")
+    office = this_office(request)
+    in_role(
+        request,
+        session,
+        lambda work: starting.record_first_dose(work, office, caller, id, day, version_in(form)),
+    )
+    return go(f"/treatments/{id}")
+
+
+def _asked_again(request: Request, session: SignedInBrowser, number: str, said: str) -> Response:
+    errors = [{"text": said, "href": "#number"}]
+    return page(
+        request,
+        "patients.html",
+        status=422,
+        session=session,
+        number=number,
+        errors=errors,
+        hits=None,
+        wrong=said,
+    )

@@ -1,0 +1,53 @@
+"""How the pages say days, instants, sums and NHS numbers, in English."""
+
+import datetime as dt
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from app.reference_data.nhs_number import format_nhs_number
+
+_LONDON = ZoneInfo("Europe/London")
+
+
+def day_words(day: dt.date | str | None) -> str:
+    """A day as "5 June 2026"; an ISO text is taken too, and nothing is "not known"."""
+    if day is None or day == "":
+        return "not known"
+    if isinstance(day, str):
+        day = dt.date.fromisoformat(day)
+    return f"{day.day} {day:%B %Y}"
+
+
+def instant_words(instant: dt.datetime) -> str:
+    """An instant as London's clocks showed it, such as "5 June 2026 at 2:05pm"."""
+    local = instant.astimezone(_LONDON)
+    hour = local.hour % 12 or 12
+    return f"{local.day} {local:%B %Y} at {hour}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
+
+
+def pounds(amount: Decimal | str | None) -> str:
+    """A sum as "£1,234.56", with a minus sign before the pound sign; nothing is "not stated"."""
+    if amount is None:
+        return "not stated"
+    exact = Decimal(amount)
+    return f"{'−' if exact < 0 else ''}£{abs(exact):,.2f}"
+
+
+def number_words(number: int | Decimal) -> str:
+    """A number with commas."""
+    return f"{number:,}"
+
+
+def nhs_words(nhs_number: str | None) -> str:
+    """An NHS number as it is read out, 3-3-4."""
+    return "none" if not nhs_number else format_nhs_number(nhs_number)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 line", "2 lines"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def first_upper(text: str) -> str:
+    """The text with its first letter as a capital; the others stay as they are."""
+    return text[:1].upper() + text[1:]
