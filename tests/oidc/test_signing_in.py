@@ -1,6 +1,7 @@
 """People sign in by OpenID Connect, with a real provider, and act in one role at a time."""
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -62,18 +63,22 @@ def test_the_cookies_are_kept_from_scripts_and_other_sites(open_browser: Open) -
         assert (morsel["max-age"], morsel["expires"]) == ("", "")
 
 
-def test_the_pages_allow_no_script_and_no_frame(open_browser: Open, running: Running) -> None:
+def test_the_pages_allow_scripts_of_our_own_only_and_no_frame(
+    open_browser: Open, running: Running
+) -> None:
     browser = open_browser()
     reply = browser.get("/sign-in")
     assert reply.headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {running.issuer}"
     )
     assert reply.headers["cache-control"] == "no-store"
     assert reply.headers["referrer-policy"] == "same-origin"  # else forms come as "Origin: null"
-    assert "<script" not in reply.text
-    assert "style=" not in reply.text
-    assert browser.get("/assets/styles.css").headers["content-type"].startswith("text/css")
+    assert re.findall(r"<script(?! [^>]*src=\"/assets/)", reply.text) == []
+    assert " style=" not in reply.text
+    assert " onclick=" not in reply.text
+    assert browser.get("/assets/pages.css").headers["content-type"].startswith("text/css")
 
 
 @pytest.mark.parametrize("spoil", ["state", "browser", "code", "issuer"])
@@ -302,7 +307,7 @@ def test_an_identity_token_or_a_stale_token_signs_nobody_out(
 
 
 @pytest.mark.parametrize("csrf", [None, "", "another", "é"])
-@pytest.mark.parametrize("action", ["/sign-out", "/role", "/drafts"])
+@pytest.mark.parametrize("action", ["/sign-out", "/role", "/start/adalimumab-ra-severe"])
 def test_a_form_without_its_token_does_nothing(
     open_browser: Open, csrf: str | None, action: str
 ) -> None:
@@ -312,7 +317,7 @@ def test_a_form_without_its_token_does_nothing(
     reply = browser.ours.post(action, data=fields | ({} if csrf is None else {"csrf": csrf}))
     assert reply.status_code == 403
     assert "not of this session" in reply.text
-    assert "There are none" in browser.get("/").text
+    assert "No form is half-filled" in browser.get("/").text
 
 
 def test_a_form_of_another_site_is_refused_with_the_right_token_too(open_browser: Open) -> None:
@@ -324,13 +329,31 @@ def test_a_form_of_another_site_is_refused_with_the_right_token_too(open_browser
     assert signed_in(browser)
 
 
+def begun(browser: Browser) -> str:
+    """Begin a form for a patient without a number; the address of its page about the treatment."""
+    form = "/start/adalimumab-ra-severe"
+    patient = {
+        "patient.no_nhs_number_reason": "overseas",
+        "patient.local_id": "H000777",
+        "patient.sex": "female",
+        "patient.birth_date-day": "1",
+        "patient.birth_date-month": "2",
+        "patient.birth_date-year": "1970",
+    }
+    at = str(browser.submit(form, form, **patient).headers["location"])
+    assert at.endswith("/begun")
+    return at.replace("/begun", "/treatment")
+
+
 def test_a_session_lost_in_the_middle_of_a_form_loses_nothing_that_was_saved(
     open_browser: Open, now: Turned
 ) -> None:
     browser = open_browser()
     browser.sign_in("delegate")
-    at = browser.submit("/", "/drafts", policy="adalimumab-ra-severe").headers["location"]
-    saved = browser.submit(at, at, version="1", commissioner="DEMQ1")
+    at = begun(browser)
+    saved = browser.submit(
+        at, at, version="1", commissioner="DEMQ1", **{"details.registry_id": "R-1"}
+    )
     assert saved.status_code == 303, saved.text
     csrf = browser.csrf(at)
     now.ahead += dt.timedelta(hours=1)
@@ -338,14 +361,17 @@ def test_a_session_lost_in_the_middle_of_a_form_loses_nothing_that_was_saved(
     assert lost.headers["location"] == "/sign-in"
 
     browser.sign_in("delegate")
-    assert f'href="{at}"' in browser.get("/").text
-    assert 'value="DEMQ1"' in browser.get(at).text
+    assert f'href="{at.rpartition("/")[0]}"' in browser.get("/").text
+    assert 'value="R-1"' in browser.get(at).text
 
     colleague = open_browser()
     colleague.sign_in("clinician")
-    assert 'value="DEMQ1"' in colleague.get(at).text
-    stale = colleague.submit(at, at, version="1", commissioner="DEMQ2")
-    assert stale.status_code == 412
+    assert 'value="R-1"' in colleague.get(at).text
+    stale = colleague.submit(at, at, version="1", **{"details.registry_id": "R-2"})
+    assert stale.status_code == 409
+    assert "changed in another tab or by a colleague" in stale.text
+    assert 'value="R-2"' in stale.text, "what was typed comes back"
+    assert 'value="R-1"' in colleague.get(at).text, "and is not saved"
     outsider = open_browser()
     outsider.sign_in("selected")  # of another hospital
     assert outsider.get(at).status_code == 404
@@ -354,7 +380,7 @@ def test_a_session_lost_in_the_middle_of_a_form_loses_nothing_that_was_saved(
 def test_showing_a_draft_leaves_an_audit_event(open_browser: Open, application: FastAPI) -> None:
     browser = open_browser()
     browser.sign_in("delegate")
-    at = browser.submit("/", "/drafts", policy="adalimumab-ra-severe").headers["location"]
+    at = begun(browser)
     count = sa.select(sa.func.count()).where(audit_event.c.action == "draft read")
 
     def readings() -> int | None:
