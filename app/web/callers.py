@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from app.api.steps import office_of
 from app.approvals.office import Office
 from app.audit import Reading, record_reading
 from app.auth.errors import NotSignedIn
@@ -26,7 +25,9 @@ def caller_of(request: Request, session: Session) -> Caller:
 
 def this_office(request: Request) -> Office:
     """The application's office."""
-    return office_of(request)
+    office = request.app.state.office
+    assert isinstance(office, Office)
+    return office
 
 
 def read_recorded(
