@@ -15,7 +15,7 @@ pyspark is the optional extra `spark`; without it, or without Java, SparkUnavail
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -108,8 +108,8 @@ def running(cluster: Cluster) -> Iterator[Running]:
             session = stack.enter_context(_session(_conf(cluster, folder)))
         except _errors() as error:
             raise SparkUnavailable(
-                f"it did not start on {cluster.master} ({type(error).__name__}); is it Java 17 or "
-                "later, and does the cluster answer?"
+                f"it did not start on {cluster.master} ({type(error).__name__}), so see whether "
+                "Java is 17 or later and whether the cluster answers"
             ) from None
         yield Running(session, folder)
 
@@ -132,13 +132,16 @@ def _session(settings: Mapping[str, str]) -> Iterator[Any]:
         try:
             yield session
         finally:
-            session.stop()
+            with suppress(*_errors()):  # it may have died
+                session.stop()
     finally:
         # Spark's process goes too: patients' numbers were in its memory.
         gateway.shutdown()
         gateway.proc.stdin.close()
         gateway.proc.wait()
-        SparkContext._gateway = SparkContext._jvm = None
+        # What pyspark remembers of a Spark that died, or never was whole, would refuse the next.
+        SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+        SparkSession._instantiatedSession = None
 
 
 def _errors() -> tuple[type[Exception], ...]:
