@@ -14,6 +14,7 @@ from app.db.work import Work
 
 _PERSON: Final = "added person"
 _TREATMENT: Final = "added treatment"
+_ROW: Final = "added row"
 
 
 @dataclass(slots=True)
@@ -44,6 +45,17 @@ def note_treatment(work: Work, treatment_id: str) -> None:
     """A treatment has just been added, with nothing on it yet."""
     if work.keeps:
         work.kept[_TREATMENT, treatment_id] = OfTreatment()
+
+
+def note_version(work: Work, row: Any) -> None:
+    """A row has just been added, or one that was added here has been changed."""
+    if work.keeps and hasattr(row, "version"):
+        work.kept[_ROW, row.id] = row.version
+
+
+def is_own(work: Work, row: Any) -> bool:
+    """Whether this very transaction added the row, and left it as it is given."""
+    return (_ROW, row.id) in work.kept and bool(work.kept[_ROW, row.id] == row.version)
 
 
 def note(work: Work, row: Any) -> None:

@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, bindparam, func, insert, select, text
+from sqlalchemy import and_, bindparam, func, insert, select, text
 
 from app.approvals import added
 from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
@@ -20,6 +20,7 @@ from app.approvals.store import all_treatments_of, as_record
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
+from app.db.statements import Row, Sending, Statement
 from app.db.work import Work
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
@@ -30,18 +31,26 @@ SEXES = ("male", "female", "indeterminate", "not known")
 LONGEST_LOCAL_ID = 20
 _PRACTICE = re.compile(r"[A-Z0-9]{6}")
 #: Takes the locks one after the other, in the order given.
-_WAIT = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) key")
+_WAIT = Statement(
+    text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) key")
+)
 #: What a block of `Work.keeping` keeps of a person that it has locked.
 _LOCKED, _PATIENT, _SAME, _DEATH = "locked person", "patient", "same person", "death"
-_ADD = insert(tables.patient)
-_KEEP = insert(tables.patient_identifier)
-_NUMBERED = select(tables.patient).where(tables.patient.c.nhs_number == bindparam("number"))
-_BY_ID = select(tables.patient).where(tables.patient.c.id == bindparam("asked"))
-_HOLDER = select(tables.patient_identifier.c.patient_id).where(
-    tables.patient_identifier.c.organisation == bindparam("whose"),
-    tables.patient_identifier.c.local_id == bindparam("number"),
+_ADD = Statement(insert(tables.patient))
+_KEEP = Statement(insert(tables.patient_identifier))
+_BY_NUMBER = select(tables.patient).where(tables.patient.c.nhs_number == bindparam("number"))
+_NUMBERED = Statement(_BY_NUMBER)
+_NUMBERED_AND_BORN = Statement(
+    _BY_NUMBER.where(tables.patient.c.birth_date == bindparam("birth_date"))
 )
-_LINKED = (
+_BY_ID = Statement(select(tables.patient).where(tables.patient.c.id == bindparam("asked")))
+_HOLDER = Statement(
+    select(tables.patient_identifier.c.patient_id).where(
+        tables.patient_identifier.c.organisation == bindparam("whose"),
+        tables.patient_identifier.c.local_id == bindparam("number"),
+    )
+)
+_LINKED = Statement(
     select(tables.patient.c.id)
     .where(tables.patient.c.linked_to == bindparam("canonical"))
     .order_by(tables.patient.c.id)
@@ -107,8 +116,9 @@ def identify(work: Work, caller: Caller, details: PatientDetails) -> PatientReco
     Raises PatientContradiction when birth date or hospital number lead elsewhere.
     """
     serialise(work, _lock_names(caller, details))
-    found = _by_nhs_number(work, details) or _by_local_id(work, caller, details)
-    known = _check_local_id(work, caller, details, found)
+    holder = _ask_holder(work, caller, details)
+    found = _by_nhs_number(work, details) or _by_local_id(work, details, holder)
+    known = _check_local_id(work, found, holder)
     if found is None:
         found = add(work, caller, details)
     elif found.birth_date != details.birth_date:
@@ -120,8 +130,9 @@ def identify(work: Work, caller: Caller, details: PatientDetails) -> PatientReco
 
 def find_existing(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord | None:
     """The record that the details lead to, without adding anything; contradictions as above."""
-    found = _by_nhs_number(work, details) or _by_local_id(work, caller, details)
-    _check_local_id(work, caller, details, found)
+    holder = _ask_holder(work, caller, details)
+    found = _by_nhs_number(work, details) or _by_local_id(work, details, holder)
+    _check_local_id(work, found, holder)
     if found is not None and found.birth_date != details.birth_date:
         raise contradiction()
     return found
@@ -157,8 +168,7 @@ def known_by(work: Work, nhs_number: str, birth_date: dt.date) -> PatientRecord 
         number = parse_nhs_number(nhs_number)
     except InvalidNhsNumber as error:
         raise DetailsNotAccepted("nhs_number", str(error)) from None
-    column = tables.patient.c
-    row = _row(work, _NUMBERED.where(column.birth_date == birth_date), {"number": number})
+    row = _row(work, _NUMBERED_AND_BORN, {"number": number, "birth_date": birth_date})
     return None if row is None else as_record(PatientRecord, row)
 
 
@@ -169,8 +179,8 @@ def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
         same: tuple[str, ...] = work.kept[key]
         return same
     with work.beyond_scope():
-        linked = work.connection.execute(_LINKED, {"canonical": canonical_id}).scalars()
-        same = (canonical_id, *linked)
+        linked = work.ask(_LINKED, {"canonical": canonical_id})
+    same = (canonical_id, *(row["id"] for row in linked))
     if (_LOCKED, canonical_id) in work.kept:
         work.kept[key] = same
     return same
@@ -193,11 +203,11 @@ def day_of_death(work: Work, person: PatientRecord) -> dt.date | None:
     return died_on
 
 
-def _row(work: Work, query: Select[Any], values: dict[str, Any]) -> RowMapping | None:
+def _row(work: Work, query: Statement, values: dict[str, Any]) -> Row | None:
     """A patient's row, whoever registered it: one person is one record for the whole service."""
     with work.beyond_scope():
-        found = work.connection.execute(query, values).mappings()
-        return found.one_or_none()
+        found = work.ask(query, values)
+    return found[0] if found else None
 
 
 def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
@@ -252,12 +262,12 @@ def _lock_names(caller: Caller, details: PatientDetails) -> list[str]:
 
 def serialise(work: Work, names: list[str]) -> None:
     """Wait for other transactions on the same names. SQLite has one writer, so it need not."""
-    if work.connection.dialect.name != "postgresql":
+    if not work.on_postgres:
         return
     digests = (hashlib.sha256(name.encode()).digest() for name in names)
     keys = [int.from_bytes(digest[:8], "big", signed=True) for digest in digests]
     if keys:
-        work.connection.execute(_WAIT, {"keys": keys})
+        work.write(_WAIT, {"keys": keys})
 
 
 def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
@@ -267,29 +277,31 @@ def _by_nhs_number(work: Work, details: PatientDetails) -> PatientRecord | None:
     return None if row is None else as_record(PatientRecord, row)
 
 
-def _by_local_id(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord | None:
-    if not details.local_id or details.nhs_number is not None:
-        return None
-    holder = _holder(work, caller, details.local_id)
-    return None if holder is None else patient(work, holder)
-
-
-def _holder(work: Work, caller: Caller, local_id: str) -> str | None:
-    return work.connection.execute(
-        _HOLDER, {"whose": caller.organisation, "number": local_id}
-    ).scalar_one_or_none()
-
-
-def _check_local_id(
-    work: Work, caller: Caller, details: PatientDetails, found: PatientRecord | None
-) -> bool:
-    """Whether the hospital number is on record already; PatientContradiction for another's."""
+def _ask_holder(work: Work, caller: Caller, details: PatientDetails) -> Sending | None:
+    """Ask who has the hospital number; answered together with the next question."""
     if not details.local_id:
+        return None
+    return work.wonder(_HOLDER, {"whose": caller.organisation, "number": details.local_id})
+
+
+def _by_local_id(
+    work: Work, details: PatientDetails, holder: Sending | None
+) -> PatientRecord | None:
+    if holder is None or details.nhs_number is not None:
+        return None
+    rows = work.answer(holder)
+    return patient(work, rows[0]["patient_id"]) if rows else None
+
+
+def _check_local_id(work: Work, found: PatientRecord | None, holder: Sending | None) -> bool:
+    """Whether the hospital number is on record already; PatientContradiction for another's."""
+    rows = [] if holder is None else work.answer(holder)
+    if not rows:
         return False
-    holder = _holder(work, caller, details.local_id)
-    if holder is None or (found is not None and holder == found.id):
-        return holder is not None
-    other = patient(work, holder)
+    held_by = rows[0]["patient_id"]
+    if found is not None and held_by == found.id:
+        return True
+    other = patient(work, held_by)
     if found is not None and other.canonical_id == found.canonical_id:
         return True
     raise PatientContradiction(
@@ -309,7 +321,7 @@ def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
         sex=details.sex,
         linked_to=None,
     )
-    work.connection.execute(_ADD, {**asdict(new), "created_at": work.moment.instant})
+    work.write(_ADD, {**asdict(new), "created_at": work.moment.instant})
     event = Event(
         action="patient added",
         object_type="patient",
@@ -338,7 +350,7 @@ def _keep_local_id(
 ) -> None:
     if not details.local_id:
         return
-    work.connection.execute(
+    work.write(
         _KEEP,
         {
             "id": work.new_id(),

@@ -77,7 +77,7 @@ def preview_import(
         layout=load_layout(),
     )
     candidates, rejected = _agreeing(read_rows(sheet, desk))
-    trial = work.connection.begin_nested()
+    trial = work.savepoint()
     verdicts = _import_all(work, office, caller, candidates)
     trial.rollback()
     rows = _plain(rejected) + _foreseen(verdicts, candidates)

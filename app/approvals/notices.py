@@ -16,12 +16,15 @@ from app.approvals.model import RequestRecord
 from app.approvals.office import same_person
 from app.audit import Actor, Event, record
 from app.db import tables
+from app.db.statements import Statement
 from app.db.work import Work
 from app.policy import Kind, Notice, PolicyVersion
 from app.policy.notices import in_force, notice_from_json, notice_to_json, reason_of
 
 _column = tables.safety_notice.c
-_ISSUED = select(_column.notice, _column.lifted_on).order_by(_column.issued_at, _column.name)
+_ISSUED = Statement(
+    select(_column.notice, _column.lifted_on).order_by(_column.issued_at, _column.name)
+)
 _NAME = re.compile("[a-z0-9][a-z0-9-]{0,59}")
 
 
@@ -30,6 +33,11 @@ def notices_today(
 ) -> tuple[Notice, ...]:
     """The notices, packaged and issued, that suspend a start under the version today."""
     return in_force(known(work, library), version.drug, version.policy, work.moment.day, begun_on)
+
+
+def expect_notices(work: Work) -> None:
+    """Ask now, along with the next question, which notices were issued."""
+    work.expect(_ISSUED, {})
 
 
 def known(work: Work, library: Library) -> tuple[Notice, ...]:
@@ -89,8 +97,8 @@ def check_may_begin(
 
 def issued(work: Work) -> tuple[Notice, ...]:
     """The notices in the database, oldest first, each with the day it was lifted."""
-    rows = work.connection.execute(_ISSUED)
-    return tuple(replace(notice_from_json(row.notice), lifted=row.lifted_on) for row in rows)
+    rows = work.ask(_ISSUED, {})
+    return tuple(replace(notice_from_json(row["notice"]), lifted=row["lifted_on"]) for row in rows)
 
 
 def issue(work: Work, library: Library, notice: Notice, by: str, seconded_by: str) -> None:

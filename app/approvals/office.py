@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, insert, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, TransitionNotAllowed
@@ -13,6 +13,7 @@ from app.approvals.library import Library
 from app.approvals.published import JoinedLibrary
 from app.audit import Actor, Event, record
 from app.db import tables
+from app.db.statements import Statement
 from app.db.work import Work
 from app.policy import Outcome, Overlay, PolicyDecision, PolicyVersion
 from app.reference_data.pseudonyms import Pseudonyms
@@ -21,7 +22,7 @@ PHARMACIST_AUTHORISATION = "pharmacist_authorisation"
 PANEL = "panel"
 APPROVAL_NOT_REQUIRED = "approval_not_required"
 _column = tables.organisation_setting.c
-_SETTING = (
+_SETTING = Statement(
     select(_column.value)
     .where(
         _column.organisation == bindparam("whose"),
@@ -55,11 +56,18 @@ class Office:
         return self.joined.at(work)
 
 
+def expect_what_deciding_asks(work: Work, version: PolicyVersion, provider: str) -> None:
+    """Ask now, along with the next question, what storing a decision will want to know."""
+    text = version.base or version
+    work.expect(_stored(tables.policy_version), {"digest": text.hash})
+    on = work.moment.day
+    work.expect(_SETTING, {"whose": provider, "name": PHARMACIST_AUTHORISATION, "on": on})
+
+
 def setting(work: Work, organisation: str, name: str, on: dt.date) -> Any:
     """An organisation's setting on a day, the newest that is valid; None when it has none."""
-    return work.connection.execute(
-        _SETTING, {"whose": organisation, "name": name, "on": on}
-    ).scalar_one_or_none()
+    rows = work.ask(_SETTING, {"whose": organisation, "name": name, "on": on})
+    return rows[0]["value"] if rows else None
 
 
 def wants_pharmacist(work: Work, provider: str, on: dt.date) -> bool:
@@ -185,15 +193,15 @@ def _is_stored(work: Work, table: Table, digest: str) -> bool:
     key = (table, digest)
     if key in work.kept:
         return True
-    found = work.connection.execute(_stored(table), {"digest": digest}).first() is not None
+    found = bool(work.ask(_stored(table), {"digest": digest}))
     if found and work.keeps:
         work.kept[key] = True
     return found
 
 
 @cache
-def _stored(table: Table) -> Select[tuple[str]]:
-    return select(table.c.hash).where(table.c.hash == bindparam("digest"))
+def _stored(table: Table) -> Statement:
+    return Statement(select(table.c.hash).where(table.c.hash == bindparam("digest")))
 
 
 def _store_once(

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, select
 from app.approvals.errors import UnknownPolicy
 from app.approvals.library import Library
 from app.db import tables
+from app.db.statements import Statement
 from app.db.work import Work
 from app.policy import (
     Overlay,
@@ -28,7 +29,7 @@ VERSION, OVERLAY = "version", "overlay"
 #: Any fixed number: who publishes at the same time waits, and checks against what the first left.
 PUBLISHING_LOCK = 7_265_384_121
 
-_NEWEST = (
+_NEWEST = Statement(
     select(tables.publication.c.number, tables.publication.c.hash)
     .order_by(tables.publication.c.number.desc())
     .limit(1)
@@ -113,8 +114,8 @@ class JoinedLibrary:
 
 def newest_publication(work: Work) -> Mark | None:
     """The number and the hash of what was published last; None where nothing was."""
-    row = work.connection.execute(_NEWEST).first()
-    return None if row is None else (row.number, row.hash)
+    rows = work.ask(_NEWEST, {})
+    return (rows[0]["number"], rows[0]["hash"]) if rows else None
 
 
 def publication_of(work: Work, policy: str, version: str) -> str | None:

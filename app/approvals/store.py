@@ -6,13 +6,12 @@ an argument and save both together.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, RowMapping, Select, Table, and_, bindparam, insert, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import RowMapping, Select, Table, and_, bindparam, insert, select, update
 
 from app.approvals import added
 from app.approvals.errors import NotFound, VersionMismatch, VersionNotStated
@@ -33,6 +32,7 @@ from app.approvals.scope import visible_requests, visible_treatments
 from app.audit import Actor, Event, record
 from app.auth.model import Caller
 from app.db import tables
+from app.db.statements import Row, Statement
 from app.db.work import Work
 from app.policy import Kind
 
@@ -48,7 +48,7 @@ _ENUMS: dict[type, dict[str, type]] = {
 }
 
 
-def as_record(kind: type[_Record], row: RowMapping) -> _Record:
+def as_record(kind: type[_Record], row: RowMapping | Row) -> _Record:
     """A frozen record from a row, with its enumerations."""
     enums = _ENUMS.get(kind, {})
     values = {name: row[name] for name in _names(kind)}  # type: ignore[arg-type]
@@ -59,16 +59,16 @@ def as_record(kind: type[_Record], row: RowMapping) -> _Record:
 
 def add(work: Work, table: Table, row: Any, actor: Actor | None, event: Event | None) -> None:
     """Insert a record and, with it, its audit event."""
-    work.connection.execute(_inserted(table), _columns(row))
+    work.write(_inserted(table), _columns(row))
     _note_added(work, row)
     if actor is not None and event is not None:
         record(work, actor, event)
 
 
 @cache
-def _inserted(table: Table) -> Insert:
+def _inserted(table: Table) -> Statement:
     """One INSERT of the table, made once: building it anew costs more than sending it."""
-    return insert(table)
+    return Statement(insert(table))
 
 
 def _columns(row: Any) -> dict[str, Any]:
@@ -84,6 +84,7 @@ def _names(kind: type) -> tuple[str, ...]:
 def _note_added(work: Work, row: Any) -> None:
     """Let what is kept say the same as the database after a row was added."""
     added.note(work, row)
+    added.note_version(work, row)
     if isinstance(row, TreatmentRecord):
         added.note_treatment(work, row.id)
         for key in _kept_lists(work, row):
@@ -350,36 +351,41 @@ def _change(
     event: Event,
 ) -> _Record:
     values = {**changes, "version": before.version + 1}
-    changed = work.connection.execute(
-        _updated(table, tuple(values)), {**values, "this": before.id, "read": before.version}
-    )
-    row = changed.mappings().one_or_none()
-    if row is None:
-        raise VersionMismatch("It changed while you were at it. Read it again and repeat the step.")
-    after = as_record(kind, row)
+    this = {**values, "this": before.id, "read": before.version}
+    if added.is_own(work, before):  # so nobody else can have changed it
+        work.write(_updated(table, tuple(values), asking=False), this)
+        after: _Record = replace(before, **values)
+        added.note_version(work, after)
+    else:
+        rows = work.ask(_updated(table, tuple(values)), this)
+        if not rows:
+            raise VersionMismatch(
+                "It changed while you were at it. Read it again and repeat the step."
+            )
+        after = as_record(kind, rows[0])
     _note_changed(work, after)
     record(work, actor, event)
     return after
 
 
 @cache
-def _updated(table: Table, columns: tuple[str, ...]) -> ReturningUpdate[Any]:
+def _updated(table: Table, columns: tuple[str, ...], asking: bool = True) -> Statement:
     """One UPDATE of these columns, made once; only of the version that was read."""
-    return (
+    made = (
         update(table)
         .where(and_(table.c.id == bindparam("this"), table.c.version == bindparam("read")))
         .values({name: bindparam(name) for name in columns})
-        .returning(table)
     )
+    return Statement(made.returning(table) if asking else made)
 
 
 def add_segment(work: Work, segment: SegmentRecord) -> None:
     """Insert a segment; its audit event belongs to the step that made it."""
-    work.connection.execute(_inserted(tables.segment), _columns(segment))
+    work.write(_inserted(tables.segment), _columns(segment))
     if segment.supplying_providers:
         of = {"segment_id": segment.id, "treatment_id": segment.treatment_id}
         rows = [{**of, "provider": each} for each in sorted(set(segment.supplying_providers))]
-        work.connection.execute(_inserted(tables.supply), rows)
+        work.write(_inserted(tables.supply), *rows)
     added.note(work, segment)
 
 
@@ -397,7 +403,7 @@ def set_live(work: Work, patient_id: str, drug: str, indication: str, treatment_
     The primary key refuses a second one; callers look first and hold the patient's row, so a
     clash here means two transactions raced, and the later one is retried or refused.
     """
-    work.connection.execute(
+    work.write(
         _inserted(tables.live_treatment),
         {
             "patient_id": patient_id,

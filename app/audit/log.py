@@ -1,6 +1,7 @@
 """Write to the audit log, in the same transaction as the change that it tells of."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 from app.audit.keys import key_id
 from app.audit.model import Actor, Event
 from app.audit.seal import canonical, digest, sign
-from app.db.tables import audit_epoch, audit_event, audit_payload
+from app.db.statements import Statement
+from app.db.tables import audit_event, audit_payload
 from app.db.work import Work
 
 SALT_BYTES = 32
@@ -22,24 +24,29 @@ READING = "reading"
 _Told = tuple[dict[str, Any], dict[str, Any] | None]
 #: Where a block of `recorded_together` keeps its events.
 _WAITING = "audit events that wait"
-_INSERT_PAYLOAD = sa.insert(audit_payload)
-_INSERT_EVENT = sa.insert(audit_event)
-_EPOCH = sa.select(
-    sa.func.coalesce(sa.func.max(audit_epoch.c.number), FIRST_EPOCH)
-).scalar_subquery()
-_LAST = sa.select(
-    sa.func.coalesce(sa.text("(SELECT seq FROM sqlite_sequence WHERE name = 'audit_event')"), 0),
-    _EPOCH,
+_INSERT_PAYLOAD = Statement(sa.insert(audit_payload))
+_INSERT_EVENT = Statement(sa.insert(audit_event))
+_PLACES_ON_SQLITE = Statement(
+    sa.text(
+        """SELECT
+    1 + coalesce(
+        (SELECT max(e.object_number) FROM audit_event e
+         WHERE e.object_type = json_extract(o.value, '$[0]')
+         AND e.object_id = json_extract(o.value, '$[1]')),
+        0
+    ) AS number,
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_event'), 0) AS seq,
+    (SELECT coalesce(max(number), 1) FROM audit_epoch) AS epoch
+    FROM json_each(:objects) o ORDER BY o.key"""
+    )
 )
-_OBJECT = (audit_event.c.object_type, audit_event.c.object_id)
-_TAKEN = (
-    sa.select(*_OBJECT, sa.func.max(audit_event.c.object_number))
-    .where(sa.tuple_(*_OBJECT).in_(sa.bindparam("objects", expanding=True)))
-    .group_by(*_OBJECT)
+_WAIT = Statement(
+    sa.text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) lock")
 )
-_WAIT = sa.text("SELECT pg_advisory_xact_lock(lock) FROM unnest(CAST(:locks AS bigint[])) lock")
-_PLACES = sa.text(
-    """SELECT ARRAY(SELECT nextval('audit_event_id_seq') FROM generate_series(1, :count)) AS ids,
+_PLACES = Statement(
+    sa.text(
+        """SELECT
+    ARRAY(SELECT nextval('audit_event_id_seq') FROM generate_series(1, :count)) AS ids,
     ARRAY(
         SELECT CASE WHEN o.kind = 'reading' THEN 1
                ELSE assent_next_event_number(o.kind, o.name) END
@@ -49,6 +56,7 @@ _PLACES = sa.text(
     ) AS numbers,
     (SELECT coalesce(max(number), 1) FROM audit_epoch) AS epoch,
     CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid"""
+    )
 )
 
 
@@ -107,14 +115,14 @@ def _write(work: Work, told: list[_Told]) -> None:
     """Give events their places, sign them, and insert them with their payloads."""
     payloads = [payload for _, payload in told if payload is not None]
     if payloads:
-        work.connection.execute(_INSERT_PAYLOAD, payloads)
+        work.write(_INSERT_PAYLOAD, *payloads)
     rows = [row for row, _ in told]
     key = key_id(work.audit_key)
     for row, place in zip(rows, _places(work, rows), strict=True):
         row |= place
         row["key_id"] = key
         row["hmac"] = sign(row, work.audit_key)
-    work.connection.execute(_INSERT_EVENT, rows)
+    work.write(_INSERT_EVENT, *rows)
 
 
 def erase(work: Work, actor: Actor, *, patient_id: str, reason: str) -> int:
@@ -173,21 +181,20 @@ _Places = tuple[list[int], list[int], int, int]
 def _places_on_postgres(work: Work, count: int, objects: list[tuple[str, str]]) -> _Places:
     # A statement of its own: it must see what the rivals that we waited for have committed.
     # The database counts: other organisations' events of an object are hidden from us.
-    found = work.connection.execute(
+    (found,) = work.ask(
         _PLACES,
         {"count": count, "kinds": [kind for kind, _ in objects], "names": [n for _, n in objects]},
-    ).one()
-    return sorted(found.ids), list(found.numbers), found.epoch, found.xid
+    )
+    return sorted(found["ids"]), list(found["numbers"]), found["epoch"], found["xid"]
 
 
 def _places_on_sqlite(work: Work, count: int, objects: list[tuple[str, str]]) -> _Places:
     # SQLite has one writer, so nobody can take these ids or numbers in between. The sequence,
     # not max(id), so that the id of a row that was cut off is never given again.
-    seq, epoch = work.connection.execute(_LAST).one()
-    taken = work.connection.execute(_TAKEN, {"objects": objects})
-    numbers = {(kind, name): most for kind, name, most in taken}
-    ids = list(range(seq + 1, seq + count + 1))
-    return ids, [numbers.get(each, 0) + 1 for each in objects], epoch, 0
+    found = work.ask(_PLACES_ON_SQLITE, {"objects": json.dumps(objects)})
+    first = found[0]["seq"] + 1
+    ids = list(range(first, first + count))
+    return ids, [row["number"] for row in found], found[0]["epoch"], 0
 
 
 def _wait_for(work: Work, objects: list[tuple[str, str]]) -> None:
@@ -198,4 +205,4 @@ def _wait_for(work: Work, objects: list[tuple[str, str]]) -> None:
     names = (hashlib.sha256(f"{kind}\n{id_}".encode()).digest()[:8] for kind, id_ in objects)
     locks = sorted(int.from_bytes(name, "big", signed=True) for name in names)
     if locks:
-        work.connection.execute(_WAIT, {"locks": locks})
+        work.write(_WAIT, {"locks": locks})

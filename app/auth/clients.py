@@ -15,11 +15,12 @@ from app.auth.errors import AssertionRefused, CallerNotAccepted, NotAllowed
 from app.auth.model import Caller, Role
 from app.auth.scopes import SCOPES
 from app.auth.store import check_description, draw_token, token_hash
+from app.db.statements import Statement
 from app.db.tables import access_token, client, client_assertion, client_key
 from app.db.work import Work
 
 TOKEN_LIFE: Final = dt.timedelta(minutes=10)
-_HELD = (
+_HELD = Statement(
     sa.select(access_token.c.scopes.label("given"), client)
     .join_from(access_token, client, client.c.id == access_token.c.client_id)
     .where(
@@ -221,11 +222,10 @@ def holder_of(
     `organisation` is the call's NHSD-End-User-Organisation-ODS; it may be left out by a client
     that acts for one only. Raises NotAllowed for another's.
     """
-    row = work.connection.execute(
-        _HELD, {"digest": token_hash(token), "now": work.moment.instant}
-    ).one_or_none()
-    if row is None:
+    rows = work.ask(_HELD, {"digest": token_hash(token), "now": work.moment.instant})
+    if not rows:
         return None
+    row = rows[0]
     known = _client(row)
     own = organisation or (known.organisations[0] if len(known.organisations) == 1 else "")
     if own not in known.organisations:
@@ -242,7 +242,7 @@ def holder_of(
         role=known.role,
         client=known.id,
         correlation_id=correlation_id,
-        scopes=frozenset(row.given),
+        scopes=frozenset(row["given"]),
     )
     return known, caller
 
@@ -257,18 +257,22 @@ def forget_the_past(work: Work) -> int:
 
 
 def _active(work: Work, client_id: str) -> Any:
-    return work.connection.execute(
-        sa.select(client).where(client.c.id == client_id, client.c.revoked_at.is_(None))
-    ).one_or_none()
+    return (
+        work.connection.execute(
+            sa.select(client).where(client.c.id == client_id, client.c.revoked_at.is_(None))
+        )
+        .mappings()
+        .one_or_none()
+    )
 
 
 def _client(row: Any) -> Client:
     return Client(
-        id=row.id,
-        name=row.name,
-        role=Role(row.role),
-        organisations=tuple(row.organisations),
-        scopes=frozenset(row.scopes),
-        jwks_url=row.jwks_url,
-        requests_per_minute=row.requests_per_minute,
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        organisations=tuple(row["organisations"]),
+        scopes=frozenset(row["scopes"]),
+        jwks_url=row["jwks_url"],
+        requests_per_minute=row["requests_per_minute"],
     )

@@ -15,27 +15,31 @@ from app.audit.log import record
 from app.audit.model import Actor, Event
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Caller, CallerKind, Role
+from app.db.statements import Statement
 from app.db.tables import caller as callers
 from app.db.work import Work
 
 TOKEN_BYTES = 32
 NAME_LENGTH = 120
-_HELD = select(callers).where(callers.c.token_hash == bindparam("digest"))
+_HELD = Statement(select(callers).where(callers.c.token_hash == bindparam("digest")))
 ORGANISATION_CODE = re.compile("[A-Z0-9]{1,9}")
 
 
 def find_caller(work: Work, token: str, *, correlation_id: str = "") -> Caller | None:
     """The caller whose token this is, or None when it is unknown or revoked."""
-    row = work.connection.execute(_HELD, {"digest": token_hash(token)}).one_or_none()
-    if row is None or (row.revoked_at is not None and row.revoked_at <= work.moment.instant):
+    rows = work.ask(_HELD, {"digest": token_hash(token)})
+    if not rows:
+        return None
+    row = rows[0]
+    if row["revoked_at"] is not None and row["revoked_at"] <= work.moment.instant:
         return None
     return Caller(
-        id=row.id,
-        name=row.name,
-        kind=row.kind,
-        organisation=row.organisation,
-        role=Role(row.role),
-        client=row.id,
+        id=row["id"],
+        name=row["name"],
+        kind=row["kind"],
+        organisation=row["organisation"],
+        role=Role(row["role"]),
+        client=row["id"],
         correlation_id=correlation_id,
     )
 

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db.errors import AnswerForgotten, InvalidRequestId, RequestIdReused
+from app.db.statements import Statement
 from app.db.tables import idempotent_answer
 from app.db.work import Work
 
 LONGEST = {"client": 36, "organisation": 9, "route": 200, "request_id": 36}
 # Each is made once: to build a statement costs more than to send it.
 _IS = [idempotent_answer.c[part] == sa.bindparam(f"its_{part}") for part in LONGEST]
-_FIND = sa.select(idempotent_answer).where(*_IS)
-_ANSWER = (
+_FIND = Statement(sa.select(idempotent_answer).where(*_IS))
+_ANSWER = Statement(
     sa.update(idempotent_answer)
     .where(*_IS)
     .values({name: sa.bindparam(name) for name in ("status", "headers", "body")})
@@ -23,10 +24,12 @@ _ANSWER = (
 _FIRST = ("client", "organisation", "route", "request_id", "body_hash", "answered_at")
 #: On PostgreSQL or not → the claim. A row count is not kept for INSERT, so it returns the key.
 _CLAIM = {
-    on_postgres: insert(idempotent_answer)
-    .values({name: sa.bindparam(name) for name in _FIRST})
-    .on_conflict_do_nothing()
-    .returning(idempotent_answer.c.request_id)
+    on_postgres: Statement(
+        insert(idempotent_answer)
+        .values({name: sa.bindparam(name) for name in _FIRST})
+        .on_conflict_do_nothing()
+        .returning(idempotent_answer.c.request_id)
+    )
     for on_postgres, insert in ((True, postgresql.insert), (False, sqlite.insert))
 }
 
@@ -70,7 +73,7 @@ def answer_once(
     """
     if _claim(work, key, body_hash):
         answer = make()
-        work.connection.execute(
+        work.write(
             _ANSWER,
             {
                 "status": answer.status,
@@ -80,12 +83,12 @@ def answer_once(
             },
         )
         return answer
-    row = work.connection.execute(_FIND, _named(key)).one()
-    if row.body_hash != body_hash:
+    (row,) = work.ask(_FIND, _named(key))
+    if row["body_hash"] != body_hash:
         raise RequestIdReused
-    if row.body is None:
+    if row["body"] is None:
         raise AnswerForgotten
-    return StoredAnswer(row.status, row.headers, row.body)
+    return StoredAnswer(row["status"], row["headers"], row["body"])
 
 
 def forget_answers(work: Work, kept: dt.timedelta) -> int:
@@ -113,7 +116,7 @@ def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:
         "body_hash": body_hash,
         "answered_at": work.moment.instant,
     }
-    return work.connection.execute(_CLAIM[work.on_postgres], values).first() is not None
+    return bool(work.ask(_CLAIM[work.on_postgres], values))
 
 
 def _named(key: IdempotencyKey) -> dict[str, str]:

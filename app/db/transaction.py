@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import READ_ONLY
 from app.db.errors import NestedTransaction, ReadOnlyWork
-from app.db.work import EVERYBODY, Moment, Work, enter_scope
+from app.db.work import EVERYBODY, Moment, Work
 
 T = TypeVar("T")
 
@@ -64,10 +64,10 @@ class Database:
         for attempt in range(1, TRIES + 1):
             try:
                 with self._writing() as connection:  # commits on leaving, so before the return
-                    if self._writer is None:
-                        enter_scope(connection, scope)
                     work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
+                    work.enter_own_scope()
                     result = fn(work)
+                    work.send()
                 committed(work.happened)
                 return result
             except DBAPIError as error:
@@ -88,9 +88,9 @@ class Database:
         with self._alone(), self.engine.connect() as plain:
             connection = plain.execution_options(**options)
             with connection.begin():
-                if self._writer is None:
-                    enter_scope(connection, scope)
-                return fn(Work(connection, moment, _no_id, _no_bytes, self._audit_key, scope))
+                work = Work(connection, moment, _no_id, _no_bytes, self._audit_key, scope)
+                work.enter_own_scope()
+                return fn(work)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

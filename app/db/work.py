@@ -8,13 +8,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.db.statements import Row, Sending, Statement, Values, send
+
 #: The scope of an operator and of the service's own work: every organisation's rows.
 EVERYBODY: Final = "*"
 #: The scope of a call whose caller is not known yet: no organisation's rows.
 NOBODY: Final = ""
-_DEPTH: Final = "assent beyond scope"
 KEEPING: Final = "keeping"
 _ENTER: Final = sa.text("SELECT set_config('app.organisation', :scope, true)")
+_ENTERED: Final = Statement(_ENTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,10 @@ class Work:
     """An open transaction with the moment, the sources of ids and randomness, and the audit key.
 
     A use case may run again from its start after a serialisation failure, so it keeps its effects
-    to `connection`.
+    to the transaction: to `connection`, `ask` and `write`.
     """
 
-    connection: sa.Connection
+    opened: sa.Connection = field(repr=False)
     moment: Moment
     new_id: Callable[[], str]
     random_bytes: Callable[[int], bytes]
@@ -48,6 +50,66 @@ class Work:
     #: What the transaction reads once and must not read differently later, by who reads it.
     read_once: dict[object, Any] = field(default_factory=dict, repr=False)
 
+    #: Every organisation's scope, while a block of `beyond_scope` is open.
+    beyond: list[str] = field(default_factory=list, repr=False)
+    #: Questions that were sent before they were asked, by statement and values.
+    expected: dict[object, Sending] = field(default_factory=dict, repr=False)
+    #: What is to be sent before anything else is: the database is told in the order of the calls.
+    unsent: list[Sending] = field(default_factory=list, repr=False)
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The transaction's connection, once everything that was written has been sent.
+
+        Ask for it anew for each statement: never keep it.
+        """
+        if self.unsent:
+            self.send()
+        return self.opened
+
+    def write(self, statement: Statement, *values: Values) -> None:
+        """Carry out a statement whose answer nobody needs, once for each of `values`.
+
+        It is sent with the next question, at the latest at the end of the transaction; an error of
+        the database is raised there.
+        """
+        self.unsent.append(Sending(statement, values))
+
+    def ask(self, statement: Statement, values: Values) -> list[Row]:
+        """The rows that a statement answers with."""
+        key = (statement, *values.values()) if self.expected else None
+        question = self.expected.pop(key, None) or self.wonder(statement, values)
+        return self.answer(question)
+
+    def expect(self, statement: Statement, values: Values) -> None:
+        """Send a question with the next one, so that `ask` need not wait for it later.
+
+        Its answer is as old as that: only for what the transaction itself does not change. SQLite
+        answers without a wait.
+        """
+        if self.on_postgres:
+            self.expected[(statement, *values.values())] = self.wonder(statement, values)
+
+    def wonder(self, statement: Statement, values: Values) -> Sending:
+        """Send a question with the next one; `answer` gives what it found."""
+        question = Sending(statement, (values,))
+        self.unsent.append(question)
+        return question
+
+    def answer(self, question: Sending) -> list[Row]:
+        """The rows that a question of this transaction found."""
+        if question.rows is None:
+            self.send()
+        assert question.rows is not None
+        return question.rows
+
+    def send(self) -> None:
+        """Send what waits. Whoever commits, or ends a savepoint, does this first."""
+        waiting = self.unsent[:]
+        self.unsent.clear()  # what fails is not sent again
+        if waiting:
+            send(self.opened, waiting)
+
     @contextmanager
     def beyond_scope(self) -> Iterator[None]:
         """Read and write across organisations inside the block, where a rule needs to.
@@ -56,19 +118,18 @@ class Work:
         these are asked of the whole database. Whoever uses this tells the caller no more than
         the rule's answer. On SQLite, which has no row-level security, it changes nothing.
         """
-        depth = self.connection.info.get(_DEPTH, 0)
-        if not self.on_postgres or self.scope == EVERYBODY or depth:
+        if not self.on_postgres or self.scope == EVERYBODY or self.beyond:
             yield
             return
-        enter_scope(self.connection, EVERYBODY)
-        self.connection.info[_DEPTH] = 1
+        self.write(_ENTERED, {"scope": EVERYBODY})
+        self.beyond.append(EVERYBODY)
         try:
             yield
         finally:
-            self.connection.info.pop(_DEPTH, None)
-            # After an error the transaction only takes a rollback, which ends the setting too.
-            if not _is_failed(self.connection):
-                enter_scope(self.connection, self.scope)
+            self.beyond.pop()
+            # Sent before whatever comes next. After an error nothing does but a rollback, which
+            # ends the setting too.
+            self.write(_ENTERED, {"scope": self.scope})
 
     #: What a block of `keeping` has read under its locks; empty outside of one.
     kept: dict[Any, Any] = field(default_factory=dict, repr=False)
@@ -95,17 +156,36 @@ class Work:
     @property
     def on_postgres(self) -> bool:
         """Whether the transaction is on PostgreSQL (otherwise it is on SQLite)."""
-        return self.connection.dialect.name == "postgresql"
+        return self.opened.dialect.name == "postgresql"
+
+    def enter_own_scope(self) -> None:
+        """Begin to read and write for the organisation whose transaction this is."""
+        if self.on_postgres:
+            self.write(_ENTERED, {"scope": self.scope})
+
+    def savepoint(self) -> "Savepoint":
+        """From here on, until it is committed or rolled back."""
+        return Savepoint(self, self.connection.begin_nested())
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """A part of a transaction that can be taken back."""
+
+    work: Work
+    nested: sa.NestedTransaction
+
+    def commit(self) -> None:
+        """Keep what was written since."""
+        self.work.send()
+        self.nested.commit()
+
+    def rollback(self) -> None:
+        """Take back what was written since, and the scope that was entered."""
+        self.work.unsent.clear()
+        self.nested.rollback()
 
 
 def enter_scope(connection: sa.Connection, scope: str) -> None:
     """Tell PostgreSQL for which organisation the rest of the transaction reads and writes."""
     connection.execute(_ENTER, {"scope": scope})
-
-
-def _is_failed(connection: sa.Connection) -> bool:
-    """Whether an error has ended the transaction, so that it takes nothing but a rollback."""
-    if connection.invalidated:
-        return True
-    driver = connection.connection.driver_connection
-    return driver is None or driver.closed or driver.info.transaction_status.name == "INERROR"

@@ -55,7 +55,7 @@ class Clerk:
 
     def do(self, use_case: Callable[[Work], T]) -> T:
         """Run one use case so that a refusal leaves nothing behind. Raises Refused."""
-        step = self.work.connection.begin_nested()
+        step = self.work.savepoint()
         try:
             done = use_case(self.work)
         except ApprovalsError as error:

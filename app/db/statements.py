@@ -1,0 +1,175 @@
+"""Statements of the paths that are walked most, sent to the driver by the shortest way.
+
+SQLAlchemy writes each statement's text and converts its values, as everywhere; what is saved is
+what it does again at each execution, which costs more than SQLite takes to answer, and, on
+PostgreSQL, a wait for each: what does not depend on an answer goes with the next that does, in one
+round trip (libpq's pipeline). The database still gets the same statements in the same order.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+Values = Mapping[str, Any]
+Row = dict[str, Any]
+_Convert = Callable[[Any], Any]
+_POSTGRES: Final = "postgresql"
+
+
+class Statement:
+    """A statement with bound parameters, made once; an INSERT, for the columns it is first sent.
+
+    Parameters that expand (`IN`) are not for this.
+    """
+
+    def __init__(self, made: sa.Executable) -> None:
+        self._made = made
+        self._for: dict[str, _Prepared] = {}
+
+    def prepared(self, dialect: sa.Dialect, values: Values) -> "_Prepared":
+        """Its text and the conversions of its values for a database."""
+        found = self._for.get(dialect.name)
+        if found is None:
+            found = self._for[dialect.name] = _prepare(self._made, dialect, values)
+        return found
+
+
+@dataclass(slots=True)
+class Sending:
+    """A statement on its way: once for each of `values`. `rows` is its answer, once it is sent."""
+
+    statement: Statement
+    values: Sequence[Values]
+    rows: list[Row] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    text: str
+    #: A parameter and what converts its value, in the order of the text.
+    binds: tuple[tuple[str, _Convert | None], ...]
+    #: Values that are part of the statement, such as a limit.
+    fixed: Values
+    #: A column of the answer and what converts it; None: as the driver names and gives it.
+    reads: tuple[tuple[str, _Convert | None], ...] | None
+    named: bool
+    names: frozenset[str]
+
+    def bound(self, values: Values) -> Any:
+        """The values as the driver takes them. Raises ValueError for more or fewer than it has."""
+        if self.fixed:
+            values = {**self.fixed, **values}
+        if values.keys() != self.names:
+            raise ValueError("these values are not those of the statement")
+        if self.named:
+            return {
+                name: values[name] if convert is None else convert(values[name])
+                for name, convert in self.binds
+            }
+        return tuple(
+            values[name] if convert is None else convert(values[name])
+            for name, convert in self.binds
+        )
+
+    def row(self, found: Sequence[Any], names: Iterable[str]) -> Row:
+        """A row by column."""
+        if self.reads is None:
+            return dict(zip(names, found, strict=True))
+        return {
+            name: value if convert is None else convert(value)
+            for (name, convert), value in zip(self.reads, found, strict=True)
+        }
+
+
+def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
+    """Send statements in their order; each one's answer is in its `rows` afterwards.
+
+    An error of the database is raised as `Connection.execute` would raise it, and ends the
+    transaction: what came after it in `waiting` was not carried out.
+    """
+    driver: Any = connection.connection.driver_connection
+    dialect = connection.dialect
+    error: type[Exception] = dialect.loaded_dbapi.Error
+    sent: list[tuple[Sending, _Prepared, Any]] = []
+    try:
+        # One alone needs no pipeline; SQLite has none, and needs none.
+        together = dialect.name == _POSTGRES and (len(waiting) > 1 or len(waiting[0].values) > 1)
+        with driver.pipeline() if together else nullcontext():
+            for each in waiting:
+                prepared = each.statement.prepared(dialect, each.values[0])
+                cursor = driver.cursor()
+                sent.append((each, prepared, cursor))
+                _execute(connection, cursor, prepared, each.values)
+        for each, prepared, cursor in sent:
+            each.rows = _rows(prepared, cursor)
+    except error as raised:
+        _raise(connection, raised, sent[-1][1].text)
+
+
+def _execute(
+    connection: sa.Connection, cursor: Any, prepared: _Prepared, values: Sequence[Values]
+) -> None:
+    for listener in connection.dispatch.before_cursor_execute:
+        listener(connection, cursor, prepared.text, None, None, len(values) > 1)
+    if len(values) > 1 and not prepared.named:
+        cursor.executemany(prepared.text, [prepared.bound(each) for each in values])
+        return
+    for each in values:
+        cursor.execute(prepared.text, prepared.bound(each))
+
+
+def _rows(prepared: _Prepared, cursor: Any) -> list[Row]:
+    if cursor.description is None:
+        cursor.close()
+        return []
+    names = [column[0] for column in cursor.description]
+    found = [prepared.row(row, names) for row in cursor.fetchall()]
+    cursor.close()
+    return found
+
+
+def _raise(connection: sa.Connection, raised: Exception, text: str) -> NoReturn:
+    """Let SQLAlchemy do what it does with a driver's error.
+
+    It tells the engine's listeners (which cut patients' values from the message), drops the
+    connections of a database that is gone, and raises its own exception. No values are passed on.
+    """
+    connection._handle_dbapi_exception(raised, text, None, None, None)
+
+
+def _prepare(made: sa.Executable, dialect: sa.Dialect, values: Values) -> _Prepared:
+    columns = list(values) if isinstance(made, sa.Insert) else None
+    compiled = made.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
+    assert isinstance(compiled, SQLCompiler)
+    bound = {name: parameter for parameter, name in compiled.bind_names.items()}
+    return _Prepared(
+        text=str(compiled),
+        binds=tuple(
+            (name, _to(bound[name].type, dialect)) for name in compiled.positiontup or bound
+        ),
+        fixed={name: each.effective_value for name, each in bound.items() if not each.required},
+        reads=_reads(made, dialect),
+        named=not compiled.positional,
+        names=frozenset(bound),
+    )
+
+
+def _to(type_: TypeEngine[Any], dialect: sa.Dialect) -> _Convert | None:
+    return type_.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _reads(
+    made: sa.Executable, dialect: sa.Dialect
+) -> tuple[tuple[str, _Convert | None], ...] | None:
+    if isinstance(made, sa.TextClause):
+        return None
+    columns = made.selected_columns if isinstance(made, sa.Select) else made.exported_columns  # type: ignore[attr-defined]
+    return tuple(
+        (name, column.type.dialect_impl(dialect).result_processor(dialect, None))
+        for name, column in columns.items()
+    )
