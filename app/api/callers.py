@@ -9,7 +9,7 @@ from app.api import correlation
 from app.auth.clients import holder_of
 from app.auth.errors import NotAllowed, NotSignedIn
 from app.auth.model import Caller
-from app.auth.store import find_caller
+from app.auth.store import expect_caller, find_caller
 from app.db.work import NOBODY, Work
 from app.door import Door
 
@@ -51,11 +51,15 @@ def signed_in(
     door, state = door_of(request), request.app.state
     correlation_id = correlation.of(request.scope)
 
+    takes_registered = state.settings.demonstration or state.settings.registered_tokens
+
     def look(work: Work) -> tuple[Caller, int | None] | None:
+        if takes_registered:
+            expect_caller(work, given.credentials)
         held = holder_of(work, given.credentials, organisation, correlation_id)
         if held is not None:
             return held[1], held[0].requests_per_minute
-        if not (state.settings.demonstration or state.settings.registered_tokens):
+        if not takes_registered:
             return None
         registered = find_caller(work, given.credentials, correlation_id=correlation_id)
         return None if registered is None else (registered, None)

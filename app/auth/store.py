@@ -25,6 +25,11 @@ _HELD = Statement(select(callers).where(callers.c.token_hash == bindparam("diges
 ORGANISATION_CODE = re.compile("[A-Z0-9]{1,9}")
 
 
+def expect_caller(work: Work, token: str) -> None:
+    """Ask for the holder of a token along with the next question, for `find_caller`."""
+    work.expect(_HELD, {"digest": token_hash(token)})
+
+
 def find_caller(work: Work, token: str, *, correlation_id: str = "") -> Caller | None:
     """The caller whose token this is, or None when it is unknown or revoked."""
     rows = work.ask(_HELD, {"digest": token_hash(token)})

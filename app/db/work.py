@@ -52,8 +52,8 @@ class Work:
 
     #: Every organisation's scope, while a block of `beyond_scope` is open.
     beyond: list[str] = field(default_factory=list, repr=False)
-    #: Questions that were sent before they were asked, by statement and values.
-    expected: dict[object, Sending] = field(default_factory=dict, repr=False)
+    #: Questions that were sent before they were asked.
+    expected: dict[Statement, Sending] = field(default_factory=dict, repr=False)
     #: What is to be sent before anything else is: the database is told in the order of the calls.
     unsent: list[Sending] = field(default_factory=list, repr=False)
 
@@ -77,8 +77,9 @@ class Work:
 
     def ask(self, statement: Statement, values: Values) -> list[Row]:
         """The rows that a statement answers with."""
-        key = (statement, *values.values()) if self.expected else None
-        question = self.expected.pop(key, None) or self.wonder(statement, values)
+        question = self.expected.pop(statement, None)
+        if question is None or question.values[0] != values:
+            question = self.wonder(statement, values)
         return self.answer(question)
 
     def expect(self, statement: Statement, values: Values) -> None:
@@ -88,7 +89,7 @@ class Work:
         answers without a wait.
         """
         if self.on_postgres:
-            self.expected[(statement, *values.values())] = self.wonder(statement, values)
+            self.expected[statement] = self.wonder(statement, values)
 
     def wonder(self, statement: Statement, values: Values) -> Sending:
         """Send a question with the next one; `answer` gives what it found."""
