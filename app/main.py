@@ -1,6 +1,7 @@
 """Wiring: the only file that knows every room."""
 
 import datetime as dt
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -154,4 +155,8 @@ def serving() -> FastAPI:
     configure_logs(settings.log_level)
     if settings.demonstration:
         log.warning("demonstration mode: no real patient's data, no real decision")
-    return create_app(settings)
+    app = create_app(settings)
+    # What is loaded by now stays, so the collector of cycles need not walk it again and again.
+    gc.collect()
+    gc.freeze()
+    return app

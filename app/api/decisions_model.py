@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from app.api.documents import Document
 from app.api.policies_model import DRAFT, Draft
@@ -155,6 +155,9 @@ class DecisionDocument(Document):
     )
 
 
+_FINDINGS = TypeAdapter(list[FindingDocument])
+
+
 def deciding_policy(version: PolicyVersion) -> DecidingPolicy:
     """The version that decides, in short, marked as a draft where anything is unverified."""
     return DecidingPolicy(
@@ -182,7 +185,7 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         revision=stored.revision,
         made_by=stored.made_by,
         outcome=stored.outcome,
-        findings=[finding_document(finding) for finding in stored.findings],
+        findings=_FINDINGS.validate_python(stored.findings),
         missing=missing_questions(stored.missing, version),
         reasons=stored.reasons,
         waived=stored.waived,

@@ -3,7 +3,6 @@
 What a version does not say is left out, so that approvals of before and of now read alike.
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from app.policy import ApprovalTerms, MaxDose, PolicyVersion, Span
@@ -33,7 +32,9 @@ def terms_of(version: PolicyVersion) -> dict[str, Any]:
         "products": list(terms.products),
         "interchangeable": terms.interchangeable,
         "source": {
-            **asdict(terms.source),
+            "id": terms.source.id,
+            "title": terms.source.title,
+            "url": terms.source.url,
             "read_on": terms.source.read_on.isoformat() if terms.source.read_on else None,
         },
         "evidence": terms.evidence,

@@ -8,7 +8,7 @@ by guessing. No message repeats an identifier or a date.
 import datetime as dt
 import hashlib
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, insert, select, text
@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, text
 from app.approvals import added
 from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
 from app.approvals.model import PatientDetails, PatientRecord
-from app.approvals.store import all_treatments_of, as_record
+from app.approvals.store import all_treatments_of, as_record, columns_of
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
@@ -321,7 +321,7 @@ def add(work: Work, caller: Caller, details: PatientDetails) -> PatientRecord:
         sex=details.sex,
         linked_to=None,
     )
-    work.write(_ADD, {**asdict(new), "created_at": work.moment.instant})
+    work.write(_ADD, {**columns_of(new), "created_at": work.moment.instant})
     event = Event(
         action="patient added",
         object_type="patient",

@@ -8,7 +8,7 @@ another provider's may have become the live one.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -399,11 +399,9 @@ def _funding(asked: dict[str, Any], last: SegmentRecord | None) -> FundingOrigin
 
 
 def _issued(treatment: TreatmentRecord, approval: ApprovalRecord) -> Event:
-    covers = asdict(approval)
-    after = {
-        name: str(covers[name]) if covers[name] is not None else None
-        for name in ("reference", "basis", "covers_from", "covers_to", "late")
-    }
+    names = ("reference", "basis", "covers_from", "covers_to", "late")
+    told = {name: getattr(approval, name) for name in names}
+    after = {name: None if value is None else str(value) for name, value in told.items()}
     return Event(
         action="approval issued",
         object_type="approval",

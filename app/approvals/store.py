@@ -59,7 +59,7 @@ def as_record(kind: type[_Record], row: RowMapping | Row) -> _Record:
 
 def add(work: Work, table: Table, row: Any, actor: Actor | None, event: Event | None) -> None:
     """Insert a record and, with it, its audit event."""
-    work.write(_inserted(table), _columns(row))
+    work.write(_inserted(table), columns_of(row))
     _note_added(work, row)
     if actor is not None and event is not None:
         record(work, actor, event)
@@ -71,7 +71,7 @@ def _inserted(table: Table) -> Statement:
     return Statement(insert(table))
 
 
-def _columns(row: Any) -> dict[str, Any]:
+def columns_of(row: Any) -> dict[str, Any]:
     """A record's values by column. They are only read, so they are not copied as asdict would."""
     return {name: getattr(row, name) for name in _names(type(row))}  # type: ignore[arg-type]
 
@@ -381,7 +381,7 @@ def _updated(table: Table, columns: tuple[str, ...], asking: bool = True) -> Sta
 
 def add_segment(work: Work, segment: SegmentRecord) -> None:
     """Insert a segment; its audit event belongs to the step that made it."""
-    work.write(_inserted(tables.segment), _columns(segment))
+    work.write(_inserted(tables.segment), columns_of(segment))
     if segment.supplying_providers:
         of = {"segment_id": segment.id, "treatment_id": segment.treatment_id}
         rows = [{**of, "provider": each} for each in sorted(set(segment.supplying_providers))]

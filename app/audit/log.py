@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.audit.keys import key_id
 from app.audit.model import Actor, Event
-from app.audit.seal import canonical, digest, sign
+from app.audit.seal import canonical, digest_of_text, sign
 from app.db.statements import Statement
 from app.db.tables import audit_event, audit_payload
 from app.db.work import Work
@@ -93,20 +93,23 @@ def recorded_together(work: Work) -> Iterator[None]:
 
 def _told(work: Work, actor: Actor, event: Event) -> _Told:
     """The rows of an event, all but its place in the log; and its payload's, if it has one."""
-    payload, payload_id, salt = None, None, ""
-    if event.before is not None or event.after is not None:
-        payload_id, salt = work.new_id(), work.random_bytes(SALT_BYTES).hex()
-        payload = {
-            "id": payload_id,
-            "patient_id": event.patient_id,
-            "organisation": actor.organisation,
-            "salt": salt,
-            "body": canonical({"before": event.before, "after": event.after}),
-        }
-    row = _row(work, actor, event) | {
+    row = _row(work, actor, event)
+    if event.before is None and event.after is None:
+        return row | {"payload_id": None, "before_digest": None, "after_digest": None}, None
+    payload_id, salt = work.new_id(), work.random_bytes(SALT_BYTES).hex()
+    before, after = canonical(event.before), canonical(event.after)
+    payload = {
+        "id": payload_id,
+        "patient_id": event.patient_id,
+        "organisation": actor.organisation,
+        "salt": salt,
+        # The canonical text of the two together, put together of their own.
+        "body": f'{{"after":{after},"before":{before}}}',
+    }
+    row |= {
         "payload_id": payload_id,
-        "before_digest": digest(salt, "before", event.before),
-        "after_digest": digest(salt, "after", event.after),
+        "before_digest": None if event.before is None else digest_of_text(salt, "before", before),
+        "after_digest": None if event.after is None else digest_of_text(salt, "after", after),
     }
     return row, payload
 

@@ -38,17 +38,22 @@ SIGNED_BEFORE_KEY_IDS = (
 SIGNED = tuple(sorted((*SIGNED_BEFORE_KEY_IDS, "epoch", "key_id")))
 
 
+#: Made once: `json.dumps` makes one anew for each text.
+_TEXT = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
+
 def canonical(value: Any) -> str:
     """One text for one value: keys sorted, decimals and dates as text, no spaces.
 
     Raises UnauditableValue for a float or anything else that JSON and we cannot hold exactly.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    return _TEXT.encode(_plain(value))
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_IT_IS:  # most are; the rest is told apart one by one
+        return value
     match value:
         case None | bool() | int():
             return value
@@ -75,9 +80,12 @@ def _plain(value: Any) -> Any:
 
 def digest(salt: str, side: str, value: Any) -> str | None:
     """SHA-256 of one side ("before" or "after") of a payload with its salt; None for None."""
-    if value is None:
-        return None
-    return hashlib.sha256(f"{salt}\n{side}\n{canonical(value)}".encode()).hexdigest()
+    return None if value is None else digest_of_text(salt, side, canonical(value))
+
+
+def digest_of_text(salt: str, side: str, text: str) -> str:
+    """The same of a side whose canonical text is at hand."""
+    return hashlib.sha256(f"{salt}\n{side}\n{text}".encode()).hexdigest()
 
 
 def sign(row: Mapping[str, Any], key: bytes) -> str:

@@ -6,7 +6,7 @@ PostgreSQL, a wait for each: what does not depend on an answer goes with the nex
 round trip (libpq's pipeline). The database still gets the same statements in the same order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -41,49 +41,48 @@ class Statement:
 
 @dataclass(slots=True)
 class Sending:
-    """A statement on its way: once for each of `values`. `rows` is its answer, once it is sent."""
+    """A statement on its way, once for each of `values`; if it asks, `rows` are its answer."""
 
     statement: Statement
     values: Sequence[Values]
+    asked: bool
     rows: list[Row] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     text: str
-    #: A parameter and what converts its value, in the order of the text.
-    binds: tuple[tuple[str, _Convert | None], ...]
+    #: Its parameters, and those whose values are converted first, with what does that.
+    names: frozenset[str]
+    converts: tuple[tuple[str, _Convert], ...]
     #: Values that are part of the statement, such as a limit.
     fixed: Values
+    #: The order of a driver that takes values by place; None: it takes them by name.
+    order: tuple[str, ...] | None
     #: A column of the answer and what converts it; None: as the driver names and gives it.
     reads: tuple[tuple[str, _Convert | None], ...] | None
-    named: bool
-    names: frozenset[str]
 
     def bound(self, values: Values) -> Any:
         """The values as the driver takes them. Raises ValueError for more or fewer than it has."""
-        if self.fixed:
-            values = {**self.fixed, **values}
-        if values.keys() != self.names:
+        bound = {**self.fixed, **values}
+        if bound.keys() != self.names:
             raise ValueError("these values are not those of the statement")
-        if self.named:
-            return {
-                name: values[name] if convert is None else convert(values[name])
-                for name, convert in self.binds
-            }
-        return tuple(
-            values[name] if convert is None else convert(values[name])
-            for name, convert in self.binds
-        )
+        for name, convert in self.converts:
+            bound[name] = convert(bound[name])
+        return bound if self.order is None else [bound[name] for name in self.order]
 
-    def row(self, found: Sequence[Any], names: Iterable[str]) -> Row:
-        """A row by column."""
+    def rows(self, cursor: Any) -> list[Row]:
+        """The answer, row by row."""
         if self.reads is None:
-            return dict(zip(names, found, strict=True))
-        return {
-            name: value if convert is None else convert(value)
-            for (name, convert), value in zip(self.reads, found, strict=True)
-        }
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [
+            {
+                name: value if convert is None else convert(value)
+                for (name, convert), value in zip(self.reads, row, strict=True)
+            }
+            for row in cursor.fetchall()
+        ]
 
 
 def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
@@ -95,6 +94,7 @@ def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
     driver: Any = connection.connection.driver_connection
     dialect = connection.dialect
     error: type[Exception] = dialect.loaded_dbapi.Error
+    listeners = list(connection.dispatch.before_cursor_execute)
     sent: list[tuple[Sending, _Prepared, Any]] = []
     try:
         # One alone needs no pipeline; SQLite has none, and needs none.
@@ -104,33 +104,23 @@ def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
                 prepared = each.statement.prepared(dialect, each.values[0])
                 cursor = driver.cursor()
                 sent.append((each, prepared, cursor))
-                _execute(connection, cursor, prepared, each.values)
+                for listener in listeners:
+                    listener(connection, cursor, prepared.text, None, None, len(each.values) > 1)
+                _execute(cursor, prepared, each.values)
         for each, prepared, cursor in sent:
-            each.rows = _rows(prepared, cursor)
+            if each.asked:
+                each.rows = prepared.rows(cursor)
+            cursor.close()
     except error as raised:
         _raise(connection, raised, sent[-1][1].text)
 
 
-def _execute(
-    connection: sa.Connection, cursor: Any, prepared: _Prepared, values: Sequence[Values]
-) -> None:
-    for listener in connection.dispatch.before_cursor_execute:
-        listener(connection, cursor, prepared.text, None, None, len(values) > 1)
-    if len(values) > 1 and not prepared.named:
+def _execute(cursor: Any, prepared: _Prepared, values: Sequence[Values]) -> None:
+    if len(values) > 1 and prepared.order is not None:
         cursor.executemany(prepared.text, [prepared.bound(each) for each in values])
         return
     for each in values:
         cursor.execute(prepared.text, prepared.bound(each))
-
-
-def _rows(prepared: _Prepared, cursor: Any) -> list[Row]:
-    if cursor.description is None:
-        cursor.close()
-        return []
-    names = [column[0] for column in cursor.description]
-    found = [prepared.row(row, names) for row in cursor.fetchall()]
-    cursor.close()
-    return found
 
 
 def _raise(connection: sa.Connection, raised: Exception, text: str) -> NoReturn:
@@ -147,15 +137,14 @@ def _prepare(made: sa.Executable, dialect: sa.Dialect, values: Values) -> _Prepa
     compiled = made.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
     assert isinstance(compiled, SQLCompiler)
     bound = {name: parameter for parameter, name in compiled.bind_names.items()}
+    converts = {name: _to(each.type, dialect) for name, each in bound.items()}
     return _Prepared(
         text=str(compiled),
-        binds=tuple(
-            (name, _to(bound[name].type, dialect)) for name in compiled.positiontup or bound
-        ),
-        fixed={name: each.effective_value for name, each in bound.items() if not each.required},
-        reads=_reads(made, dialect),
-        named=not compiled.positional,
         names=frozenset(bound),
+        converts=tuple((name, each) for name, each in converts.items() if each is not None),
+        fixed={name: each.effective_value for name, each in bound.items() if not each.required},
+        order=tuple(compiled.positiontup or ()) if compiled.positional else None,
+        reads=_reads(made, dialect),
     )
 
 

@@ -73,7 +73,7 @@ class Work:
         It is sent with the next question, at the latest at the end of the transaction; an error of
         the database is raised there.
         """
-        self.unsent.append(Sending(statement, values))
+        self.unsent.append(Sending(statement, values, asked=False))
 
     def ask(self, statement: Statement, values: Values) -> list[Row]:
         """The rows that a statement answers with."""
@@ -93,7 +93,7 @@ class Work:
 
     def wonder(self, statement: Statement, values: Values) -> Sending:
         """Send a question with the next one; `answer` gives what it found."""
-        question = Sending(statement, (values,))
+        question = Sending(statement, (values,), asked=True)
         self.unsent.append(question)
         return question
 

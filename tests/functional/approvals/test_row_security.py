@@ -15,6 +15,7 @@ from app.db import tables
 from app.db.engine import make_engine
 from app.db.errors import RoleNotSafe, UnsafeConnection
 from app.db.roles import GRANTS, grant
+from app.db.statements import Statement
 from app.db.tables import metadata
 from app.db.transaction import Database
 from app.db.work import NOBODY, Moment, Work
@@ -22,6 +23,7 @@ from tests.conftest import APPLICATION_ROLE
 from tests.functional.approvals.api import Api
 from tests.functional.approvals.scene import Scene
 
+MANY = Statement(sa.text("SELECT count(*) AS many FROM treatment"))
 #: Tables that hold nobody's data: they are the same for everyone, or have no row to hide.
 SHARED = {
     "caller": "who may call; its reader is not known before it is read",
@@ -146,6 +148,36 @@ def test_an_outsider_can_neither_change_nor_plant_a_row(
         guarded.transact(plant, scope="DEMO3", **do)
 
 
+def test_a_row_that_waits_to_be_sent_is_checked_in_the_scope_that_it_was_written_in(
+    guarded: Database, moment: Moment, scene: Scene
+) -> None:
+    copied = Statement(
+        sa.select(tables.treatment).where(tables.treatment.c.id == sa.bindparam("x"))
+    )
+    added = Statement(sa.insert(tables.treatment))
+
+    def row_of(work: Work) -> dict[str, Any]:
+        with work.beyond_scope():
+            (row,) = work.ask(copied, {"x": scene.treatment})
+        return row | {"id": work.new_id()}
+
+    def plant_before(work: Work) -> None:
+        work.write(added, row_of(work))
+        with work.beyond_scope():
+            work.ask(copied, {"x": scene.treatment})
+
+    def plant_after(work: Work) -> None:
+        row = row_of(work)
+        with work.beyond_scope():
+            pass
+        work.write(added, row)
+
+    do = {"moment": moment, "new_id": lambda: "planted", "random_bytes": bytes}
+    for plant in (plant_before, plant_after):
+        with pytest.raises(sa.exc.DBAPIError, match="row-level security"):
+            guarded.transact(plant, scope="DEMO3", **do)
+
+
 def test_looking_beyond_ends_with_its_block_and_may_be_nested(
     guarded: Database, moment: Moment
 ) -> None:
@@ -160,9 +192,9 @@ def test_looking_beyond_ends_with_its_block_and_may_be_nested(
             with work.beyond_scope():
                 counts.append(seen(work))
             counts.append(seen(work))
-        return [*counts, seen(work)]
+        return [*counts, seen(work), work.ask(MANY, {})[0]["many"]]
 
-    assert guarded.read(look, moment=moment, scope="DEMO3") == [0, 2, 2, 2, 0]
+    assert guarded.read(look, moment=moment, scope="DEMO3") == [0, 2, 2, 2, 0, 0]
 
 
 def test_an_error_beyond_the_scope_is_told_as_it_is(guarded: Database, moment: Moment) -> None:

@@ -15,6 +15,9 @@ from app.db.upgrade import head, not_ready, upgrade
 from app.db.work import Moment
 from tests.conftest import Transact
 from tests.integration.db.rows import TEST_NUMBER, add_patient
+from tests.integration.db.run import Run
+
+PID = sa.text("SELECT pg_backend_pid()")
 
 
 @pytest.mark.parametrize(
@@ -119,3 +122,13 @@ def test_a_value_that_does_not_fit_is_not_quoted(
             random_bytes=random_bytes,
         )
     assert str(raised.value.orig) == "a value does not fit its column (PostgreSQL state 22008)"
+
+
+def test_a_connection_that_was_cut_while_it_lay_idle_is_replaced_before_it_is_used(
+    postgres_database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.engine.IDLE_SECONDS", 0.0)
+    pid = run.on(postgres_database, lambda work: work.connection.scalar(PID))
+    with sa.create_engine(postgres_database.engine.url).connect() as other:
+        other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    assert run.on(postgres_database, lambda work: work.connection.scalar(PID)) != pid
