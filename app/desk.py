@@ -30,5 +30,6 @@ def make_desk(settings: Settings, office: Office | None = None) -> Desk:
             settings.data_dir.resolve() / "spill",
             settings.spark_master,
             settings.spark_folder,
+            settings.reconciliation_most_lines,
         ),
     )

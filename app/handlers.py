@@ -1,13 +1,19 @@
 """The handlers of each kind of job, wired to what they need."""
 
+import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from app.approvals.errors import PolicyNotUsable
+from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import rows_store, service, store
+from app.reconciliation import at_scale, rows_store, service, store
+from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.scratch import scratch
 from app.reconciliation.service import Desk
+from app.reconciliation.store import SubmissionRecord
 from app.reconciliation.stored_lines import keep_rows, stored_submission
 from app.work import Handler, Held, JobRefused, Saving
 
@@ -22,9 +28,11 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             record = held.door.read(
                 lambda work: store.find_submission(work, caller.organisation, submission_id)
             )
+            held.progress(0, record.lines)
+            if desk.matching.takes_files(record.lines):
+                return _from_file_to_file(held, desk, caller, record)
             rows = held.door.read(lambda work: rows_store.rows_of(work, record))
             submission = stored_submission(desk.files, record, rows)
-            held.progress(0, len(submission.lines))
             snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
             worked = service.match(desk, caller, submission, snapshot)
             held.progress(len(worked.matched), len(worked.matched))
@@ -39,3 +47,25 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
         return save
 
     return {service.JOB: reconcile}
+
+
+def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: SubmissionRecord) -> Saving:
+    """The same for a submission that is not held in memory."""
+    assert desk.matching.spill_to is not None
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch(desk.matching.spill_to))
+        rows = held.door.read(lambda work: rows_store.rows_of(work, record))
+        with told_when_out():
+            large = at_scale.large_of(desk, record, rows, folder)
+        snapshot = held.door.read(lambda work: service.snapshot_for(work, desk, caller, record))
+        with told_when_out():
+            worked = at_scale.match_large(large, snapshot, folder / "outcomes.parquet")
+        held.progress(record.lines, record.lines)
+
+        def save(work: Work) -> dict[str, Any]:
+            run, is_new = at_scale.save_large(work, caller, large, record, worked)
+            return {"run": run.id, "new": is_new}
+
+        # Saving may be tried again, so the folder stays until nobody can: as long as `save` does.
+        weakref.finalize(save, stack.pop_all().close)
+        return save

@@ -154,6 +154,12 @@ TABLE: dict[type[Exception], Kind] = {
     reconciliation.ExportTooLarge: Kind(
         409, "export-too-large", "The export does not fit into a workbook"
     ),
+    reconciliation.TooManyLines: Kind(
+        409, "too-many-lines", "The file has too many lines for that"
+    ),
+    reconciliation.EngineRanOut: Kind(
+        409, "reconciliation-ran-out", "The reconciliation ran out of memory or disk"
+    ),
     reconciliation.StepNotPossible: Kind(409, "step-not-possible", "That step is not possible now"),
     reconciliation.SpellingNotFound: Kind(404, "not-found", "Not found"),
     reconciliation.SpellingNotAccepted: Kind(

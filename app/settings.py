@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     #: What matches submissions with approvals: all give the same, line for line. DuckDB, or each
     #: process of Spark, may take this much memory and spills beyond it, below the data folder.
     reconciliation_engine: Literal["plain", "duckdb", "spark"] = "plain"
+    #: Submissions of more lines are not held in memory: DuckDB takes them from file to file, unless
+    #: Spark is set. A line takes about 4 kB in memory.
+    reconciliation_most_lines: int = Field(default=200_000, ge=0)
     reconciliation_memory: str = Field(default="2GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
     #: Where Spark runs: in a process here with N threads, `local[N]`, or on a cluster. Needs the
     #: extra `spark`, and Java.

@@ -1,5 +1,6 @@
 """`assent reconcile FILE`: match a submission against the approvals and account for every pound."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,17 +23,26 @@ from app.reconciliation import (
     as_text,
     returned_file,
 )
-from app.reconciliation.decode import check_size
+from app.reconciliation.at_scale import MOST, ReconciledFile, reconcile_file
+from app.reconciliation.decode import MAX_BYTES, check_size
 from app.reconciliation.engines.choice import Engine
-from app.reconciliation.errors import EnginesDisagree, SparkFailed, SparkUnavailable
+from app.reconciliation.errors import (
+    EngineRanOut,
+    EnginesDisagree,
+    SparkFailed,
+    SparkUnavailable,
+    TooManyLines,
+)
+from app.reconciliation.line_columns import FileFacts, facts_told
+from app.reconciliation.model import Skipped
 from app.reconciliation.preview import Preview
 from app.reconciliation.preview_report import preview_lines, stated_lines
 from app.reconciliation.service import (
     ALL_ORGANISATIONS,
+    IN_FULL,
     Reconciled,
     preview_submission,
     read_own,
-    reconcile,
 )
 from app.reconciliation.slice_store import versions_of_submission
 
@@ -87,11 +97,12 @@ def run_reconcile(
 
     Exit code 0: reconciled (whatever was queried); 2: the call is wrong; 3: the file as a whole
     cannot be read; 4: the totals do not tie or the engine errs, and nothing was saved; 5: the file
-    is too large.
+    is too large, or memory or the disk did not suffice.
     """
     try:
-        check_size(file.stat().st_size)
-        data = file.read_bytes()
+        in_memory = draft is not None or preview
+        check_size(file.stat().st_size, MAX_BYTES if in_memory else MOST.bytes)
+        data = file.read_bytes() if in_memory else b""
     except SubmissionTooLarge as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(TOO_LARGE) from None
@@ -105,8 +116,8 @@ def run_reconcile(
         if preview:
             typer.echo("\n".join(preview_lines(_previewed(data, file.name, organisation))))
             return
-        result = _reconcile(data, file.name, organisation, engine)
-    except SubmissionTooLarge as error:
+        result = _reconcile(file, organisation, engine)
+    except (SubmissionTooLarge, TooManyLines, EngineRanOut) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(TOO_LARGE) from None
     except UnreadableSubmission as error:
@@ -121,7 +132,11 @@ def run_reconcile(
     typer.echo(_shown(result, format), nl=format is not Format.CSV)
     _tell_run(result)
     _tell_slices(result)
-    if output is not None:
+    if isinstance(result, ReconciledFile):
+        typer.echo(result.run.summary["note"], err=True)
+        if output is not None:
+            typer.echo(f"No file was written. {IN_FULL}.", err=True)
+    elif output is not None:
         output.write_bytes(returned_file(result.submission, result.matched, safe=safe))
         typer.echo(f"The file, with the outcome of each line: {output}", err=True)
 
@@ -146,38 +161,47 @@ def operator(organisation: str | None) -> Caller:
 
 
 def _reconcile(
-    data: bytes, name: str, organisation: str | None, engine: Engine | None
-) -> Reconciled:
+    file: Path, organisation: str | None, engine: Engine | None
+) -> Reconciled | ReconciledFile:
     settings = settings_or_exit()
     door = door_or_exit()
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task(f"Reconciling {name}", total=None)
+        progress.add_task(f"Reconciling {file.name}", total=None)
         desk = make_desk(settings)
         if engine is not None:
             desk = replace(desk, matching=replace(desk.matching, engine=engine))
         desk.matching.check_available()
         caller = operator(organisation)
-        return reconcile(door.transact, desk, caller, data, name, read=door.read)
+        return reconcile_file(door.transact, desk, caller, file, read=door.read)
 
 
-def _shown(result: Reconciled, format: Format) -> str:
+def _shown(result: Reconciled | ReconciledFile, format: Format) -> str:
     if format is Format.JSON:
-        return as_json(result.summary, result.submission)
+        return as_json(result.summary, _facts(result), _skipped(result))
     if format is Format.CSV:
         return as_csv(result.summary)
     return as_text(result.summary)
 
 
-def _tell_run(result: Reconciled) -> None:
-    submission = result.submission
+def _facts(result: Reconciled | ReconciledFile) -> FileFacts:
+    """What the file says beside its rows."""
+    return result.facts if isinstance(result, ReconciledFile) else facts_told(result.submission)
+
+
+def _skipped(result: Reconciled | ReconciledFile) -> Sequence[Skipped] | None:
+    return None if isinstance(result, ReconciledFile) else result.submission.skipped
+
+
+def _tell_run(result: Reconciled | ReconciledFile) -> None:
+    facts = _facts(result)
     typer.echo(
-        f"{submission.rows} rows: {len(submission.lines)} lines, {len(submission.skipped)} skipped "
-        f"(layout {submission.layout}, {submission.encoding}).",
+        f"{facts.lines + facts.skipped} rows: {facts.lines} lines, {facts.skipped} skipped "
+        f"(layout {facts.layout}, {facts.encoding}).",
         err=True,
     )
-    for note in submission.notes:
+    for note in facts.notes:
         typer.echo(note, err=True)
     typer.echo(f"Run: {result.run.id}", err=True)
     if not result.is_new:
@@ -187,7 +211,7 @@ def _tell_run(result: Reconciled) -> None:
         )
 
 
-def _tell_slices(result: Reconciled) -> None:
+def _tell_slices(result: Reconciled | ReconciledFile) -> None:
     """Whether what the file states is current, replaced since, or corrects closed months."""
     run = result.run
     stated = door_or_exit().read(

@@ -1,5 +1,6 @@
 """`assent runs …`: export a run, show why a line has its outcome, and decide lines by hand."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,21 @@ def export_run(
     content = done(lambda: door.read(lambda work: exporting.content_of(work, desk, caller, run)))
     output.write_bytes(done(lambda: export(content, format)))
     typer.echo(f"{len(content.matched)} lines: {output}", err=True)
+
+
+@app.command("outcomes")
+def outcomes(
+    run: RunId,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write the Parquet file.")
+    ],
+    organisation: For = None,
+) -> None:
+    """Write the outcomes of a run as they are stored, a row a line: for runs of any size."""
+    door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), operator(organisation)
+    found = done(lambda: door.read(lambda work: exporting.outcomes_of(work, desk, caller, run)))
+    shutil.copyfile(found, output)
+    typer.echo(f"The outcomes, a row a line: {output}", err=True)
 
 
 @app.command("line")

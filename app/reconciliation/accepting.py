@@ -67,11 +67,9 @@ def accept(
     stored: Stored,
     caller: Caller,
     submission: SubmissionRecord,
-    lines: Sequence[ContractLine],
-    fold: Fold,
+    placed: Placed,
 ) -> Accepted:
     """Make every slice that a new submission states current, in order of their keys."""
-    placed = place(lines, fold)
     calendar = slice_store.calendar_of(work, submission.organisation)
     changes = []
     for key, stated in placed.slices.items():

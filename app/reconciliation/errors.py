@@ -38,6 +38,25 @@ class LayoutFault(ReconciliationError):
         self.file = file
 
 
+class EngineRanOut(ReconciliationError):
+    """The engine had too little memory or room on the disk; nothing was kept."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(
+            f"The reconciliation ran out of {of}. Nothing was saved, and it can be run again: give "
+            "it more with ASSENT_RECONCILIATION_MEMORY, make room on the disk of ASSENT_DATA_DIR, "
+            "or send each month as a file of its own."
+        )
+        self.of = of
+
+
+class TooManyLines(ReconciliationError):
+    """What was asked for is not made of so many lines."""
+
+    def __init__(self, lines: int, what: str, instead: str) -> None:
+        super().__init__(f"The file has {lines:,} lines, too many {what}. {instead}.")
+
+
 class EnginesDisagree(ReconciliationError):
     """The SQL decided some lines otherwise than the plain functions: a fault of ours."""
 

@@ -1,17 +1,28 @@
 """Exporting a run: load it within the caller's scope, and write it as the caller may see it."""
 
+from pathlib import Path
 from typing import Final
 
 from app.approvals.permissions import PAYER_ROLES, Action, can, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import challenge_store, service
+from app.reconciliation import challenge_store, service, store
 from app.reconciliation.challenge_model import Challenge
 from app.reconciliation.export_table import Reader
 from app.reconciliation.exports import Export
 from app.reconciliation.service import Desk
 
 MOST_CHALLENGES: Final = 10_000
+
+
+def outcomes_of(work: Work, desk: Desk, caller: Caller, run_id: str) -> Path:
+    """Where the outcomes of a run lie, in Parquet, however many; to be copied and never written.
+
+    They name rows, drugs, days and approvals, and no patient.
+    """
+    check_can(caller, Action.RECONCILE)
+    run = store.find_run(work, caller.organisation, run_id)
+    return desk.files.path_of(run.organisation, service.OUTCOMES, run.outcomes_file)
 
 
 def content_of(work: Work, desk: Desk, caller: Caller, run_id: str) -> Export:

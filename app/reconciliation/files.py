@@ -9,11 +9,13 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.reconciliation.errors import StoredFileDamaged
 
+_BLOCK = 1 << 20
 _SAFE = re.compile(r"[A-Za-z0-9*-]{1,64}")
 
 
@@ -34,13 +36,45 @@ class FileStore:
         mark = f"{os.getpid()}-{threading.get_ident()}"
         beside = path.with_name(f"{path.name}.{mark}.part")
         try:
-            _write(beside, data)
+            _write(beside, (data,))
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
         return digest
+
+    def save_file(self, organisation: str, kind: str, source: Path) -> str:
+        """The same for a file elsewhere, which is copied under its SHA-256, never held whole."""
+        with source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if self.holds(organisation, kind, digest):
+            return digest
+        path = self._path(organisation, kind, digest)
+        _make_folder(path.parent)
+        beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            with source.open("rb") as reading:
+                _write(beside, iter(lambda: reading.read(_BLOCK), b""))
+            if _digest_of(beside) != digest:
+                raise StoredFileDamaged("not the one that was read: it changed on the way")
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+        return digest
+
+    def holds(self, organisation: str, kind: str, digest: str) -> bool:
+        """Whether the file known by this SHA-256 is there, whole and unaltered."""
+        path = self._path(organisation, kind, digest)
+        return path.exists() and _digest_of(path) == digest
+
+    def path_of(self, organisation: str, kind: str, digest: str) -> Path:
+        """Where a whole file lies, to be read and never written. Raises StoredFileDamaged."""
+        if not self.holds(organisation, kind, digest):
+            raise StoredFileDamaged("gone, or not the one that was stored")
+        return self._path(organisation, kind, digest)
 
     def read(self, organisation: str, kind: str, name: str, sha256: str) -> bytes:
         """The file's bytes; StoredFileDamaged when it is gone or not the file that was stored."""
@@ -60,10 +94,15 @@ class FileStore:
         return self.folder / owner / kind / name
 
 
-def _write(path: Path, data: bytes) -> None:
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, blocks: Iterable[bytes]) -> None:
     """Write and flush to the disk; the file holds patient data, so only its owner reads it."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
+        file.writelines(blocks)
         file.flush()
         os.fsync(file.fileno())
 

@@ -38,6 +38,7 @@ def type_of(name: str) -> pa.DataType:
     return pa.bool_() if name == "vat_charged" else pa.string()
 
 
+_COUNTS = frozenset({"lines", "skipped"})
 _FAULT = pa.struct([(f.name, pa.string()) for f in fields(FieldFault)])
 SCHEMA: Final = pa.schema(
     [
@@ -72,6 +73,12 @@ class FileFacts:
         """The facts as the Parquet file keeps them."""
         body = {**asdict(self), "version": INTAKE_VERSION}
         return {_FACTS: json.dumps(body, ensure_ascii=False).encode()}
+
+
+def facts_told(submission: Submission) -> FileFacts:
+    """The facts of a submission that is held in memory."""
+    kept = {f.name: getattr(submission, f.name) for f in fields(FileFacts) if f.name not in _COUNTS}
+    return FileFacts(**kept, lines=len(submission.lines), skipped=len(submission.skipped))
 
 
 def facts_of(file: pq.ParquetFile) -> FileFacts:
@@ -119,6 +126,12 @@ def rows_in(file: pq.ParquetFile, batch_size: int = 8_192) -> Iterator[ContractL
     """The rows of a stored file in their order, a batch in memory at a time."""
     for batch in file.iter_batches(batch_size=batch_size):
         yield from _told(batch)
+
+
+def lines_of(rows: pa.Table) -> list[ContractLine]:
+    """The lines among some stored rows."""
+    told = (each for batch in rows.to_batches() for each in _told(batch))
+    return [each for each in told if isinstance(each, ContractLine)]
 
 
 def _told(batch: pa.RecordBatch) -> Iterator[ContractLine | Skipped]:

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from app.reconciliation.model import Submission
+from app.reconciliation.line_columns import FileFacts
+from app.reconciliation.model import Skipped
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.summary import Bucket, Summary
 
@@ -54,11 +56,16 @@ def pounds(amount: Decimal) -> str:
     return f"{amount.quantize(_PENNY, ROUND_HALF_UP):,}"
 
 
-def as_json(summary: Summary, submission: Submission | None = None) -> str:
-    """The summary as JSON; amounts are strings, exact. With the submission, says what was read."""
+def as_json(
+    summary: Summary, facts: FileFacts | None = None, skipped: Sequence[Skipped] | None = None
+) -> str:
+    """The summary as JSON; amounts are strings, exact. With the facts, says what was read.
+
+    Skipped rows are counted where they are not given.
+    """
     body = summary_figures(summary)
-    if submission is not None:
-        body["submission"] = _read(submission)
+    if facts is not None:
+        body["submission"] = _read(facts, skipped)
     return json.dumps(body, ensure_ascii=False, indent=2)
 
 
@@ -80,15 +87,16 @@ def _figures(bucket: Bucket) -> dict[str, object]:
     }
 
 
-def _read(submission: Submission) -> dict[str, object]:
+def _read(facts: FileFacts, skipped: Sequence[Skipped] | None) -> dict[str, object]:
+    listed = facts.skipped if skipped is None else [{"row": s.row, "why": s.why} for s in skipped]
     return {
-        "sha256": submission.sha256,
-        "layout": submission.layout,
-        "encoding": submission.encoding,
-        "rows": submission.rows,
-        "lines": len(submission.lines),
-        "skipped": [{"row": s.row, "why": s.why} for s in submission.skipped],
-        "notes": list(submission.notes),
+        "sha256": facts.sha256,
+        "layout": facts.layout,
+        "encoding": facts.encoding,
+        "rows": facts.lines + facts.skipped,
+        "lines": facts.lines,
+        "skipped": listed,
+        "notes": list(facts.notes),
     }
 
 

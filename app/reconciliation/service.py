@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from app.approvals.office import Office
@@ -24,10 +24,11 @@ from app.reconciliation.accepting import accept, outcomes_by_slice
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
-from app.reconciliation.errors import NotYourSubmission, TotalsDoNotTie
+from app.reconciliation.errors import TooManyLines, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
+from app.reconciliation.own_lines import check_own_lines
 from app.reconciliation.preview import Preview, preview
 from app.reconciliation.pseudonymised import (
     as_pseudonyms,
@@ -38,7 +39,10 @@ from app.reconciliation.pseudonymised import (
 from app.reconciliation.report import summary_figures
 from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
 from app.reconciliation.scope import scope_of
+from app.reconciliation.slice_store import SliceOutcome
+from app.reconciliation.slices import place
 from app.reconciliation.snapshots import digest_of, take_snapshot
+from app.reconciliation.source import in_memory, on_disk
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
 from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
@@ -55,7 +59,8 @@ from app.reference_data.version import reference_version
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
 RULES_VERSION = "3"
 JOB = "reconcile"
-_SITE_SUFFIX = 2
+#: Where the outcomes of a run are that is too large to be shown.
+IN_FULL = "Read the run's totals, and write its outcomes with 'assent runs outcomes'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,20 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """Every line's outcome and what is stored of them, worked out without a transaction."""
+    """Every line's outcome and what is stored of them, worked out without a transaction.
+
+    Where lines were not held in memory, `outcomes` is a file and `matched` is empty. `note` is what
+    the run must say of how it was done.
+    """
 
     snapshot_digest: str
     as_at: dt.date
     matched: tuple[MatchedLine, ...]
     summary: Summary
-    outcomes: bytes
+    outcomes: bytes | Path
+    slices: tuple[SliceOutcome, ...]
     engine: Engine
+    note: str = ""
 
 
 def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submission:
@@ -107,7 +118,7 @@ def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submiss
 def check_readable(desk: Desk, caller: Caller, submission: Submission) -> None:
     """Raise NotYourSubmission for another provider's lines, UnreadableSubmission for pseudonyms
     that the caller cannot compare with anything."""
-    _check_own_lines(desk, caller, submission)
+    check_own_lines(desk.organisations.fold, caller, submission)
     check_usable(submission, key_of(desk, caller), caller.role in PAYER_ROLES)
 
 
@@ -140,8 +151,8 @@ def receive(
     )
     added = store.add_submission(work, record, caller.actor())
     if added.id == record.id:
-        lines, fold = submission.lines, desk.organisations.fold
-        accept(work, stored_by(desk), caller, record, lines, fold)
+        placed = place(submission.lines, desk.organisations.fold)
+        accept(work, stored_by(desk), caller, record, placed)
         keep_rows(work, desk.files, record, submission, caller.actor())
     return added
 
@@ -211,6 +222,7 @@ def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot
         matched,
         summary,
         to_parquet(matched),
+        outcomes_by_slice(matched, desk.organisations.fold),
         desk.matching.engine,
     )
 
@@ -228,10 +240,15 @@ def comparable(
 def digest_for(submission: Submission, snapshot: Snapshot) -> str:
     """What the run saw: the approvals, and the decisions by hand on lines of its own."""
     by_hand = decisions_on(submission.lines, snapshot.decisions)
+    return digest_with(snapshot, decisions_digest(by_hand.values()) if by_hand else "")
+
+
+def digest_with(snapshot: Snapshot, by_hand: str) -> str:
+    """The same of the digest of those decisions; empty where there are none."""
     approvals = digest_of(snapshot)
     if not by_hand:
         return approvals
-    parts = f"{approvals}\n{decisions_digest(by_hand.values())}"
+    parts = f"{approvals}\n{by_hand}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -258,7 +275,7 @@ def save_run(
     a save that is tried again writes the same file.
     """
     store.lock_submission(work, record)
-    digest = hashlib.sha256(worked.outcomes).hexdigest()
+    digest = digest_of_outcomes(worked.outcomes)
     grand = worked.summary.grand
     run = RunRecord(
         id=work.new_id(),
@@ -273,7 +290,10 @@ def save_run(
         total=grand.total,
         accepted=grand.accepted,
         queried=grand.queried,
-        summary=summary_figures(worked.summary),
+        summary={
+            **summary_figures(worked.summary),
+            **({"note": worked.note} if worked.note else {}),
+        },
         outcomes_file=digest,
         outcomes_sha256=digest,
         created_at=work.moment.instant,
@@ -282,11 +302,18 @@ def save_run(
     known = store.same_run(work, run)
     if known is not None:
         return known, False
-    desk.files.save(record.organisation, OUTCOMES, digest, worked.outcomes)
+    if isinstance(worked.outcomes, Path):
+        desk.files.save_file(record.organisation, OUTCOMES, worked.outcomes)
+    else:
+        desk.files.save(record.organisation, OUTCOMES, digest, worked.outcomes)
     store.add_run(work, run, caller.actor())
-    outcomes = outcomes_by_slice(worked.matched, desk.organisations.fold)
-    slice_store.add_outcomes(work, record.organisation, run.id, outcomes)
+    slice_store.add_outcomes(work, record.organisation, run.id, worked.slices)
     return run, True
+
+
+def digest_of_outcomes(outcomes: bytes | Path) -> str:
+    """The SHA-256 by which the outcomes are known."""
+    return (on_disk(outcomes) if isinstance(outcomes, Path) else in_memory(outcomes)).sha256()
 
 
 Run = Callable[[Callable[[Work], Any]], Any]
@@ -324,6 +351,8 @@ def load_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
     """A stored run with its lines, read back from the submission and the outcomes file."""
     check_can(caller, Action.RECONCILE)
     run = store.find_run(work, caller.organisation, run_id)
+    if desk.matching.takes_files(run.lines):
+        raise TooManyLines(run.lines, "to be shown line by line", IN_FULL)
     record = store.find_submission(work, caller.organisation, run.submission_id)
     submission = load_submission(work, desk, record)
     outcomes = desk.files.read(run.organisation, OUTCOMES, run.outcomes_file, run.outcomes_sha256)
@@ -351,30 +380,6 @@ def _received(look: Run, desk: Desk, caller: Caller, data: bytes) -> Submission 
     submission = stored_submission(desk.files, *known)
     check_readable(desk, caller, submission)
     return submission
-
-
-def _check_own_lines(desk: Desk, caller: Caller, submission: Submission) -> None:
-    if caller.role in PAYER_ROLES:
-        return
-    fold = cache(desk.organisations.fold)
-    others = sum(
-        line.provider is not None and not _is_own(fold, caller, line.provider, line.supply_date)
-        for line in submission.lines
-    )
-    if others:
-        raise NotYourSubmission(others)
-
-
-def _is_own(
-    fold: Callable[[str, dt.date | None], str], caller: Caller, code: str, day: dt.date | None
-) -> bool:
-    """Whether a line's provider is the caller's own code, or that of a site of its own.
-
-    A site's code is its trust's and two characters more (ODS). The directory folds the sites of
-    the trusts that it knows; one that it does not know is told by the code alone.
-    """
-    named, own = fold(code, day), caller.organisation
-    return named == own or (len(named) == len(own) + _SITE_SUFFIX and named.startswith(own))
 
 
 def _total(submission: Submission) -> Decimal:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, fields
 from decimal import Decimal, localcontext
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.model import ContractLine
@@ -33,8 +33,8 @@ class SliceKey(NamedTuple):
 class Placed:
     """The lines of a submission by slice, and those that do not say to which they belong."""
 
-    slices: Mapping[SliceKey, tuple[ContractLine, ...]]
-    unplaced: tuple[ContractLine, ...]
+    slices: Mapping[SliceKey, Sequence[ContractLine]]
+    unplaced: Sequence[ContractLine]
 
 
 def place(lines: Iterable[ContractLine], fold: Fold) -> Placed:
@@ -54,17 +54,47 @@ def place(lines: Iterable[ContractLine], fold: Fold) -> Placed:
 
 def slice_of(line: ContractLine, fold: Fold) -> SliceKey | None:
     """The slice of a line; None where the line does not say."""
-    year, month = line.financial_year, line.financial_month
-    if (year is None or month is None) and line.supply_date is not None:
-        year, month = financial_month_of(line.supply_date)
-    if line.provider is None or line.commissioner is None or year is None or month is None:
+    codes = (line.provider, line.commissioner)
+    return slice_stated((*codes, line.financial_year, line.financial_month, line.supply_date), fold)
+
+
+#: Provider, commissioner, financial year and month, and the day of supply, as a line states them.
+Stated = tuple[str | None, str | None, str | None, int | None, dt.date | None]
+
+
+def slice_stated(stated: Stated, fold: Fold) -> SliceKey | None:
+    """The same of what a line states."""
+    provider, commissioner, year, month, supplied = stated
+    if (year is None or month is None) and supplied is not None:
+        year, month = financial_month_of(supplied)
+    if provider is None or commissioner is None or year is None or month is None:
         return None
     _, last = financial_period(year, month)
-    return SliceKey(fold(line.provider, last), fold(line.commissioner, last), year, month)
+    return SliceKey(fold(provider, last), fold(commissioner, last), year, month)
+
+
+class CountedLines(Sequence[ContractLine]):
+    """Lines that lie in a file, counted and summed; they are read only where one looks at them."""
+
+    def __init__(
+        self, count: int, total: Decimal, load: Callable[[], Sequence[ContractLine]]
+    ) -> None:
+        self._count, self.total, self._load = count, total, load
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._load()[at]
+
+    def __iter__(self) -> Iterator[ContractLine]:
+        return iter(self._load())
 
 
 def total_of(lines: Iterable[ContractLine]) -> Decimal:
     """Pounds, exactly: every line whose total is legible."""
+    if isinstance(lines, CountedLines):
+        return lines.total
     with localcontext(prec=EXACT_DIGITS):
         return sum((line.total_cost or ZERO for line in lines), ZERO)
 

@@ -72,7 +72,7 @@ class SliceLines:
     """What a submission states for a slice, and the outcomes of its newest run by row."""
 
     submission: str
-    lines: tuple[ContractLine, ...]
+    lines: Sequence[ContractLine]
     run: str | None
     outcomes: Mapping[int, MatchedLine]
 

@@ -1,5 +1,6 @@
 """Totals of a reconciled submission, which must tie to the file's own total to the last digit."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,42 +62,49 @@ def summarise(matched: Sequence[MatchedLine]) -> Summary:
         moved = any(item.proposed_commissioner for item in matched)
         summary = Summary(
             grand,
-            _group(matched, lambda m: m.outcome.value, _outcome_order),
+            _group(matched, lambda m: m.outcome.value, outcome_order),
             _group(matched, lambda m: m.provider or NOT_STATED),
             _group(matched, lambda m: m.recognition.drug or NOT_STATED),
             _group(matched, month_of),
             _group(matched, lambda m: m.proposed_commissioner or AS_NAMED) if moved else (),
         )
-        _check(summary, matched)
+        check_tie(summary, len(matched))
         return summary
 
 
 def month_of(item: MatchedLine) -> str:
     """The financial month billed, as `202526 M01`: the stated one, else the supply date's."""
     line = item.line
-    if line.financial_year is not None and line.financial_month is not None:
-        return f"{line.financial_year} M{line.financial_month:02d}"
-    if line.supply_date is None:
+    return month_named(line.financial_year, line.financial_month, line.supply_date)
+
+
+def month_named(year: str | None, month: int | None, supplied: dt.date | None) -> str:
+    """The same of what a line states."""
+    if year is not None and month is not None:
+        return f"{year} M{month:02d}"
+    if supplied is None:
         return NOT_STATED
-    year, month = financial_month_of(line.supply_date)
+    year, month = financial_month_of(supplied)
     return f"{year} M{month:02d}"
 
 
 _OUTCOME_PLACES = {outcome.value: place for place, outcome in enumerate(LineOutcome)}
 
 
-def _outcome_order(key: str) -> tuple[object, ...]:
+def outcome_order(key: str) -> tuple[object, ...]:
+    """Outcomes in the order in which they are named."""
     return (_OUTCOME_PLACES[key],)
 
 
-def _by_name(key: str) -> tuple[object, ...]:
+def by_name(key: str) -> tuple[object, ...]:
+    """By name, what is not stated last."""
     return key in (NOT_STATED, AS_NAMED), key
 
 
 def _group(
     matched: Sequence[MatchedLine],
     key_of: Callable[[MatchedLine], str],
-    order: Callable[[str], tuple[object, ...]] = _by_name,
+    order: Callable[[str], tuple[object, ...]] = by_name,
 ) -> tuple[Bucket, ...]:
     groups: dict[str, list[MatchedLine]] = defaultdict(list)
     for item in matched:
@@ -129,12 +137,13 @@ def _check_line(item: MatchedLine) -> None:
         raise TotalsDoNotTie(f"Row {item.line.row}", total, item.accepted + item.queried)
 
 
-def _check(summary: Summary, matched: Sequence[MatchedLine]) -> None:
+def check_tie(summary: Summary, lines: int) -> None:
+    """Raise TotalsDoNotTie unless the whole and each breakdown of so many lines add up exactly."""
     grand = summary.grand
     if grand.accepted + grand.queried != grand.total:
         raise TotalsDoNotTie("The submission", grand.total, grand.accepted + grand.queried)
-    if grand.lines != len(matched):
-        raise TotalsDoNotTie("The count of lines", len(matched), grand.lines)
+    if grand.lines != lines:
+        raise TotalsDoNotTie("The count of lines", lines, grand.lines)
     for name, buckets in summary.breakdowns().items():
         for figure in ("lines", "unreadable", "total", "accepted", "queried"):
             expected = getattr(grand, figure)

@@ -62,6 +62,10 @@ class DrugDictionary:
         taken = self.accepted.get(words_of(name or ""))
         return found if taken is None else _as_accepted(found, taken)
 
+    def changes(self) -> list[dt.date]:
+        """The days from which a name may mean another thing than on the day before, in order."""
+        return self.lexicon.changes()
+
     def accepting(self, accepted: Mapping[tuple[str, ...], AcceptedName]) -> "DrugDictionary":
         """The dictionary that also knows these names, each as a whole; unknown drugs are left out.
 

@@ -50,6 +50,14 @@ class Lexicon:
         """The words of a name, glued ones cut apart."""
         return unglued(words_of(name), lambda word: unglue(word, self.known, self.anchors))
 
+    def changes(self) -> list[dt.date]:
+        """The days from which a synonym holds or no longer holds, in order."""
+        groups = (*self.by_first_word.values(), *self.any_order.values())
+        held = [synonym for group in groups for synonym in group]
+        begins = {each.from_ for each in held if each.from_ is not None}
+        ends = {each.to + dt.timedelta(days=1) for each in held if each.to is not None}
+        return sorted(begins | ends)
+
 
 def build_lexicon(
     synonyms: Iterable[Synonym], noise: frozenset[str], glue: frozenset[str]

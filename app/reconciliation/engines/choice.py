@@ -32,6 +32,9 @@ class Choice:
     `memory_limit` ("2GB") is DuckDB's, or that of each of Spark's processes; beyond it they spill
     below `spill_to`, where Spark also keeps its tables during a run, unless `spark_folder` names a
     folder that all machines of its cluster reach.
+
+    A submission of more than `most_lines` lines is not held in memory: unless Spark is chosen it
+    goes from file to file in DuckDB. Without `spill_to` there is no place for that.
     """
 
     engine: Engine = Engine.PLAIN
@@ -39,6 +42,16 @@ class Choice:
     spill_to: Path | None = None
     spark_master: str = "local[2]"
     spark_folder: Path | None = None
+    most_lines: int = 200_000
+
+    def takes_files(self, lines: int) -> bool:
+        """Whether so many lines go from file to file."""
+        chosen = self.engine is not Engine.SPARK and self.spill_to is not None
+        return chosen and lines > self.most_lines
+
+    def machine(self) -> duckdb.Machine:
+        """What DuckDB may use."""
+        return duckdb.Machine(self.memory_limit, spill_to=self.spill_to)
 
     def check_available(self) -> None:
         """Raise SparkUnavailable where Spark is chosen and cannot run."""
@@ -51,8 +64,7 @@ class Choice:
             case Engine.PLAIN:
                 return plain.match_submission
             case Engine.DUCKDB:
-                machine = duckdb.Machine(self.memory_limit, spill_to=self.spill_to)
-                return partial(duckdb.match_submission, machine=machine)
+                return partial(duckdb.match_submission, machine=self.machine())
             case Engine.SPARK:
                 return partial(spark.match_submission, on=self._cluster())
 

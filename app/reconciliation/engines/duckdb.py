@@ -1,17 +1,19 @@
 """The DuckDB engine: the SQL steps, out of core, in the process of the service."""
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from app.reconciliation.engines import in_sql
+from app.reconciliation.errors import EngineRanOut
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
+from app.reconciliation.scratch import scratch
 from app.reconciliation.sql import Step
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -32,16 +34,36 @@ class Machine:
 
 @contextmanager
 def database(machine: Machine) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that spills only below `spill_to` and loads no extension."""
+    """A database in memory that spills only below `spill_to` and loads no extension.
+
+    Raises EngineRanOut where memory or room on the disk did not suffice.
+    """
     with ExitStack() as stack:
         spill = ""
         if machine.spill_to is not None:
-            machine.spill_to.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A folder for each run: two that share one would write over each other.
-            spill = stack.enter_context(TemporaryDirectory(dir=machine.spill_to))
+            spill = str(stack.enter_context(scratch(machine.spill_to)))
         connection = duckdb.connect(":memory:", config=_config(machine, spill))
         stack.callback(connection.close)
-        yield connection
+        with told_when_out():
+            yield connection
+
+
+@contextmanager
+def told_when_out() -> Iterator[None]:
+    """Turn what DuckDB and the system raise where something is used up into EngineRanOut."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise EngineRanOut("memory, and of room to write what did not fit") from None
+    except duckdb.IOException as error:
+        if "o space left" not in str(error) and "ould not write" not in str(error):
+            raise
+        raise EngineRanOut("room on the disk") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise EngineRanOut("room on the disk") from None
 
 
 def _config(machine: Machine, spill: str) -> dict[str, Any]:

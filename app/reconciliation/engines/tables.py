@@ -113,7 +113,7 @@ _LINE: tuple[Column, ...] = (
 
 
 def hand_tables(
-    prepared: Sequence[Prepared],
+    prepared: Sequence[Prepared] | Mapping[int, Prepared],
     coverages: Sequence[Coverage],
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],

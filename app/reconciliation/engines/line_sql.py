@@ -1,0 +1,304 @@
+"""The table `line` out of a submission's kept rows, which are not held in memory.
+
+What `prepare` works out line by line is worked out here for each distinct combination of what it
+depends on, by the same plain functions, and joined to the lines in SQL: the drug and the kind of
+charge, the time of supply, what its date means, providers and commissioners folded to their
+parents, contract and responsible commissioner.
+"""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from app.reconciliation.classify import classify
+from app.reconciliation.contract import check_contract, check_payer
+from app.reconciliation.engines.index import Folder, SnapshotIndex
+from app.reconciliation.engines.known import NotTabular
+from app.reconciliation.engines.limits import unit_key
+from app.reconciliation.model import ContractLine, Snapshot, TestResult
+from app.reconciliation.parse_dates import financial_period
+from app.reconciliation.period import Basis, Period
+from app.reference_data.date_basis import date_basis
+from app.reference_data.drugs import DrugDictionary
+
+Connection = duckdb.DuckDBPyConnection
+_TEXT, _DAY, _FLAG, _NUMBER = pa.string(), pa.date32(), pa.bool_(), pa.int32()
+_PLACES = 8
+
+#: The lines, without the rows that were skipped.
+_READ = "CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL"
+_DATED = """
+CREATE VIEW dated AS
+SELECT
+    read.*,
+    coalesce(read.supply_date, month.first_day) AS first_day,
+    coalesce(read.supply_date, month.last_day) AS last_day,
+    read.supply_date IS NULL AND month.first_day IS NOT NULL AS month_only,
+    coalesce(starts_with(read.total_cost, '-'), FALSE) AS gives_back
+FROM read
+LEFT JOIN month
+    ON month.financial_year = read.financial_year
+    AND month.financial_month = read.financial_month
+"""
+_PLACED = """
+CREATE VIEW placed AS
+SELECT
+    dated.*,
+    era.era,
+    provider.folded AS folded_provider,
+    commissioner.folded AS folded_commissioner
+FROM dated
+LEFT JOIN era ON era.last_day IS NOT DISTINCT FROM dated.last_day
+LEFT JOIN provider
+    ON provider.code = dated.provider
+    AND provider.last_day IS NOT DISTINCT FROM dated.last_day
+LEFT JOIN commissioner
+    ON commissioner.code = dated.commissioner
+    AND commissioner.last_day IS NOT DISTINCT FROM dated.last_day
+"""
+_TOLD = """
+CREATE VIEW told AS
+SELECT placed.*, named.drug, named.product, named.how, named.kind
+FROM placed
+INNER JOIN named
+    ON named.drug_code IS NOT DISTINCT FROM placed.drug_code
+    AND named.drug_name IS NOT DISTINCT FROM placed.drug_name
+    AND named.era IS NOT DISTINCT FROM placed.era
+    AND named.gives_back = placed.gives_back
+    AND named.point_of_delivery IS NOT DISTINCT FROM placed.point_of_delivery
+"""
+_LINE = """
+SELECT
+    told.pos,
+    told.row,
+    told.kind,
+    told.shifted,
+    told.content_hash,
+    CAST('0x' || left(told.content_hash, 15) AS BIGINT) AS content_key,
+    told.nhs_number,
+    told.local_patient_id AS local_id,
+    told.nhs_number IS NOT NULL OR told.local_patient_id IS NOT NULL AS has_identity,
+    told.withheld_reason IS NOT NULL AS withheld,
+    told.birth_date,
+    told.drug,
+    told.product,
+    told.how AS recognised_by,
+    told.indication_code AS indication,
+    told.folded_provider AS provider,
+    told.folded_commissioner AS commissioner,
+    told.reference,
+    told.supply_date,
+    told.first_day,
+    told.last_day,
+    told.month_only,
+    coalesce(basis.after_stop, 0) AS after_stop,
+    coalesce(basis.after_death, 0) AS after_death,
+    coalesce(contract.said = 'failed', FALSE) AS no_pass_through,
+    contract.said AS contract_said,
+    payer.said AS payer_said,
+    payer.proposed,
+    CAST(told.total_cost AS DECIMAL(38, 8)) AS total,
+    CAST(told.home_delivery_charge AS DECIMAL(38, 8)) AS home_delivery,
+    CAST(told.quantity AS DECIMAL(38, 8)) AS quantity,
+    unit.key AS unit,
+    CAST(told.unit_price AS DECIMAL(38, 8)) AS unit_price,
+    told.vat_charged,
+    told.provider AS own_provider,
+    told.commissioner AS own_commissioner,
+    told.financial_year,
+    told.financial_month
+FROM told
+LEFT JOIN unit ON unit.unit = told.unit
+LEFT JOIN basis
+    ON basis.dispensing_route IS NOT DISTINCT FROM told.dispensing_route
+    AND basis.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
+    AND basis.last_day = told.last_day
+LEFT JOIN contract
+    ON contract.folded_provider IS NOT DISTINCT FROM told.folded_provider
+    AND contract.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
+    AND contract.drug IS NOT DISTINCT FROM told.drug
+    AND contract.first_day = told.first_day
+    AND contract.last_day = told.last_day
+LEFT JOIN payer
+    ON payer.drug = told.drug
+    AND payer.folded_commissioner = told.folded_commissioner
+    AND payer.first_day = told.first_day
+    AND payer.last_day = told.last_day
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the plain functions look at beside the lines."""
+
+    snapshot: Snapshot
+    index: SnapshotIndex
+    dictionary: DrugDictionary
+    fold: Folder
+
+
+def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
+    """Make the view `line` of the rows in the view `stored`; its file is written into `folder`.
+
+    Raises NotTabular where a number has more digits than the tables hold.
+    """
+    connection.execute(_READ)
+    _check_digits(connection)
+    _months(connection)
+    connection.execute(_DATED)
+    _eras(connection, known.dictionary)
+    for column in ("provider", "commissioner"):
+        _folded(connection, column, known)
+    connection.execute(_PLACED)
+    _named(connection, known.dictionary)
+    connection.execute(_TOLD)
+    _units(connection)
+    _basis(connection, known.snapshot.layout)
+    _contracts(connection, known.index)
+    _payers(connection, known.index)
+    file = folder / "line.parquet"
+    connection.sql(_LINE).write_parquet(str(file))
+    connection.read_parquet(str(file)).create_view("line")
+
+
+def _check_digits(connection: Connection) -> None:
+    """Amounts of money have 8 places at most; a quantity may have more."""
+    found = connection.sql(
+        "SELECT count(*) FROM read WHERE "
+        f"length(rtrim(split_part(quantity, '.', 2), '0')) > {_PLACES}"
+    ).fetchall()[0]
+    if found[0]:
+        raise NotTabular
+
+
+Columns = Mapping[str, pa.DataType]
+
+
+def _hold(
+    connection: Connection, name: str, columns: Columns, rows: Iterable[Sequence[Any]]
+) -> None:
+    """Hold a small table of what plain functions made of distinct values."""
+    values: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(columns)
+    pairs = zip(columns.values(), values, strict=True)
+    arrays = [pa.array(column, kind) for kind, column in pairs]
+    connection.register(f"{name}_held", pa.Table.from_arrays(arrays, list(columns)))
+    connection.execute(f"CREATE TABLE {name} AS FROM {name}_held")
+    connection.unregister(f"{name}_held")
+
+
+def _distinct(connection: Connection, columns: str, view: str, where: str = "TRUE") -> list[Any]:
+    return connection.sql(f"SELECT DISTINCT {columns} FROM {view} WHERE {where}").fetchall()
+
+
+def _months(connection: Connection) -> None:
+    stated = _distinct(
+        connection,
+        "financial_year, financial_month",
+        "read",
+        "financial_year IS NOT NULL AND financial_month IS NOT NULL",
+    )
+    rows = ((year, month, *financial_period(year, month)) for year, month in stated)
+    columns = {"financial_year": _TEXT, "financial_month": pa.int8()}
+    _hold(connection, "month", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
+
+
+def _eras(connection: Connection, dictionary: DrugDictionary) -> None:
+    """Days between which no name of a drug begins or ends are alike: one stands for all."""
+    changes = dictionary.changes()
+    of: dict[int, dt.date] = {}
+    rows = []
+    for (day,) in sorted(_distinct(connection, "last_day", "dated", "last_day IS NOT NULL")):
+        rows.append((day, of.setdefault(bisect_right(changes, day), day)))
+    _hold(connection, "era", {"last_day": _DAY, "era": _DAY}, [*rows, (None, None)])
+
+
+def _folded(connection: Connection, column: str, known: Reference) -> None:
+    stated = _distinct(connection, f"{column}, last_day", "dated", f"{column} IS NOT NULL")
+    as_at = known.snapshot.as_at
+    rows = ((code, day, known.fold(code, day or as_at)) for code, day in stated)
+    _hold(connection, column, {"code": _TEXT, "last_day": _DAY, "folded": _TEXT}, rows)
+
+
+def _named(connection: Connection, dictionary: DrugDictionary) -> None:
+    """The drug and the kind of charge of each distinct text, with what else tells the kind."""
+    key = ("drug_code", "drug_name", "era", "gives_back", "point_of_delivery")
+    rows = []
+    for said in _distinct(connection, ", ".join(key), "placed"):
+        code, name, day, gives_back, delivered = said
+        found = dictionary.recognise(code, name, day)
+        line = ContractLine(
+            row=0,
+            content_hash="",
+            raw=(),
+            drug_name=name,
+            point_of_delivery=delivered,
+            total_cost=Decimal(-1) if gives_back else None,
+        )
+        kind = classify(line, found).value
+        rows.append((*said, found.drug or None, found.product, found.how, kind))
+    kinds = (_TEXT, _TEXT, _DAY, _FLAG, _TEXT)
+    told = dict.fromkeys(("drug", "product", "how", "kind"), _TEXT)
+    _hold(connection, "named", {**dict(zip(key, kinds, strict=True)), **told}, rows)
+
+
+def _units(connection: Connection) -> None:
+    stated = _distinct(connection, "unit", "read", "unit IS NOT NULL")
+    _hold(connection, "unit", {"unit": _TEXT, "key": _TEXT}, ((u, unit_key(u)) for (u,) in stated))
+
+
+def _basis(connection: Connection, layout: str) -> None:
+    key = "dispensing_route, folded_commissioner, last_day"
+    rows = []
+    for route, payer, day in _distinct(connection, key, "placed", "last_day IS NOT NULL"):
+        meaning = date_basis(layout, route, payer, day)
+        rows.append((route, payer, day, meaning.after_stop, meaning.after_death))
+    columns = {"dispensing_route": _TEXT, "folded_commissioner": _TEXT, "last_day": _DAY}
+    _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows)
+
+
+def _contracts(connection: Connection, index: SnapshotIndex) -> None:
+    """What the contract says, between those providers and commissioners that have terms."""
+    pairs = {"folded_provider": _TEXT, "folded_commissioner": _TEXT}
+    _hold(connection, "held_between", pairs, index.contracts)
+    between = (
+        "EXISTS (SELECT 1 FROM held_between WHERE "
+        "held_between.folded_provider IS NOT DISTINCT FROM told.folded_provider AND "
+        "held_between.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner)"
+    )
+    key = "folded_provider, folded_commissioner, drug, first_day, last_day"
+    rows = []
+    for said in _distinct(connection, key, "told", f"first_day IS NOT NULL AND {between}"):
+        provider, payer, drug, first, last = said
+        held = index.contracts.get((provider, payer), ())
+        rows.append((*said, _result(check_contract(held, drug or "", _period(first, last)).result)))
+    columns = {**pairs, "drug": _TEXT, "first_day": _DAY, "last_day": _DAY, "said": _TEXT}
+    _hold(connection, "contract", columns, rows)
+
+
+def _payers(connection: Connection, index: SnapshotIndex) -> None:
+    _hold(connection, "paid_drug", {"drug": _TEXT}, ((drug,) for drug in index.payers))
+    key = "drug, folded_commissioner, first_day, last_day"
+    where = "first_day IS NOT NULL AND drug IN (SELECT paid_drug.drug FROM paid_drug)"
+    rows = []
+    for said in _distinct(connection, key, "told", where):
+        drug, payer, first, last = said
+        found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
+        rows.append((*said, _result(found.test.result), found.proposed))
+    columns = {"drug": _TEXT, "folded_commissioner": _TEXT, "first_day": _DAY, "last_day": _DAY}
+    _hold(connection, "payer", {**columns, "said": _TEXT, "proposed": _TEXT}, rows)
+
+
+def _period(first: dt.date, last: dt.date) -> Period:
+    """A time of supply: neither of these two tests looks at what its date means."""
+    return Period(first, last, Basis.DATE if first == last else Basis.MONTH)
+
+
+def _result(result: TestResult) -> str:
+    return result.value

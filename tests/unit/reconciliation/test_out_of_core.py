@@ -1,0 +1,108 @@
+"""From a file of rows to a file of outcomes: the plain engine's outcomes, totals and slices."""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.reconciliation import ContractLine, MatchedLine, Snapshot, match_submission, summarise
+from app.reconciliation.accepting import outcomes_by_slice
+from app.reconciliation.engines.duckdb import Machine
+from app.reconciliation.engines.known import NotTabular
+from app.reconciliation.engines.out_of_core import Decided, match_rows
+from app.reconciliation.errors import EngineRanOut
+from app.reconciliation.line_columns import SCHEMA, batch_of
+from app.reconciliation.model import LineDecision, Skipped
+from app.reconciliation.outcome_files import from_parquet
+from tests.unit.reconciliation import nasty
+from tests.unit.reconciliation.builders import (
+    DRUGS_AND_ORGANISATIONS,
+    cells,
+    coverage,
+    snapshot,
+    submission,
+)
+
+
+def stored(folder: Path, lines: Sequence[ContractLine]) -> Path:
+    """The lines as the file of rows that is kept, with a skipped row among them."""
+    told: list[ContractLine | Skipped] = [*lines]
+    told.insert(len(told) // 2, Skipped(0, "blank row", ()))
+    places = iter(range(len(lines)))
+    numbers = [None if isinstance(each, Skipped) else next(places) for each in told]
+    batch = batch_of(told).set_column(1, SCHEMA.field("pos"), pa.array(numbers, pa.int64()))
+    path = folder / "rows.parquet"
+    pq.write_table(pa.Table.from_batches([batch]), path)
+    return path
+
+
+def at_scale(
+    folder: Path, lines: Sequence[ContractLine], snap: Snapshot, machine: Machine | None = None
+) -> tuple[Decided, tuple[MatchedLine, ...]]:
+    outcomes = folder / "outcomes.parquet"
+    rows = stored(folder, lines)
+    decided = match_rows(rows, outcomes, snap, *DRUGS_AND_ORGANISATIONS, machine or Machine("1GB"))
+    return decided, from_parquet(outcomes.read_bytes(), lines)
+
+
+def said(item: MatchedLine) -> tuple[Any, ...]:
+    by_hand = item.found_by == "manual decision"
+    return (
+        *(item.kind, item.recognition.drug, item.recognition.product, item.recognition.how),
+        *(item.outcome, item.accepted, item.queried, item.provider, item.reference),
+        *(item.treatment_id, item.found_by, item.proposed_commissioner, bool(item.reason)),
+        # Of a line matched by hand SQL does not tell whether the reference that it quotes is its.
+        sorted((t.name, t.result) for t in item.tests if not (by_hand and t.name == "reference")),
+    )
+
+
+SEEDS = range(int(os.environ.get("SEEDS", "12")))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
+    tmp_path: Path, seed: int
+) -> None:
+    lines, snap = nasty.packed(random.Random(seed), 30)
+    lines = tuple(replace(line, row=row) for row, line in enumerate(lines, 1))
+    plain = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)
+    decided, matched = at_scale(tmp_path, lines, snap)
+    assert [said(each) for each in matched] == [said(each) for each in plain]
+    assert decided.summary == summarise(plain)
+    slices = outcomes_by_slice(plain, DRUGS_AND_ORGANISATIONS[1].fold)
+    assert [(each.key, each.lines, each.total, each.accepted, each.queried) for each in slices] == [
+        (key, b.lines, b.total, b.accepted, b.queried) for key, b in decided.slices.items()
+    ]
+
+
+def test_an_empty_file_has_nothing_and_ties(tmp_path: Path) -> None:
+    decided, matched = at_scale(tmp_path, (), snapshot())
+    assert (decided.summary.grand.lines, matched) == (0, ())
+
+
+def test_a_quantity_of_more_digits_than_the_tables_hold_is_not_rounded(tmp_path: Path) -> None:
+    lines = submission(cells(quantity="0.123456789")).lines
+    with pytest.raises(NotTabular):
+        at_scale(tmp_path, lines, snapshot(coverage()))
+
+
+@pytest.mark.parametrize("spill", [False, True])
+def test_too_little_memory_is_told_and_leaves_nothing(tmp_path: Path, spill: bool) -> None:
+    lines, snap = nasty.packed(random.Random(5), 40)
+    machine = Machine("1MB", threads=1, spill_to=tmp_path / "spill" if spill else None)
+    with pytest.raises(EngineRanOut, match="memory"):
+        at_scale(tmp_path, lines, snap, machine)
+    assert not [p for p in (tmp_path / "spill").glob("runs/*") if p.is_dir()]
+
+
+def test_decisions_by_hand_are_among_what_is_drawn() -> None:
+    drawn = [nasty.packed(random.Random(seed), 30)[1].decisions for seed in SEEDS]
+    kinds = {decision.kind for each in drawn for decision in each}
+    assert len(kinds) == 3
+    assert all(isinstance(d, LineDecision) for each in drawn for d in each)
