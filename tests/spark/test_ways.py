@@ -17,23 +17,18 @@ from app.reconciliation.sql import Step
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 NUMBER = "9990000018"  # of the range for tests
 PENNY_PART, LARGEST, SMALLEST = Decimal("0.00000001"), Decimal("9" * 30), Decimal("-" + "9" * 30)
-DAYS = [
-    dt.date(2025, 6, 10),
-    dt.date(9999, 12, 31),
-    None,
-    dt.date(1500, 1, 1),
-    dt.date(2024, 2, 29),
-]
-WORDS = ["b", "B", "", None, "é"]
-AMOUNTS = [Decimal("1.1"), PENNY_PART, None, Decimal("-7.125"), Decimal(0)]
+DAY = dt.date(2025, 6, 10)
+DAYS = [DAY, dt.date(9999, 12, 31), None, dt.date(1500, 1, 1), dt.date(2024, 2, 29), DAY, DAY, None]
+WORDS = ["b", "B", "", None, "é", "b ", "\uffff", "\U0001f600"]
+AMOUNTS = [Decimal("1.1"), PENNY_PART, None, Decimal("-7.125"), Decimal(0), PENNY_PART, None, None]
 TABLE = pa.table(
     {
-        "pos": pa.array(range(5), pa.int64()),
+        "pos": pa.array(range(8), pa.int64()),
         "day": pa.array(DAYS, pa.date32()),
         "word": pa.array(WORDS, pa.string()),
         "amount": pa.array(AMOUNTS, AMOUNT),
-        "days": pa.array([3, 0, 1, None, 366], pa.int32()),
-        "yes": pa.array([True, False, None, True, False], pa.bool_()),
+        "days": pa.array([3, 0, 1, None, 366, -1, None, 2], pa.int32()),
+        "yes": pa.array([True, False, None, True, False, None, True, True], pa.bool_()),
     }
 )
 
@@ -74,6 +69,7 @@ def in_duckdb() -> Iterator[InDuckDB]:
         "max(CASE WHEN yes THEN 1 ELSE 0 END) OVER (PARTITION BY word)",
         "count(*) OVER (PARTITION BY yes)",
         "word IN ('b', 'é')",
+        "count(*) OVER (PARTITION BY word)",
         "word IS NOT DISTINCT FROM NULL",
     ],
 )
