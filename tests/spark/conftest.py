@@ -12,7 +12,7 @@ import pytest
 
 from app.reconciliation.engines import spark
 from app.reconciliation.errors import SparkUnavailable
-from tests.spark.standalone import Standalone, standalone, write_conf
+from tests.spark.standalone import Standalone, left_behind, standalone, write_conf
 
 PARTITIONS = 2
 
@@ -40,7 +40,7 @@ def local(spark_is_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         process = on.session.sparkContext._gateway.proc
         yield on
     assert process.poll() is not None, "Spark's process did not end"
-    assert not list(folder.iterdir()), "tables were left behind"
+    assert left_behind(folder) == []
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,11 @@ def _daemon(folder: Path, kind: str, *arguments: str) -> Iterator[subprocess.Pop
         process.wait()
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """The folders of runs that are still there."""
+    return [path for path in (folder / "runs").iterdir() if path.is_dir()]
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind((LOOPBACK, 0))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.reconciliation.engines import spark
-from tests.spark.standalone import Standalone
+from tests.spark.standalone import Standalone, left_behind
 from tests.spark.table import check_table
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -20,4 +20,4 @@ def test_a_standalone_cluster_gives_what_the_table_says(
     assert [each.poll() for each in cluster.processes] == [None, None]
     assert "Registering app assent" in (cluster.logs / "master").read_text()
     assert "Launching executor" in (cluster.logs / "master").read_text()
-    assert not list((tmp_path / "shared").iterdir())
+    assert left_behind(tmp_path / "shared") == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.spark.standalone import left_behind
 from tests.unit.reconciliation.builders import cells, csv_bytes
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -35,7 +36,7 @@ def test_the_command_prints_what_the_plain_engine_gives(
     assert by_spark.stdout == plain.stdout
     assert "WARN" not in by_spark.stderr
     assert "park" not in by_spark.stderr
-    assert not list((tmp_path / "data" / "spill").iterdir())
+    assert left_behind(tmp_path / "data" / "spill") == []
     with sqlite3.connect(tmp_path / "data" / "assent.db") as database:
         engines = database.execute("SELECT engine FROM reconciliation_run ORDER BY 1").fetchall()
     assert engines == [("plain",), ("spark",)]

@@ -33,6 +33,7 @@ from sqlglot import exp
 from app.reconciliation.engines import in_sql
 from app.reconciliation.errors import SparkFailed, SparkUnavailable
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
+from app.reconciliation.scratch import scratch
 from app.reconciliation.sql import Step
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -102,8 +103,7 @@ def running(cluster: Cluster) -> Iterator[Running]:
     check_available()
     with ExitStack() as stack:
         stack.enter_context(_ONE)
-        cluster.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = Path(stack.enter_context(TemporaryDirectory(dir=cluster.folder, prefix="spark-")))
+        folder = stack.enter_context(scratch(cluster.folder))
         try:
             session = stack.enter_context(_session(_conf(cluster, folder)))
         except _errors() as error:
