@@ -24,8 +24,8 @@ READING = "reading"
 _Told = tuple[dict[str, Any], dict[str, Any] | None]
 #: Where a block of `recorded_together` keeps its events.
 _WAITING = "audit events that wait"
-_INSERT_PAYLOAD = Statement(sa.insert(audit_payload))
-_INSERT_EVENT = Statement(sa.insert(audit_event))
+_INSERT_PAYLOAD = Statement(sa.insert(audit_payload), by_json=True)
+_INSERT_EVENT = Statement(sa.insert(audit_event), by_json=True)
 _PLACES_ON_SQLITE = Statement(
     sa.text(
         """SELECT

@@ -82,7 +82,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads)}")
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA query_only = {int(reads)}")  # it cannot wait, or fail
     # A write takes the write lock at once: a deferred transaction that turned into a write
     # could fail half way with a snapshot that is out of date, where waiting does not help.
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

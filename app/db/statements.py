@@ -6,9 +6,10 @@ PostgreSQL, a wait for each: what does not depend on an answer goes with the nex
 round trip (libpq's pipeline). The database still gets the same statements in the same order.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
@@ -24,18 +25,24 @@ _POSTGRES: Final = "postgresql"
 class Statement:
     """A statement with bound parameters, made once; an INSERT, for the columns it is first sent.
 
-    Parameters that expand (`IN`) are not for this.
+    Parameters that expand (`IN`) are not for this. `by_json` sends the rows of an INSERT to
+    PostgreSQL as one JSON text, so as one statement: for tables of texts, numbers and instants.
     """
 
-    def __init__(self, made: sa.Executable) -> None:
+    def __init__(self, made: sa.Executable, *, by_json: bool = False) -> None:
         self._made = made
+        self._by_json = by_json
         self._for: dict[str, _Prepared] = {}
 
     def prepared(self, dialect: sa.Dialect, values: Values) -> "_Prepared":
         """Its text and the conversions of its values for a database."""
         found = self._for.get(dialect.name)
         if found is None:
-            found = self._for[dialect.name] = _prepare(self._made, dialect, values)
+            by_json = self._by_json and dialect.name == _POSTGRES
+            made = _from_json(self._made, values) if by_json else self._made
+            found = self._for[dialect.name] = replace(
+                _prepare(made, dialect, values), by_json=by_json
+            )
         return found
 
 
@@ -61,6 +68,8 @@ class _Prepared:
     order: tuple[str, ...] | None
     #: A column of the answer and what converts it; None: as the driver names and gives it.
     reads: tuple[tuple[str, _Convert | None], ...] | None
+    #: Whether it takes all its rows as one JSON text.
+    by_json: bool = False
 
     def bound(self, values: Values) -> Any:
         """The values as the driver takes them. Raises ValueError for more or fewer than it has."""
@@ -119,6 +128,8 @@ def _execute(cursor: Any, prepared: _Prepared, values: Sequence[Values]) -> None
     if len(values) > 1 and prepared.order is not None:
         cursor.executemany(prepared.text, [prepared.bound(each) for each in values])
         return
+    if prepared.by_json:
+        values = ({"rows": json.dumps(values, default=str)},)
     for each in values:
         cursor.execute(prepared.text, prepared.bound(each))
 
@@ -145,6 +156,17 @@ def _prepare(made: sa.Executable, dialect: sa.Dialect, values: Values) -> _Prepa
         fixed={name: each.effective_value for name, each in bound.items() if not each.required},
         order=tuple(compiled.positiontup or ()) if compiled.positional else None,
         reads=_reads(made, dialect),
+    )
+
+
+def _from_json(made: sa.Executable, values: Values) -> sa.TextClause:
+    """The INSERT of the rows of a JSON text, whose types are those of the table's columns."""
+    assert isinstance(made, sa.Insert)
+    table = made.table.name
+    columns = ", ".join(made.table.c[name].name for name in values)
+    return sa.text(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} "
+        f"FROM json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json))"
     )
 
 
