@@ -2,7 +2,9 @@
 
 Real processes over loopback: `assent serve`, the bare endpoint (`load_bare`) and the clients
 (`load_clients`). Each kind of call runs in turns with the bare endpoint, so that noise of the
-machine meets both; read the ratios. The processor time is that of the serving process.
+machine meets both; read the ratios. The processor time is that of the serving processes: one, or on
+PostgreSQL as many as are asked for (`python -m benchmarks.load MILLISECONDS PROCESSES`); the bare
+endpoint is one in either case.
 """
 
 from __future__ import annotations
@@ -87,17 +89,22 @@ class Tally:
         return sorted(self.taken)[int(share * (len(self.taken) - 1))] * 1000
 
 
-def run(size: int = SIZE) -> int:
-    """Load each database in turn, and print the rates. Always 0: a rate is the machine's."""
-    with tempfile.TemporaryDirectory() as folder:
-        _measure("SQLite", f"sqlite:///{folder}/load.db", f"sqlite:///{folder}/load.db", size)
+def run(size: int = SIZE, processes: int = 1) -> int:
+    """Load each database in turn, and print the rates. Always 0: a rate is the machine's.
+
+    SQLite takes one serving process, so with more than one it is left out.
+    """
+    if processes == 1:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/load.db"
+            _measure("SQLite", url, url, size, processes)
     with ExitStack() as stack:
         try:
             owner, served = stack.enter_context(_postgres())
         except sa.exc.OperationalError:
             print("PostgreSQL left out: there is none (set ASSENT_TEST_POSTGRES)")
             return 0
-        _measure("PostgreSQL", owner, served, size)
+        _measure("PostgreSQL", owner, served, size, processes)
     return 0
 
 
@@ -150,7 +157,7 @@ def _prepare(owner: str) -> None:
     engine.dispose()
 
 
-def _measure(name: str, owner: str, served: str, size: int) -> None:
+def _measure(name: str, owner: str, served: str, size: int, processes: int) -> None:
     _prepare(owner)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         environment = os.environ | {
@@ -162,6 +169,7 @@ def _measure(name: str, owner: str, served: str, size: int) -> None:
         }
         ports = {"service": _free_port(), "bare": _free_port()}
         serve = ["-c", "from app.cli import main; main()", "serve", "--port", str(ports["service"])]
+        serve += ["--workers", str(processes)]
         bare = ["-m", "benchmarks.load_bare", served, str(ports["bare"])]
         servers = {
             "service": stack.enter_context(_process(serve, environment)),
@@ -170,7 +178,7 @@ def _measure(name: str, owner: str, served: str, size: int) -> None:
         clients = stack.enter_context(_process(["-m", "benchmarks.load_clients"], environment))
         for port in ports.values():
             _wait_for(port)
-        _report(name, _turns(servers, ports, clients, size))
+        _report(f"{name}, {processes} serving", _turns(servers, ports, clients, size))
 
 
 def _turns(
@@ -258,11 +266,13 @@ def _free_port() -> int:
 
 
 def _processor(pid: int) -> float:
-    """Seconds of processor that a process has used; from /proc, so Linux only."""
+    """Seconds of processor that a process and its children have used; from /proc, so Linux only."""
     fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_processor(int(child)) for child in children)
 
 
 if __name__ == "__main__":
     clean_up_when_stopped()
-    run(int(sys.argv[1]) if len(sys.argv) > 1 else SIZE)
+    run(*(int(each) for each in sys.argv[1:3]))
