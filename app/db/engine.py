@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.db.errors import UnsafeConnection, UnsupportedDatabase
 from app.db.roles import unsafe_role
 
-#: Execution option of a connection that only reads: no write lock, and writes are refused.
+#: Execution option of a connection that only reads: SQLite's write lock is not taken.
 READ_ONLY = "assent_read_only"
 BUSY_TIMEOUT_MS = 5_000
 #: A PostgreSQL connection that lay idle for longer is asked whether it is alive before it is used.
@@ -82,8 +82,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get(READ_ONLY, False)
-    driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA query_only = {int(reads)}")  # it cannot wait, or fail
+    # Not PRAGMA query_only for a read: SQLite forgets a connection's prepared statements with it.
     # A write takes the write lock at once: a deferred transaction that turned into a write
     # could fail half way with a snapshot that is out of date, where waiting does not help.
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -14,7 +14,7 @@ class NestedTransaction(RuntimeError):
 
 
 class ReadOnlyWork(RuntimeError):
-    """A read tried to draw an id or randomness, which only a write needs."""
+    """A read wrote a row, or drew an id or randomness, which only a write needs."""
 
 
 class RequestIdReused(Exception):

@@ -78,7 +78,9 @@ class Database:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read(self, fn: Callable[[Work], T], *, moment: Moment, scope: str = EVERYBODY) -> T:
-        """Run `fn` on one consistent snapshot, in which writes are refused. Takes no write lock.
+        """Run `fn` on one consistent snapshot. Takes no write lock, and keeps nothing.
+
+        A write is refused: by PostgreSQL as it comes, on SQLite with ReadOnlyWork at the end.
 
         On PostgreSQL row-level security keeps it to the rows of the organisation `scope`.
         """
@@ -87,10 +89,15 @@ class Database:
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._alone(), self.engine.connect() as plain:
             connection = plain.execution_options(**options)
-            with connection.begin():
+            with connection.begin() as transaction:
                 work = Work(connection, moment, _no_id, _no_bytes, self._audit_key, scope)
                 work.enter_own_scope()
-                return fn(work)
+                before = _rows_written(connection)
+                found = fn(work)
+                if _rows_written(connection) != before:
+                    raise ReadOnlyWork("A read wrote a row. Use Database.transact.")
+                transaction.rollback()  # so that nothing could be kept
+                return found
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -113,6 +120,11 @@ class Database:
             yield
         finally:
             self._thread.busy = False
+
+
+def _rows_written(connection: sa.Connection) -> int:
+    """How many rows a connection to SQLite has written so far; PostgreSQL refuses them itself."""
+    return int(getattr(connection.connection.driver_connection, "total_changes", 0))
 
 
 def is_transient(error: DBAPIError) -> bool:
