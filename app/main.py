@@ -43,7 +43,17 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import Settings
 from app.tracing import Tracer
-from app.web import about_pages, assets, drafts, home, requests, sign_in, starting, treatments
+from app.web import (
+    about_pages,
+    assets,
+    drafts,
+    home,
+    requests,
+    sign_in,
+    starting,
+    steps,
+    treatments,
+)
 from app.web.provider import Provider
 
 log = structlog.stdlib.get_logger("assent")
@@ -56,6 +66,7 @@ PAGES = (
     starting.router,
     drafts.router,
     requests.router,
+    steps.router,
     treatments.router,
 )
 ROUTERS = (

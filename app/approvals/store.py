@@ -139,13 +139,16 @@ def treatment_of(work: Work, treatment_id: str) -> TreatmentRecord:
         return _one(work, query, TreatmentRecord, "treatment")
 
 
-def usual_commissioner(work: Work, provider: str) -> str | None:
-    """Who pays for one of the provider's treatments, for a new form; None: it has none."""
+def usual_commissioner(work: Work, provider: str, policy: str) -> str | None:
+    """Who pays for the provider's treatments under a policy, for a new form; None: it has none."""
     treatment = tables.treatment.c
-    query = select(treatment.commissioner).where(treatment.provider == provider)
-    found: str | None = work.connection.execute(
-        query.order_by(treatment.id.desc()).limit(1)
-    ).scalar_one_or_none()
+    query = (
+        select(treatment.commissioner)
+        .where(and_(treatment.provider == provider, treatment.policy == policy))
+        .order_by(treatment.id.desc())
+        .limit(1)
+    )
+    found: str | None = work.connection.execute(query).scalar_one_or_none()
     return found
 
 

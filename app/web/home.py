@@ -1,6 +1,7 @@
 """The home page: what waits for the people of an organisation."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +9,14 @@ from fastapi import APIRouter, Request, Response
 
 from app.approvals import drafting
 from app.approvals.drafting import DraftRecord
+from app.approvals.due import Due, approvals_due
 from app.approvals.library import Library
-from app.approvals.lifecycle import ApprovalState, RequestState
+from app.approvals.lifecycle import RequestState
 from app.approvals.permissions import Action, can
-from app.approvals.searching import SearchHit, SearchQuery, search
-from app.auth.model import Caller
+from app.approvals.waiting import Waiting, waiting_requests
+from app.auth.model import Caller, Role
 from app.auth.sessions import Session
+from app.clock import london_day
 from app.db.work import Work
 from app.reference_data.drugs import load_drugs
 from app.web.callers import caller_of, this_office
@@ -21,13 +24,34 @@ from app.web.decision import state_words
 from app.web.pages import PageRoute, door_of, go
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
-from app.web.words import day_words, first_upper, instant_words
+from app.web.words import counted, day_words, first_upper, instant_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 DUE_WITHIN: Final = dt.timedelta(days=90)
+#: One that ended longer ago is a treatment that went elsewhere, or a case for the worklists.
+ENDED_WITHIN: Final = dt.timedelta(days=90)
 _SHOWN: Final = 25
-_WAITING: Final = (RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED)
+_Queue = tuple[str, tuple[RequestState, ...], bool]
+_S = RequestState
+_ANSWER: Final[_Queue] = (
+    "Waiting for your organisation's answer",
+    (_S.MORE_INFORMATION_NEEDED, _S.RETURNED),
+    True,
+)
+_TAKE_OVER: Final[_Queue] = ("Transfers that wait for consent", (_S.AWAITING_CONSENT,), False)
+#: Role → what waits for it: title, states, and whether of its own organisation only.
+_QUEUES: Final[dict[Role, tuple[_Queue, ...]]] = {
+    Role.CLINICIAN: (_ANSWER, _TAKE_OVER),
+    Role.DELEGATE: (_ANSWER,),
+    Role.PHARMACIST: (
+        ("Waiting for your authorisation", (_S.AWAITING_AUTHORISATION,), True),
+        _ANSWER,
+        _TAKE_OVER,
+    ),
+    Role.PANEL_MEMBER: (("Waiting for the panel", (_S.REFERRED,), False),),
+    Role.COMMISSIONER: (("With a panel, or waiting for you", (_S.REFERRED,), False),),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,69 +85,45 @@ def home(request: Request, session: SignedInBrowser) -> Response:
     """Who you are, for which organisation, in which role, and what waits for you."""
     if session.seat is None:
         return go("/role")
-    caller = caller_of(request, session)
+    caller, office = caller_of(request, session), this_office(request)
+
+    def read(work: Work) -> tuple[WaitingList, ...]:
+        return tuple(_lists(work, office.library_at(work), caller, session))
+
     may_prepare = can(caller, Action.PREPARE)
-    lists: tuple[WaitingList, ...] = ()
-    if may_prepare:
-        office = this_office(request)
-
-        def read(work: Work) -> tuple[WaitingList, ...]:
-            return _lists(work, office.library_at(work), caller, session)
-
-        lists = door_of(request).transact(read)  # each search is on record
+    lists = door_of(request).read(read)
     return page(request, "home.html", session=session, may_prepare=may_prepare, lists=lists)
 
 
-def _lists(
-    work: Work, library: Library, caller: Caller, session: Session
-) -> tuple[WaitingList, ...]:
-    drafts = drafting.open_drafts(work, caller)
-    waiting = [
-        (state, hit)
-        for state in _WAITING
-        for hit in search(
-            work,
-            caller,
-            SearchQuery(request_state=state, provider=caller.organisation, limit=_SHOWN),
-        ).hits
-    ]
-    due = search(
-        work,
-        caller,
-        SearchQuery(
-            approval_state=ApprovalState.LIVE,
-            provider=caller.organisation,
-            review_due_by=work.moment.day + DUE_WITHIN,
-            limit=_SHOWN,
-        ),
+def _lists(work: Work, library: Library, caller: Caller, session: Session) -> Iterator[WaitingList]:
+    """What waits for somebody of this role, the most pressing first."""
+    for title, states, own in _QUEUES.get(caller.role, ()):
+        found = waiting_requests(work, caller, states, _SHOWN + 1, own=own)
+        yield WaitingList(
+            title,
+            ("Treatment", "Provider", "Sent", "Waits for"),
+            tuple(_waiting_row(library, each, work.moment.day) for each in found[:_SHOWN]),
+            "None.",
+            _more(len(found) > _SHOWN),
+        )
+    if not can(caller, Action.PREPARE):
+        return
+    today = work.moment.day
+    due = approvals_due(work, caller, today - ENDED_WITHIN, today + DUE_WITHIN, _SHOWN + 1)
+    yield WaitingList(
+        "Continuations due",
+        ("Treatment", "Covered to", "First dose"),
+        tuple(_due_row(library, each, today) for each in due[:_SHOWN]),
+        "No approval ends within 90 days.",
+        _more(len(due) > _SHOWN),
     )
-    ordered = sorted(due.hits, key=lambda hit: hit.covered_to or dt.date.max)
-    return (
-        WaitingList(
-            "Drafts",
-            ("Form", "Kind", "Changed"),
-            tuple(_draft_row(library, each, session) for each in drafts[:_SHOWN]),
-            "No form is half-filled.",
-            _more(len(drafts) > _SHOWN),
-        ),
-        WaitingList(
-            "Waiting for an answer",
-            ("Treatment", "What it waits for"),
-            tuple(_hit_row(hit, (state_words(state),)) for state, hit in waiting[:_SHOWN]),
-            "No request waits for your organisation's answer.",
-            _more(len(waiting) > _SHOWN),
-        ),
-        WaitingList(
-            "Continuations due within 90 days",
-            ("Treatment", "Covered to"),
-            tuple(
-                _hit_row(hit, (_covered(hit, work.moment.day),), continues=True)
-                for hit in ordered
-                if hit.treatment.stopped_on is None
-            ),
-            "No approval ends within 90 days.",
-            _more(due.next is not None),
-        ),
+    drafts = drafting.open_drafts(work, caller)
+    yield WaitingList(
+        "Drafts",
+        ("Form", "Kind", "Changed"),
+        tuple(_draft_row(library, each, session) for each in drafts[:_SHOWN]),
+        "No form is half-filled.",
+        _more(len(drafts) > _SHOWN),
     )
 
 
@@ -136,18 +136,32 @@ def _draft_row(library: Library, draft: DraftRecord, session: Session) -> Row:
     return Row(title, f"/drafts/{draft.id}", (first_upper(draft.kind), changed))
 
 
-def _hit_row(hit: SearchHit, cells: tuple[str, ...], *, continues: bool = False) -> Row:
-    treatment = hit.treatment
-    drug = load_drugs().drugs.get(treatment.drug)
-    text = f"{first_upper(drug.name if drug else treatment.drug)}, {treatment.indication}"
-    return Row(text, f"/treatments/{treatment.id}", cells, treatment.id if continues else None)
+def _waiting_row(library: Library, found: Waiting, today: dt.date) -> Row:
+    days = (today - london_day(found.submitted_at)).days
+    return Row(
+        treatment_words(library, found.drug, found.policy, found.indication),
+        f"/requests/{found.request_id}",
+        (
+            found.provider,
+            f"{day_words(london_day(found.submitted_at))} ({counted(days, 'day')} ago)",
+            state_words(found.state),
+        ),
+    )
 
 
-def _covered(hit: SearchHit, today: dt.date) -> str:
-    if hit.covered_to is None:
-        return "No covered days"
-    ended = " (ended)" if hit.covered_to < today else ""
-    return f"{day_words(hit.covered_to)}{ended}"
+def _due_row(library: Library, due: Due, today: dt.date) -> Row:
+    ended = " (ended)" if due.covers_to < today else ""
+    cells = (f"{day_words(due.covers_to)}{ended}", "given" if due.started else "not recorded")
+    text = treatment_words(library, due.drug, due.policy, due.indication)
+    return Row(text, f"/treatments/{due.treatment_id}", cells, due.treatment_id)
+
+
+def treatment_words(library: Library, drug: str, policy: str, indication: str) -> str:
+    """A treatment as lists name it: "Adalimumab, rheumatoid arthritis"."""
+    known = load_drugs().drugs.get(drug)
+    if policy in library.usable():
+        indication = library.versions(policy)[-1].indication.term
+    return f"{first_upper(known.name if known else drug)}, {indication}"
 
 
 def _more(there_are: bool) -> str | None:

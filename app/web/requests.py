@@ -10,7 +10,7 @@ from app.api.treatments_model import TreatmentDocument, treatment_document
 from app.approvals import store, submitting
 from app.approvals.errors import AnswersNotAccepted
 from app.approvals.lifecycle import RequestState
-from app.approvals.permissions import Action, can
+from app.approvals.permissions import Action, can, check_can
 from app.approvals.replaying import version_of_request
 from app.approvals.views import request_view, treatment_view
 from app.audit import Reading
@@ -26,6 +26,7 @@ from app.web.pages import PageRoute, check_csrf, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
+from app.web.steps import steps_for
 
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
 
@@ -70,6 +71,7 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         outcome=outcome_of(document),
         answers=_answer_rows(document, version),
         may=_steps(caller, document) if own else {},
+        steps=steps_for(caller, document),
     )
 
 
@@ -123,13 +125,13 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
 @router.post("/{id}/withdraw")
 def withdraw(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Take back a request that waits."""
-    return _step(request, session, id, form, submitting.withdraw)
+    return _step(request, session, id, form, Action.WITHDRAW, submitting.withdraw)
 
 
 @router.post("/{id}/escalate")
 def escalate(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Send a request whose criteria are not met to the panel."""
-    return _step(request, session, id, form, submitting.escalate)
+    return _step(request, session, id, form, Action.ESCALATE, submitting.escalate)
 
 
 def _step(
@@ -137,10 +139,12 @@ def _step(
     session: Session,
     id: str,
     form: dict[str, str],
+    action: Action,
     take: Callable[[Work, Caller, str, str, int | None], Any],
 ) -> Response:
     check_csrf(session, form)
     caller = caller_of(request, session)
+    check_can(caller, action)
     reason, version = form.get("reason", "").strip(), version_in(form)
     if not reason:
         return go(f"/requests/{id}#reason")

@@ -104,13 +104,14 @@ def begin(
     """Keep the patient as a draft of this form; what can't be read is kept and told."""
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.PREPARE)
     typed = about.put({}, about.patient_entries(), form)
 
     def run(work: Work) -> DraftRecord:
         if policy not in office.library_at(work).policies():
             raise DetailsNotAccepted("policy", "The library holds no such form. Choose another.")
         typed["decision_to_treat"] = work.moment.day.isoformat()
-        payer = store.usual_commissioner(work, caller.organisation)
+        payer = store.usual_commissioner(work, caller.organisation, policy)
         if payer is not None:
             typed["commissioner"] = payer
         return drafting.prepare(

@@ -41,6 +41,7 @@ def find(request: Request, session: SignedInBrowser, form: FormFields) -> Respon
     """The treatments of one patient that the organisation may see. The search is audited."""
     check_csrf(session, form)
     caller = caller_of(request, session)
+    check_can(caller, Action.READ)
     number = form.get("number", "").strip()
     digits = number.replace(" ", "").replace("-", "")
     is_nhs = len(digits) == 10 and digits.isascii() and digits.isdigit()
@@ -110,6 +111,7 @@ def record_start(
     """Record the day of the first dose."""
     check_csrf(session, form)
     caller = caller_of(request, session)
+    check_can(caller, Action.RECORD_START)
     day = as_day(typed_day("first_dose", form))
     if day is None:
         raise DetailsNotAccepted("first_dose", "Enter the day of the first dose, such as 5 6 2026.")

@@ -49,6 +49,11 @@ class Field:
     optional: bool = False
 
     @property
+    def is_filled(self) -> bool:
+        """Whether anything stands in it."""
+        return bool(self.value or self.parts or self.rows)
+
+    @property
     def many_options(self) -> bool:
         return len(self.options) > MOST_RADIOS
 

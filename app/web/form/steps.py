@@ -19,8 +19,10 @@ from app.policy import (
 )
 from app.policy.asked import questions_of
 
-#: A page asks no more questions than this, unless one criterion alone needs more.
-MOST_ON_A_PAGE: Final = 6
+#: A page asks no more questions than this, unless one criterion alone needs more. A continuation
+#: is mostly filled in already, so more of it fits.
+MOST_ON_A_PAGE: Final = {Kind.INITIATION: 8}
+MOST_ELSEWHERE: Final = 12
 _SECTIONS: Final = {
     Kind.INITIATION: (Section.START,),
     Kind.CONTINUATION: (Section.CONTINUE, Section.STOP),
@@ -57,7 +59,11 @@ class Step:
 
 def steps_of(version: PolicyVersion, kind: Kind) -> tuple[Step, ...]:
     """The pages of one kind of request, without those about the patient and the treatment."""
-    pages = [page for section in _blocks(version, kind) for page in _pages(section)]
+    most = MOST_ON_A_PAGE.get(kind, MOST_ELSEWHERE)
+    groups = list(_blocks(version, kind))
+    if kind is not Kind.INITIATION:
+        groups = [[block for group in groups for block in group]]
+    pages = [page for group in groups for page in _pages(group, most)]
     count = len(pages)
     return tuple(
         Step(f"part-{number}", _title(blocks, number, count), tuple(blocks))
@@ -81,12 +87,12 @@ def _blocks(version: PolicyVersion, kind: Kind) -> Iterator[list[Block]]:
         yield [Block(None, tuple(asked.values()))]
 
 
-def _pages(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+def _pages(blocks: Sequence[Block], most: int) -> Iterator[list[Block]]:
     page: list[Block] = []
     size = 0
     for block in blocks:
         weight = sum(_weight(question) for question in block.questions)
-        if page and size + weight > MOST_ON_A_PAGE:
+        if page and size + weight > most:
             yield page
             page, size = [], 0
         page.append(block)

@@ -1,0 +1,198 @@
+"""The steps that other people take on a request: pharmacist, panel, commissioner, receiver.
+
+Each is one form on the request's page, led by the same use case as the API's call.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from app.api.request_bodies import FundingBody
+from app.api.requests_model import RequestDocument
+from app.approvals import consenting, funding, interests, reviewing
+from app.approvals.lifecycle import RequestState
+from app.approvals.office import Office
+from app.approvals.permissions import Action, can, check_can
+from app.auth.model import Caller, Role
+from app.db.work import Work
+from app.web.callers import caller_of, this_office, version_in
+from app.web.form.typed import typed_day
+from app.web.pages import PageRoute, check_csrf, go, in_role
+from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.starting import IdPath
+
+router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
+
+Take = Callable[[Work, Office, Caller, str, dict[str, str], int], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step as the page offers it. `reason` is the label of the reason, if it takes one."""
+
+    key: str
+    label: str
+    reason: str | None = None
+    declares: bool = False  # a panel member says that they have no interest
+    waives: tuple[tuple[str, str], ...] = ()
+    funds: bool = False  # the fields of a funding decision
+    secondary: bool = True
+
+
+def steps_for(caller: Caller, document: RequestDocument) -> tuple[Step, ...]:
+    """What this reader may do with this request now, beside its own clinician's steps."""
+    found: list[Step] = []
+    state = document.state
+    own = document.provider == caller.organisation
+    if state is RequestState.AWAITING_AUTHORISATION and own and can(caller, Action.AUTHORISE):
+        found.append(Step("authorise", "Authorise", secondary=False))
+        found.append(Step("refuse-authorisation", "Return it to the clinician", "Why"))
+    if (
+        state is RequestState.AWAITING_CONSENT
+        and document.counterparty == caller.organisation
+        and can(caller, Action.CONSENT)
+    ):
+        found.append(Step("consent", "Take the treatment over", secondary=False))
+        found.append(Step("refuse-consent", "Refuse", "Why"))
+    if state is RequestState.REFERRED and _decides(caller, document):
+        found += _panel_steps(caller, document)
+    if (
+        document.commissioner == caller.organisation
+        and can(caller, Action.FUND)
+        and state in _FUNDABLE
+    ):
+        found.append(Step("fund", "Fund it outside the policy", "Why", funds=True))
+    return tuple(found)
+
+
+_FUNDABLE: Final = frozenset(
+    {RequestState.REFERRED, RequestState.CRITERIA_NOT_MET, RequestState.DECLINED}
+)
+
+
+def _decides(caller: Caller, document: RequestDocument) -> bool:
+    if not can(caller, Action.DECIDE_AS_PANEL):
+        return False
+    if caller.role is Role.PANEL_MEMBER:
+        return document.panel == caller.organisation
+    return document.panel is None and document.commissioner == caller.organisation
+
+
+def _panel_steps(caller: Caller, document: RequestDocument) -> list[Step]:
+    failed = [
+        (each.criterion, each.text)
+        for decision in document.decisions[-1:]
+        for each in decision.findings
+        if each.waivable and each.result != "met"
+    ]
+    member = caller.role is Role.PANEL_MEMBER
+    found = [
+        Step(
+            "panel-approve",
+            "Approve",
+            "Why it is approved",
+            declares=member,
+            waives=tuple(failed),
+            secondary=False,
+        ),
+        Step("panel-return", "Return it with a question", "The question", declares=member),
+        Step("panel-decline", "Decline", "Why it is declined", declares=member),
+    ]
+    if member:
+        found.append(Step("declare-interest", "Declare an interest", "The interest"))
+    return found
+
+
+def _none_declared(form: dict[str, str]) -> bool:
+    return form.get("no_interest") == "yes"
+
+
+def _authorise(w: Work, o: Office, c: Caller, id: str, _f: dict[str, str], v: int) -> Any:
+    return reviewing.authorise(w, o, c, id, v)
+
+
+def _unauthorise(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return reviewing.refuse_authorisation(w, c, id, f["reason"], v)
+
+
+def _approve(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    waived = frozenset(name.removeprefix("waive.") for name in f if name.startswith("waive."))
+    return reviewing.panel_approve(w, o, c, id, f["reason"], waived, v, _none_declared(f))
+
+
+def _decline(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return reviewing.panel_decline(w, c, id, f["reason"], v, _none_declared(f))
+
+
+def _return(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return reviewing.panel_return(w, c, id, f["reason"], v, _none_declared(f))
+
+
+def _declare(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return interests.declare_interest(w, c, id, f["reason"], v)
+
+
+def _consent(w: Work, o: Office, c: Caller, id: str, _f: dict[str, str], v: int) -> Any:
+    return consenting.consent(w, o, c, id, v)
+
+
+def _refuse_consent(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return consenting.refuse_consent(w, c, id, f["reason"], v)
+
+
+def _fund(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return funding.record_funding(w, o, c, id, _funding(f).to_decision(), v)
+
+
+def _funding(form: dict[str, str]) -> FundingBody:
+    """A funding decision of the form's fields. Raises RequestValidationError."""
+    typed = {
+        "basis": form.get("basis", ""),
+        "case_reference": form.get("case_reference", "").strip(),
+        "from_day": typed_day("from_day", form),
+        "to_day": typed_day("to_day", form),
+        "terms": form.get("terms", "").strip(),
+        "reason": form["reason"],
+    }
+    try:
+        return FundingBody.model_validate({k: v for k, v in typed.items() if v})
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None
+
+
+#: Each step: the action that it needs, its use case, and whether it takes a reason.
+_TAKES: Final[dict[str, tuple[Action, Take, bool]]] = {
+    "authorise": (Action.AUTHORISE, _authorise, False),
+    "refuse-authorisation": (Action.AUTHORISE, _unauthorise, True),
+    "panel-approve": (Action.DECIDE_AS_PANEL, _approve, True),
+    "panel-decline": (Action.DECIDE_AS_PANEL, _decline, True),
+    "panel-return": (Action.DECIDE_AS_PANEL, _return, True),
+    "declare-interest": (Action.DECIDE_AS_PANEL, _declare, True),
+    "consent": (Action.CONSENT, _consent, False),
+    "refuse-consent": (Action.CONSENT, _refuse_consent, True),
+    "fund": (Action.FUND, _fund, True),
+}
+
+
+def _route(key: str) -> None:
+    action, take, needs_reason = _TAKES[key]
+
+    @router.post(f"/{{id}}/{key}", name=key)
+    def step(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+        check_csrf(session, form)
+        caller, office = caller_of(request, session), this_office(request)
+        check_can(caller, action)  # the role before the object, and before what was typed
+        form = {**form, "reason": form.get("reason", "").strip()}
+        if needs_reason and not form["reason"]:
+            return go(f"/requests/{id}#{key}")
+        version = version_in(form)
+        in_role(request, session, lambda work: take(work, office, caller, id, form, version))
+        return go(f"/requests/{id}")
+
+
+for _key in _TAKES:
+    _route(_key)

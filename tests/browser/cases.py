@@ -1,0 +1,48 @@
+"""Worked cases of the library, for filling in forms as a clinician would."""
+
+import datetime as dt
+from typing import Any
+
+from app.policy import Kind, Outcome
+from app.policy.cases import Case
+from tests.policies.library import POLICIES, cases, versions
+
+FAMILIES = {
+    "biologics": "rheumatology/adalimumab-ra-severe",
+    "multiple sclerosis": "multiple-sclerosis/natalizumab-rrms-res",
+    "obeticholic acid": "hepatology/obeticholic-acid-pbc",
+    "immunoglobulin": "immunoglobulin/immunoglobulin-itp",
+}
+
+
+def approved_case(family: str, kind: Kind) -> Case:
+    """The newest case that is approved, without an override or a waiver.
+
+    It may be of an older version: obeticholic acid, say, is started no more.
+    """
+    folder = POLICIES / FAMILIES[family]
+    held = versions(folder)
+    return max(
+        (
+            each
+            for each in cases(folder)
+            if each.kind is kind
+            and each.version in held
+            and each.expect.outcome is Outcome.APPROVED
+            and not each.waived
+            and not each.overrides
+            and each.context.birth_date is not None
+        ),
+        key=lambda each: held[each.version].in_force.from_,
+    )
+
+
+def plain(answers: Any) -> Any:
+    """Answers as a browser types them: days as ISO, numbers as text."""
+    if isinstance(answers, dict):
+        return {name: plain(value) for name, value in answers.items()}
+    if isinstance(answers, (list, tuple)):
+        return [plain(value) for value in answers]
+    if isinstance(answers, dt.date):
+        return answers.isoformat()
+    return answers

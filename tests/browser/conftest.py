@@ -1,0 +1,129 @@
+"""The demonstration served by a process of its own, and Chromium that looks at its pages.
+
+Where Chromium or npm is absent these tests are skipped, unless CI or ASSENT_REQUIRE_BROWSER is set.
+They are collected when they are named (`pytest tests/browser`), as `.ci/run` does.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.visitor import Visitor
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ABSENT = "Chromium or npm is absent: the tests in a browser did NOT run"
+#: Chromium as root in a container, and without calls home.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_PATIENCE = 240  # seconds until the demonstration serves, on a busy machine
+Visit = Callable[..., Visitor]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip loudly, or fail where they are required."""
+    if Path(CHROMIUM).exists() and shutil.which("npm"):
+        return
+    if os.environ.get("CI") or os.environ.get("ASSENT_REQUIRE_BROWSER"):
+        pytest.fail(ABSENT)
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=ABSENT))
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The text of axe-core, as npm brings it by its hash."""
+    folder = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(["npm", "ci", *quiet], cwd=folder, check=True)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demonstration, as `make run` serves it."""
+    folder = tmp_path_factory.mktemp("demonstration")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (folder / "log").open("w+")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "demo", "--port", str(port)],
+        cwd=folder,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "ASSENT_DEMONSTRATION": "true",
+            "ASSENT_DATA_DIR": str(folder / "var"),
+            "ASSENT_REQUESTS_PER_MINUTE": "100000",
+        },
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    found = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            if httpx.get(f"{found}/readyz", timeout=5).status_code == 200:
+                break
+        except httpx.HTTPError:
+            pass
+        if process.poll() is not None or time.monotonic() > until:
+            log.seek(0)
+            pytest.fail(f"the demonstration did not start: {log.read()[-3000:]}")
+        time.sleep(0.5)
+    yield found
+    process.terminate()
+    process.wait(30)
+    log.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the session."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, address: str, axe: str) -> Iterator[Visit]:
+    """Opens a visitor, `visit("demo1-clinician", scripts=False)`; none may end with a complaint."""
+    opened: list[Visitor] = []
+
+    def open_(who: str = "", *, scripts: bool = True, phone: bool = False) -> Visitor:
+        size = {"width": 375, "height": 740} if phone else {"width": 1200, "height": 900}
+        context = chromium.new_context(
+            viewport=size, java_script_enabled=scripts, bypass_csp=scripts, locale="en-GB"
+        )
+        context.set_default_timeout(30_000)
+        visitor = Visitor(context.new_page(), address, axe if scripts else "")
+        opened.append(visitor)
+        if who:
+            visitor.sign_in(who)
+        return visitor
+
+    yield open_
+    complaints = [said for each in opened for said in each.complaints]
+    for each in opened:
+        each.page.context.close()
+    assert not complaints, "\n".join(dict.fromkeys(complaints))

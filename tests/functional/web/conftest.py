@@ -1,0 +1,70 @@
+"""Pages over HTTP on both databases, seen by invented people who sign in by choice."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.db.transaction import Database
+from app.main import create_app
+from app.settings import Settings
+from tests.policies.library import packaged_library
+
+HERE = ("127.0.0.1", 50000)
+_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_VERSION = re.compile(r'name="version" value="(\d+)"')
+
+
+class Person:
+    """One of the invented people at a browser without scripts."""
+
+    def __init__(self, application: FastAPI, who: str) -> None:
+        self.http = TestClient(
+            application, base_url="https://127.0.0.1:8000", follow_redirects=False, client=HERE
+        )
+        entered = self.http.post("/sign-in/demonstration", data={"who": f"demo-{who}"})
+        assert entered.status_code == 303, entered.text
+
+    def get(self, path: str) -> Response:
+        return self.http.get(path)
+
+    def send(self, page: str, action: str, **fields: str) -> Response:
+        """Send a form of a page, with the token and the version that stand in it."""
+        shown = self.get(page).text
+        hidden = {"csrf": _CSRF.findall(shown)[-1]}
+        if versions := _VERSION.findall(shown):
+            hidden["version"] = versions[-1]
+        return self.http.post(action, data=hidden | fields)
+
+
+Enter = Callable[[str], Person]
+
+
+@pytest.fixture
+def application(database: Database, tmp_path: Path) -> FastAPI:
+    """The service in demonstration mode with the whole library."""
+    settings = Settings(
+        demonstration=True,
+        demonstration_sign_in=True,
+        data_dir=tmp_path / "var",
+        requests_per_minute=1_000_000,
+    )
+    return create_app(settings, database=database, library=packaged_library())
+
+
+@pytest.fixture
+def enter(application: FastAPI) -> Iterator[Enter]:
+    """Signs somebody in: `enter("demo1-clinician")`."""
+    people: list[Person] = []
+
+    def open_(who: str) -> Person:
+        people.append(Person(application, who))
+        return people[-1]
+
+    yield open_
+    for each in people:
+        each.http.close()

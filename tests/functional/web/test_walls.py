@@ -1,0 +1,76 @@
+"""Who may open which page: roles by the table of permissions, objects by whose they are."""
+
+import pytest
+
+from app.api.matrix_pages import PAGE_ROUTES
+from app.approvals.permissions import TABLE, Action
+from app.demonstration.organisations import seats
+from tests.functional.web.conftest import Enter, Person
+from tests.functional.web.forms import ANSWERS, begun, sent
+
+NOWHERE = "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
+GUARDED = sorted(name for name, action in PAGE_ROUTES.items() if isinstance(action, Action))
+#: A person of each role, at an organisation that has no part in DEMO1's treatments.
+OUTSIDERS = {
+    seat.role: seat.token.removeprefix("demo-")
+    for seat in seats()
+    if seat.kind == "person" and seat.organisation not in ("DEMO1", "DEMQ1")
+}
+
+
+def call(person: Person, route: str, id: str) -> int:
+    """Call a route as a browser would, with the session's own token."""
+    method, path = route.split(" ")
+    path = path.replace("{id}", id).replace("{step}", "check").replace("{policy}", "abc")
+    if method == "GET":
+        return int(person.get(path).status_code)
+    return int(person.send("/", path, reason="A reason.", version="1").status_code)
+
+
+@pytest.mark.parametrize("route", GUARDED)
+def test_a_role_without_the_permission_opens_no_page(enter: Enter, route: str) -> None:
+    action = PAGE_ROUTES[route]
+    assert isinstance(action, Action)
+    refused = [role for role in OUTSIDERS if role not in TABLE[action]]
+    assert refused, "every role may do it: then say so in the matrix"
+    for role in refused:
+        person = enter(OUTSIDERS[role])
+        assert call(person, route, NOWHERE) in (403, 404), (route, role)
+        if "{id}" not in route:
+            assert call(person, route, NOWHERE) == 403, (route, role)
+
+
+def test_another_organisation_finds_nothing(enter: Enter) -> None:
+    owner = enter("demo1-clinician")
+    draft = begun(owner, "H000777", 60_001)
+    request, treatment = sent(owner, ANSWERS)
+    ids = {"/drafts/": draft, "/requests/": request, "/treatments/": treatment}
+    tried = 0
+    for route in GUARDED:
+        prefix = next((each for each in ids if each in route and "{id}" in route), None)
+        if prefix is None:
+            continue
+        action = PAGE_ROUTES[route]
+        assert isinstance(action, Action)
+        for role in TABLE[action]:
+            if role not in OUTSIDERS:
+                continue
+            tried += 1
+            status = call(enter(OUTSIDERS[role]), route, ids[prefix])
+            assert status == 404, (route, role, status)
+    assert tried > 30
+    assert owner.get(f"/requests/{request}").status_code == 200
+
+
+def test_a_payer_sees_no_name_and_no_number(enter: Enter) -> None:
+    request, treatment = sent(enter("demo1-clinician"), ANSWERS)
+    for who in ("demq2-commissioner", "demq1-commissioner"):
+        for path in (f"/requests/{request}", f"/treatments/{treatment}"):
+            shown = enter(who).get(path)
+            if who.startswith("demq2"):
+                assert shown.status_code == 404
+                continue
+            assert shown.status_code == 200
+            assert "999 060 " not in shown.text
+            assert "1 February 1970" not in shown.text
+            assert "Pseudonym" in shown.text
