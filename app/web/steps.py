@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.api.request_bodies import FundingBody
 from app.api.requests_model import RequestDocument
-from app.approvals import consenting, funding, interests, reviewing
+from app.approvals import consenting, funding, interests, reviewing, store
+from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import RequestState
 from app.approvals.office import Office
 from app.approvals.permissions import Action, can, check_can
@@ -145,11 +145,22 @@ def _refuse_consent(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], 
 
 
 def _fund(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    store.find_request(w, c, id)
     return funding.record_funding(w, o, c, id, _funding(f).to_decision(), v)
 
 
+_FUNDING_LABELS: Final = {
+    "basis": "what it rests on",
+    "case_reference": "your case reference",
+    "from_day": "the first day that it covers",
+    "to_day": "the last day that it covers",
+    "terms": "its terms",
+    "reason": "why",
+}
+
+
 def _funding(form: dict[str, str]) -> FundingBody:
-    """A funding decision of the form's fields. Raises RequestValidationError."""
+    """A funding decision of the form's fields. Raises DetailsNotAccepted."""
     typed = {
         "basis": form.get("basis", ""),
         "case_reference": form.get("case_reference", "").strip(),
@@ -161,7 +172,12 @@ def _funding(form: dict[str, str]) -> FundingBody:
     try:
         return FundingBody.model_validate({k: v for k, v in typed.items() if v})
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
+        names = [_FUNDING_LABELS.get(str(each["loc"][0]), "") for each in error.errors()]
+        raise DetailsNotAccepted(
+            "funding",
+            "The decision was not recorded. Go back and look at: "
+            f"{', '.join(dict.fromkeys(filter(None, names)))}.",
+        ) from None
 
 
 #: Each step: the action that it needs, its use case, and whether it takes a reason.

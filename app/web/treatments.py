@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app.api.treatments_model import TreatmentDocument, treatment_document
-from app.approvals import starting
+from app.approvals import starting, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.searching import SearchQuery, search
@@ -112,15 +112,17 @@ def record_start(
     check_csrf(session, form)
     caller = caller_of(request, session)
     check_can(caller, Action.RECORD_START)
-    day = as_day(typed_day("first_dose", form))
-    if day is None:
-        raise DetailsNotAccepted("first_dose", "Enter the day of the first dose, such as 5 6 2026.")
-    office = this_office(request)
-    in_role(
-        request,
-        session,
-        lambda work: starting.record_first_dose(work, office, caller, id, day, version_in(form)),
-    )
+    day, office = as_day(typed_day("first_dose", form)), this_office(request)
+
+    def run(work: Work) -> None:
+        store.find_treatment(work, caller, id)
+        if day is None:
+            raise DetailsNotAccepted(
+                "first_dose", "Enter the day of the first dose, such as 5 6 2026."
+            )
+        starting.record_first_dose(work, office, caller, id, day, version_in(form))
+
+    in_role(request, session, run)
     return go(f"/treatments/{id}")
 
 

@@ -8,7 +8,7 @@ from tests.functional.web.conftest import Person
 
 FORM = "/start/adalimumab-ra-severe"
 _NUMBERS = itertools.count(60_100)
-_DAY = re.compile(r'<input[^>]*name="(decision_to_treat-\w+)"[^>]*value="(\d+)"')
+DAY = re.compile(r'<input[^>]*name="(decision_to_treat-\w+)"[^>]*value="(\d+)"')
 #: Every criterion to start is met.
 ANSWERS = {
     "ra_diagnosis": "yes",
@@ -49,7 +49,7 @@ def begun(person: Person, local_id: str, number: int) -> str:
 def fill(person: Person, draft: str, answers: dict[str, str]) -> None:
     """The treatment and every page of questions."""
     at = f"/drafts/{draft}/treatment"
-    today = dict(re.findall(_DAY, person.get(at).text))
+    today = dict(re.findall(DAY, person.get(at).text))
     reply = person.send(at, at, commissioner="DEMQ1", **today)
     for _ in range(12):
         at = str(reply.headers["location"])
