@@ -35,11 +35,6 @@ def notices_today(
     return in_force(known(work, library), version.drug, version.policy, work.moment.day, begun_on)
 
 
-def expect_notices(work: Work) -> None:
-    """Ask now, along with the next question, which notices were issued."""
-    work.expect(_ISSUED, {})
-
-
 def known(work: Work, library: Library) -> tuple[Notice, ...]:
     """Every notice, packaged and issued, each with the day it was lifted."""
     return (*_packaged(work, library), *issued(work))

@@ -56,10 +56,17 @@ class Office:
         return self.joined.at(work)
 
 
-def expect_what_deciding_asks(work: Work, version: PolicyVersion, provider: str) -> None:
-    """Ask now, along with the next question, what storing a decision will want to know."""
+def expect_text(work: Work, version: PolicyVersion) -> None:
+    """Ask along with the next question whether the version's text is stored: texts never go."""
     text = version.base or version
     work.expect(_stored(tables.policy_version), {"digest": text.hash})
+
+
+def expect_authorisation(work: Work, provider: str) -> None:
+    """Ask along with the next question what `wants_pharmacist` will.
+
+    Once all locks are held, not before: a setting that changes during a wait must be seen.
+    """
     on = work.moment.day
     work.expect(_SETTING, {"whose": provider, "name": PHARMACIST_AUTHORISATION, "on": on})
 

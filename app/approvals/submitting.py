@@ -44,8 +44,7 @@ from app.approvals.model import (
     Route,
     TreatmentRecord,
 )
-from app.approvals.notices import expect_notices
-from app.approvals.office import Office, expect_what_deciding_asks, panel_of
+from app.approvals.office import Office, expect_authorisation, expect_text, panel_of
 from app.approvals.opening import check_days, new_request, treatment_for
 from app.approvals.overriding import accepted, standing
 from app.approvals.patterns import check_may_continue, first_for_people, next_for_people
@@ -79,8 +78,7 @@ def _submit_initiation(
     version, case_answers = _read_initiation(work, office, command)
     overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
     details = patients.check_details(command.patient, work.moment.day)
-    expect_what_deciding_asks(work, version, caller.organisation)
-    expect_notices(work)
+    expect_text(work, version)
     patient = patients.lock_person(work, patients.identify(work, caller, details))
     check_decided_in_life(work, patient, command.decision_to_treat)
     today = work.moment.day
@@ -436,6 +434,7 @@ def _submit(
     """
     check_can(caller, Action.READ)
     revision = add_revision(work, caller, request, "submitted", case, None)
+    expect_authorisation(work, request.provider)
     stored, overrides = decide_revision(work, office, caller, treatment, request, case)
     moved = conclude(work, caller, treatment, request, RequestEvent.SUBMIT, case.version, stored)
     return RequestView(

@@ -85,8 +85,8 @@ class Work:
     def expect(self, statement: Statement, values: Values) -> None:
         """Send a question with the next one, so that `ask` need not wait for it later.
 
-        Its answer is as old as that: only for what the transaction itself does not change. SQLite
-        answers without a wait.
+        Its answer is as old as that: only for what neither the transaction itself, nor anybody
+        while it waits for a lock in between, can change. SQLite answers without a wait.
         """
         if self.on_postgres:
             self.expected[statement] = self.wonder(statement, values)
