@@ -83,7 +83,8 @@ def test_the_other_engine_prints_the_same_and_is_a_run_of_its_own(
     assert by_sql.stdout == plain.stdout
     assert "nothing changed" not in by_sql.stderr
     assert "nothing changed" in run(file, "--engine", "duckdb").stderr
-    assert not list((tmp_path / "data" / "spill").iterdir())
+    runs = tmp_path / "data" / "spill" / "runs"
+    assert [left.name for left in runs.iterdir() if left.is_dir()] == []
     with sqlite3.connect(next((tmp_path / "data").glob("*.db"))) as database:
         engines = database.execute("SELECT engine FROM reconciliation_run").fetchall()
     assert sorted(engines) == [("duckdb",), ("plain",)]
