@@ -7,13 +7,12 @@ the same rows.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from app.reference_data.drugs import load_drugs
+from tests.unit.reconciliation.builders import CLEAN, SHORT
 
 DRUGS = 12
 _CREDIT, _RESTATED = 100, 200  # one line in so many
@@ -219,32 +218,34 @@ _SELECTS = {
 }
 
 
-def write_csv(folder: Path, lines: int) -> None:
+def write_submission(folder: Path, lines: int) -> None:
     """The first lines as a provider would send them, drugs spelled in several ways."""
-    from tests.unit.reconciliation.builders import CLEAN, SHORT
-
-    query = f"SELECT * FROM '{folder}/line.parquet' WHERE pos < {lines} ORDER BY pos"
-    with (
-        duckdb.connect() as connection,
-        (folder / "lines.csv").open("w", newline="", encoding="utf-8") as out,
-    ):
-        writer = csv.DictWriter(out, list(CLEAN))
-        writer.writeheader()
-        rows = connection.sql(query).to_arrow_table().to_pylist()
-        for number, row in enumerate(rows):
-            writer.writerow({**CLEAN, **{SHORT[k]: v for k, v in _cells(row, number).items()}})
-
-
-def _cells(row: dict[str, Any], number: int) -> dict[str, str]:
-    spelled = _SPELLED[number % len(_SPELLED)].format(row["drug"])
-    return {
-        "nhs": row["nhs_number"] or "",
-        "local": row["local_id"] or "",
-        "born": str(row["birth_date"]),
-        "date": str(row["supply_date"] or ""),
-        "drug": spelled.upper() if number % 2 else spelled,
-        "quantity": str(int(row["quantity"])),
-        "reference": row["reference"] or "",
-        "price": str(row["unit_price"]),
-        "total": f"£{row['total']:,.2f}",
+    cells = {name: f"'{text}'" for name, text in CLEAN.items()} | {
+        SHORT[short]: expression for short, expression in _CELLS.items()
     }
+    columns = ", ".join(f'{expression} AS "{name}"' for name, expression in cells.items())
+    query = (
+        f"SELECT {columns} FROM '{folder}/line.parquet' AS line WHERE pos < {lines} ORDER BY pos"
+    )
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{folder}/lines.parquet'")
+        connection.execute(
+            f"COPY (FROM '{folder}/lines.parquet') TO '{folder}/lines.csv' (HEADER, DELIMITER ',')"
+        )
+
+
+_DRUG = "CASE pos % 5 " + " ".join(
+    f"WHEN {n} THEN replace('{text}', '{{}}', drug)" for n, text in enumerate(_SPELLED)
+) + " END"  # fmt: skip
+#: What a provider's file states of a line, as SQL.
+_CELLS = {
+    "nhs": "coalesce(nhs_number, '')",
+    "local": "coalesce(local_id, '')",
+    "born": "CAST(birth_date AS VARCHAR)",
+    "date": "coalesce(CAST(supply_date AS VARCHAR), '')",
+    "drug": f"CASE WHEN pos % 2 = 1 THEN upper({_DRUG}) ELSE {_DRUG} END",
+    "quantity": "CAST(CAST(quantity AS BIGINT) AS VARCHAR)",
+    "reference": "coalesce(reference, '')",
+    "price": "CAST(CAST(unit_price AS DECIMAL(18, 2)) AS VARCHAR)",
+    "total": "'£' || CAST(CAST(total AS DECIMAL(18, 2)) AS VARCHAR)",
+}

@@ -2,10 +2,11 @@
 
 `python -m benchmarks.reconcile --lines 1000000 --approvals 300000 --memory 5GB` generates lines and
 approvals with a seed and measures in one run, each in a process of its own: the floor (DuckDB reads
-the lines from Parquet and writes the same columns), the intake of a CSV file, matching from Parquet
-to Parquet, and at up to 100,000 lines the plain engine too, with the lines that differ. `--spark`
-has Spark match the same files (`local[2]`, as much memory), with the lines that differ from
-DuckDB's; its start is told apart. Patients are invented: their numbers are counters.
+the lines from Parquet and writes the same columns), matching from Parquet to Parquet, the intake of
+a CSV and of a Parquet file into rows and their preparing for the match, and at up to 100,000 lines
+the plain engine too, with the lines that differ. `--spark` has Spark match the same files
+(`local[2]`, as much memory), with the lines that differ from DuckDB's; its start is told apart.
+Patients are invented: their numbers are counters.
 
 Of the lines 5% lack the NHS number, 2% have a wrong one, half quote a reference of which 3% are
 wrong, 1% are credits that reverse a line and half a percent restate one. Approvals nest and
@@ -20,19 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import _reconcile_plain as plainly
-from benchmarks._reconcile_data import generate, write_csv
+from benchmarks._reconcile_data import generate, write_submission
 
 if TYPE_CHECKING:
     from app.reconciliation.engines.in_sql import Executor
 
 LINES = 1_000_000
 PLAIN_UP_TO = 100_000
-INTAKE_LINES = 20_000
+ROW_BY_ROW_UP_TO = 50_000
 TIMES_THE_FLOOR = 4.0
 PEAK_GIGABYTES = 5.0
 TABLES = (
@@ -75,9 +77,8 @@ def run(
         matching = _cost("match", folder, memory)
         print(f"  DuckDB          {matching}  {matching.wall / floor.wall:.1f} x the floor")
         print("\n".join(f"    {row}" for row in matching.said.splitlines()))
-        write_csv(folder, min(lines, INTAKE_LINES))
-        intake = _cost("intake", folder, memory)
-        print(f"  intake          {intake}  {intake.said.strip()}")
+        for name, cost in _intake(folder, lines, memory):
+            print(f"  {name:15} {cost}  {cost.said.strip()}")
         differing = 0
         if spark:
             by_spark = _cost("spark", folder, memory)
@@ -103,6 +104,16 @@ def run(
     return 0 if all(met for _, met in checks) else 1
 
 
+def _intake(folder: Path, lines: int, memory: str) -> Iterator[tuple[str, Cost]]:
+    """From the file that a provider sends to the table that the steps read."""
+    write_submission(folder, lines)
+    for name in ("csv", "parquet", "prepared"):
+        yield name, _cost(name, folder, memory)
+    if lines > ROW_BY_ROW_UP_TO:
+        write_submission(folder, ROW_BY_ROW_UP_TO)
+    yield "row by row", _cost("row by row", folder, memory)
+
+
 def _cost(what: str, folder: Path, memory: str) -> Cost:
     started = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.reconcile", "--part", what]
@@ -120,8 +131,12 @@ def _cost(what: str, folder: Path, memory: str) -> Cost:
 
 def _part(what: str, folder: Path, memory: str) -> None:
     """One measured part, in a process of its own."""
-    if what == "intake":
-        plainly.intake(folder)
+    if what in ("csv", "parquet"):
+        plainly.intake(folder, what)
+    elif what == "prepared":
+        plainly.prepared(folder, memory)
+    elif what == "row by row":
+        plainly.row_by_row(folder)
     elif what == "plain":
         plainly.compare(folder)
     elif what == "spark":
