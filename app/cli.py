@@ -8,6 +8,7 @@ from app.commands import (
     challenges,
     clients,
     db,
+    linkage,
     people,
     policies,
     pseudonyms,
@@ -52,6 +53,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")
 app.add_typer(challenges.app, name="challenges")
+app.add_typer(linkage.app, name="linkage")
 app.add_typer(runs.app, name="runs")
 app.add_typer(slices.app, name="slices")
 

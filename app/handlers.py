@@ -11,6 +11,7 @@ from app.db.work import Work
 from app.reconciliation import at_scale, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.linkage import proposing
 from app.reconciliation.scratch import scratch
 from app.reconciliation.service import Desk
 from app.reconciliation.store import SubmissionRecord
@@ -46,7 +47,23 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
         return save
 
-    return {service.JOB: reconcile}
+    def propose(held: Held) -> Saving:
+        caller = service.caller_of(held.job.payload)
+        run = held.job.payload["run"]
+        try:
+            seen = held.door.read(lambda work: proposing.look(work, desk, caller, run))
+            held.progress(0, len(seen.loaded.matched))
+            found = proposing.work_out(desk, seen)
+        except (ReconciliationError, PolicyNotUsable) as error:
+            raise JobRefused(str(error)) from error
+
+        def save(work: Work) -> dict[str, Any]:
+            search = proposing.save(work, caller, seen, found)
+            return {"search": search, "proposals": len(found.proposals)}
+
+        return save
+
+    return {service.JOB: reconcile, proposing.JOB: propose}
 
 
 def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: SubmissionRecord) -> Saving:

@@ -43,6 +43,7 @@ class Action(StrEnum):
     READ_CHALLENGES = "read challenges"
     DECIDE_LINE = "match a line to an approval by hand"
     OVERRIDE_LINE = "accept or query a line by hand"
+    PROPOSE_LINKS = "have approvals proposed for lines without a usable NHS number, or refuse them"
     KEEP_TERMS = "review drug names and keep contract terms"
     KEEP_CALENDAR = "keep the contract calendar, stated totals and empty months"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
@@ -132,6 +133,9 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.READ_CHALLENGES: {Role.PHARMACIST: _OWN, **_each(PAYER_ROLES, _PAYER)},
     Action.DECIDE_LINE: _each(PAYER_ROLES, _PAYER),
     Action.OVERRIDE_LINE: {Role.COMMISSIONER: _PAYER},
+    Action.PROPOSE_LINKS: _each(
+        frozenset({Role.PHARMACIST, Role.COMMISSIONER, Role.INVOICE_VALIDATION}), _NO_OBJECT
+    ),
     Action.KEEP_TERMS: {Role.COMMISSIONER: _NO_OBJECT},
     Action.KEEP_CALENDAR: _each(frozenset({Role.PHARMACIST, Role.COMMISSIONER}), _NO_OBJECT),
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
@@ -177,6 +181,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.READ_CHALLENGES: "reconcile",
     Action.DECIDE_LINE: "reconcile",
     Action.OVERRIDE_LINE: "reconcile",
+    Action.PROPOSE_LINKS: "reconcile",
     Action.KEEP_TERMS: "reconcile",
     Action.KEEP_CALENDAR: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",

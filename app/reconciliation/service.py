@@ -174,19 +174,24 @@ def queue(work: Work, caller: Caller, submission_id: str) -> str:
     store.find_submission(work, caller.organisation, submission_id)
     payload: dict[str, Any] = {
         "submission": submission_id,
-        "caller": {
-            "id": caller.id,
-            "name": caller.name,
-            "kind": caller.kind,
-            "organisation": caller.organisation,
-            "role": caller.role.value,
-            "client": caller.client,
-            "correlation_id": caller.correlation_id,
-        },
+        "caller": caller_payload(caller),
     }
     return jobs.enqueue(
         work, JOB, organisation=caller.organisation, created_by=caller.id, payload=payload
     )
+
+
+def caller_payload(caller: Caller) -> dict[str, str]:
+    """The caller as a job's payload keeps it."""
+    return {
+        "id": caller.id,
+        "name": caller.name,
+        "kind": caller.kind,
+        "organisation": caller.organisation,
+        "role": caller.role.value,
+        "client": caller.client,
+        "correlation_id": caller.correlation_id,
+    }
 
 
 def caller_of(payload: dict[str, Any]) -> Caller:

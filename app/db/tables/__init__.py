@@ -48,6 +48,7 @@ from app.db.tables.challenges import (
     challenge_line,
     line_decision,
 )
+from app.db.tables.linkage import linkage_proposal, linkage_search
 from app.db.tables.patients import (
     break_glass,
     care_declaration,
@@ -104,6 +105,8 @@ __all__ = [
     "idempotent_answer",
     "job",
     "line_decision",
+    "linkage_proposal",
+    "linkage_search",
     "live_treatment",
     "logout_token",
     "metadata",
