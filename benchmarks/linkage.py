@@ -115,7 +115,8 @@ def interval(hits: int, of: int) -> tuple[float, float]:
         return 0.0, 1.0
     z, p = 1.96, hits / of
     middle, spread = p + z * z / (2 * of), z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
+    low, high = (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
+    return max(low, 0.0), min(high, 1.0)
 
 
 def _share(hits: int, of: int) -> str:
@@ -147,7 +148,11 @@ def train() -> dict[str, Any]:
     }
     other = make_world(replace(TRAINING, seed=TRAINING.seed + 1), PEOPLE, LINES)
     made["threshold_seed"] = TRAINING.seed + 1
-    made["threshold"] = _threshold(read(other, made), Judge.of(made))
+    tuned = read(other, made)
+    made["threshold"] = _threshold(tuned, Judge.of(made))
+    of_all = score(tuned, Judge.of(made))["all"]
+    low, high = interval(of_all.right, of_all.right + of_all.wrong)
+    made["threshold_precision_there"] = [round(low, 4), round(high, 4)]
     return made
 
 
@@ -219,7 +224,8 @@ def report(people: int = PEOPLE, lines: int = LINES) -> dict[str, Score]:
     )
     print(
         f"model {judge.model}, threshold {judge.threshold} (chosen on seeds {TRAINING.seed} and "
-        f"{TRAINING.seed + 1}; reported on seed {REPORTED.seed}, whose errors are of other kinds)"
+        f"{TRAINING.seed + 1}, precision there {parameters['threshold_precision_there']}; "
+        f"reported on seed {REPORTED.seed}, whose errors are of other kinds)"
     )
     scores = score(seen, judge)
     print(

@@ -176,7 +176,7 @@ def decide(work: Work, caller: Caller, before: ProposalRecord, after: ProposalRe
         "row": before.proposed.row,
         "approval": after.approval_reference,
         "line decision": after.decision_id,
-        "evidence": [asdict(each) for each in before.proposed.candidates],
+        "evidence": [_told(each) for each in before.proposed.candidates],
     }
     event = Event(
         action=f"proposal {after.state}",
@@ -185,6 +185,16 @@ def decide(work: Work, caller: Caller, before: ProposalRecord, after: ProposalRe
         after=told,
     )
     record(work, caller.actor(), event)
+
+
+def _told(candidate: Candidate) -> dict[str, Any]:
+    """What the decider saw of a candidate, as text: the audit log holds no floats."""
+    return {
+        "approval": candidate.approval_reference,
+        "probability": f"{candidate.probability:.4f}",
+        "words": [each.words for each in candidate.fields],
+        "digest": candidate.evidence_digest,
+    }
 
 
 def _row(

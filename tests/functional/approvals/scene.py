@@ -52,6 +52,8 @@ BREAK_GLASS = {
 }
 HOSPITAL_NUMBER = "H000001"
 ODD_NAME = {"name": "HUMIRRAA PENN", "drug": "adalimumab"}
+#: The first patient, with a figure of the NHS number mistyped.
+MISTYPED = {"NHS NUMBER": f"{invented_nhs_number(1)[:-2]}9{invented_nhs_number(1)[-1]}"}
 UNKNOWN_PATIENT = {"NHS NUMBER": invented_nhs_number(800)}
 
 
@@ -75,6 +77,7 @@ class Scene:
     administered: Mapping[str, str]
     challenge: str
     line_decision: str
+    proposal: str
     drug_name: str
     versions: Mapping[str, int]
 
@@ -93,6 +96,7 @@ class Scene:
             "break-glass": self.break_glass,
             "challenges": self.challenge,
             "line-decisions": self.line_decision,
+            "linkage-proposals": self.proposal,
             "drug-names": self.drug_name,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
@@ -137,6 +141,7 @@ class Scene:
             self.break_glass,
             self.challenge,
             self.line_decision,
+            self.proposal,
             self.drug_name,
             self.reference,
             HOSPITAL_NUMBER,
@@ -201,6 +206,7 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         administered=set_administered(people, application),
         challenge=challenge["id"],
         line_decision=decision["id"],
+        proposal=proposed(people["commissioner"], application)["id"],
         drug_name=good(people["commissioner"].post("/v1/drug-names", ODD_NAME), 201)["id"],
         versions={
             challenge["id"]: challenge["version"],
@@ -211,6 +217,20 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
             draft["id"]: draft["version"],
         },
     )
+
+
+def proposed(api: Api, application: FastAPI) -> Any:
+    """What is proposed for a line whose patient is the scene's first, mistyped."""
+    run = run_of(api, application, table(SUBMISSION_ROW | MISTYPED))
+    good(api.post(f"/v1/runs/{run}/linkage-proposals", None), 202)
+    work_off(application)
+    return good(api.get(f"/v1/runs/{run}/linkage-proposals"))["proposals"][0]
+
+
+def work_off(application: FastAPI) -> None:
+    """Do every job that waits."""
+    while run_next(application.state.door, make_handlers(application.state.desk)):
+        pass
 
 
 #: The id of the key of the scene's system.

@@ -241,6 +241,12 @@ TABLE: dict[str, Try] = {
     ),
     "GET /v1/line-decisions": Try(COMMISSIONER, PAYER, expected=200),
     "POST /v1/line-decisions/{id}/undo": Try(COMMISSIONER, PAYER, REASON),
+    "POST /v1/runs/{run}/linkage-proposals": Try(COMMISSIONER, PAYER),
+    "GET /v1/runs/{run}/linkage-proposals": Try(COMMISSIONER, PAYER),
+    "POST /v1/linkage-proposals/{id}/accept": Try(
+        COMMISSIONER, PAYER, REASON | {"approval_reference": "PA0000000000000"}
+    ),
+    "POST /v1/linkage-proposals/{id}/refuse": Try(COMMISSIONER, PAYER, REASON),
     "POST /v1/challenges": Try(COMMISSIONER, PAYER, {"run": LINK["to"]}),
     "GET /v1/challenges": Try(COMMISSIONER, PAYER, expected=200),
     "GET /v1/challenges/{id}": Try(PHARMACIST, "pharmacist"),

@@ -57,6 +57,7 @@ TABLE: dict[Action, str] = {
     Action.CHALLENGE: "        no   no   no   no   yes  no   no   no  no",
     Action.ANSWER_CHALLENGE: " no   no   yes  no   no   no   no   no  no",
     Action.READ_CHALLENGES: "  no   no   yes  no   yes  no   no   yes  no",
+    Action.PROPOSE_LINKS: "    no   no   yes  no   yes  no   no   yes  no",
     Action.DECIDE_LINE: "      no   no   no   no   yes  no   no   yes  no",
     Action.OVERRIDE_LINE: "    no   no   no   no   yes  no   no   no  no",
 }
