@@ -139,8 +139,8 @@ def test_a_proposal_whose_approval_changed_is_not_accepted(
     treatment = good(people["clinician"].get(f"/v1/approvals/{reference}"))["treatment_id"]
     stop = {
         "kind": "stop",
-        "decision_to_treat": "2026-06-20",
-        "details": {"from_day": "2026-06-20", "stop_reason": "other"},
+        "decision_to_treat": "2026-06-15",
+        "details": {"from_day": "2026-06-15", "stop_reason": "other"},
     }
     good(people["clinician"].post(f"/v1/treatments/{treatment}/requests", stop), 201)
     body = {"approval_reference": reference, "reason": "Hers."}
