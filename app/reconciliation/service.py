@@ -23,6 +23,7 @@ from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
+from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import TooManyLines, TotalsDoNotTie
 from app.reconciliation.files import FileStore
@@ -205,7 +206,7 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
     day = london_day(record.received_at)
     seen = take_snapshot(work, desk.office, scope_of(caller), day)
     return replace(
-        seen,
+        with_heirs(seen, desk.organisations),
         decisions=decision_store.in_force(work, caller.organisation),
         terms=terms_for(work, caller),
         layout=record.layout,

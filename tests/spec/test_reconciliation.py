@@ -36,7 +36,7 @@ def _value(name: str, value: Any) -> Any:
     if name in AMOUNTS:
         return Decimal(str(value))
     if name in SETS:
-        return frozenset(value)
+        return frozenset(tuple(one) if isinstance(one, list) else one for one in value)
     if name == "paused":
         return tuple(tuple(pause) for pause in value)
     return OTHER_PATIENT if value == "OTHER" else value

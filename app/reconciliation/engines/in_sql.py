@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from app.reconciliation.engines.by_hand import decisions_on
+from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import (
@@ -141,6 +142,7 @@ def match_submission(
 
     A submission that the tables cannot hold, exactly and whole, goes to the plain engine.
     """
+    snapshot = with_heirs(snapshot, organisations)
     prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
     index, by_hand = index_snapshot(snapshot), decisions_on(lines, snapshot.decisions)
     try:

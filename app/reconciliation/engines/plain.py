@@ -35,6 +35,7 @@ from app.reconciliation.engines.diagnose import (
     not_required,
     pending_request,
 )
+from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, coverage_order, index_snapshot
 from app.reconciliation.engines.limits import (
     EXACT_DIGITS,
@@ -91,6 +92,7 @@ def match_submission(
     organisations: OrganisationDirectory,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order."""
+    snapshot = with_heirs(snapshot, organisations)
     prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
     by_hand = decisions_on(lines, snapshot.decisions)
     return match_prepared(prepared, index_snapshot(snapshot), by_hand)

@@ -1,0 +1,81 @@
+"""Approvals follow a merger as lines do: from its day on, the heir is the approved provider. Pure.
+
+Lines state a code, which is folded to its parent on the day of supply. An approval keeps the code
+of its day, so it is told in parts: up to the day before the merger under the old code, from that
+day on under the heir's. Hospital numbers are not renamed: after a merger one number may stand for
+two patients of the two hospitals.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from app.reconciliation.model import Coverage, Snapshot
+from app.reference_data.organisations import OrganisationDirectory
+
+_DAY = dt.timedelta(days=1)
+
+
+def with_heirs(snapshot: Snapshot, organisations: OrganisationDirectory) -> Snapshot:
+    """The snapshot with its coverages' providers folded by day; done twice it is the same."""
+    turns = _turns(snapshot.coverages, organisations)
+    if not turns:
+        return snapshot
+    parts = (part for each in snapshot.coverages for part in _parts(each, turns, organisations))
+    return replace(snapshot, coverages=tuple(parts))
+
+
+def _turns(
+    coverages: Iterable[Coverage], organisations: OrganisationDirectory
+) -> Mapping[str, Sequence[dt.date]]:
+    """Each provider's code that folds to another at some time → the days on which that changes."""
+    entries = organisations.all()
+    days = {entry.from_ for entry in entries if entry.from_ is not None}
+    days |= {entry.to + _DAY for entry in entries if entry.to is not None}
+    turns: dict[str, Sequence[dt.date]] = {}
+    for code in {code for each in coverages for code in _providers(each)}:
+        said = [(day, organisations.fold(code, day)) for day in (dt.date.min, *sorted(days))]
+        changed = [day for (_, was), (day, now) in pairwise(said) if was != now]
+        if changed or said[0][1] != code:
+            turns[code] = changed
+    return turns
+
+
+def _providers(coverage: Coverage) -> tuple[str, ...]:
+    return coverage.provider, *coverage.supplying_providers
+
+
+def _parts(
+    coverage: Coverage,
+    turns: Mapping[str, Sequence[dt.date]],
+    organisations: OrganisationDirectory,
+) -> Iterator[Coverage]:
+    own = [turns[code] for code in _providers(coverage) if code in turns]
+    if not own:
+        yield coverage
+        return
+    last = coverage.to or dt.date.max
+    within = sorted({day for days in own for day in days if coverage.from_ < day <= last})
+    begins = coverage.from_
+    for day in within:
+        # What comes of the coverage's end comes of its last part alone.
+        yield replace(
+            _folded(coverage, begins, organisations),
+            from_=begins,
+            to=day - _DAY,
+            grace_to=None,
+            continuation_due=None,
+            stopped=False,
+        )
+        begins = day
+    yield replace(_folded(coverage, begins, organisations), from_=begins)
+
+
+def _folded(coverage: Coverage, day: dt.date, organisations: OrganisationDirectory) -> Coverage:
+    fold = organisations.fold
+    return replace(
+        coverage,
+        provider=fold(coverage.provider, day),
+        supplying_providers=frozenset(fold(code, day) for code in coverage.supplying_providers),
+    )
