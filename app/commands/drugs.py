@@ -3,6 +3,7 @@
 `assent terms`: a commissioner's contract terms and table of responsible commissioners.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import RowMapping
 
+from app.approvals.reassigning import hand_to_payer
 from app.auth.model import Caller
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.reconcile import operator
+from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation import spellings, terms_loading
@@ -97,6 +100,29 @@ def contracts(file: Path, organisation: str) -> None:
 def responsible(file: Path, organisation: str) -> None:
     """Load a commissioner's table of responsible commissioners (CSV) in place of the old one."""
     _load(terms_loading.load_payers, file, organisation)
+
+
+@terms.command("hand-over")
+def hand_over(
+    drug: str,
+    organisation: Annotated[str, typer.Option(help="Which commissioner hands over (ODS code).")],
+    to: Annotated[str, typer.Option(help="Which commissioner pays from then on.")],
+    day: Annotated[
+        dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")
+    ],
+    reason: Annotated[str, typer.Option()],
+) -> None:
+    """Hand the treatments with a drug to another commissioner, as at a delegation."""
+    settings_or_exit()
+    found = done(
+        lambda: door_or_exit().transact(
+            lambda work: hand_to_payer(work, operator(organisation), drug, to, day.date(), reason)
+        )
+    )
+    typer.echo(
+        f"{found.treatments} treatment(s) are {to}'s from {day:%d/%m/%Y}; "
+        f"{found.waiting} request(s) wait with {organisation}."
+    )
 
 
 def _load(load: Callable[..., int], file: Path, organisation: str) -> None:

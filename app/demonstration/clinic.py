@@ -15,7 +15,10 @@ from app.approvals.model import StopReason
 from app.demonstration.chance import Chance, chance
 from app.demonstration.organisations import ICB, PROVIDERS, SPECIALISED
 from app.demonstration.people import Person, make_person
+from app.demonstration.periods import delegation_of
 
+#: The drug whose commissioner changes in the demonstration year.
+DELEGATED: Final = "natalizumab"
 #: The first day on which two years back lie within the policies' present texts.
 EARLIEST_DAY: Final = dt.date(2026, 6, 1)
 #: Obeticholic acid is started under the policy text of this day or a later one.
@@ -133,10 +136,17 @@ class Course:
     weight_kg: int = 70
     height_cm: int = 170
     repeats: tuple[int, ...] = field(default=())  # days after the first dose, for one episode
+    delegated_on: dt.date | None = None  # the drug's commissioner changes on this day
 
     @property
     def service(self) -> Service:
         return SERVICES[self.illness]
+
+    def payer(self, on: dt.date) -> str:
+        """The commissioner that pays on a day."""
+        if self.delegated_on is not None and on >= self.delegated_on:
+            return ICB
+        return self.service.commissioner
 
     def place(self, on: dt.date) -> str:
         """The trust that supplies on a day."""
@@ -166,10 +176,16 @@ def _begun(draw: Chance, illness: Illness, day: dt.date, first_number: int) -> l
         decided = day - dt.timedelta(days=_days_ago(draw, illness, place, service.patients))
         if illness is Illness.PBC:
             decided = max(decided, _OCA_FROM + dt.timedelta(days=draw.between(20, 90)))
+        where, what = providers[place], products[place]
         courses.append(
-            _course(draw, number, person, illness, providers[place], products[place], decided)
+            _course(draw, number, person, illness, where, what, decided, delegated_on(illness, day))
         )
     return courses
+
+
+def delegated_on(illness: Illness, day: dt.date) -> dt.date | None:
+    """When the illness's drug changes its commissioner; None where it never does."""
+    return delegation_of(day) if SERVICES[illness].drug == DELEGATED else None
 
 
 def _days_ago(draw: Chance, illness: Illness, place: int, of: int) -> int:
@@ -191,6 +207,7 @@ def _course(
     provider: str,
     product: str,
     decided: dt.date,
+    delegated: dt.date | None,
 ) -> Course:
     height = draw.between(156, 186)
     ideal = (
@@ -218,6 +235,7 @@ def _course(
         amount=amount,
         every_days=every,
         homecare=home,
+        delegated_on=delegated,
         weight_kg=weight,
         height_cm=height,
         repeats=(draw.between(5, 7),) if illness is Illness.ITP and draw.below(0.3) else (),

@@ -124,7 +124,7 @@ def about_patient(supply: Supply, habits: Habits, draw: Chance) -> Line:
     """What a line says of organisation, patient and day."""
     course, person, day = supply.course, supply.course.person, supply.day
     line = {
-        **about_hospital(supply.provider, course.service.commissioner, day, draw),
+        **about_hospital(supply.provider, course.payer(day), day, draw),
         **identity_cells(person, supply.provider, day, draw),
         SPECIALTY: course.service.specialty,
     }

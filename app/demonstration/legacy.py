@@ -8,11 +8,12 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from app.approvals.model import StopReason
-from app.demonstration.clinic import SERVICES, Course, Ending, Illness
+from app.demonstration.clinic import DELEGATED, SERVICES, Course, Ending, Illness
 from app.demonstration.invoice import Told
 from app.demonstration.organisations import PRACTICES, PROVIDERS
 from app.demonstration.people import Person
@@ -31,7 +32,7 @@ _DOSES: Final[Mapping[Illness, tuple[int, int]]] = {
 _NOT_GIVEN: Final = ("not started", "declined", "rejected")
 
 
-def legacy_courses(export: bytes) -> tuple[tuple[Course, ...], Told]:
+def legacy_courses(export: bytes, delegated_on: dt.date) -> tuple[tuple[Course, ...], Told]:
     """The courses of the export's patients, and the older references that hospitals write."""
     courses: list[Course] = []
     told: dict[int, tuple[tuple[dt.date, str], ...]] = {}
@@ -42,6 +43,8 @@ def legacy_courses(export: bytes) -> tuple[tuple[Course, ...], Told]:
             continue
         number = _FIRST_NUMBER + len(courses)
         course = _course(number, row, illness, provider)
+        if course.service.drug == DELEGATED:
+            course = replace(course, delegated_on=delegated_on)
         courses.append(course)
         told[number] = ((course.decided_on, row["Blueteq ID"]),)
     return tuple(courses), told

@@ -19,14 +19,16 @@ from app.approvals.office import (
     change_setting,
     setting,
 )
+from app.approvals.reassigning import hand_to_payer
 from app.auth.model import Caller
 from app.db import tables
 from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.demonstration import agenda
+from app.demonstration.answering import Story
 from app.demonstration.chance import SEED, chance
 from app.demonstration.clerk import Case, Clerk, at, references
-from app.demonstration.clinic import EARLIEST_DAY, Course, make_courses
+from app.demonstration.clinic import DELEGATED, EARLIEST_DAY, Course, make_courses
 from app.demonstration.habits import Habits, make_habits
 from app.demonstration.organisations import (
     COMMISSIONERS,
@@ -39,6 +41,7 @@ from app.demonstration.organisations import (
 from app.demonstration.organisations import (
     PANEL as PANEL_CODE,
 )
+from app.demonstration.periods import delegation_of
 from app.demonstration.stories import tell
 from app.demonstration.submission import NAME, Invoices, submission_of
 from app.reconciliation.service import Desk, reconcile
@@ -201,10 +204,19 @@ def _send_forms(
         for case in cases
     ]
     yesterday = day - dt.timedelta(days=1)
+    stories.append(_delegate(clerk, people, delegation_of(day)))
     what = "Sending two years' forms"
     agenda.run(clerk, stories, yesterday, lambda share: progress(what, share))
     progress(what, 1.0)
     return cases, tuple(clerk.refusals)
+
+
+def _delegate(clerk: Clerk, people: People, on: dt.date) -> Story:
+    """On the day of the delegation one commissioner hands a drug's treatments to the other."""
+    yield on
+    caller = people.commissioner(SPECIALISED)
+    why = "Invented delegation (demonstration)."
+    clerk.do(lambda work: hand_to_payer(work, caller, DELEGATED, ICB, on, why))
 
 
 def _import(work: Work, desk: Desk, people: People, legacy: bytes) -> None:

@@ -84,7 +84,7 @@ def _command(case: Case, habits: Habits, given: Mapping[str, Any]) -> Initiation
     urgent = habits.form is Form.URGENT and begun
     return InitiationCommand(
         policy=answers.POLICIES[course.illness],
-        commissioner=course.service.commissioner,
+        commissioner=course.payer(today),
         patient=_patient(course, habits),
         decision_to_treat=course.decided_on,
         answers=given,

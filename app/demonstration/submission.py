@@ -16,11 +16,10 @@ from app.demonstration.extras import make_extras
 from app.demonstration.habits import Habits
 from app.demonstration.invoice import HEADER, Charge, Line, Told, charge_for
 from app.demonstration.legacy import legacy_courses
+from app.demonstration.periods import delegation_of, period_of
 from app.demonstration.supplies import supplies_of
 
 NAME: Final = "submission.csv"
-#: With fewer finished months than this, the file is the last financial year's final one.
-FEWEST_MONTHS: Final = 3
 Row = tuple[str, ...]
 
 
@@ -63,20 +62,6 @@ def as_csv(rows: Sequence[Row]) -> bytes:
     return out.getvalue().encode()
 
 
-def period_of(day: dt.date) -> tuple[dt.date, dt.date]:
-    """First and last day of the months that the submission states.
-
-    Finished months of the financial year; in its first months the whole year before, as hospitals
-    then send the final file of that year.
-    """
-    last = day.replace(day=1) - dt.timedelta(days=1)
-    begins = last.year if last.month >= 4 else last.year - 1
-    months = (last.year - begins) * 12 + last.month - 3
-    if months < FEWEST_MONTHS:
-        return dt.date(begins - 1, 4, 1), dt.date(begins, 3, 31)
-    return dt.date(begins, 4, 1), last
-
-
 def submission_of(
     courses: Sequence[Course],
     habits: Mapping[int, Habits],
@@ -89,7 +74,7 @@ def submission_of(
     """Every supply of the period charged, with the other lines and the slips of real files."""
     first, last = period_of(day)
     if legacy is not None:
-        older, older_told = legacy_courses(legacy)
+        older, older_told = legacy_courses(legacy, delegation_of(day))
         courses, told = (*courses, *older), {**told, **older_told}
     charges = charges_between(courses, habits, told, seed, first, last)
     charges += make_extras(charges, chance(seed, "extras"), day)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, text, update
 
 from app.approvals.permissions import PAYER_ROLES
 from app.audit import Event, record
@@ -140,7 +140,11 @@ def holders_of(
         query = (
             select(approval.reference, approval.provider, treatment.provider)
             .join(tables.treatment, treatment.id == approval.treatment_id)
-            .where(approval.commissioner == commissioner, approval.reference.in_(chunk))
+            .where(
+                # One that was handed over by another commissioner is the payer's own, too.
+                or_(approval.commissioner == commissioner, treatment.commissioner == commissioner),
+                approval.reference.in_(chunk),
+            )
         )
         for reference, approved, treating in work.connection.execute(query):
             # One that handed the treatment over has no say in what another supplies since.

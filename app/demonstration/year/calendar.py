@@ -7,7 +7,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from app.demonstration.submission import period_of
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.slice_store import ContractMonth
 
@@ -40,14 +39,6 @@ class Month:
             challenge_by=self.challenge_by,
             source=SOURCE,
         )
-
-
-def year_of(day: dt.date) -> int:
-    """The calendar year in which the demonstration year begins: the one before the file's year.
-
-    It is over, and every month of it is closed, on the demonstration's day.
-    """
-    return period_of(day)[0].year - 1
 
 
 def named(begins: int) -> str:

@@ -13,12 +13,12 @@ from typing import Final
 
 from app.demonstration import invoice as cell
 from app.demonstration.chance import Chance, chance
-from app.demonstration.clinic import Course
+from app.demonstration.clinic import DELEGATED, Course
 from app.demonstration.dirt import spoil
 from app.demonstration.extras import make_extras
 from app.demonstration.habits import Habits
 from app.demonstration.invoice import Charge, Line, Told, charge_for
-from app.demonstration.organisations import ICB
+from app.demonstration.organisations import ICB, SPECIALISED
 from app.demonstration.submission import charges_between
 from app.demonstration.supplies import supplies_of
 from app.demonstration.year.calendar import Month
@@ -26,6 +26,9 @@ from app.reconciliation.parse_dates import financial_month_of
 
 #: In this month one trust posted the board's lines to the wrong month: the final file has none.
 EMPTIED: Final = ("DEMO3", ICB, 5)
+#: The month in which one drug's commissioner changes, and who is slow to name the new one.
+_DELEGATED_IN: Final = 7
+_NAMES_OLD_ONCE, _NAMES_OLD_LONG, _LONG = "DEMO2", "DEMO3", (7, 8)
 _PENNY: Final = Decimal("0.01")
 #: What becomes of a line after its first file, in thousandths. The rest stays as it was.
 _FATES: Final[Mapping[str, int]] = {
@@ -115,7 +118,8 @@ def _claims(charge: Charge, draw: Chance, sent_on: dt.date) -> list[Claim]:
     first = Version(month, spoil(charge, draw, sent_on))
     payer = charge.line[cell.COMMISSIONER]
     mended = Version(month, _mended(first.line, charge, draw))
-    found = [_through(Claim(charge.provider, payer, first, mended, mended), charge, draw)]
+    claim = Claim(charge.provider, payer, first, mended, mended)
+    found = _payers(_through(claim, charge, draw), charge, month)
     if draw.below(0.012):  # sent twice: half of these are noticed before the freeze
         again = None if draw.below(0.5) else mended
         found.append(Claim(charge.provider, payer, first, again, again))
@@ -123,6 +127,33 @@ def _claims(charge: Charge, draw: Chance, sent_on: dt.date) -> list[Claim]:
         credit = Version(month, {**mended.line, cell.TOTAL: f"({charge.line[cell.TOTAL]})"})
         found.append(Claim(charge.provider, payer, None, credit, credit))
     return found
+
+
+def _payers(claim: Claim, charge: Charge, month: int) -> list[Claim]:
+    """After the delegation some go on naming the old payer for a while.
+
+    One trust does so in its first file of the first month and sees it by the final one; another for
+    two months, until it is told.
+    """
+    delegated = charge.drug == DELEGATED and claim.payer == ICB
+    if delegated and claim.provider == _NAMES_OLD_ONCE and month == _DELEGATED_IN:
+        return [
+            replace(_to(claim, SPECIALISED), freeze=None, later=None), replace(claim, flex=None)
+        ]  # fmt: skip
+    if delegated and claim.provider == _NAMES_OLD_LONG and month in _LONG:
+        return [_to(claim, SPECIALISED)]
+    return [claim]
+
+
+def _to(claim: Claim, payer: str) -> Claim:
+    """The claim as it is sent to another payer."""
+
+    def named(version: Version | None) -> Version | None:
+        if version is None or not version.line[cell.COMMISSIONER]:
+            return version
+        return Version(version.month, {**version.line, cell.COMMISSIONER: payer})
+
+    return Claim(claim.provider, payer, named(claim.flex), named(claim.freeze), named(claim.later))
 
 
 def _through(claim: Claim, charge: Charge, draw: Chance) -> Claim:

@@ -24,17 +24,18 @@ from app.demonstration.invoice import Told
 from app.demonstration.legacy import legacy_courses
 from app.demonstration.load import Loaded
 from app.demonstration.organisations import COMMISSIONERS
-from app.demonstration.year.calendar import Month, months_of, year_of
+from app.demonstration.periods import delegation_of, year_of
+from app.demonstration.year.calendar import Month, months_of
 from app.demonstration.year.claims import Claim, claims_of
 from app.demonstration.year.disputes import settle
 from app.demonstration.year.files import EMPTY, FREEZE, TO_DATE, Sent, figures_of, files_of
-from app.demonstration.year.terms import contracts_of
+from app.demonstration.year.terms import contracts_of, payers_of
 from app.reconciliation import emptying, slice_store
 from app.reconciliation.calendar import set_calendar, set_figures
 from app.reconciliation.service import Desk, Reconciled, reconcile
 from app.reconciliation.slice_store import Period
 from app.reconciliation.slices import SliceKey
-from app.reconciliation.terms_loading import put_contracts
+from app.reconciliation.terms_loading import put_contracts, put_payers
 
 T = TypeVar("T")
 Progress = Callable[[str, float], None]
@@ -43,11 +44,15 @@ _BY: Final = "demonstration"
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """The invented year: its months, what is claimed in it, and the files in their order."""
+    """The invented year: its months, what is claimed in it, and the files in their order.
+
+    `delegated_on` is the day on which one drug's commissioner changes.
+    """
 
     months: tuple[Month, ...]
     claims: tuple[Claim, ...]
     files: tuple[Sent, ...]
+    delegated_on: dt.date
 
     @property
     def name(self) -> str:
@@ -96,10 +101,11 @@ def make_year(work: Work, loaded: Loaded, legacy: bytes | None, one_in: int = 1)
     habits = make_habits(loaded.seed, courses)
     told = dict(_told(work, courses))
     if legacy is not None:
-        older, older_told = legacy_courses(legacy)
+        older, older_told = legacy_courses(legacy, delegation_of(loaded.day))
         courses, told = (*courses, *older), {**told, **older_told}
     claims = claims_of(courses, habits, told, months, seed=loaded.seed)
-    return Year(months, claims, files_of(claims, months, loaded.seed))
+    files = files_of(claims, months, loaded.seed)
+    return Year(months, claims, files, delegation_of(loaded.day))
 
 
 def play(
@@ -155,6 +161,7 @@ def _open(player: Player, desk: Desk, year: Year) -> None:
             set_calendar(work, caller, [month.contract for month in year.months])
             rows = contracts_of(caller.organisation, year.months[0].first.year)
             put_contracts(work, caller, desk.dictionary, rows)
+            put_payers(work, caller, desk.dictionary, payers_of(year.delegated_on))
 
         player.on(day, f"calendar of {code}")(begin)
 

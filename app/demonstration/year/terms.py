@@ -6,6 +6,7 @@ They begin with the demonstration year and stay open.
 import datetime as dt
 from typing import Any, Final
 
+from app.demonstration.clinic import DELEGATED, SERVICES
 from app.demonstration.organisations import ICB, PROVIDERS, SPECIALISED
 from app.reconciliation.term_rows import Row
 from app.reconciliation.terms_model import EVERY_DRUG, Basis
@@ -37,4 +38,28 @@ def _row(
         "to_day": last,
         "demonstration": True,
         "source": SOURCE,
+    }
+
+
+def payers_of(delegated_on: dt.date) -> list[Row]:
+    """Which of the two commissioners pays for each drug; one drug changes hands on a day."""
+    rows = []
+    for drug, payer in sorted({(s.drug, s.commissioner) for s in SERVICES.values()}):
+        if drug != DELEGATED:
+            rows.append(_payer(drug, payer, None, None))
+            continue
+        rows.append(_payer(drug, SPECIALISED, None, delegated_on - dt.timedelta(days=1)))
+        rows.append(_payer(drug, ICB, delegated_on, None))
+    return rows
+
+
+def _payer(drug: str, payer: str, first: dt.date | None, last: dt.date | None) -> Row:
+    return {
+        "drug": drug,
+        "among": [ICB, SPECIALISED],
+        "responsible": payer,
+        "from_day": first,
+        "to_day": last,
+        "demonstration": True,
+        "source": "demonstration: invented delegation; real ones took effect on a 1 April",
     }
