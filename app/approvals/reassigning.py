@@ -8,7 +8,7 @@ more of the treatment's past than that.
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 
 from app.approvals import store
 from app.approvals.cutting import fresh
@@ -56,13 +56,18 @@ def hand_to_payer(
         )
         store.change_treatment(work, treatment, {"commissioner": to}, caller.actor(), event)
         gone += 1
-        requests = store.all_requests_of(work, id)
-        waiting += sum(request.state in OPEN_STATES for request in requests)
+        waiting += sum(
+            request.state in OPEN_STATES and request.commissioner == caller.organisation
+            for request in store.all_requests_of(work, id)
+        )
     return HandedOver(gone, waiting)
 
 
 def _paid_for(work: Work, own: str, drug: str, day: dt.date) -> tuple[str, ...]:
-    """Treatments that the commissioner pays for, with coverage that reaches the day; held."""
+    """Treatments with coverage that the commissioner pays for on the day or later; held.
+
+    One that went over before may have such again: a request that waited then and was approved.
+    """
     treatment, segment = tables.treatment.c, tables.segment.c
     reaching = select(segment.treatment_id).where(
         segment.commissioner == own,
@@ -71,8 +76,7 @@ def _paid_for(work: Work, own: str, drug: str, day: dt.date) -> tuple[str, ...]:
     )
     query = (
         select(treatment.id)
-        .where(and_(treatment.commissioner == own, treatment.drug == drug))
-        .where(treatment.id.in_(reaching))
+        .where(treatment.drug == drug, treatment.id.in_(reaching))
         .order_by(treatment.id)
         .with_for_update()  # SQLite has one writer and ignores this
     )

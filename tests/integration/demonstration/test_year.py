@@ -131,6 +131,19 @@ def test_played_every_slice_ties_and_a_second_play_changes_nothing(part: Played)
     assert len(found) > 50
     assert sum(row.corrections for row in found.values()) > 3
 
+    with part.database.engine.connect() as connection:
+        paying = set(
+            connection.execute(
+                sa.select(tables.segment.c.commissioner, tables.treatment.c.commissioner)
+                .join(tables.treatment)
+                .where(tables.treatment.c.drug == "natalizumab")
+                .where(tables.segment.c.superseded_at.is_(None))
+            ).tuples()
+        )
+    assert {("DEMQ2", "DEMQ1"), ("DEMQ1", "DEMQ1")} <= paying  # handed over in the middle
+    late = [r for k, r in found.items() if k.commissioner == "DEMQ1" and k.financial_month > 8]
+    assert sum(row.accepted or 0 for row in late) > 0
+
     before = rows_of(part.database)
     played(part.database, part.desk, part.loaded, part.year)
     assert rows_of(part.database) == before
