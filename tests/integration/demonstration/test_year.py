@@ -17,7 +17,8 @@ from app.db.transaction import Database
 from app.db.upgrade import upgrade
 from app.demonstration.load import Loaded, load
 from app.demonstration.organisations import COMMISSIONERS, PROVIDERS
-from app.demonstration.year.calendar import months_of, named, year_of
+from app.demonstration.periods import year_of
+from app.demonstration.year.calendar import months_of, named
 from app.demonstration.year.claims import EMPTIED
 from app.demonstration.year.files import EMPTY, WITHOUT_DELIVERY
 from app.demonstration.year.play import Year, make_year, payer_of, play
