@@ -12,6 +12,7 @@ from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
 from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, Tally, financial_period
 from app.reconciliation.read_line import (
+    DATED,
     NO_CELL,
     WHY_SHIFTED,
     LineReader,
@@ -93,6 +94,11 @@ def layout_note(name: str, stated: Iterable[tuple[str | None, int | None]]) -> t
             "file lie outside.",)  # fmt: skip
 
 
+def _of_supply(known: Header) -> tuple[int, ...]:
+    """The columns of days that tell of a supply: one file writes them in one way, or doubtfully."""
+    return tuple(index for name in DATED for index in known.columns.get(name, ()))
+
+
 class Witness:
     """What the rows below the header must be asked as a whole, before the first of them is read:
     whether any is filled, and how their dates are written."""
@@ -100,7 +106,7 @@ class Witness:
     def __init__(self, known: Header) -> None:
         self.filled = False
         self._dates = (
-            ("supply date", known.columns.get("supply_date", ()), Tally(SUPPLY)),
+            ("supply date", _of_supply(known), Tally(SUPPLY)),
             ("birth date", known.columns.get("birth_date", ()), Tally(BIRTH)),
         )
 

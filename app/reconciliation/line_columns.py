@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from app.reconciliation.model import ContractLine, FieldFault, Skipped, Submission
 
 #: Raise it whenever a cell comes to be read otherwise: what was stored before is made anew.
-INTAKE_VERSION: Final = 1
+INTAKE_VERSION: Final = 2
 _FACTS: Final = b"assent.submission"
 
-_DAYS = frozenset({"birth_date", "supply_date"})
+_DAYS = frozenset({"birth_date", "supply_date", "delivery_date", "invoice_date"})
 AMOUNTS: Final = frozenset(
     {"quantity", "unit_price_supplier", "unit_price", "home_delivery_charge", "total_cost"}
 )

@@ -84,8 +84,9 @@ class ContractLine:
 
     `row` counts data rows from 1. `content_hash` is over the values read, so that neither the
     order of columns nor the spelling of a number changes it. `unit_price` is UNIT PRICE
-    (COMMISSIONER), the price invoiced; `unit_price_supplier` the price before on-costs. The
-    pseudonyms stand in place of the NHS number and of the local identifier.
+    (COMMISSIONER), the price invoiced; `unit_price_supplier` the price before on-costs.
+    `delivery_date` and `invoice_date` stand in columns that some feeds have beside the supply date.
+    The pseudonyms stand in place of the NHS number and of the local identifier.
     """
 
     row: int
@@ -105,6 +106,8 @@ class ContractLine:
     local_patient_id: str | None = None
     birth_date: dt.date | None = None
     supply_date: dt.date | None = None
+    delivery_date: dt.date | None = None
+    invoice_date: dt.date | None = None
     indication_code: str | None = None
     indication_text: str | None = None
     drug_code: str | None = None

@@ -13,6 +13,13 @@ from app.reference_data.drugs import Recognition
 PASSED, FAILED, NOT_TESTABLE = TestResult.PASSED, TestResult.FAILED, TestResult.NOT_TESTABLE
 
 
+_BY = {
+    Basis.MONTH: ", by the stated month only",
+    Basis.DELIVERY: ", by the date of delivery",
+    Basis.INVOICE: ", by every day on which what was invoiced can have been supplied",
+}
+
+
 def check_period(coverage: Coverage, period: Period) -> Test:
     """Every day on which the supply can have happened is covered."""
     state = fit(coverage, period)
@@ -23,7 +30,7 @@ def check_period(coverage: Coverage, period: Period) -> Test:
         how = "within the grace after the approval"
         if coverage.stopped:
             how = f"{period.means or 'dated'} within {period.after_stop} days after the stop"
-    basis = ", by the stated month only" if period.basis is Basis.MONTH else ""
+    basis = _BY.get(period.basis, "")
     return Test("period", PASSED, how + basis)
 
 

@@ -12,12 +12,14 @@ class Basis(StrEnum):
     """What the supply's time was taken from."""
 
     DATE = "supply date"
+    DELIVERY = "delivery date"
     MONTH = "month only"
+    INVOICE = "invoice date"
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The supply's day, or the stated month where the day is not legible.
+    """The supply's day, or the days among which it is where the day itself is not legible.
 
     `means` is what the date tells of (dispensed, delivered). Days after a stop, and after a death,
     on which a last supply may still be dated.
@@ -31,9 +33,16 @@ class Period:
     after_death: int = 0
 
     def __str__(self) -> str:
-        if self.basis is Basis.DATE:
+        if self.is_day:
             return f"{self.first:%d/%m/%Y}"
+        if self.basis is Basis.INVOICE:
+            return f"some day from {self.first:%d/%m/%Y} to {self.last:%d/%m/%Y}"
         return f"some day in {self.first:%m/%Y}"
+
+    @property
+    def is_day(self) -> bool:
+        """Whether the very day is known."""
+        return self.basis in (Basis.DATE, Basis.DELIVERY)
 
 
 class Fit(StrEnum):
@@ -47,13 +56,29 @@ class Fit(StrEnum):
 
 
 def period_of(line: ContractLine) -> Period | None:
-    """The supply date; else the whole of the stated month; None when neither is legible."""
+    """The supply date, else that of delivery; else the whole of the stated month; None otherwise.
+
+    An invoice follows its supply, so its date is no day of supply: see `invoiced`.
+    """
     if line.supply_date is not None:
         return Period(line.supply_date, line.supply_date, Basis.DATE)
+    if line.delivery_date is not None:
+        return Period(line.delivery_date, line.delivery_date, Basis.DELIVERY)
     if line.financial_year is None or line.financial_month is None:
         return None
     first, last = financial_period(line.financial_year, line.financial_month)
     return Period(first, last, Basis.MONTH)
+
+
+def invoiced(line: ContractLine, within: int) -> Period | None:
+    """The days among which the supply was, where an invoice follows it within so many days.
+
+    None without a legible invoice date, or where nobody has agreed that number: 0.
+    """
+    if line.invoice_date is None or within <= 0:
+        return None
+    first = line.invoice_date - dt.timedelta(days=within)
+    return Period(first, line.invoice_date, Basis.INVOICE)
 
 
 def last_day(coverage: Coverage, period: Period | None = None) -> dt.date:

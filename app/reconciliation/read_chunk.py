@@ -19,6 +19,7 @@ from app.reconciliation.parse import clean
 from app.reconciliation.read_line import (
     ABSENT,
     CONTRADICTED,
+    DATED,
     FEWEST_WITNESSES,
     TYPED,
     Parsed,
@@ -216,12 +217,10 @@ def _values(field: _Field, name: str) -> list[Any]:
 
 def _hashes(fields: Sequence[_Field], count: int) -> pa.Array:
     """What each row says, in the order of `read_line`'s content hash, and its SHA-256."""
-    dated = next((f for f in fields if f.name == "supply_date"), None)
-    undated = (
-        pa.repeat(True, count)
-        if dated is None
-        else dated.column.spread([not each.values for each in dated.parsed], pa.bool_())
-    )
+    undated = pa.repeat(True, count)
+    for dated in (field for field in fields if field.name in DATED):
+        lacks = dated.column.spread([not each.values for each in dated.parsed], pa.bool_())
+        undated = pc.and_(undated, lacks)
     said = []
     for field in sorted(fields, key=lambda each: each.name):
         texts = [None if each is ABSENT else each.said for each in field.parsed]

@@ -38,13 +38,15 @@ WHY_STATED_TWICE = "two columns state it differently"
 
 # Old and new names of these stand side by side in one feed: the first that is filled counts.
 COALESCED = frozenset({"route", "unit", "supply_date", "reference", "indication"})
+# Days that tell of a supply. Where one is legible, the stated month is not part of what is said.
+DATED = ("supply_date", "delivery_date", "invoice_date")
 # Fields whose cells have a form of their own: the witnesses of a shifted row.
 TYPED = (
     "financial_month",
     "financial_year",
     "nhs_number",
     "birth_date",
-    "supply_date",
+    *DATED,
     "quantity",
     "unit_price_supplier",
     "unit_price",
@@ -151,7 +153,7 @@ def parsers(supply: DateRule = SUPPLY, birth: DateRule = BIRTH) -> dict[str, Par
         "local_pseudonym": parse_pseudonym,
         "withheld_reason": parse_withheld_reason,
         "birth_date": lambda cell: parse_date(cell, birth),
-        "supply_date": lambda cell: parse_date(cell, supply),
+        **dict.fromkeys(DATED, lambda cell: parse_date(cell, supply)),
         "indication": parse_clinical_code,
         "drug_code": parse_clinical_code,
         "quantity": parse_quantity,
@@ -216,10 +218,10 @@ def _misplaced(faults: Sequence[FieldFault], witnesses: int) -> bool:
 def _content_hash(said: Sequence[str], values: Mapping[str, Any]) -> str:
     """SHA-256 over what the line says, in a canonical form and order.
 
-    The stated month counts only where there is no supply date: the same supply billed in two
+    The stated month counts only where there is no day: the same supply billed in two
     months is the same content.
     """
-    if "supply_date" in values:
+    if any(name in values for name in DATED):
         said = [text for text in said if not text.startswith("financial_")]
     return _digest(sorted(said))
 

@@ -7,21 +7,29 @@ from functools import lru_cache
 from app.reference_data.data_files import Row, in_force, read_rows
 
 _COLUMNS = (
-    *("layout", "dispensing_route", "commissioner", "means", "after_stop", "after_death"),
-    *("from", "to", "demonstration", "source"),
+    *("layout", "dispensing_route", "commissioner", "date", "means", "after_stop", "after_death"),
+    *("within", "from", "to", "demonstration", "source"),
 )
+#: Which of a line's dates a row is about.
+SUPPLIED, DELIVERED, INVOICED = "supply", "delivery", "invoice"
 
 
 @dataclass(frozen=True, slots=True)
 class DateBasis:
-    """A dated row; an empty layout, route or commissioner stands for any. Tolerances in days."""
+    """A dated row; an empty layout, route or commissioner stands for any. Tolerances in days.
+
+    `within`: for the date of an invoice, how many days after its supply it comes at the latest; 0
+    where nobody has agreed that.
+    """
 
     layout: str
     dispensing_route: str
     commissioner: str
+    date: str
     means: str
     after_stop: int
     after_death: int
+    within: int
     from_: dt.date | None
     to: dt.date | None
     demonstration: bool
@@ -29,15 +37,23 @@ class DateBasis:
 
 
 #: Where no row is in force: the date is taken as it stands, and nothing is given after an end.
-AS_STATED = DateBasis("", "", "", "dated", 0, 0, None, None, False, "no row")
+AS_STATED = DateBasis("", "", "", "", "dated", 0, 0, 0, None, None, False, "no row")
 
 
 def date_basis(
-    layout: str, dispensing_route: str | None, commissioner: str | None, on: dt.date
+    layout: str,
+    dispensing_route: str | None,
+    commissioner: str | None,
+    on: dt.date,
+    date: str = SUPPLIED,
 ) -> DateBasis:
-    """The row that fits best on a day: the commissioner's, then the route's, then the layout's."""
+    """The row that fits best on a day: the commissioner's, then the route's, then the layout's.
+
+    `date` says of which of the line's dates.
+    """
     said = (layout, (dispensing_route or "").strip(), commissioner or "")
-    fitting = [row for row in load_date_basis() if _fits(row, said) and _holds(row, on)]
+    rows = [row for row in load_date_basis() if row.date == date]
+    fitting = [row for row in rows if _fits(row, said) and _holds(row, on)]
     return max(fitting, key=_closeness, default=AS_STATED)
 
 
@@ -60,11 +76,17 @@ def load_date_basis() -> tuple[DateBasis, ...]:
     rows: list[DateBasis] = []
     for row in read_rows("date_basis.csv", _COLUMNS):
         basis = _basis(row)
-        key = (basis.layout, basis.dispensing_route, basis.commissioner, basis.from_)
-        if any(key == (o.layout, o.dispensing_route, o.commissioner, o.from_) for o in rows):
+        if basis.date not in (SUPPLIED, DELIVERED, INVOICED):
+            raise row.fault(f"date {basis.date} is unknown", "Use supply, delivery or invoice")
+        if any(_key(basis) == _key(other) for other in rows):
             raise row.fault("a row before says the same layout, route and commissioner", "Keep one")
         rows.append(basis)
     return tuple(rows)
+
+
+def _key(basis: DateBasis) -> tuple[object, ...]:
+    who = (basis.layout, basis.dispensing_route, basis.commissioner)
+    return *who, basis.date, basis.from_
 
 
 def _basis(row: Row) -> DateBasis:
@@ -72,9 +94,11 @@ def _basis(row: Row) -> DateBasis:
         layout=row.text("layout"),
         dispensing_route=row.text("dispensing_route"),
         commissioner=row.text("commissioner"),
+        date=row.required("date"),
         means=row.required("means"),
         after_stop=_days(row, "after_stop"),
         after_death=_days(row, "after_death"),
+        within=_days(row, "within"),
         from_=row.day("from"),
         to=row.day("to"),
         demonstration=row.flag("demonstration"),

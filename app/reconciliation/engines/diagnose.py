@@ -15,7 +15,7 @@ from app.reconciliation.engines.passes import USABLE, patient_coverages
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import Coverage, LineOutcome, PendingRequest, PolicyHeld
 from app.reconciliation.outcomes import check_continuation, check_period, sentence
-from app.reconciliation.period import Basis, Fit, Period, continuation_overdue, fit, last_day
+from app.reconciliation.period import Fit, Period, continuation_overdue, fit, last_day
 
 # Kinds of request that, once approved, would cover a supply that nothing covers now.
 GIVES_COVER = frozenset({"initiation", "continuation", "switch", "transfer", "resume"})
@@ -139,7 +139,7 @@ def _same_drug(prepared: Prepared, coverages: Sequence[Coverage], index: Snapsho
         return awaiting(waiting)
     if undone_then or not usable:
         return _undone(min(undone_then or undone, key=coverage_order))
-    if prepared.period.basis is Basis.MONTH:
+    if not prepared.period.is_day:
         return Verdict(
             LineOutcome.CANNOT_BE_READ,
             "The supply date cannot be read, and the stated month does not lie wholly within one "

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from app.reconciliation.classify import classify
 from app.reconciliation.engines.index import Folder
 from app.reconciliation.model import ContractLine, LineKind
-from app.reconciliation.period import Period, period_of
-from app.reference_data.date_basis import date_basis
+from app.reconciliation.period import Basis, Period, invoiced, period_of
+from app.reference_data.date_basis import DELIVERED, INVOICED, SUPPLIED, date_basis
 from app.reference_data.drugs import DrugDictionary, Recognition
 
 
@@ -31,6 +31,11 @@ class Prepared:
         return self.provider, self.line.local_patient_id
 
     @property
+    def day(self) -> dt.date | None:
+        """The very day of supply, as dispensed or delivered; None where it is not known."""
+        return self.period.first if self.period is not None and self.period.is_day else None
+
+    @property
     def has_identity(self) -> bool:
         """Whether the line states anything legible by which its patient can be known."""
         return self.line.nhs_number is not None or self.line.local_patient_id is not None
@@ -51,7 +56,7 @@ def prepare(
     seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
     prepared = []
     for line in lines:
-        period = period_of(line)
+        period = period_of(line) or _invoiced(line, layout, fold)
         on = period.last if period else None
         key = (line.drug_code, line.drug_name, on)
         if key not in seen:
@@ -60,7 +65,9 @@ def prepare(
         payer = fold(line.commissioner, on or as_at) if line.commissioner else None
         kind = classify(line, seen[key])
         if period is not None:
-            meaning = date_basis(layout, line.dispensing_route, payer, period.last)
+            meaning = date_basis(
+                layout, line.dispensing_route, payer, period.last, _DATES[period.basis]
+            )
             period = replace(
                 period,
                 means=meaning.means,
@@ -69,3 +76,21 @@ def prepare(
             )
         prepared.append(Prepared(line, seen[key], kind, period, provider, payer))
     return prepared
+
+
+#: Which of a line's dates its time was taken from, as `date_basis.csv` names it.
+_DATES = {
+    Basis.DATE: SUPPLIED,
+    Basis.MONTH: SUPPLIED,
+    Basis.DELIVERY: DELIVERED,
+    Basis.INVOICE: INVOICED,
+}
+
+
+def _invoiced(line: ContractLine, layout: str, fold: Folder) -> Period | None:
+    """The days before an invoice's, where the payer has agreed how soon an invoice follows."""
+    if line.invoice_date is None:
+        return None
+    payer = fold(line.commissioner, line.invoice_date) if line.commissioner else None
+    meaning = date_basis(layout, line.dispensing_route, payer, line.invoice_date, INVOICED)
+    return invoiced(line, meaning.within)

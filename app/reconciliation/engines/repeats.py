@@ -63,8 +63,8 @@ def _reversals(prepared: Sequence[Prepared]) -> dict[int, int]:
 
 def _supply(item: Prepared) -> tuple[object, ...] | None:
     """What a charge and its reversal have in common; None where too little is legible."""
-    line = item.line
-    legible = item.has_identity and line.supply_date is not None and item.recognition.drug
+    line, day = item.line, item.day
+    legible = item.has_identity and day is not None and item.recognition.drug
     if not legible or not line.total_cost:
         return None
     return (
@@ -72,6 +72,6 @@ def _supply(item: Prepared) -> tuple[object, ...] | None:
         line.local_patient_id,
         item.provider,
         item.recognition.drug,
-        line.supply_date,
+        day,
         abs(line.total_cost),
     )

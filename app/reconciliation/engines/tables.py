@@ -36,7 +36,7 @@ from app.reconciliation.model import (
     TestResult,
 )
 from app.reconciliation.parse import normalise_reference
-from app.reconciliation.period import Basis, last_day, overdue_after
+from app.reconciliation.period import last_day, overdue_after
 
 AMOUNT = pa.decimal128(38, 8)
 _PLACES, _WHOLE_DIGITS = 8, 18
@@ -96,10 +96,10 @@ _LINE: tuple[Column, ...] = (
     ("provider", pa.string(), lambda it: it[1].provider),
     ("commissioner", pa.string(), lambda it: it[1].commissioner),
     ("reference", pa.string(), lambda it: it[1].line.reference),
-    ("supply_date", pa.date32(), lambda it: it[1].line.supply_date),
+    ("supply_date", pa.date32(), lambda it: it[1].day),
     ("first_day", pa.date32(), lambda it: it[1].period.first if it[1].period else None),
     ("last_day", pa.date32(), lambda it: it[1].period.last if it[1].period else None),
-    ("month_only", pa.bool_(), lambda it: bool(it[1].period and it[1].period.basis is Basis.MONTH)),
+    ("month_only", pa.bool_(), lambda it: bool(it[1].period and not it[1].period.is_day)),
     ("after_stop", pa.int32(), lambda it: it[1].period.after_stop if it[1].period else 0),
     ("after_death", pa.int32(), lambda it: it[1].period.after_death if it[1].period else 0),
     ("no_pass_through", pa.bool_(), lambda it: it[2]),

@@ -68,6 +68,10 @@ SHORT = {
     "delivery": "HOME DELIVERY CHARGE",
     "vat": "VALUE ADDED TAX CHARGED INDICATOR",
     "total": "TOTAL COST",
+    "payer": "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)",
+    "route": "DISPENSING ROUTE",
+    "delivered": "DRUG DELIVERY DATE",
+    "invoiced": "INVOICE DATE",
 }
 
 
@@ -79,7 +83,8 @@ def cells(**changes: str) -> dict[str, str]:
 def csv_bytes(rows: Sequence[Mapping[str, str]], delimiter: str = ",") -> bytes:
     """A file of these rows, UTF-8, under the data dictionary's headers."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(CLEAN), delimiter=delimiter, lineterminator="\r\n")
+    header = list(dict.fromkeys([*CLEAN, *(name for row in rows for name in row)]))
+    writer = csv.DictWriter(out, header, restval="", delimiter=delimiter, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()
