@@ -133,14 +133,13 @@ def test_played_every_slice_ties_and_a_second_play_changes_nothing(part: Played)
     assert sum(row.corrections for row in found.values()) > 3
 
     with part.database.engine.connect() as connection:
-        paying = set(
-            connection.execute(
-                sa.select(tables.segment.c.commissioner, tables.treatment.c.commissioner)
-                .join(tables.treatment)
-                .where(tables.treatment.c.drug == "natalizumab")
-                .where(tables.segment.c.superseded_at.is_(None))
-            ).tuples()
+        rows = connection.execute(
+            sa.select(tables.segment.c.commissioner, tables.treatment.c.commissioner)
+            .join(tables.treatment)
+            .where(tables.treatment.c.drug == "natalizumab")
+            .where(tables.segment.c.superseded_at.is_(None))
         )
+        paying = {tuple(row) for row in rows}
     assert {("DEMQ2", "DEMQ1"), ("DEMQ1", "DEMQ1")} <= paying  # handed over in the middle
     late = [r for k, r in found.items() if k.commissioner == "DEMQ1" and k.financial_month > 8]
     assert sum(row.accepted or 0 for row in late) > 0
