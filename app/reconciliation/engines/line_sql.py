@@ -22,6 +22,7 @@ from app.reconciliation.contract import check_contract, check_payer
 from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import unit_key
+from app.reconciliation.engines.prepare import invoiced_period
 from app.reconciliation.model import ContractLine, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
@@ -38,14 +39,27 @@ _DATED = """
 CREATE VIEW dated AS
 SELECT
     read.*,
-    coalesce(read.supply_date, month.first_day) AS first_day,
-    coalesce(read.supply_date, month.last_day) AS last_day,
-    read.supply_date IS NULL AND month.first_day IS NOT NULL AS month_only,
+    coalesce(read.supply_date, read.delivery_date) AS day,
+    coalesce(read.supply_date, read.delivery_date, month.first_day, invoiced.first_day)
+        AS first_day,
+    coalesce(read.supply_date, read.delivery_date, month.last_day, invoiced.last_day) AS last_day,
+    coalesce(read.supply_date, read.delivery_date) IS NULL
+        AND coalesce(month.first_day, invoiced.first_day) IS NOT NULL AS month_only,
+    CASE
+        WHEN read.supply_date IS NOT NULL THEN 'supply'
+        WHEN read.delivery_date IS NOT NULL THEN 'delivery'
+        WHEN month.first_day IS NULL AND invoiced.first_day IS NOT NULL THEN 'invoice'
+        ELSE 'supply'
+    END AS date_kind,
     coalesce(starts_with(read.total_cost, '-'), FALSE) AS gives_back
 FROM read
 LEFT JOIN month
     ON month.financial_year = read.financial_year
     AND month.financial_month = read.financial_month
+LEFT JOIN invoiced
+    ON invoiced.invoice_date = read.invoice_date
+    AND invoiced.dispensing_route IS NOT DISTINCT FROM read.dispensing_route
+    AND invoiced.commissioner IS NOT DISTINCT FROM read.commissioner
 """
 _PLACED = """
 CREATE VIEW placed AS
@@ -94,7 +108,8 @@ SELECT
     told.folded_provider AS provider,
     told.folded_commissioner AS commissioner,
     told.reference,
-    told.supply_date,
+    told.day AS supply_date,
+    told.supply_date AS stated_day,
     told.first_day,
     told.last_day,
     told.month_only,
@@ -120,6 +135,7 @@ LEFT JOIN basis
     ON basis.dispensing_route IS NOT DISTINCT FROM told.dispensing_route
     AND basis.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
     AND basis.last_day = told.last_day
+    AND basis.date_kind = told.date_kind
 LEFT JOIN contract
     ON contract.folded_provider IS NOT DISTINCT FROM told.folded_provider
     AND contract.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
@@ -152,6 +168,7 @@ def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
     connection.execute(_READ)
     _check_digits(connection)
     _months(connection)
+    _invoices(connection, known)
     connection.execute(_DATED)
     _eras(connection, known.dictionary)
     for column in ("provider", "commissioner"):
@@ -209,6 +226,19 @@ def _months(connection: Connection) -> None:
     _hold(connection, "month", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
 
 
+def _invoices(connection: Connection, known: Reference) -> None:
+    """The days among which what was invoiced can have been supplied, where that is agreed."""
+    key = ("invoice_date", "dispensing_route", "commissioner")
+    rows = []
+    for said in _distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
+        line = ContractLine(row=0, content_hash="", raw=(), **dict(zip(key, said, strict=True)))
+        period = invoiced_period(line, known.snapshot.layout, known.fold)
+        if period is not None:
+            rows.append((*said, period.first, period.last))
+    columns = dict(zip(key, (_DAY, _TEXT, _TEXT), strict=True))
+    _hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
+
+
 def _eras(connection: Connection, dictionary: DrugDictionary) -> None:
     """Days between which no name of a drug begins or ends are alike: one stands for all."""
     changes = dictionary.changes()
@@ -254,12 +284,13 @@ def _units(connection: Connection) -> None:
 
 
 def _basis(connection: Connection, layout: str) -> None:
-    key = "dispensing_route, folded_commissioner, last_day"
+    key = "dispensing_route, folded_commissioner, last_day, date_kind"
     rows = []
-    for route, payer, day in _distinct(connection, key, "placed", "last_day IS NOT NULL"):
-        meaning = date_basis(layout, route, payer, day)
-        rows.append((route, payer, day, meaning.after_stop, meaning.after_death))
-    columns = {"dispensing_route": _TEXT, "folded_commissioner": _TEXT, "last_day": _DAY}
+    for said in _distinct(connection, key, "placed", "last_day IS NOT NULL"):
+        meaning = date_basis(layout, *said)
+        rows.append((*said, meaning.after_stop, meaning.after_death))
+    columns = {"dispensing_route": _TEXT, "folded_commissioner": _TEXT}
+    columns |= {"last_day": _DAY, "date_kind": _TEXT}
     _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows)
 
 

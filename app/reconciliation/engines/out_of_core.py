@@ -23,6 +23,7 @@ from app.reconciliation.engines.by_hand import (
     matched_by_hand,
 )
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
+from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
 from app.reconciliation.engines.index import Folder, coverage_order, index_snapshot
 from app.reconciliation.engines.known import check_known
@@ -76,6 +77,7 @@ def match_rows(
     Raises NotTabular, EngineRanOut and TotalsDoNotTie; what was written is then of no use.
     """
     check_known((), snapshot)
+    snapshot = with_heirs(snapshot, organisations)
     index, fold = index_snapshot(snapshot), Folder(organisations)
     with database(machine) as connection:
         connection.read_parquet(str(rows)).create_view("stored")
@@ -221,7 +223,7 @@ SELECT
     told.kind,
     told.drug,
     told.product AS drug_product,
-    CAST(told.supply_date AS VARCHAR) AS supplied_on,
+    CAST(told.stated_day AS VARCHAR) AS supplied_on,
     told.recognised_by,
     told.outcome,
     {_EXACT.format("told.accepted")} AS accepted,
@@ -281,7 +283,7 @@ def _summary(connection: Connection) -> Summary:
 #: The day tells only of lines that do not state their month.
 _MONTH = (
     "financial_year, financial_month, "
-    "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END"
+    "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN stated_day END"
 )
 
 

@@ -56,7 +56,7 @@ def prepare(
     seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
     prepared = []
     for line in lines:
-        period = period_of(line) or _invoiced(line, layout, fold)
+        period = period_of(line) or invoiced_period(line, layout, fold)
         on = period.last if period else None
         key = (line.drug_code, line.drug_name, on)
         if key not in seen:
@@ -87,7 +87,7 @@ _DATES = {
 }
 
 
-def _invoiced(line: ContractLine, layout: str, fold: Folder) -> Period | None:
+def invoiced_period(line: ContractLine, layout: str, fold: Folder) -> Period | None:
     """The days before an invoice's, where the payer has agreed how soon an invoice follows."""
     if line.invoice_date is None:
         return None

@@ -87,6 +87,8 @@ def _line(draw: Draw) -> ContractLine:
         "withheld_reason": draw.maybe("02", 0.1),
         "birth_date": draw.one(dt.date(1980, 2, 3), None, dt.date(1999, 9, 9)),
         "supply_date": draw.day() if dated else None,
+        "delivery_date": draw.maybe(draw.day(), 0.3),
+        "invoice_date": draw.maybe(draw.day(), 0.3),
         "indication_code": draw.one(None, None, "426373005", "24700007"),
         "drug_name": draw.one(*DRUGS, *DRUGS, *DRUGS, *DRUGS, *OTHERS),
         "quantity": draw.amount(*QUANTITIES),
@@ -105,7 +107,7 @@ def _line(draw: Draw) -> ContractLine:
 def _hashed(line: ContractLine) -> ContractLine:
     """The line with its content's hash, as the intake makes it."""
     names = [f.name for f in fields(line) if f.name not in ("row", "content_hash", "raw")]
-    if line.supply_date is not None:
+    if line.supply_date or line.delivery_date or line.invoice_date:
         names = [name for name in names if not name.startswith("financial_")]
     return replace(line, content_hash=_digest(repr([getattr(line, name) for name in names])))
 
@@ -164,7 +166,7 @@ def _coverage(draw: Draw) -> Coverage:
         "from_": begins,
         "to": ends,
         "grace_to": draw.maybe(ends + dt.timedelta(days=28) if ends else None, 0.3),
-        "provider": draw.one("DEMO1", "DEMO1", "DEMO2"),
+        "provider": draw.one("DEMO1", "DEMO1", "DEMO2", "DEMO101"),
         "supplying_providers": draw.one(
             frozenset(), frozenset({"DEMO2"}), frozenset({"DEMO2", "ZZ9"})
         ),
