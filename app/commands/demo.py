@@ -231,7 +231,7 @@ def _show(door: Door, loaded: Loaded, submission: Path, address: str) -> None:
     whole = _run(door, loaded, "*")
     typer.echo(f"\n{shown}, reconciled against every approval:\n")
     typer.echo(result_text(whole.summary))
-    for code in COMMISSIONERS:
+    for code in (code for code in COMMISSIONERS if code in loaded.runs):
         run = _run(door, loaded, code)
         queried = f"of which £{run.queried:,.2f} is queried"
         typer.echo(f"{code}'s own part: {run.lines} lines, £{run.total:,.2f}, {queried}.")
