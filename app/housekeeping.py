@@ -9,6 +9,8 @@ from app.auth.clients import forget_the_past
 from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
 from app.door import Door
+from app.reconciliation.files import FileStore
+from app.reconciliation.staging import forget_staged
 from app.settings import Settings
 from app.work import Chore
 
@@ -18,14 +20,21 @@ EVERY: Final = dt.timedelta(hours=1)
 
 
 def forgetting(settings: Settings) -> Chore:
-    """Erase stored answers past their days, and tokens and assertions that have expired."""
+    """Erase stored answers past their days, what has expired, and uploads not accepted."""
     kept = dt.timedelta(days=settings.answers_kept_days)
 
     def do(door: Door) -> None:
         answers = door.transact(lambda work: forget_answers(work, kept))
         tokens = door.transact(forget_the_past)
         buckets = door.transact(forget_buckets)
-        if answers or tokens or buckets:
-            log.info("forgotten", answers=answers, tokens=tokens, rate_buckets=buckets)
+        uploads = forget_staged(FileStore(settings.data_dir.resolve() / "files"), door.now())
+        if answers or tokens or buckets or uploads:
+            log.info(
+                "forgotten",
+                answers=answers,
+                tokens=tokens,
+                rate_buckets=buckets,
+                uploads=uploads,
+            )
 
     return Chore("forget what is past its time", EVERY, do)

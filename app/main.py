@@ -55,6 +55,7 @@ from app.web import (
     steps,
     treatments,
 )
+from app.web.desk import pages as desk_pages
 from app.web.provider import Provider
 
 log = structlog.stdlib.get_logger("assent")
@@ -69,6 +70,7 @@ PAGES = (
     requests.router,
     steps.router,
     treatments.router,
+    *desk_pages.ROUTERS,
 )
 ROUTERS = (
     health.router,

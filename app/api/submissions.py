@@ -327,12 +327,25 @@ def identified_file(
         identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
         return objecting.identities(work)
 
-    key = desk.office.pseudonyms.key_of(caller.organisation)
     numbers, local_ids = door_of(request).transact(tell)
+    return identified(desk, caller, loaded, numbers, local_ids, safe=body.safe)
+
+
+def identified(
+    desk: Desk,
+    caller: Caller,
+    loaded: service.Reconciled,
+    numbers: frozenset[str],
+    local_ids: frozenset[str],
+    *,
+    safe: bool,
+) -> Response:
+    """A run's file with identities, but for those who object (their numbers and local ids)."""
+    key = desk.office.pseudonyms.key_of(caller.organisation)
     shown = hide_those_who_object(loaded.submission, key, numbers, local_ids)
     lines = zip(loaded.matched, shown.lines, strict=True)
     matched = tuple(replace(item, line=line) for item, line in lines)
-    return _file(shown, matched, body.safe)
+    return _file(shown, matched, safe)
 
 
 def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) -> Response:

@@ -1,1 +1,1 @@
-"""Measures over approvals and outcomes: charts' arithmetic, and the figures that the worker keeps."""
+"""Measures over approvals and outcomes: charts, and the figures that the worker keeps."""

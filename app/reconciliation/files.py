@@ -5,6 +5,7 @@ database, so that a row never points at a file that is not whole. Files are know
 what is stored is never written over, but by the same content where it was damaged.
 """
 
+import datetime as dt
 import hashlib
 import os
 import re
@@ -85,6 +86,26 @@ class FileStore:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoredFileDamaged("not the one that was stored")
         return data
+
+    def digest(self, data: bytes) -> str:
+        """The SHA-256 by which content is known, hex."""
+        return hashlib.sha256(data).hexdigest()
+
+    def erase(self, organisation: str, kind: str, name: str) -> None:
+        """Take a file away; nothing where it is gone. For what no row of the database names."""
+        self._path(organisation, kind, name).unlink(missing_ok=True)
+
+    def erase_older(self, kind: str, than: dt.datetime) -> int:
+        """Take away every organisation's files of a kind that were written before an instant."""
+        erased = 0
+        for path in self.folder.glob(f"*/{kind}/*"):
+            try:
+                if path.stat().st_mtime < than.timestamp():
+                    path.unlink()
+                    erased += 1
+            except FileNotFoundError:
+                continue
+        return erased
 
     def _path(self, organisation: str, kind: str, name: str) -> Path:
         for part in (organisation, kind, name):

@@ -1,11 +1,12 @@
 """The SQL of submissions and runs. Each query is within one organisation."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, insert, select
+from sqlalchemy import RowMapping, and_, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.audit import Actor, Event, record
@@ -202,3 +203,22 @@ def runs_of(work: Work, organisation: str, submission_id: str) -> tuple[RunRecor
         .order_by(column.created_at.desc(), column.id)
     ).mappings()
     return tuple(map(_run, rows))
+
+
+def newest_runs(
+    work: Work, organisation: str, submission_ids: Sequence[str]
+) -> dict[str, RunRecord]:
+    """The newest run of each of some submissions, by submission; those without a run are absent."""
+    run = tables.reconciliation_run
+    place = (
+        func.row_number()
+        .over(partition_by=run.c.submission_id, order_by=(run.c.created_at.desc(), run.c.id))
+        .label("place")
+    )
+    ranked = (
+        select(run, place)
+        .where(run.c.organisation == organisation, run.c.submission_id.in_(submission_ids))
+        .subquery()
+    )
+    rows = work.connection.execute(select(ranked).where(ranked.c.place == 1)).mappings()
+    return {row["submission_id"]: _run(row) for row in rows}

@@ -7,10 +7,22 @@ from app.auth.model import Role
 from app.auth.sessions import Session
 
 _CARE: Final = (("Start a request", "/start"), ("Find a patient", "/patients"))
+_MONEY: Final = (
+    ("Submissions", "/submissions"),
+    ("Challenges", "/challenges"),
+    ("Months", "/slices"),
+    ("Supplies to check", "/supply-lists"),
+)
 _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
     Role.CLINICIAN: _CARE,
     Role.DELEGATE: _CARE,
-    Role.PHARMACIST: _CARE,
+    Role.PHARMACIST: (*_CARE, *_MONEY),
+    Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
+    Role.COMMISSIONER: (
+        *_MONEY,
+        ("Drug names", "/drug-names"),
+        ("Decided by hand", "/line-decisions"),
+    ),
 }
 
 

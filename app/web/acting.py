@@ -1,0 +1,107 @@
+"""How a page's form acts once: checked, named, carried out one time, and shown by another page.
+
+A page gives its form a name that is drawn anew each time it is shown. The same form sent twice, by
+a double click or by going back, is carried out once and leads to the same page both times.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+
+from app.api.headers import UUID
+from app.auth.sessions import Session
+from app.db.errors import AnswerForgotten, RequestIdReused
+from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
+from app.db.work import Work
+from app.problems import BAD_REQUEST, CHANGED_SINCE, NOT_ALLOWED, DoorProblem
+from app.web.callers import caller_of
+from app.web.pages import LONGEST_FIELD, check_csrf, door_of, go, signed_in
+
+B = TypeVar("B", bound=BaseModel)
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._ -]")
+
+
+def fresh_name(request: Request) -> str:
+    """A name for the form of the page that is about to be shown."""
+    return door_of(request).new_id()
+
+
+def act_once(
+    request: Request, session: Session, form: Mapping[str, str], act: Callable[[Work], str]
+) -> Response:
+    """Carry out `act` once for the form's name, then see the page whose address it returns.
+
+    Raises DoorProblem 403 for a form of another session, 400 for one without a name, and 412 where
+    the name was used with other values: it was sent before, then gone back to and changed.
+    """
+    check_csrf(session, dict(form))
+    caller = caller_of(request, session)
+    name = form.get("once", "")
+    if UUID.fullmatch(name) is None:
+        raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Load the page again.")
+    key = IdempotencyKey(
+        client=caller.client,
+        organisation=caller.organisation,
+        route=f"{request.method} {request.scope['route'].path}",
+        request_id=name.lower(),
+    )
+    said = json.dumps([request.url.path, sorted(form.items())])
+    content = hashlib.sha256(said.encode()).hexdigest()
+    try:
+        done = door_of(request).transact(
+            lambda work: answer_once(work, key, content, lambda: StoredAnswer(303, {}, act(work)))
+        )
+    except (RequestIdReused, AnswerForgotten):
+        raise DoorProblem(
+            CHANGED_SINCE,
+            "This form was sent before, and what it asked for was done. Load the page again to see "
+            "how it stands, then send the change.",
+        ) from None
+    return go(done.body)
+
+
+def body_of(model: type[B], values: Mapping[str, Any]) -> tuple[B | None, frozenset[str]]:
+    """What the API takes for the same step, or the names of the fields that it would refuse."""
+    try:
+        return model.model_validate_json(json.dumps(values)), frozenset()
+    except ValidationError as error:
+        return None, frozenset(str(each["loc"][0]) for each in error.errors() if each["loc"])
+
+
+async def uploaded_form(
+    request: Request, _session: Annotated[Session, Depends(signed_in)]
+) -> tuple[dict[str, str], bytes, str]:
+    """A form's fields, and the bytes and name of the one file in it; read once we know who asks.
+
+    Raises DoorProblem for a form of another site, or anything that is no form of ours.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin != request.app.state.settings.origin():
+        raise DoorProblem(NOT_ALLOWED, "The form came from another site, so it was not taken.")
+    fields: dict[str, str] = {}
+    data, file_name = b"", ""
+    async with request.form(max_fields=20, max_files=1, max_part_size=LONGEST_FIELD * 4) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                data, file_name = await value.read(), plain_name(value.filename or "")
+            elif len(value) > LONGEST_FIELD or name in fields:
+                raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
+            else:
+                fields[name] = value
+    return fields, data, file_name
+
+
+def plain_name(given: str) -> str:
+    """A file's name as the API takes one: no folder, no odd letters, at most 120 of them."""
+    base = re.split(r"[/\\]", given)[-1]
+    plain = _NOT_IN_NAMES.sub("_", base).lstrip("._ -")
+    return (plain if len(plain) <= 120 else plain[:60] + plain[-60:]) or "submission"
+
+
+UploadedForm = Annotated[tuple[dict[str, str], bytes, str], Depends(uploaded_form)]

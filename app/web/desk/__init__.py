@@ -1,0 +1,1 @@
+"""The reconciliation desk: submissions, runs, lines, challenges, names, slices and lists."""

@@ -1,0 +1,92 @@
+"""Lines of a run as rows of a table, and the filter above it, in words. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from app.api.submissions_model import LineDocument
+from app.web.decision import Colour
+from app.web.desk.common import drug_words, key_words, outcome_colour
+from app.web.desk.line_choice import LineFilter
+from app.web.words import day_words, first_upper
+
+FIELDS: Final = ("outcome", "drug", "provider", "month")
+_LABELS: Final = {"outcome": "Outcome", "drug": "Drug", "provider": "Provider", "month": "Month"}
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A line: it names no patient."""
+
+    row: int
+    href: str
+    day: str
+    drug: str
+    provider: str
+    outcome: str
+    colour: Colour
+    total: Decimal | None
+    queried: Decimal
+    reason: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """One choice of the filter."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str, bool], ...]  # value, words, chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filter as it stands, and where the next page is."""
+
+    fields: tuple[FilterField, ...]
+    said: str
+    next_href: str | None
+    first_href: str
+
+
+def line_rows(run: str, lines: Sequence[LineDocument]) -> tuple[LineRow, ...]:
+    """The lines of a page."""
+    return tuple(
+        LineRow(
+            row=each.row,
+            href=f"/submissions/runs/{run}/lines/{each.row}",
+            day=day_words(each.supply_date),
+            drug=drug_words(each.drug),
+            provider=each.provider or "not stated",
+            outcome=first_upper(each.outcome),
+            colour=outcome_colour(each.outcome),
+            total=each.total,
+            queried=each.queried,
+            reason=each.reason,
+            reference=each.reference or "",
+        )
+        for each in lines
+    )
+
+
+def filter_words(
+    run: str, summary: Mapping[str, Any], asked: LineFilter, next_row: int | None
+) -> Filters:
+    """The choices that the run's own breakdowns offer, and what is chosen of them."""
+    fields = tuple(_field(name, summary, getattr(asked, name)) for name in FIELDS)
+    chosen = {name: getattr(asked, name) for name in FIELDS if getattr(asked, name)}
+    at = f"/submissions/runs/{run}/lines"
+    said = ", ".join(key_words(name, value) for name, value in chosen.items())
+    more = None if next_row is None else f"{at}?{urlencode({**chosen, 'after': next_row})}"
+    return Filters(fields, said, more, f"{at}?{urlencode(chosen)}" if chosen else at)
+
+
+def _field(name: str, summary: Mapping[str, Any], chosen: str | None) -> FilterField:
+    keys = [each[name] for each in summary[f"by_{name}"]]
+    options = [(key, key_words(name, key), key == chosen) for key in keys]
+    if name != "month":
+        options.sort(key=lambda option: option[1])
+    return FilterField(name, _LABELS[name], (("", "All", chosen is None), *options))

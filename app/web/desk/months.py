@@ -1,0 +1,78 @@
+"""The current slices with their days of flex and freeze, and the worklists of supplies."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from app.api.slices_model import SliceList, slice_list
+from app.api.submissions import desk_of
+from app.api.worklists import LARGEST
+from app.approvals.permissions import Action, check_can
+from app.audit import Reading
+from app.db.work import Work
+from app.reconciliation import listing_work
+from app.reconciliation.slice_report import current_slices
+from app.reconciliation.worklists import Entry, Worklist
+from app.web.callers import caller_of, read_recorded
+from app.web.desk.months_view import LISTS, entry_rows, slice_rows, years_of
+from app.web.pages import PageRoute, door_of
+from app.web.rendering import page
+from app.web.sign_in import SignedInBrowser
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+Year = Annotated[str | None, Query(pattern="^(20[0-9]{4})?$")]
+_FIRST: Final = Worklist.NOT_STARTED
+
+
+@router.get("/slices")
+def slices(request: Request, session: SignedInBrowser, financial_year: Year = None) -> Response:
+    """Each provider, commissioner and month as it stands, and the sums of it."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.RECONCILE)
+
+    def read(work: Work) -> tuple[SliceList, SliceList]:
+        every = current_slices(work, caller)
+        of_year = [row for row in every if financial_year in (None, "", row.key.financial_year)]
+        return slice_list(every), slice_list(tuple(of_year))
+
+    every, shown = door_of(request).read(read)
+    return page(
+        request,
+        "desk/slices.html",
+        session=session,
+        rows=slice_rows(shown, door_of(request).moment().day),
+        sums=shown.commissioners,
+        years=years_of(every, financial_year or ""),
+    )
+
+
+@router.get("/supply-lists")
+def first_list(request: Request, session: SignedInBrowser) -> Response:
+    """The first of the lists."""
+    return worklist(request, session, _FIRST)
+
+
+@router.get("/supply-lists/{name}")
+def worklist(
+    request: Request, session: SignedInBrowser, name: Annotated[Worklist, Path()]
+) -> Response:
+    """Approvals and supplies that somebody should look at, the oldest first."""
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.RECONCILE)
+
+    def read(work: Work) -> tuple[tuple[Entry, ...], Reading]:
+        found = tuple(listing_work.worklist(work, desk, caller, name))
+        return found, Reading("worklist read", names={"worklist": name.value})
+
+    found = read_recorded(request, caller, read)
+    return page(
+        request,
+        "desk/worklist.html",
+        session=session,
+        name=name,
+        lists=LISTS,
+        count=len(found),
+        largest=LARGEST,
+        rows=entry_rows(found[:LARGEST]),
+    )

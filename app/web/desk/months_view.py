@@ -1,0 +1,151 @@
+"""Slices and worklists in words. Pure."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from app.api.slices_model import SliceDocument, SliceList
+from app.reconciliation.worklists import Entry, Worklist
+from app.web.decision import Colour
+from app.web.desk.common import drug_words, organisation_words, period_words
+from app.web.words import day_words
+
+
+@dataclass(frozen=True, slots=True)
+class ListWords:
+    """A worklist's name, what is on it, and what to do with it."""
+
+    title: str
+    what: str
+
+
+LISTS: Final[dict[str, ListWords]] = {
+    Worklist.NOT_STARTED: ListWords(
+        "Not started",
+        "Approvals with no supply after their start-by date. Ask whether treatment began: a late "
+        "invoice looks the same.",
+    ),
+    Worklist.SUPPLIED_AFTER_STOP: ListWords(
+        "Supplied after a stop",
+        "Supplies after treatment was recorded as stopped. A last delivery to a home may be among "
+        "them.",
+    ),
+    Worklist.NO_RECENT_SUPPLY: ListWords(
+        "No recent supply",
+        "Live approvals without a supply for four months, measured to the newest supply that the "
+        "provider invoiced.",
+    ),
+    Worklist.TWO_TRUSTS: ListWords(
+        "Supplied by two trusts",
+        "Supplies of two trusts at the same time, of which one is not approved to supply.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A slice: `where` it is between flex and freeze."""
+
+    provider: str
+    commissioner: str
+    month: str
+    href: str
+    version: int
+    lines: int
+    total: Decimal
+    accepted: Decimal | None
+    queried: Decimal | None
+    corrections: int
+    corrected: Decimal
+    stated: Decimal | None
+    difference: Decimal | None
+    where: str
+    colour: Colour
+    days: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One thing to look at, with the lines that it rests on."""
+
+    drug: str
+    reference: str
+    treatment: str
+    providers: str
+    day: str
+    why: str
+    lines: tuple[tuple[str, str], ...]  # words, address
+
+
+def slice_rows(found: SliceList, today: dt.date) -> tuple[SliceRow, ...]:
+    """The newest month first."""
+    ordered = sorted(
+        found.slices,
+        key=lambda s: (s.financial_year, s.financial_month),
+        reverse=True,
+    )
+    return tuple(_slice(each, today) for each in ordered)
+
+
+def years_of(found: SliceList, chosen: str) -> tuple[tuple[str, str, bool], ...]:
+    """The financial years that there are, and which is chosen."""
+    years = sorted({each.financial_year for each in found.slices}, reverse=True)
+    all_years = (("", "All years", not chosen),)
+    return all_years + tuple((y, f"{y[:4]}/{y[4:]}", y == chosen) for y in years)
+
+
+def entry_rows(found: Iterable[Entry]) -> tuple[EntryRow, ...]:
+    """The entries in their order."""
+    return tuple(
+        EntryRow(
+            drug_words(each.drug),
+            each.reference or "",
+            each.treatment_id,
+            ", ".join(organisation_words(code) for code in each.providers),
+            day_words(each.day),
+            each.why,
+            tuple(
+                (f"row {row}", f"/submissions/runs/{run}/lines/{row}") for run, row in each.lines
+            ),
+        )
+        for each in found
+    )
+
+
+def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
+    where, colour = _where(each, today)
+    return SliceRow(
+        provider=each.provider,
+        commissioner=each.commissioner,
+        month=period_words(each.financial_year, each.financial_month),
+        href=f"/submissions/{each.submission}",
+        version=each.version,
+        lines=each.lines,
+        total=each.total,
+        accepted=each.accepted,
+        queried=each.queried,
+        corrections=each.corrections,
+        corrected=each.corrected,
+        stated=each.stated_total,
+        difference=each.difference,
+        where=where,
+        colour=colour,
+        days=_days(each),
+    )
+
+
+def _where(each: SliceDocument, today: dt.date) -> tuple[str, Colour]:
+    if each.closed:
+        return "Frozen", "blue"
+    if each.flex is None or each.freeze is None:
+        return "No calendar", "grey"
+    if today <= each.flex:
+        return "Before flex", "grey"
+    return "Between flex and freeze", "yellow"
+
+
+def _days(each: SliceDocument) -> str:
+    said = [("flex", each.flex), ("freeze", each.freeze), ("challenge by", each.challenge_by)]
+    return "; ".join(f"{name} {day_words(day)}" for name, day in said if day is not None)

@@ -1,0 +1,12 @@
+"""The routers of the desk, in the order in which their addresses are tried."""
+
+from app.web.desk import challenges, lines, months, names, runs, submissions
+
+ROUTERS = (
+    runs.router,
+    lines.router,
+    submissions.router,
+    challenges.router,
+    names.router,
+    months.router,
+)

@@ -1,0 +1,185 @@
+"""A run: where every pound of a submission went, and its lines."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api.documents import Document
+from app.api.fields import Reason
+from app.api.submissions import UuidPath, desk_of, identified
+from app.api.submissions_model import (
+    RunDocument,
+    SubmissionDocument,
+    run_document,
+    submission_document,
+)
+from app.approvals import identifiers, objecting
+from app.approvals.permissions import Action, can, check_can
+from app.audit import Reading
+from app.auth.sessions import Session
+from app.db.work import Work
+from app.reconciliation import exporting, service, store
+from app.reconciliation.exports import MEDIA_TYPES, Export, ExportFormat, export
+from app.reconciliation.model import LineOutcome
+from app.web.acting import body_of, fresh_name
+from app.web.callers import caller_of, read_recorded
+from app.web.desk import common
+from app.web.desk.line_choice import LineFilter, LinesChosen, choose_lines
+from app.web.desk.lines_view import filter_words, line_rows
+from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+
+router = APIRouter(prefix="/submissions/runs", route_class=PageRoute, include_in_schema=False)
+
+LINES_ON_A_PAGE: Final = 100
+Key = Annotated[str | None, Query(max_length=80)]
+
+
+class WhyBody(Document):
+    """Why identities are needed."""
+
+    reason: Reason
+
+
+@router.get("/{run}")
+def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
+    """Totals, and the breakdowns with most at stake first."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.RECONCILE)
+    document, submission, is_newest = _run(request, session, run)
+    return page(
+        request,
+        "desk/run.html",
+        session=session,
+        run=document,
+        submission=submission,
+        is_newest=is_newest,
+        tables=common.money_tables(run, document.summary),
+        total=common.total_row(document.summary),
+        once=fresh_name(request),
+        may={
+            "challenge": can(caller, Action.CHALLENGE),
+            "identities": can(caller, Action.SEE_IDENTIFIERS),
+            "names": can(caller, Action.KEEP_TERMS),
+        },
+    )
+
+
+@router.get("/{run}/lines")
+def lines(
+    request: Request,
+    session: SignedInBrowser,
+    run: UuidPath,
+    outcome: Key = None,
+    drug: Key = None,
+    provider: Key = None,
+    month: Key = None,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+) -> Response:
+    """The run's lines in the order of the file, or those of an outcome, drug, provider, month."""
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.RECONCILE)
+    known = outcome if outcome in set(LineOutcome) else None
+    asked = LineFilter(known, drug or None, provider or None, month or None)
+
+    def read(work: Work) -> tuple[tuple[LinesChosen, dict[str, object]], Reading]:
+        loaded = service.load_run(work, desk, caller, run)
+        chosen = choose_lines(loaded.matched, asked, after, LINES_ON_A_PAGE)
+        return (chosen, loaded.run.summary), Reading("run lines read", names={"run": run})
+
+    chosen, summary = read_recorded(request, caller, read)
+    return page(
+        request,
+        "desk/lines.html",
+        session=session,
+        run=run,
+        chosen=chosen,
+        rows=line_rows(run, chosen.lines),
+        filters=filter_words(run, summary, asked, chosen.next),
+        after=after,
+    )
+
+
+@router.get("/{run}/export")
+def export_run(
+    request: Request,
+    session: SignedInBrowser,
+    run: UuidPath,
+    format: ExportFormat = ExportFormat.XLSX,
+) -> Response:
+    """The run as a file to take away, as the API gives it."""
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.RECONCILE)
+
+    def read(work: Work) -> tuple[Export, Reading]:
+        content = exporting.content_of(work, desk, caller, run)
+        return content, Reading("run exported", names={"run": run, "format": format.value})
+
+    content = read_recorded(request, caller, read)
+    return Response(
+        export(content, format),
+        headers={
+            "Content-Type": MEDIA_TYPES[format],
+            "Content-Disposition": f'attachment; filename="run-{run}.{format.value}"',
+        },
+    )
+
+
+@router.get("/{run}/identities")
+def ask_why(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
+    """Ask for the reason before identities are shown."""
+    check_can(caller_of(request, session), Action.SEE_IDENTIFIERS)
+    return _why(request, session, run)
+
+
+@router.post("/{run}/identities")
+def identities(
+    request: Request, session: SignedInBrowser, run: UuidPath, form: FormFields
+) -> Response:
+    """The file with its patients' identities, for whoever validates invoices; each time reported.
+
+    Sent again it is shown again, and reported again: that is what happened.
+    """
+    check_csrf(session, form)
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.SEE_IDENTIFIERS)
+    body, wrong = body_of(WhyBody, {"reason": form.get("reason", "").strip()})
+    if body is None or wrong:
+        return _why(request, session, run, "Say why you need to know who the patients are.")
+    loaded = door_of(request).read(lambda work: service.load_run(work, desk, caller, run))
+
+    def tell(work: Work) -> tuple[frozenset[str], frozenset[str]]:
+        identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
+        return objecting.identities(work)
+
+    numbers, local_ids = door_of(request).transact(tell)
+    return identified(desk, caller, loaded, numbers, local_ids, safe=True)
+
+
+def _run(
+    request: Request, session: Session, run: str
+) -> tuple[RunDocument, SubmissionDocument, bool]:
+    caller = caller_of(request, session)
+
+    def read(work: Work) -> tuple[RunDocument, SubmissionDocument, bool]:
+        found = store.find_run(work, caller.organisation, run)
+        record = store.find_submission(work, caller.organisation, found.submission_id)
+        newest = store.runs_of(work, caller.organisation, record.id)[0]
+        return run_document(found), submission_document(record), newest.id == run
+
+    return door_of(request).read(read)
+
+
+def _why(request: Request, session: Session, run: str, wrong: str = "") -> Response:
+    document, submission, _ = _run(request, session, run)
+    return page(
+        request,
+        "desk/identities.html",
+        status=422 if wrong else 200,
+        session=session,
+        run=document,
+        submission=submission,
+        wrong=wrong,
+        errors=[{"text": wrong, "href": "#reason"}] if wrong else [],
+    )

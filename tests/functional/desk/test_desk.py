@@ -1,0 +1,439 @@
+"""The desk's pages: who may see them, that they act once, and that their money is the API's."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from app.api.matrix import ROUTES
+from app.approvals.permissions import ROLES, Action
+from app.auth.model import Role
+from app.handlers import make_handlers
+from app.reference_data.nhs_number import test_number as invented_nhs_number
+from app.work import run_next
+from tests.functional.approvals.api import Api, good, initiation
+from tests.functional.approvals.scene import SUBMISSION_ROW, UNKNOWN_PATIENT, Scene, run_of
+from tests.functional.desk.conftest import Browser, Sit
+
+PAYER, VALIDATION, PHARMACIST = Role.COMMISSIONER, Role.INVOICE_VALIDATION, Role.PHARMACIST
+HOSTILE = '<script>alert("x")</script>\u202e=1+1'
+#: Page → the address of the scene's own object on it.
+PAGES = {
+    "GET /submissions": "/submissions",
+    "GET /submissions/{submission}": "/submissions/{submission}",
+    "GET /submissions/runs/{run}": "/submissions/runs/{run}",
+    "GET /submissions/runs/{run}/lines": "/submissions/runs/{run}/lines",
+    "GET /submissions/runs/{run}/lines/{row}": "/submissions/runs/{run}/lines/1",
+    "GET /submissions/runs/{run}/export": "/submissions/runs/{run}/export?format=csv",
+    "GET /submissions/runs/{run}/identities": "/submissions/runs/{run}/identities",
+    "GET /challenges": "/challenges",
+    "GET /challenges/{id}": "/challenges/{challenge}",
+    "GET /drug-names": "/drug-names",
+    "GET /line-decisions": "/line-decisions",
+    "GET /slices": "/slices",
+    "GET /supply-lists": "/supply-lists",
+    "GET /supply-lists/{name}": "/supply-lists/supplied-after-stop",
+}
+#: Lists, which another organisation sees empty.
+OF_ONES_OWN = {
+    "GET /submissions",
+    "GET /challenges",
+    "GET /drug-names",
+    "GET /line-decisions",
+    "GET /slices",
+    "GET /supply-lists",
+    "GET /supply-lists/{name}",
+}
+AT = {
+    Role.COMMISSIONER: "DEMQ1",
+    Role.INVOICE_VALIDATION: "DEMQ1",
+    Role.POLICY_AUTHOR: "DEMQ1",
+    Role.PANEL_MEMBER: "DEMP1",
+}
+
+
+def at(scene: Scene, page: str) -> str:
+    return PAGES[page].format(submission=scene.submission, run=scene.run, challenge=scene.challenge)
+
+
+def as_csv(*rows: Mapping[str, str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def work_off(application: FastAPI) -> None:
+    handlers = make_handlers(application.state.desk)
+    while run_next(application.state.door, handlers):
+        pass
+
+
+def bare(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def upload(browser: Browser, content: bytes, name: str = "june.csv") -> Any:
+    form = browser.form("/submissions", "/submissions")
+    return browser.post("/submissions", form, files={"file": (name, content, "text/csv")})
+
+
+def test_each_page_opens_for_the_roles_that_may_and_for_no_other(scene: Scene, sit: Sit) -> None:
+    wrong = {}
+    for role in Role:
+        browser = sit(AT.get(role, "DEMO1"), role)
+        for page in PAGES:
+            action = ROUTES[page]
+            assert isinstance(action, Action)
+            status = browser.get(at(scene, page)).status_code
+            if role not in ROLES[action]:
+                expected = 403
+            elif role is PHARMACIST and page not in OF_ONES_OWN | {"GET /challenges/{id}"}:
+                expected = 404  # the run is the commissioner's
+            else:
+                expected = 200
+            if status != expected:
+                wrong[page, role.value] = (status, expected)
+    assert wrong == {}
+
+
+def test_no_page_tells_another_organisation_anything(scene: Scene, sit: Sit) -> None:
+    secrets = (scene.submission, scene.run, scene.challenge, scene.reference, "file.csv")
+    for role, organisation in ((PAYER, "DEMQ2"), (VALIDATION, "DEMQ2"), (PHARMACIST, "DEMO2")):
+        browser = sit(organisation, role)
+        for page in PAGES:
+            action = ROUTES[page]
+            assert isinstance(action, Action)
+            if role not in ROLES[action]:
+                continue
+            reply = browser.get(at(scene, page))
+            assert reply.status_code == (200 if page in OF_ONES_OWN else 404), (page, role)
+            shown = reply.text.replace(str(reply.url.path), "")
+            assert not [each for each in secrets if each in shown], (page, role)
+
+
+def test_a_stranger_changes_nothing(scene: Scene, sit: Sit) -> None:
+    browser = sit("DEMQ2", PAYER)
+    form = browser.form("/submissions") | {"once": "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"}
+    why = {"reason": "because", "version": "2", "kind": "accept", "credit_reference": "CN-1"}
+    for path in (
+        f"/submissions/{scene.submission}/runs",
+        f"/submissions/runs/{scene.run}/challenges",
+        f"/submissions/runs/{scene.run}/lines/1/override",
+        f"/challenges/{scene.challenge}/withdraw",
+        f"/challenges/{scene.challenge}/uphold",
+        f"/line-decisions/{scene.line_decision}/undo",
+        f"/drug-names/{scene.drug_name}/accept",
+        f"/drug-names/{scene.drug_name}/withdraw",
+    ):
+        assert browser.post(path, form | why).status_code == 404, path
+    assert browser.get("/challenges").text.count("/challenges/") == 0
+
+
+def test_a_form_without_the_sessions_token_is_refused(scene: Scene, sit: Sit) -> None:
+    browser, other = sit("DEMQ1", PAYER), sit("DEMQ1", PAYER, "another")
+    foreign = other.form("/submissions", "/submissions")
+    sent = {"file": ("june.csv", as_csv(SUBMISSION_ROW), "text/csv")}
+    assert browser.post("/submissions", foreign, files=sent).status_code == 403
+    path = f"/submissions/{scene.submission}/runs"
+    assert browser.post(path, foreign).status_code == 403
+    elsewhere = {"Origin": "https://elsewhere.example", **browser._headers()}
+    own = browser.form("/submissions", "/submissions")
+    reply = browser.client.post("/submissions", data=own, files=sent, headers=elsewhere)
+    assert reply.status_code == 403
+
+
+def test_a_file_is_previewed_then_accepted_once_and_followed_to_its_run(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    browser = sit("DEMQ1", PAYER)
+    seen = upload(browser, as_csv(SUBMISSION_ROW))
+    assert seen.status_code == 303
+    preview = seen.headers["location"]
+    text = bare(browser.get(preview).text)
+    assert "First statement" in text
+    assert "June 2026" in text
+    assert "£300.00" in text
+    assert people["commissioner"].get("/v1/submissions").json()["submissions"] == []
+
+    form = browser.form(preview, f"{preview}/accept")
+    first = browser.post(f"{preview}/accept", form)
+    assert first.status_code == 303
+    again = browser.post(f"{preview}/accept", form)  # a double click
+    assert again.headers["location"] == first.headers["location"]
+    job = first.headers["location"]
+    assert "waits for its turn" in browser.get(job).text
+    assert browser.get(f"{job}/state").json()["over"] is False
+    assert browser.get(preview).status_code == 404  # it is accepted: nothing waits
+    work_off(application)
+    run = browser.get(job).headers["location"]
+    assert "£300.00" in browser.get(run).text
+    (stored,) = people["commissioner"].get("/v1/submissions").json()["submissions"]
+    assert stored["file_name"] == "june.csv"
+
+    second = upload(browser, as_csv(SUBMISSION_ROW | {"TOTAL COST": "310.00"}))
+    told = bare(browser.get(second.headers["location"]).text)
+    assert "Replaces what stands" in told
+    assert "total cost" in told.lower()
+    assert "£300.00 £310.00" in told
+    dropped = second.headers["location"]
+    assert browser.send(dropped, f"{dropped}/discard").status_code == 303
+    assert browser.get(dropped).status_code == 404
+    assert len(people["commissioner"].get("/v1/submissions").json()["submissions"]) == 1
+
+
+def test_an_upload_of_another_organisation_is_not_found(sit: Sit) -> None:
+    waits = upload(sit("DEMQ1", PAYER), as_csv(SUBMISSION_ROW)).headers["location"]
+    stranger = sit("DEMQ2", PAYER)
+    assert stranger.get(waits).status_code == 404
+    form = stranger.form("/submissions") | {"once": "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"}
+    assert stranger.post(f"{waits}/accept", form).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"", 422), (b"\x00\x01\x02", 422), (b"not a table at all", 422)],
+)
+def test_a_file_that_cannot_be_read_is_told_on_the_page(
+    content: bytes, status: int, sit: Sit
+) -> None:
+    reply = upload(sit("DEMQ1", PAYER), content)
+    assert reply.status_code == status
+    assert "There is a problem" in reply.text
+
+
+def test_a_trust_is_told_that_the_file_names_another(sit: Sit) -> None:
+    reply = upload(sit("DEMO2", PHARMACIST), as_csv(SUBMISSION_ROW))
+    assert reply.status_code == 422
+    assert "name another provider" in reply.text
+
+
+def test_the_money_on_the_run_is_the_apis_and_adds_up(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    rows = (
+        SUBMISSION_ROW,
+        SUBMISSION_ROW | UNKNOWN_PATIENT | {"TOTAL COST": "1234.56"},
+        SUBMISSION_ROW | UNKNOWN_PATIENT | {"TOTAL COST": "20.005", "DRUG NAME": "Nonsuch"},
+    )
+    run = run_of(people["commissioner"], application, as_csv(*rows))
+    told = good(people["commissioner"].get(f"/v1/runs/{run}"))
+    browser = sit("DEMQ1", PAYER)
+    text = bare(browser.get(f"/submissions/runs/{run}").text)
+    for name, words in (("total", "Invoiced"), ("accepted", "Accepted"), ("queried", "Queried")):
+        assert f"{words} £{Decimal(told[name]):,.2f}" in text
+    outcomes = sorted(told["summary"]["by_outcome"], key=lambda each: -Decimal(each["queried"]))
+    shown = [text.lower().index(f"{each['outcome']} {each['lines']} £") for each in outcomes]
+    assert shown == sorted(shown)  # those with most at stake first
+    for each in outcomes:
+        lines = browser.get(f"/submissions/runs/{run}/lines?outcome={each['outcome']}").text
+        assert f"Queried £{Decimal(each['queried']):,.2f}" in bare(lines)
+        assert f"{each['lines']} line" in bare(lines)
+    of_drug = bare(browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab").text)
+    assert "2 lines" in of_drug
+    assert "£1,534.56" in of_drug
+    nothing = browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab&outcome=over+price")
+    assert "No line of the run fits" in nothing.text
+
+
+def test_lines_are_paged_without_losing_one(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    rows = [
+        SUBMISSION_ROW | {"NHS NUMBER": invented_nhs_number(800 + n % 90), "TOTAL COST": f"{n}.00"}
+        for n in range(1, 231)
+    ]
+    run = run_of(people["commissioner"], application, as_csv(*rows))
+    browser, path, seen = sit("DEMQ1", PAYER), f"/submissions/runs/{run}/lines", []
+    while path:
+        text = browser.get(path).text
+        seen += [int(row) for row in re.findall(rf"/runs/{run}/lines/(\d+)\"", text)]
+        found = re.search(r'<a href="([^"]*)">Next lines', text)
+        path = found.group(1).replace("&amp;", "&") if found else ""
+    assert seen == list(range(1, 231))
+
+
+def test_evidence_shows_a_pseudonym_to_the_payer_and_the_number_to_the_trust(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    number = SUBMISSION_ROW["NHS NUMBER"]
+    spaced = f"{number[:3]} {number[3:6]} {number[6:]}"
+    of_payer = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW))
+    for role in (PAYER, VALIDATION):
+        text = sit("DEMQ1", role).get(f"/submissions/runs/{of_payer}/lines/1").text
+        assert "Pseudonym" in text.title()
+        assert number not in text
+        assert spaced not in text
+        assert "Matched" in text
+        assert "Where its approval was looked for" in text
+    of_trust = run_of(people["pharmacist"], application, as_csv(SUBMISSION_ROW))
+    assert spaced in sit("DEMO1", PHARMACIST).get(f"/submissions/runs/{of_trust}/lines/1").text
+
+
+def test_identities_are_given_to_the_validator_for_a_reason_that_is_reported(
+    scene: Scene, people: Mapping[str, Api], sit: Sit
+) -> None:
+    number = SUBMISSION_ROW["NHS NUMBER"]
+    path = f"/submissions/runs/{scene.run}/identities"
+    validator = sit("DEMQ1", VALIDATION)
+    assert number not in validator.get(path).text
+    assert validator.send(path, path, reason=" ").status_code == 422
+    period = {"from": "2026-06-01", "to": "2026-12-31"}
+    report = people["commissioner"].get("/v1/reports/identifier-access", **period).json()
+    assert "run" not in str(report.get("counts", report))
+    given = validator.send(path, path, reason="Two lines of one patient.")
+    assert given.status_code == 200
+    assert number in given.text
+    report = people["commissioner"].get("/v1/reports/identifier-access", **period).json()
+    assert "identifiers shown: run" in str(report) or "run" in str(report)
+    assert sit("DEMQ1", PAYER).post(path, {"reason": "x"}).status_code == 403
+
+
+def test_a_line_is_decided_by_hand_once_and_undone(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    rows = (SUBMISSION_ROW, SUBMISSION_ROW | UNKNOWN_PATIENT | {"TOTAL COST": "20.00"})
+    run = run_of(people["commissioner"], application, as_csv(*rows))
+    browser, path = sit("DEMQ1", PAYER), f"/submissions/runs/{run}/lines/2"
+    assert browser.send(path, f"{path}/override", reason="").status_code == 422
+    form = browser.form(path, f"{path}/override") | {"kind": "accept", "reason": HOSTILE}
+    first, again = (browser.post(f"{path}/override", form) for _ in range(2))
+    assert first.status_code == 303
+    assert first.headers["location"] == again.headers["location"]
+    work_off(application)
+    new_run = browser.get(first.headers["location"]).headers["location"]
+    assert "Accepted £320.00" in bare(browser.get(new_run).text)
+    line = browser.get(f"{new_run}/lines/2").text
+    assert "Accepted by hand" in line
+    assert "<script>alert" not in line
+    assert "&lt;script&gt;" in line
+
+    held = re.search(r"/line-decisions/([0-9a-f-]{36})/undo", line)
+    assert held is not None
+    undo = f"/line-decisions/{held.group(1)}/undo"
+    assert "undone by a commissioner" in sit("DEMQ1", VALIDATION).get(f"{new_run}/lines/2").text
+    assert browser.send("/line-decisions", undo, reason="").status_code == 422
+    done = browser.send("/line-decisions", undo, reason="The wrong row.")
+    work_off(application)
+    last = browser.get(done.headers["location"]).headers["location"]
+    assert "Accepted £300.00" in bare(browser.get(last).text)
+
+
+def test_matching_to_an_approval_that_is_not_there_is_told_on_the_page(
+    scene: Scene, sit: Sit
+) -> None:
+    browser, path = sit("DEMQ1", VALIDATION), f"/submissions/runs/{scene.run}/lines/1"
+    wrong = browser.send(path, f"{path}/match", approval_reference="PA1", reason="r")
+    assert wrong.status_code == 422
+    assert "13 letters or digits" in wrong.text
+    typed = {"approval_reference": "pa7q2m9xk4t0wz3", "reason": "Digits changed round."}
+    told = browser.send(path, f"{path}/match", **typed)
+    assert told.status_code == 422
+    assert "Digits changed round." in told.text
+
+
+def test_a_challenge_goes_from_draft_to_credit_and_each_step_once(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    run = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW | UNKNOWN_PATIENT))
+    payer, trust = sit("DEMQ1", PAYER), sit("DEMO1", PHARMACIST)
+    page = f"/submissions/runs/{run}"
+    form = payer.form(page, f"{page}/challenges")
+    for _ in range(2):
+        drafted = payer.post(f"{page}/challenges", form)
+        assert drafted.headers["location"] == f"/challenges?run={run}"
+    listed = payer.get(f"/challenges?run={run}").text
+    (at_,) = set(re.findall(r"/challenges/[0-9a-f-]{36}", listed))
+    assert "£300.00" in listed
+    assert at_ not in trust.get("/challenges").text
+    assert trust.get(at_).status_code == 404
+
+    past = {"respond_by-day": "1", "respond_by-month": "1", "respond_by-year": "2020"}
+    assert payer.send(at_, f"{at_}/raise", **past).status_code == 422
+    day = {"respond_by-day": "31", "respond_by-month": "7", "respond_by-year": "2026"}
+    form = payer.form(at_, f"{at_}/raise") | day
+    assert [payer.post(f"{at_}/raise", form).status_code for _ in range(2)] == [303, 303]
+    assert "Uphold</button>" not in payer.get(at_).text  # the provider may still answer
+
+    number = invented_nhs_number(800)
+    assert f"{number[:3]} {number[3:6]} {number[6:]}" in trust.get(at_).text
+    stale = payer.form(at_, f"{at_}/withdraw")
+    words = f"Seen {number} {HOSTILE}"
+    assert trust.send(at_, f"{at_}/answer", evidence=words).status_code == 303
+    told = payer.get(at_).text
+    assert number not in told
+    assert "<script>alert" not in told
+    assert "&lt;script&gt;" in told
+    late = payer.post(f"{at_}/withdraw", stale | {"reason": "two tabs"})
+    assert late.status_code == 412
+
+    for amount in ("300.01", "-1", "abc"):
+        refused = payer.send(at_, f"{at_}/uphold", amount=amount, reason="r")
+        assert refused.status_code == 422, amount
+    assert payer.send(at_, f"{at_}/uphold", amount="£150.00", reason="Half.").status_code == 303
+    assert "£150.00" in payer.get(at_).text
+    assert payer.send(at_, f"{at_}/credit", credit_reference="=1+1").status_code == 422
+    assert payer.send(at_, f"{at_}/credit", credit_reference="CN-1").status_code == 303
+    final = good(people["commissioner"].get(f"/v1{at_}"))["challenge"]
+    assert (final["state"], final["upheld"], final["version"]) == ("credited", "150.00", 5)
+
+
+def test_a_form_gone_back_to_and_changed_is_not_sent_twice(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    run = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW | UNKNOWN_PATIENT))
+    browser, path = sit("DEMQ1", PAYER), f"/submissions/runs/{run}/lines/1"
+    form = browser.form(path, f"{path}/override") | {"kind": "accept", "reason": "Agreed."}
+    assert browser.post(f"{path}/override", form).status_code == 303
+    changed = browser.post(f"{path}/override", form | {"kind": "query"})
+    assert changed.status_code == 412
+    assert "was sent before" in changed.text
+    (made,) = good(people["commissioner"].get("/v1/line-decisions"))["decisions"]
+    assert made["kind"] == "accept"
+
+
+def test_a_drug_name_is_proposed_by_one_and_accepted_by_another(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    rows = (
+        SUBMISSION_ROW | {"DRUG NAME": HOSTILE, "TOTAL COST": "5.00"},
+        SUBMISSION_ROW | {"DRUG NAME": "HUMIRRAA PENN", "TOTAL COST": "900.00"},
+    )
+    run_of(people["commissioner"], application, as_csv(*rows))
+    one, two = sit("DEMQ1", PAYER, "one"), sit("DEMQ1", PAYER, "two")
+    text = one.get("/drug-names").text
+    assert "<script>alert" not in text
+    assert text.index("£900.00") < text.index("£5.00")
+    proposed = one.send("/drug-names", "/drug-names", name="HUMIRRAA PENN", drug="adalimumab")
+    assert proposed.status_code == 303
+    assert "Accept<span" not in one.get("/drug-names").text  # not one's own
+    found = re.search(r"/drug-names/([0-9a-f-]{36})/accept", two.get("/drug-names").text)
+    assert found is not None
+    form = two.form("/drug-names", found.group(0))
+    for _ in range(2):
+        assert two.post(found.group(0), form).status_code == 303
+    taken_back = found.group(0).replace("accept", "withdraw")
+    assert one.send("/drug-names", taken_back, reason="Wrong drug.").status_code == 303
+    assert "Withdrawn" in one.get("/drug-names").text
+
+
+def test_pages_allow_no_inline_style_or_script(scene: Scene, sit: Sit) -> None:
+    browser = sit("DEMQ1", VALIDATION)
+    for page in PAGES:
+        action = ROUTES[page]
+        if isinstance(action, Action) and VALIDATION in ROLES[action] and "export" not in page:
+            text = browser.get(at(scene, page)).text
+            assert " style=" not in text
+            assert "<style" not in text
+            assert "onclick" not in text
+            assert ">None<" not in text.replace(" ", ""), page
