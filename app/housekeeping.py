@@ -9,7 +9,9 @@ from app.auth.clients import forget_the_past
 from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
 from app.door import Door
+from app.insight import counting, figures
 from app.reconciliation.files import FileStore
+from app.reconciliation.service import Desk
 from app.reconciliation.staging import forget_staged
 from app.settings import Settings
 from app.work import Chore
@@ -38,3 +40,17 @@ def forgetting(settings: Settings) -> Chore:
             )
 
     return Chore("forget what is past its time", EVERY, do)
+
+
+def summing_up(desk: Desk) -> Chore:
+    """Count the figures of every commissioner's overview anew."""
+
+    def sum_up(door: Door, commissioner: str) -> None:
+        counted = door.read(lambda work: counting.count(work, desk, commissioner))
+        door.transact(lambda work: figures.keep(work, commissioner, counted))
+
+    def do(door: Door) -> None:
+        for commissioner in door.read(counting.commissioners):
+            sum_up(door, commissioner)
+
+    return Chore("sum up for the overviews", EVERY, do)

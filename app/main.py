@@ -56,6 +56,7 @@ from app.web import (
     treatments,
 )
 from app.web.desk import pages as desk_pages
+from app.web.overview import pages as overview_pages
 from app.web.provider import Provider
 
 log = structlog.stdlib.get_logger("assent")
@@ -71,6 +72,7 @@ PAGES = (
     steps.router,
     treatments.router,
     *desk_pages.ROUTERS,
+    overview_pages.router,
 )
 ROUTERS = (
     health.router,

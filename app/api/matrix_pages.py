@@ -88,4 +88,5 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "GET /slices": _A.RECONCILE,
     "GET /supply-lists": _A.RECONCILE,
     "GET /supply-lists/{name}": _A.RECONCILE,
+    "GET /overview": _A.READ_OVERVIEW,
 }

@@ -48,6 +48,7 @@ class Action(StrEnum):
     KEEP_CALENDAR = "keep the contract calendar, stated totals and empty months"
     SEE_IDENTIFIERS = "see who a patient is, for validating invoices"
     REPORT_IDENTIFIERS = "read how often identifiers were shown"
+    READ_OVERVIEW = "read the overview of what one's organisation pays for"
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
     REPORT_BREAK_GLASS = "read who opened records by break-glass"
     END_BREAK_GLASS = "end break-glass access of one's own, or as auditor another's"
@@ -140,6 +141,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.KEEP_CALENDAR: _each(frozenset({Role.PHARMACIST, Role.COMMISSIONER}), _NO_OBJECT),
     Action.SEE_IDENTIFIERS: {Role.INVOICE_VALIDATION: _PAYER},
     Action.REPORT_IDENTIFIERS: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _AUDITED},
+    Action.READ_OVERVIEW: {Role.COMMISSIONER: _PAYER, Role.AUDITOR: _PAYER},
     # Of any provider, on records of others: what it opens is read only, and for a time.
     Action.BREAK_GLASS: _each(_SENIOR, _NO_OBJECT),
     Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
@@ -186,6 +188,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.KEEP_CALENDAR: "reconcile",
     Action.SEE_IDENTIFIERS: "identifiers",
     Action.REPORT_IDENTIFIERS: "audit",
+    Action.READ_OVERVIEW: "read",
     Action.BREAK_GLASS: "break-glass",
     Action.REPORT_BREAK_GLASS: "audit",
     Action.END_BREAK_GLASS: "break-glass",

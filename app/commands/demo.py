@@ -35,7 +35,7 @@ from app.demonstration.submission import NAME
 from app.desk import make_desk
 from app.door import Door
 from app.handlers import make_handlers
-from app.housekeeping import forgetting
+from app.housekeeping import forgetting, summing_up
 from app.main import create_app
 from app.reconciliation import store
 from app.reconciliation.errors import StoredFileDamaged
@@ -252,7 +252,10 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
     worker = threading.Thread(
         target=run_for_ever,
         args=(door, make_handlers(desk)),
-        kwargs={"pause": stop.wait, "chores": [sealing(settings), forgetting(settings)]},
+        kwargs={
+            "pause": stop.wait,
+            "chores": [sealing(settings), forgetting(settings), summing_up(desk)],
+        },
         name="worker",
     )
     worker.start()

@@ -13,7 +13,7 @@ from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
-from app.housekeeping import forgetting
+from app.housekeeping import forgetting, summing_up
 from app.sealer import sealing
 from app.work import run_for_ever
 
@@ -56,11 +56,13 @@ def worker(
     """Work jobs off until told to stop (SIGINT or SIGTERM); a job under way is finished first."""
     door = door_or_exit(restricted=True)
     settings = settings_or_exit()
-    handlers = make_handlers(make_desk(settings))
+    desk = make_desk(settings)
+    handlers = make_handlers(desk)
     gauges = Gauges()
     chores = [
         sealing(settings),
         forgetting(settings),
+        summing_up(desk),
         gauges.queues(settings.seal_every_seconds),
     ]
     if settings.worker_metrics_port and not until_idle:

@@ -30,6 +30,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "policy_overlay": _ADD,
     "policy_version": _ADD,
     "publication": _ADD,
+    "insight_figure": _REMOVE,
     "live_treatment": _REMOVE,
     "client_assertion": _REMOVE,
     "access_token": _REMOVE,

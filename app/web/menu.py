@@ -18,7 +18,9 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
     Role.DELEGATE: _CARE,
     Role.PHARMACIST: (*_CARE, *_MONEY),
     Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
+    Role.AUDITOR: (("Overview", "/overview"),),
     Role.COMMISSIONER: (
+        ("Overview", "/overview"),
         *_MONEY,
         ("Drug names", "/drug-names"),
         ("Decided by hand", "/line-decisions"),

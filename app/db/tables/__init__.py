@@ -48,6 +48,7 @@ from app.db.tables.challenges import (
     challenge_line,
     line_decision,
 )
+from app.db.tables.insight import insight_figure
 from app.db.tables.linkage import linkage_proposal, linkage_search
 from app.db.tables.patients import (
     break_glass,
@@ -103,6 +104,7 @@ __all__ = [
     "draft",
     "drug_spelling",
     "idempotent_answer",
+    "insight_figure",
     "job",
     "line_decision",
     "linkage_proposal",

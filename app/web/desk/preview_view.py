@@ -7,7 +7,7 @@ from typing import Final
 from app.api.slices_model import PreviewDocument, RowChangeDocument, SlicePreviewDocument
 from app.reconciliation.accepting import CORRECTS, FIRST, REPLACES, UNCHANGED
 from app.web.decision import Colour
-from app.web.desk.common import organisation_words, period_words
+from app.web.desk.common import period_words
 from app.web.words import day_words, pounds
 
 _HOW: Final[dict[str, tuple[str, Colour]]] = {
@@ -65,7 +65,7 @@ def _slice(each: SlicePreviewDocument) -> SliceChanges:
     # The first statement of a slice adds every row: that is no news, row by row.
     rows = () if each.how == FIRST else tuple(_row(row) for row in each.rows)
     return SliceChanges(
-        title=f"{organisation_words(each.provider)}, {month}, paid by {each.commissioner}",
+        title=f"{each.provider}, {month}, paid by {each.commissioner}",
         how=how,
         colour=colour,
         closed=closed,

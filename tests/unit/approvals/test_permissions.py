@@ -46,6 +46,7 @@ TABLE: dict[Action, str] = {
     Action.IMPORT: "           no   no   yes  no   yes  no   no  no  no",
     Action.SEE_IDENTIFIERS: "  no   no   no   no   no   no   no   yes  no",
     Action.REPORT_IDENTIFIERS: "no  no   no   no   yes  no   yes  no  no",
+    Action.READ_OVERVIEW: "    no   no   no   no   yes  no   yes  no  no",
     Action.BREAK_GLASS: "      yes  no   yes  no   no   no   no  no  no",
     Action.REPORT_BREAK_GLASS: "no  no   no   no   no   no   yes  no  no",
     Action.END_BREAK_GLASS: "  yes  no   yes  no   no   no   yes  no  no",

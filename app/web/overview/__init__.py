@@ -1,0 +1,1 @@
+"""The overview of what a commissioner pays for: figures, charts and the tables beside them."""
