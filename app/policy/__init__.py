@@ -3,7 +3,13 @@
 from app.policy.answers import parse_answers
 from app.policy.decision_json import decision_from_json, decision_to_json, with_defaults
 from app.policy.errors import AnswerFault, AnswerFaults, Fault, PolicyFileFaults
-from app.policy.evaluate import decide, label_of, nearest_arm, override_fault
+from app.policy.evaluate import (
+    decide,
+    label_of,
+    nearest_arm,
+    open_questions,
+    override_fault,
+)
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
@@ -112,6 +118,7 @@ __all__ = [
     "load_policy",
     "named",
     "nearest_arm",
+    "open_questions",
     "overlay_from_resolved",
     "override_fault",
     "panel_status",

@@ -76,6 +76,22 @@ def decide(
     return decision
 
 
+def open_questions(
+    version: PolicyVersion, kind: Kind, answers: Mapping[str, Answer], context: Context
+) -> tuple[str, ...]:
+    """The questions (or built-in names) that would let some undecided criterion be decided.
+
+    Unlike a decision's `missing`, also where another criterion has failed already: what failed may
+    be corrected or waived, and people who decide want to see the rest.
+    """
+    values = _values(answers, context)
+    found: dict[str, None] = {}
+    for section in SECTIONS[kind]:
+        for _, gaps_here in _examine(version, section, values, frozenset(), {}).gaps:
+            found |= dict.fromkeys(gap.question for gap in gaps_here)
+    return tuple(found)
+
+
 class _Examined:
     """One section's findings, sorted into failures and gaps."""
 

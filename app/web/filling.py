@@ -25,11 +25,10 @@ from app.policy import (
     AnswerFaults,
     Context,
     Kind,
-    PolicyDecision,
     PolicyVersion,
     Question,
     QuestionType,
-    decide,
+    open_questions,
     parse_answers,
 )
 from app.reference_data.errors import InvalidNhsNumber
@@ -55,18 +54,13 @@ class Filling:
     treatment: TreatmentRecord | None
     steps: tuple[Step, ...]
     faults: tuple[AnswerFault, ...]
-    decision: PolicyDecision
+    open: frozenset[str]
     day: dt.date
     today: dt.date
 
     @property
     def kind(self) -> Kind:
         return self.draft.kind
-
-    @property
-    def open(self) -> frozenset[str]:
-        """The questions that would let an undecided criterion be decided."""
-        return frozenset(self.decision.missing)
 
     def missing(self) -> tuple[Question, ...]:
         """The questions still to answer, in the form's order."""
@@ -96,7 +90,7 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
         treatment=treatment,
         steps=steps_of(version, draft.kind),
         faults=faults,
-        decision=decide(version, draft.kind, answers, context),
+        open=frozenset(open_questions(version, draft.kind, answers, context)),
         day=day,
         today=today,
     )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -43,11 +43,12 @@ class Choice:
     policy: str
     title: str
     drug: str
-    brands: str
+    brands: tuple[str, ...]
     indication: str
     mechanism: str
     draft: bool
     closed: str | None  # why no new treatment starts under it
+    brand: str | None = None  # the brand that was looked for, if one was
 
 
 @router.get("/start")
@@ -64,7 +65,11 @@ def find_form(
     found: list[Choice] = []
     if len(q.strip()) >= _FEWEST:
         library = door_of(request).read(office.library_at)
-        found = [one for one in choices(library, load_drugs(), day) if _fits(one, words)]
+        found = [
+            replace(one, brand=_brand(one, words))
+            for one in choices(library, load_drugs(), day)
+            if _fits(one, words)
+        ]
     return page(
         request,
         "start.html",
@@ -166,7 +171,7 @@ def choices(library: Library, drugs: DrugDictionary, day: dt.date) -> Iterator[C
             policy=version.policy,
             title=version.title,
             drug=known.name if known else version.drug,
-            brands=", ".join(product.name for product in known.products) if known else "",
+            brands=tuple(product.name for product in known.products) if known else (),
             indication=version.indication.term,
             mechanism=_MECHANISMS[version.mechanism],
             draft=version.unverified,
@@ -176,9 +181,14 @@ def choices(library: Library, drugs: DrugDictionary, day: dt.date) -> Iterator[C
 
 def _fits(one: Choice, words: list[str]) -> bool:
     """Whether each of the words is at the beginning of one of the form's."""
-    text = f" {one.drug} {one.brands} {one.indication} {one.title} {one.policy}".lower()
+    text = f" {one.drug} {' '.join(one.brands)} {one.indication} {one.title} {one.policy}".lower()
     text = text.replace("-", " ").replace("(", " ").replace(",", " ")
     return all(f" {word.lower()}" in text for word in words)
+
+
+def _brand(one: Choice, words: list[str]) -> str | None:
+    starts = tuple(word.lower() for word in words)
+    return next((brand for brand in one.brands if brand.lower().startswith(starts)), None)
 
 
 def _in_force(library: Library, policy: str, day: dt.date) -> PolicyVersion | None:

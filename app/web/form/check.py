@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.policy import AnswerFault, Kind, PolicyDecision, Question
+from app.policy import AnswerFault, Kind, Question
 from app.web.form import about
 from app.web.form.fields import answer_words
 from app.web.form.steps import Step, only_open, step_asking
@@ -32,8 +32,6 @@ class Checked(Protocol):
     def steps(self) -> tuple[Step, ...]: ...
     @property
     def faults(self) -> tuple[AnswerFault, ...]: ...
-    @property
-    def decision(self) -> PolicyDecision: ...
     @property
     def open(self) -> frozenset[str]: ...
     def missing(self) -> tuple[Question, ...]: ...
