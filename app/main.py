@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app import clock
 from app.api import (
+    agreed_prices,
     approvals_api,
     challenges,
     contract_months,
@@ -89,6 +90,7 @@ ROUTERS = (
     slices.router,
     contract_months.router,
     terms.router,
+    agreed_prices.router,
 )
 
 

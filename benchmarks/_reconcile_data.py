@@ -132,7 +132,11 @@ SELECT
     CAST(quantity AS DECIMAL(38, 8)) AS quantity,
     'vial' AS unit,
     CAST(unit_price AS DECIMAL(38, 8)) AS unit_price,
-    pick(k, 'vat', 3) = 0 AS vat_charged
+    pick(k, 'vat', 3) = 0 AS vat_charged,
+    FALSE AS has_agreed,
+    CAST(NULL AS DECIMAL(38, 8)) AS agreed_least,
+    CAST(NULL AS DECIMAL(38, 8)) AS agreed_most,
+    CAST(NULL AS DECIMAL(38, 8)) AS agreed_price
 FROM told, names
 """
 _COVERAGE = """

@@ -103,6 +103,7 @@ _TESTS = {
     "unit price": "test_price",
     "quantity": "test_quantity",
     "dose": "test_dose",
+    "agreed price": "test_agreed",
 }
 
 
@@ -123,6 +124,8 @@ _AS_BOOLEAN = {TestResult.PASSED: True, TestResult.FAILED: False, TestResult.NOT
 
 def _said(row: dict[str, Any]) -> tuple[object, ...]:
     made = [name for name in _TESTS.values() if name != "test_period" and row["pass"]]
+    if not row["has_agreed"]:
+        made = [name for name in made if name != "test_agreed"]
     if not row["has_dose"]:
         made = [name for name in made if name != "test_dose"]
     made = [name for name in made if name != "test_reference"]

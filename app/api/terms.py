@@ -92,7 +92,9 @@ class WithdrawNameBody(Document):
     reason: Reason
 
 
-class _Dated(Document):
+class Dated(Document):
+    """When a term holds, and where it is written."""
+
     from_day: PlausibleDay | None = Field(default=None, description="First day; open if left out")
     to_day: PlausibleDay | None = Field(default=None, description="Last day; open if left out")
     source: Annotated[str, Field(max_length=300, pattern=WORDS_PATTERN)] = Field(
@@ -101,7 +103,7 @@ class _Dated(Document):
     demonstration: bool = Field(default=False, description="Invented")
 
 
-class ContractTermDocument(_Dated):
+class ContractTermDocument(Dated):
     """How a provider is paid for a drug, or for every drug (*)."""
 
     provider: OrganisationCode
@@ -131,7 +133,7 @@ class ContractTerms(Document):
     terms: Annotated[list[ContractTermDocument], Field(max_length=MOST_ROWS)]
 
 
-class ResponsibleDocument(_Dated):
+class ResponsibleDocument(Dated):
     """Which of some commissioners pays for a drug."""
 
     drug: Key
@@ -278,7 +280,7 @@ def load_contracts(
     return write(
         request,
         caller,
-        lambda work: _loaded(terms_loading.put_contracts(work, caller, desk.dictionary, rows)),
+        lambda work: loaded(terms_loading.put_contracts(work, caller, desk.dictionary, rows)),
     )
 
 
@@ -310,11 +312,12 @@ def load_responsible(
     return write(
         request,
         caller,
-        lambda work: _loaded(terms_loading.put_payers(work, caller, desk.dictionary, rows)),
+        lambda work: loaded(terms_loading.put_payers(work, caller, desk.dictionary, rows)),
     )
 
 
-def _loaded(count: int) -> Answer:
+def loaded(count: int) -> Answer:
+    """The answer to a set that was loaded."""
     return Answer(200, LoadedDocument(rows=count))
 
 

@@ -125,6 +125,12 @@ def hand_over(
     )
 
 
+@terms.command("prices")
+def prices(file: Path, organisation: str) -> None:
+    """Load the prices that a commissioner agreed (CSV) in place of those that stand."""
+    _load(terms_loading.load_prices, file, organisation)
+
+
 def _load(load: Callable[..., int], file: Path, organisation: str) -> None:
     try:
         text = file.read_text(encoding="utf-8")

@@ -144,6 +144,7 @@ _DECIDING = (
     ("indication", LineOutcome.DRUG_OR_INDICATION_DIFFERS),
     ("continuation", LineOutcome.CONTINUATION_OVERDUE),
     ("unit price", LineOutcome.OVER_PRICE),
+    ("agreed price", LineOutcome.OVER_PRICE),
     ("quantity", LineOutcome.OVER_QUANTITY),
     ("dose", LineOutcome.OVER_QUANTITY),
 )

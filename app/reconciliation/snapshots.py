@@ -66,7 +66,7 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
 def digest_of(snapshot: Snapshot) -> str:
     """A SHA-256 over the content of a snapshot, whatever its order and its day."""
     terms = snapshot.terms
-    known = (*terms.contracts, *terms.payers, *terms.spellings)
+    known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
     parts = sorted(map(_stable, seen))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

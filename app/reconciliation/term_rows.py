@@ -1,15 +1,18 @@
 """A commissioner's file of terms, as CSV: every fault at once, and nothing loaded with a fault.
 
 Contract terms: `provider,drug,basis,from,to,demonstration,source`. Responsible commissioners:
-`drug,among,responsible,from,to,demonstration,source`, with `among` parted by semicolons. A row
-needs its source; `demonstration` is true for invented ones.
+`drug,among,responsible,from,to,demonstration,source`, with `among` parted by semicolons. Agreed
+prices: `provider,drug,drug_code,product,strength,framework,unit,price,from,to,run_off_days,
+tolerance_percent,tolerance_pence,demonstration,source`, where an empty cell of the first five but
+drug means all. A row needs its source; `demonstration` is true for invented ones.
 """
 
 import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from app.reconciliation.errors import TermsNotAccepted
@@ -17,9 +20,20 @@ from app.reconciliation.terms_model import EVERY_DRUG, Basis
 
 CONTRACT_COLUMNS = ("provider", "drug", "basis", "from", "to", "demonstration", "source")
 PAYER_COLUMNS = ("drug", "among", "responsible", "from", "to", "demonstration", "source")
+PRICE_COLUMNS = (
+    *("provider", "drug", "drug_code", "product", "strength", "framework", "unit", "price"),
+    *("from", "to", "run_off_days", "tolerance_percent", "tolerance_pence", "demonstration"),
+    "source",
+)
 MOST_ROWS = 5_000
+LONGEST_RUN_OFF = 731  # days
+_PLACES = 8
 _CODE = re.compile("[A-Z0-9]{3,9}")
+_EXACT = re.compile("[0-9]{1,15}([.][0-9]{1,8})?")
+_WHOLE = re.compile("[0-9]{1,3}")
+_DM_D = re.compile("[0-9]{6,20}")
 _LONGEST_SOURCE = 300
+_LONGEST = {"framework": 80, "unit": 100, "strength": 100, "product": 80}
 
 Row = dict[str, Any]
 
@@ -34,6 +48,11 @@ def read_payers(text: str) -> list[Row]:
     return _read(text, PAYER_COLUMNS, _payer)
 
 
+def read_prices(text: str) -> list[Row]:
+    """The rows of a file of agreed prices. Raises TermsNotAccepted, as above."""
+    return _read(text, PRICE_COLUMNS, _price)
+
+
 def check_contracts(rows: Sequence[Row], drugs: Collection[str]) -> None:
     """Raise TermsNotAccepted, with every fault, unless the rows make sense."""
     _check(rows, lambda row: _check_row(row, {EVERY_DRUG, *drugs}))
@@ -46,6 +65,27 @@ def check_payers(rows: Sequence[Row], drugs: Collection[str]) -> None:
         _check_row(row, drugs)
         if row["responsible"] not in row["among"]:
             raise ValueError("responsible must be one of the commissioners in among")
+
+    _check(rows, check)
+
+
+def check_prices(rows: Sequence[Row], products: Mapping[str, Collection[str]]) -> None:
+    """Raise TermsNotAccepted, with every fault, unless the rows make sense.
+
+    `products` are the drugs of the dictionary with their products. No fault names a price.
+    """
+
+    def check(row: Row) -> None:
+        _check_row(row, products)
+        if row["product"] is not None and row["product"] not in products[row["drug"]]:
+            raise ValueError("product must be a product of the drug in the dictionary, or empty")
+        for name in ("price", "tolerance_percent", "tolerance_pence"):
+            if row[name] < 0 or row[name] != round(row[name], _PLACES):
+                raise ValueError(f"{name} must be 0 or more, with at most {_PLACES} places")
+        if row["tolerance_percent"] > 100:
+            raise ValueError("tolerance_percent must be at most 100")
+        if row["run_off_days"] and row["to_day"] is None:
+            raise ValueError("run_off_days follow the last day: a price without to has none")
 
     _check(rows, check)
 
@@ -111,6 +151,39 @@ def _payer(cells: dict[str, str]) -> Row:
         "responsible": _code(cells["responsible"], "responsible"),
         **_dated(cells),
     }
+
+
+def _price(cells: dict[str, str]) -> Row:
+    for name, longest in _LONGEST.items():
+        if len(cells[name]) > longest:
+            raise ValueError(f"{name} is longer than {longest} characters")
+    if not cells["framework"] or not cells["unit"]:
+        raise ValueError("framework and unit must be stated")
+    code, days = cells["drug_code"], cells["run_off_days"] or "0"
+    if code and _DM_D.fullmatch(code) is None:
+        raise ValueError("drug_code must be a dm+d code, or empty")
+    if _WHOLE.fullmatch(days) is None or int(days) > LONGEST_RUN_OFF:
+        raise ValueError(f"run_off_days must be whole days, at most {LONGEST_RUN_OFF}")
+    return {
+        "provider": _code(cells["provider"], "provider") if cells["provider"] else None,
+        "drug": cells["drug"],
+        "drug_code": code or None,
+        "product": cells["product"] or None,
+        "strength": cells["strength"] or None,
+        "framework": cells["framework"],
+        "unit": cells["unit"],
+        "price": _number(cells["price"], "price"),
+        "run_off_days": int(days),
+        "tolerance_percent": _number(cells["tolerance_percent"] or "0", "tolerance_percent"),
+        "tolerance_pence": _number(cells["tolerance_pence"] or "0", "tolerance_pence"),
+        **_dated(cells),
+    }
+
+
+def _number(text: str, name: str) -> Decimal:
+    if _EXACT.fullmatch(text) is None:
+        raise ValueError(f"{name} must be a number as 316.93")
+    return Decimal(text)
 
 
 def _dated(cells: dict[str, str]) -> Row:

@@ -1,4 +1,4 @@
-"""A commissioner loads its contract terms, and its table of responsible commissioners.
+"""A commissioner loads its contract terms, agreed prices and table of responsible commissioners.
 
 A set goes in as a whole, in place of the one that stood, which is kept with the time it was
 replaced: runs before it keep the digest of what they knew.
@@ -19,8 +19,10 @@ from app.reconciliation.term_rows import (
     Row,
     check_contracts,
     check_payers,
+    check_prices,
     read_contracts,
     read_payers,
+    read_prices,
 )
 from app.reconciliation.terms_store import replace_set, standing_rows
 from app.reference_data.drugs import DrugDictionary
@@ -41,6 +43,12 @@ def load_payers(work: Work, caller: Caller, dictionary: DrugDictionary, text: st
     return put_payers(work, caller, dictionary, read_payers(text))
 
 
+def load_prices(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
+    """Replace the prices that the commissioner agreed; otherwise as above."""
+    _check_may(caller)
+    return put_prices(work, caller, dictionary, read_prices(text))
+
+
 def put_contracts(
     work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]
 ) -> int:
@@ -57,10 +65,23 @@ def put_payers(work: Work, caller: Caller, dictionary: DrugDictionary, rows: Seq
     return _load(work, caller, tables.responsible_payer, rows)
 
 
+def put_prices(work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]) -> int:
+    """As `load_prices`, of rows already read."""
+    _check_may(caller)
+    check_prices(rows, dictionary.keys())
+    return _load(work, caller, tables.agreed_price, rows)
+
+
 def contracts_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
     """The commissioner's own contract terms that stand."""
     check_can(caller, Action.KEEP_TERMS)
     return standing_rows(work, caller, tables.contract_term)
+
+
+def prices_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
+    """The commissioner's own agreed prices that stand."""
+    check_can(caller, Action.KEEP_TERMS)
+    return standing_rows(work, caller, tables.agreed_price)
 
 
 def payers_of(work: Work, caller: Caller) -> Sequence[RowMapping]:

@@ -1,10 +1,11 @@
-"""Dated terms that commissioners keep: contract terms, responsible commissioners, spellings.
+"""Dated terms that commissioners keep: contract terms, prices, who pays, spellings.
 
 A day is in force from `from_` to `to`, both included; None is open.
 """
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 EVERY_DRUG = "*"
@@ -50,6 +51,34 @@ class ResponsiblePayer:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreedPrice:
+    """What a commissioner agreed to pay for one `unit` of a drug, in pounds.
+
+    What a row leaves None it says of all: `drug_code` is a line's dm+d code, `product` a product
+    of the dictionary, `strength` a line's own words, `provider` a trust. For `run_off_days` after
+    `to` the price is accepted still, for stock that was bought before. It is exceeded by more
+    than the larger of `tolerance_percent` of itself and `tolerance_pence`.
+    """
+
+    commissioner: str
+    framework: str
+    drug: str
+    unit: str
+    price: Decimal
+    from_: dt.date | None
+    to: dt.date | None
+    source: str
+    demonstration: bool
+    provider: str | None = None
+    drug_code: str | None = None
+    product: str | None = None
+    strength: str | None = None
+    run_off_days: int = 0
+    tolerance_percent: Decimal = Decimal(0)
+    tolerance_pence: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptedSpelling:
     """A whole name, as plain words, that two people took for a drug on a day."""
 
@@ -61,11 +90,12 @@ class AcceptedSpelling:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a run knows of all three."""
+    """What a run knows of all four."""
 
     contracts: tuple[ContractTerm, ...] = ()
     payers: tuple[ResponsiblePayer, ...] = ()
     spellings: tuple[AcceptedSpelling, ...] = ()
+    prices: tuple[AgreedPrice, ...] = ()
 
 
 NO_TERMS = Terms()

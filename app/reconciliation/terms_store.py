@@ -1,7 +1,7 @@
 """The SQL of terms: what a run may know of them, and loading a new set in place of the old."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, insert, or_, select, true, update
 
@@ -12,23 +12,28 @@ from app.db.work import Work
 from app.reconciliation.scope import ALL_ORGANISATIONS
 from app.reconciliation.terms_model import (
     AcceptedSpelling,
+    AgreedPrice,
     Basis,
     ContractTerm,
     ResponsiblePayer,
     Terms,
 )
 
+#: What a row of prices and an `AgreedPrice` call by one name.
+PRICE_FIELDS: Final = (
+    *("framework", "drug", "unit", "price", "source", "demonstration", "provider", "drug_code"),
+    *("product", "strength", "run_off_days", "tolerance_percent", "tolerance_pence"),
+)
 _SPELLING = tables.drug_spelling
 
 
 def terms_for(work: Work, caller: Caller) -> Terms:
     """The terms that this caller's runs know, in a fixed order."""
     return Terms(
-        contracts=tuple(
-            map(_contract, _standing(work, tables.contract_term, _contracts_for(caller)))
-        ),
+        contracts=tuple(map(_contract, _about(work, caller, tables.contract_term))),
         payers=tuple(map(_payer, _standing(work, tables.responsible_payer, _own(caller)))),
         spellings=_spellings(work, caller),
+        prices=tuple(map(_price, _about(work, caller, tables.agreed_price))),
     )
 
 
@@ -38,13 +43,12 @@ def _own(caller: Caller) -> ColumnElement[bool]:
     return tables.responsible_payer.c.organisation == caller.organisation
 
 
-def _contracts_for(caller: Caller) -> ColumnElement[bool]:
-    """A commissioner's own; for a provider, those about itself; for an operator of all, all."""
-    column = tables.contract_term.c
-    if caller.organisation == ALL_ORGANISATIONS:
-        return true()
+def _about(work: Work, caller: Caller, table: Table) -> Sequence[RowMapping]:
+    """A commissioner's own; for a provider, those that name it; for an operator of all, all."""
+    column = table.c
     own = column.organisation if caller.role in PAYER_ROLES else column.provider
-    return own == caller.organisation
+    everything = caller.organisation == ALL_ORGANISATIONS
+    return _standing(work, table, true() if everything else own == caller.organisation)
 
 
 def _standing(work: Work, table: Table, condition: ColumnElement[bool]) -> Sequence[RowMapping]:
@@ -63,6 +67,15 @@ def _contract(row: RowMapping) -> ContractTerm:
         to=row["to_day"],
         source=row["source"],
         demonstration=row["demonstration"],
+    )
+
+
+def _price(row: RowMapping) -> AgreedPrice:
+    return AgreedPrice(
+        commissioner=row["organisation"],
+        from_=row["from_day"],
+        to=row["to_day"],
+        **{name: row[name] for name in PRICE_FIELDS},
     )
 
 

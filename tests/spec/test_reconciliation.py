@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
+from app.reconciliation.terms_model import AgreedPrice
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
@@ -25,6 +27,7 @@ from tests.unit.reconciliation.builders import (
 CASES = yaml.safe_load(Path(__file__).with_name("reconciliation.yaml").read_text("utf-8"))
 ENGINES = {"plain": plain.match_submission, "duckdb": duckdb.match_submission}
 AMOUNTS = {"unit_price_cap", "quantity_cap"}
+PRICE_AMOUNTS = {"price", "tolerance_percent", "tolerance_pence"}
 SETS = {"supplying_providers", "products", "local_ids"}
 
 
@@ -42,10 +45,32 @@ def _value(name: str, value: Any) -> Any:
     return OTHER_PATIENT if value == "OTHER" else value
 
 
+def as_price(changes: dict[str, Any]) -> AgreedPrice:
+    """A price of 900 pounds for a vial of natalizumab that DEMQ1 agreed, with changes."""
+    values = {
+        "commissioner": "DEMQ1",
+        "framework": "north",
+        "drug": "natalizumab",
+        "unit": "vial",
+        "price": 900,
+        "from_": None,
+        "to": None,
+        "source": "test",
+        "demonstration": True,
+    }
+    exact = {
+        name: Decimal(str(value)) if name in PRICE_AMOUNTS else value
+        for name, value in (values | changes).items()
+    }
+    return AgreedPrice(**exact)
+
+
 def submitted(case: dict[str, Any]) -> tuple[tuple[ContractLine, ...], Snapshot]:
     """A case's lines, and what is held."""
     rows = [cells(**{name: str(value) for name, value in line.items()}) for line in case["lines"]]
-    return submission(*rows).lines, snapshot(*map(as_coverage, case["coverages"]))
+    held = snapshot(*map(as_coverage, case["coverages"]))
+    prices = tuple(map(as_price, case.get("prices", ())))
+    return submission(*rows).lines, replace(held, terms=replace(held.terms, prices=prices))
 
 
 def check(case: dict[str, Any], matched: Sequence[MatchedLine]) -> None:

@@ -78,12 +78,13 @@ from app.db.tables.reconciliation import (
     submission,
     submission_rows,
 )
-from app.db.tables.terms import contract_term, drug_spelling, responsible_payer
+from app.db.tables.terms import agreed_price, contract_term, drug_spelling, responsible_payer
 
 __all__ = [
     "access_token",
     "administration_proposal",
     "adoption",
+    "agreed_price",
     "approval",
     "approval_import",
     "audit_epoch",

@@ -1,9 +1,9 @@
 """Dated terms that commissioners keep for reconciliation. A row is ended, never changed."""
 
-from sqlalchemy import Boolean, Column, Date, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Date, Integer, String, Table, UniqueConstraint
 
 from app.db.tables.base import ID, ORGANISATION, metadata
-from app.db.types import Document, Instant
+from app.db.types import Document, Exact, Instant
 
 #: A name as it stands in lines, written as plain words, and the drug that two people took it for.
 #: Organisation `*`: the people who run the service, for every organisation's runs.
@@ -38,6 +38,33 @@ contract_term = Table(
     Column("basis", String(40), nullable=False),
     Column("from_day", Date),
     Column("to_day", Date),
+    Column("source", String(300), nullable=False),
+    Column("demonstration", Boolean, nullable=False),
+    Column("loaded_by", ID, nullable=False),
+    Column("loaded_at", Instant, nullable=False),
+    Column("replaced_at", Instant),
+)
+
+#: Pounds for one unit. Confidential: its commissioner's, and for the check before it invoices that
+#: of the provider that a row names.
+agreed_price = Table(
+    "agreed_price",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False, index=True),
+    Column("provider", ORGANISATION, index=True),
+    Column("framework", String(80), nullable=False),
+    Column("drug", String(80), nullable=False),
+    Column("drug_code", String(20)),
+    Column("product", String(80)),
+    Column("strength", String(100)),
+    Column("unit", String(100), nullable=False),
+    Column("price", Exact, nullable=False),
+    Column("from_day", Date),
+    Column("to_day", Date),
+    Column("run_off_days", Integer, nullable=False),
+    Column("tolerance_percent", Exact, nullable=False),
+    Column("tolerance_pence", Exact, nullable=False),
     Column("source", String(300), nullable=False),
     Column("demonstration", Boolean, nullable=False),
     Column("loaded_by", ID, nullable=False),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from app.reconciliation.model import Coverage, PendingRequest, PolicyHeld, Snapshot
 from app.reconciliation.parse import normalise_reference
-from app.reconciliation.terms_model import ContractTerm, ResponsiblePayer
+from app.reconciliation.terms_model import AgreedPrice, ContractTerm, ResponsiblePayer
 from app.reference_data.organisations import OrganisationDirectory
 
 LocalId = tuple[str, str]
@@ -28,6 +28,8 @@ class SnapshotIndex:
     policies: Mapping[str, tuple[PolicyHeld, ...]]
     contracts: Mapping[tuple[str | None, str | None], tuple[ContractTerm, ...]]
     payers: Mapping[str, tuple[ResponsiblePayer, ...]]
+    prices: Mapping[tuple[str | None, str | None], tuple[AgreedPrice, ...]]
+    keep_prices: frozenset[str | None]
 
 
 class Folder:
@@ -64,6 +66,8 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         policies=_group((p.drug, p) for p in policies),
         contracts=_group(((t.provider, t.commissioner), t) for t in snapshot.terms.contracts),
         payers=_group((p.drug, p) for p in snapshot.terms.payers),
+        prices=_group(((p.commissioner, p.drug), p) for p in snapshot.terms.prices),
+        keep_prices=frozenset(p.commissioner for p in snapshot.terms.prices),
     )
 
 

@@ -19,10 +19,12 @@ import pyarrow as pa
 
 from app.reconciliation.classify import classify
 from app.reconciliation.contract import check_contract, check_payer
+from app.reconciliation.engines.agreed import Priced, agreed_on
 from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
+from app.reconciliation.engines.tables import AMOUNT
 from app.reconciliation.model import ContractLine, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
@@ -125,6 +127,10 @@ SELECT
     unit.key AS unit,
     CAST(told.unit_price AS DECIMAL(38, 8)) AS unit_price,
     told.vat_charged,
+    coalesce(told.folded_commissioner IN (SELECT keeper.code FROM keeper), FALSE) AS has_agreed,
+    agreed.least AS agreed_least,
+    agreed.most AS agreed_most,
+    agreed.price AS agreed_price,
     told.provider AS own_provider,
     told.commissioner AS own_commissioner,
     told.financial_year,
@@ -147,6 +153,16 @@ LEFT JOIN payer
     AND payer.folded_commissioner = told.folded_commissioner
     AND payer.first_day = told.first_day
     AND payer.last_day = told.last_day
+LEFT JOIN agreed
+    ON agreed.folded_provider IS NOT DISTINCT FROM told.folded_provider
+    AND agreed.folded_commissioner = told.folded_commissioner
+    AND agreed.drug = told.drug
+    AND agreed.product IS NOT DISTINCT FROM told.product
+    AND agreed.drug_code IS NOT DISTINCT FROM told.drug_code
+    AND agreed.strength IS NOT DISTINCT FROM told.strength
+    AND agreed.unit IS NOT DISTINCT FROM told.unit
+    AND agreed.first_day = told.first_day
+    AND agreed.last_day = told.last_day
 """
 
 
@@ -180,6 +196,7 @@ def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
     _basis(connection, known.snapshot.layout)
     _contracts(connection, known.index)
     _payers(connection, known.index)
+    _prices(connection, known.index)
     file = folder / "line.parquet"
     connection.sql(_LINE).write_parquet(str(file))
     connection.read_parquet(str(file)).create_view("line")
@@ -324,6 +341,37 @@ def _payers(connection: Connection, index: SnapshotIndex) -> None:
         rows.append((*said, _result(found.test.result), found.proposed))
     columns = {"drug": _TEXT, "folded_commissioner": _TEXT, "first_day": _DAY, "last_day": _DAY}
     _hold(connection, "payer", {**columns, "said": _TEXT, "proposed": _TEXT}, rows)
+
+
+_PRICED: Columns = {
+    **dict.fromkeys(("folded_provider", "folded_commissioner", "drug", "product"), _TEXT),
+    **dict.fromkeys(("drug_code", "strength", "unit"), _TEXT),
+    **dict.fromkeys(("first_day", "last_day"), _DAY),
+}
+
+
+def _prices(connection: Connection, index: SnapshotIndex) -> None:
+    """What was agreed for each distinct combination of what chooses among a drug's prices."""
+    _hold(connection, "keeper", {"code": _TEXT}, ((code,) for code in sorted(_keepers(index))))
+    kept = {"folded_commissioner": _TEXT, "drug": _TEXT}
+    _hold(connection, "kept_price", kept, index.prices)
+    where = (
+        "first_day IS NOT NULL AND EXISTS (SELECT 1 FROM kept_price WHERE "
+        "kept_price.folded_commissioner = told.folded_commissioner "
+        "AND kept_price.drug = told.drug)"
+    )
+    rows = []
+    for said in _distinct(connection, ", ".join(_PRICED), "told", where):
+        provider, payer, drug, product, code, strength, unit, first, last = said
+        priced = Priced(provider, drug, product, code, strength, unit)
+        found = agreed_on(index.prices[payer, drug], priced, _period(first, last))
+        rows.append((*said, found.least, found.most, found.price))
+    limits = dict.fromkeys(("least", "most", "price"), AMOUNT)
+    _hold(connection, "agreed", {**_PRICED, **limits}, rows)
+
+
+def _keepers(index: SnapshotIndex) -> set[str]:
+    return {code for code in index.keep_prices if code is not None}
 
 
 def _period(first: dt.date, last: dt.date) -> Period:

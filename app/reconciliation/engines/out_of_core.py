@@ -157,7 +157,7 @@ _TOLD: Final = """
 CREATE VIEW outcome_told AS
 SELECT
     line.*,
-    result.* EXCLUDE (pos),
+    result.* EXCLUDE (pos, has_agreed),
     override.pos IS NOT NULL AND override.outcome = result.outcome AS overridden,
     override.accepts,
     override.pos IS NOT NULL AS has_override,
@@ -210,6 +210,7 @@ _TESTS: Final = ", ".join(
             f"{_FOUND} AND dead.died_on IS NOT NULL",
         ),
         _test("unit price", "test_price", _FOUND),
+        _test("agreed price", "told.test_agreed", f"{_FOUND} AND told.has_agreed"),
         _test("quantity", "test_quantity", _FOUND),
         _test("dose", "test_dose", f"{_FOUND} AND has_dose"),
         _test(BY_HAND, "overridden", "has_override"),

@@ -20,6 +20,7 @@ from decimal import Decimal, localcontext
 from functools import partial
 
 from app.reconciliation.contract import COMMISSIONER, check_contract, check_payer
+from app.reconciliation.engines.agreed import Agreed, Priced, agreed_on, check_agreed
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
     decisions_on,
@@ -169,6 +170,17 @@ def contract_of(item: Prepared, index: SnapshotIndex) -> Test:
     return check_contract(held, item.recognition.drug or "", item.period)
 
 
+def agreed_price_of(item: Prepared, index: SnapshotIndex) -> Agreed | None:
+    """What the line's commissioner agreed to pay; None where it keeps no prices."""
+    if item.commissioner not in index.keep_prices:
+        return None
+    line, drug = item.line, item.recognition.drug
+    rows = index.prices.get((item.commissioner, drug), ())
+    product, code = item.recognition.product, line.drug_code
+    priced = Priced(item.provider, drug, product, code, line.strength, line.unit)
+    return agreed_on(rows, priced, item.period)
+
+
 def _match(
     item: Prepared,
     index: SnapshotIndex,
@@ -250,10 +262,13 @@ def _limit(item: _Decided, used: Decimal, index: SnapshotIndex) -> _Decided:
     price = check_price(line, item.within)
     quantity = check_quantity(line, item.within, used)
     dose = check_dose(line, item.within, item.prepared.period) if item.prepared.period else None
-    tests = (*item.tests, price.test, quantity.test, *((dose.test,) if dose else ()))
+    held = agreed_price_of(item.prepared, index)
+    agreed = check_agreed(line, held) if held else None
+    made = [each.test for each in (price, agreed, quantity, dose) if each]
+    tests = (*item.tests, *made)
     outcome, reason = outcome_of(item.within, tests)
     allowed = min(quantity.allowed_share, dose.allowed_share if dose else ONE)
-    share = price.allowed_share * allowed
+    share = min(price.allowed_share, agreed.allowed_share if agreed else ONE) * allowed
     verdict = _reconsidered(item.prepared, Verdict(outcome, reason, item.within), index)
     return replace(item, verdict=verdict, tests=tests, share=share)
 

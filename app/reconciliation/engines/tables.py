@@ -25,7 +25,7 @@ from app.reconciliation.engines.index import (
 from app.reconciliation.engines.known import NotTabular, check_known
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.passes import USABLE
-from app.reconciliation.engines.plain import allowance_of, contract_of
+from app.reconciliation.engines.plain import agreed_price_of, allowance_of, contract_of
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import (
     Coverage,
@@ -70,7 +70,10 @@ def inputs_of(
 
 def line_table(prepared: Sequence[Prepared], index: SnapshotIndex) -> pa.Table:
     """The lines in the order of the file, `pos` counting them from 0."""
-    rows = [(n, item, _no_pass_through(item, index)) for n, item in enumerate(prepared)]
+    rows = [
+        (n, item, _no_pass_through(item, index), agreed_price_of(item, index))
+        for n, item in enumerate(prepared)
+    ]
     return _table(_LINE, rows)
 
 
@@ -109,6 +112,10 @@ _LINE: tuple[Column, ...] = (
     ("unit", pa.string(), lambda it: unit_key(it[1].line.unit)),
     ("unit_price", AMOUNT, lambda it: it[1].line.unit_price),
     ("vat_charged", pa.bool_(), lambda it: it[1].line.vat_charged),
+    ("has_agreed", pa.bool_(), lambda it: it[3] is not None),
+    ("agreed_least", AMOUNT, lambda it: it[3].least if it[3] else None),
+    ("agreed_most", AMOUNT, lambda it: it[3].most if it[3] else None),
+    ("agreed_price", AMOUNT, lambda it: it[3].price if it[3] else None),
 )
 
 

@@ -14,6 +14,13 @@ SELECT
         WHEN line.unit_price > coverage.price_cap AND line.vat_charged THEN NULL
         ELSE line.unit_price <= coverage.price_cap
     END AS test_price,
+    line.has_agreed,
+    line.agreed_price,
+    CASE
+        WHEN line.unit_price <= line.agreed_least THEN TRUE
+        WHEN line.unit_price > line.agreed_most AND line.vat_charged THEN NULL
+        WHEN line.unit_price > line.agreed_most THEN FALSE
+    END AS test_agreed,
     dose.pos IS NOT NULL AS has_dose,
     CASE WHEN line.quantity > 0 AND dose.same_unit THEN line.quantity <= dose.most END AS test_dose,
     dose.most,

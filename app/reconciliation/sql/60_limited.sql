@@ -13,10 +13,11 @@ WITH counted AS (
 
 SELECT
     pos, cov, pass, test_provider, test_product, test_indication, test_birth_date, test_funding,
-    test_continuation, test_price, test_quantity, has_dose, test_dose, used, countable, most,
+    test_continuation, test_price, has_agreed, test_agreed, agreed_price, test_quantity, has_dose,
+    test_dose, used, countable, most,
     CASE
         WHEN first_verdict <> 'standing' THEN first_verdict
-        WHEN NOT test_price THEN 'over price'
+        WHEN NOT test_price OR NOT test_agreed THEN 'over price'
         WHEN NOT test_quantity OR NOT test_dose THEN 'over quantity'
         WHEN late THEN 'approved late'
         ELSE 'matched'

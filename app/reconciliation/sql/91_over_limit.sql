@@ -4,8 +4,14 @@ SELECT
     line.pos,
     line.total,
     line.home_delivery AS delivery,
-    CASE WHEN NOT decision.test_price THEN coverage.price_cap END AS price_cap,
-    CASE WHEN NOT decision.test_price THEN line.unit_price END AS price,
+    CASE
+        WHEN NOT decision.test_price AND NOT decision.test_agreed
+            THEN least(coverage.price_cap, decision.agreed_price)
+        WHEN NOT decision.test_price THEN coverage.price_cap
+        WHEN NOT decision.test_agreed THEN decision.agreed_price
+    END AS price_cap,
+    CASE WHEN NOT decision.test_price OR NOT decision.test_agreed THEN line.unit_price END
+        AS price,
     CASE WHEN NOT decision.test_quantity THEN coverage.quantity_cap - decision.used END
         AS quantity_left,
     CASE WHEN NOT decision.test_quantity THEN decision.countable END AS counted,

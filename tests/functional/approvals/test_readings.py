@@ -46,6 +46,7 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/unknown-drug-names",
     "GET /v1/drug-names",
     "GET /v1/contract-terms",
+    "GET /v1/agreed-prices",
     "GET /v1/responsible-commissioners",
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",

@@ -63,3 +63,27 @@ def test_terms_over_the_api_decide_what_is_recoverable_and_whose_it_is(
     wrong = payer.post("/v1/contract-terms", {"terms": [term | {"drug": "no-such-drug"}]})
     assert (wrong.status_code, "row 1: drug must be" in wrong.text) == (409, True)
     assert len(good(payer.get("/v1/contract-terms"))["terms"]) == 1
+
+
+def test_agreed_prices_over_the_api_decide_and_no_text_names_them(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    payer = people["commissioner"]
+    price = {
+        "framework": "Invented",
+        "drug": "adalimumab",
+        "unit": "pen",
+        "price": "12.34567890",
+        "source": "Invented",
+        "demonstration": True,
+    }
+    assert good(payer.post("/v1/agreed-prices", {"prices": [price]})) == {"rows": 1}
+    assert good(payer.get("/v1/agreed-prices"))["prices"][0]["price"] == "12.3456789"
+    for fault in ({"product": "tysabri"}, {"price": "-1"}, {"run_off_days": 7}):
+        wrong = payer.post("/v1/agreed-prices", {"prices": [price | fault]})
+        assert (wrong.status_code, "12.34" in wrong.text) == (409, False)
+    assert len(good(payer.get("/v1/agreed-prices"))["prices"]) == 1
+    run = run_of(payer, application, table(SUBMISSION_ROW | {"TOTAL COST": "302.00"}))
+    found = payer.get(f"/v1/runs/{run}/lines")
+    assert "agreed price" in {test["name"] for test in good(found)["lines"][0]["tests"]}
+    assert "12.345" not in found.text

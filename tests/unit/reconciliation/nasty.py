@@ -24,7 +24,13 @@ from app.reconciliation.engines.by_hand import approval_digest, coverages_of
 from app.reconciliation.engines.index import index_snapshot
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import DecisionKind, DoseLimit, FieldFault, LineDecision
-from app.reconciliation.terms_model import Basis, ContractTerm, ResponsiblePayer, Terms
+from app.reconciliation.terms_model import (
+    AgreedPrice,
+    Basis,
+    ContractTerm,
+    ResponsiblePayer,
+    Terms,
+)
 from tests.unit.reconciliation.builders import OTHER_PATIENT, PATIENT, coverage, pending, policy
 
 START = dt.date(2025, 4, 1)
@@ -90,9 +96,11 @@ def _line(draw: Draw) -> ContractLine:
         "delivery_date": draw.maybe(draw.day(), 0.3),
         "invoice_date": draw.maybe(draw.day(), 0.3),
         "indication_code": draw.one(None, None, "426373005", "24700007"),
+        "drug_code": draw.one(None, None, "12345678"),
         "drug_name": draw.one(*DRUGS, *DRUGS, *DRUGS, *DRUGS, *OTHERS),
         "quantity": draw.amount(*QUANTITIES),
         "unit": draw.one("vial", "vial", "vial", "Vial.", "mg", None),
+        "strength": draw.one("300mg", "300 MG", "150mg", None),
         "reference": draw.one(None, None, "PA1", "PA2", "OLD9", "NOBODYS"),
         "unit_price": draw.amount("1000", "1000", "799.99", "800", "0", None, "1250.5"),
         "home_delivery_charge": draw.amount("0", "10", None, "-3"),
@@ -147,7 +155,32 @@ def _terms(draw: Draw) -> Terms:
     payer = ResponsiblePayer(
         "DEMQ1", "natalizumab", among, "DEMQ2", draw.day(), None, "nasty", True
     )
-    return Terms(contracts, draw.one((), (payer,)))
+    prices = draw.one((), tuple(_price(draw) for _ in range(draw.source.randint(1, 6))))
+    return Terms(contracts, draw.one((), (payer,)), prices=prices)
+
+
+def _price(draw: Draw) -> AgreedPrice:
+    """Prices of two frameworks that clash, follow each other, run off and lie in each other."""
+    begins = draw.maybe(draw.day(), 0.6)
+    ends = draw.maybe((begins or START) + dt.timedelta(days=draw.one(0, 10, 40, 90)), 0.6)
+    return AgreedPrice(
+        commissioner=draw.one("DEMQ1", "DEMQ1", "DEMQ2"),
+        framework=draw.one("north", "south"),
+        drug=draw.one("natalizumab", "natalizumab", "adalimumab"),
+        unit=draw.one("vial", "vial", "VIAL", "mg"),
+        price=draw.amount("790", "799.99", "1000", "0", "1200.12345678", "1250"),
+        from_=begins,
+        to=ends,
+        source="nasty",
+        demonstration=True,
+        provider=draw.one(None, None, "DEMO1"),
+        drug_code=draw.one(None, None, None, "12345678"),
+        product=draw.one(None, None, "tysabri"),
+        strength=draw.one(None, None, None, "300 mg"),
+        run_off_days=draw.one(0, 0, 14, 60),
+        tolerance_percent=draw.amount("0", "0", "2.5", "0.333"),
+        tolerance_pence=draw.amount("0", "0", "1", "50"),
+    )
 
 
 def _coverage(draw: Draw) -> Coverage:
