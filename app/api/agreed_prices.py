@@ -95,7 +95,7 @@ def list_prices(request: Request, caller: SignedIn) -> AgreedPrices:
 )
 def load_prices(request: Request, caller: SignedIn, desk: ThisDesk, body: AgreedPrices) -> Response:
     """Puts the whole set in place of the one that stands."""
-    rows = [each.model_dump() for each in body.prices]
+    rows = [dict(each) for each in body.prices]  # a dump would make texts of the amounts
     return write(
         request,
         caller,
