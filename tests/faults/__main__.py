@@ -5,6 +5,7 @@ audit log or a file is unsound, or when the planted mutant is not caught. The se
 """
 
 import argparse
+import math
 import secrets
 import shutil
 import sys
@@ -45,8 +46,8 @@ class Size:
 class Harness:
     """Runs scenarios one after the other and prints a line of the table for each."""
 
-    def __init__(self, folder: Path, seed: int, cluster: Cluster | None) -> None:
-        self.folder, self.seed, self.cluster = folder, seed, cluster
+    def __init__(self, folder: Path, seed: int, cluster: Cluster | None, minutes: float) -> None:
+        self.folder, self.seed, self.cluster, self.minutes = folder, seed, cluster, minutes
         self.nursery = Nursery(folder)
         self.failed = False
 
@@ -72,6 +73,7 @@ class Harness:
             plant=plant,
             database_port=proxy.port if proxy else None,
             tablespace=tablespace,
+            seconds=60 * self.minutes,
         )
         scenario(house)
         self._tell(kind, name, house, now_in_seconds() - started)
@@ -192,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     harness = None
     try:
         cluster = Cluster(folder) if options.database != "sqlite" else None
-        harness = Harness(folder, seed, cluster)
+        harness = Harness(folder, seed, cluster, options.minutes)
         if options.database != "postgres":
             harness.run_sqlite(sqlite)
         if cluster is not None:
@@ -225,6 +227,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--jumps", type=int, default=20, help="of the clock, on each database")
     parser.add_argument("--failures", type=int, default=20, help="to wait for on each full disk")
     parser.add_argument("--slow", type=float, default=8, help="seconds with a slow database")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="of making each fault, at most"
+    )
     parser.add_argument("--mutant-kills", type=int, default=8, help="on each database; 0: none")
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")
     return parser

@@ -188,24 +188,35 @@ class Case:
     def _until_answered(
         self, attempt: Callable[[], Reply], gives_up: Callable[[], bool] = lambda: False
     ) -> Reply | None:
-        """The first answer that is no failure of the service; None when given up."""
-        started = time.monotonic()
-        while time.monotonic() - started < PATIENCE_SECONDS:
-            try:
-                reply = attempt()
-                if reply.status < 500 and reply.status != 429:
-                    return reply
-                self.load.ledger.count("failures answered")
-            except ConnectionRefusedError:  # nothing was sent, so there is nothing to doubt
-                self.load.ledger.count("not reached")
-                time.sleep(0.05)
-                continue
-            except (OSError, http.client.HTTPException):
-                self.load.ledger.count("failures unanswered")
-            if gives_up():
-                return None
+        return until_answered(attempt, self.load.ledger.count, gives_up)
+
+
+def until_answered(
+    attempt: Callable[[], Reply],
+    count: Callable[[str], None],
+    gives_up: Callable[[], bool] = lambda: False,
+) -> Reply | None:
+    """The first answer that is no failure of the service; None when given up.
+
+    Raises TimeoutError when there is none within PATIENCE_SECONDS.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < PATIENCE_SECONDS:
+        try:
+            reply = attempt()
+            if reply.status < 500 and reply.status != 429:
+                return reply
+            count("failures answered")
+        except ConnectionRefusedError:  # nothing was sent, so there is nothing to doubt
+            count("not reached")
             time.sleep(0.05)
-        raise TimeoutError(f"the service has not answered a call in {PATIENCE_SECONDS} seconds")
+            continue
+        except (OSError, http.client.HTTPException):
+            count("failures unanswered")
+        if gives_up():
+            return None
+        time.sleep(0.05)
+    raise TimeoutError(f"the service has not answered a call in {PATIENCE_SECONDS} seconds")
 
 
 def send(port: int, call: Call, timeout: float = TIMEOUT_SECONDS) -> Reply:

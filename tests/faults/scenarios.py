@@ -20,6 +20,8 @@ def kills(house: House, count: int) -> None:
     """kill -9 of the service or of the worker, under load."""
     with house.under_load():
         for number in range(1, count + 1):
+            if house.time_is_up():
+                break
             house.wait_for_answers(house.draw.randint(1, 12))
             time.sleep(house.draw.uniform(0.0, 0.04))
             if number % WORKERS_SHARE == 0:
@@ -39,6 +41,8 @@ def crashes(house: House, count: int) -> None:
     assert house.cluster is not None
     with house.under_load():
         for number in range(1, count + 1):
+            if house.time_is_up():
+                break
             house.wait_for_answers(house.draw.randint(1, 12))
             time.sleep(house.draw.uniform(0.0, 0.04))
             house.cluster.stop("immediate")
@@ -55,7 +59,7 @@ def cuts(house: House, proxy: Proxy, count: int) -> None:
     checked = time.monotonic()
     with house.under_load():
         proxy.chance = 0.3
-        while proxy.cuts.total() < count:
+        while proxy.cuts.total() < count and not house.time_is_up():
             time.sleep(0.05)
             if time.monotonic() - checked > SECONDS_A_CHECK:
                 house.check()
@@ -80,6 +84,8 @@ def clock_jumps(house: House, count: int) -> None:
     """The service's clock jumps by up to two days back and sixty forth, under load."""
     with house.under_load():
         for _ in range(count):
+            if house.time_is_up():
+                break
             house.move_clock(house.draw.uniform(-2 * DAY, 60 * DAY))
             house.faults += 1
             house.wait_for_answers(house.draw.randint(1, 12))
