@@ -18,16 +18,24 @@ from app.db.tables import request, segment, supply, treatment
 
 def visible_requests(caller: Caller) -> ColumnElement[bool]:
     """Condition on `request`: what this caller's organisation may see."""
+    return or_(false(), *ways_to_requests(caller))
+
+
+def ways_to_requests(caller: Caller) -> list[ColumnElement[bool]]:
+    """Each way in which this caller's organisation may come to see a request; any is enough.
+
+    Each is answered by an index on the organisation, the state and the treatment.
+    """
     own = caller.organisation
     if caller.role in WITHOUT_PATIENTS:
-        return false()
+        return []
     if caller.role is Role.PANEL_MEMBER:
-        return request.c.panel == own
+        return [request.c.panel == own]
     if caller.role in PAYER_ROLES:
-        return request.c.commissioner == own
+        return [request.c.commissioner == own]
     if caller.role is Role.AUDITOR:
-        return or_(request.c.provider == own, request.c.commissioner == own)
-    return or_(request.c.provider == own, request.c.counterparty == own)
+        return [request.c.provider == own, request.c.commissioner == own]
+    return [request.c.provider == own, request.c.counterparty == own]
 
 
 #: A column that holds a treatment's id, and a condition on the table of that column.

@@ -56,10 +56,10 @@ request = Table(
     Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False, index=True),
     Column("kind", String(20), nullable=False),
     Column("state", String(30), nullable=False),
-    Column("provider", ORGANISATION, nullable=False, index=True),
-    Column("commissioner", ORGANISATION, nullable=False, index=True),
-    Column("panel", ORGANISATION, index=True),
-    Column("counterparty", ORGANISATION, index=True),  # the receiving provider of a transfer
+    Column("provider", ORGANISATION, nullable=False),
+    Column("commissioner", ORGANISATION, nullable=False),
+    Column("panel", ORGANISATION),
+    Column("counterparty", ORGANISATION),  # the receiving provider of a transfer
     Column("route", String(30), nullable=False),  # policy | individual funding | group approval
     Column("policy", String(80), nullable=False),
     Column("policy_version", String(20), nullable=False),
@@ -73,6 +73,17 @@ request = Table(
     Column("submitted_by", ID, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("version", Integer, nullable=False),
+    # What waits for somebody, and a page of a search by state, is one walk along one of these.
+    Index("ix_request_provider_state", "provider", "state", "treatment_id"),
+    Index("ix_request_commissioner_state", "commissioner", "state", "treatment_id"),
+    Index("ix_request_counterparty_state", "counterparty", "state", "treatment_id"),
+    Index("ix_request_panel_state", "panel", "state", "treatment_id"),
+    Index(
+        "ix_request_panel_treatment",
+        "panel",
+        "treatment_id",
+        postgresql_include=["provider", "commissioner", "counterparty"],
+    ),
 )
 
 request_revision = Table(
@@ -178,8 +189,20 @@ segment = Table(
     Column("funding_origin", String(30), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("superseded_at", Instant),  # a superseded segment is kept, and counts for nothing
-    Index("ix_segment_provider_treatment", "provider", "treatment_id"),
-    Index("ix_segment_commissioner_treatment", "commissioner", "treatment_id"),
+    # They hold what row-level security asks of a segment, so that a page of a search reads them
+    # in order and never the table: without it PostgreSQL prefers to read all and sort.
+    Index(
+        "ix_segment_provider_treatment",
+        "provider",
+        "treatment_id",
+        postgresql_include=["commissioner", "id"],
+    ),
+    Index(
+        "ix_segment_commissioner_treatment",
+        "commissioner",
+        "treatment_id",
+        postgresql_include=["provider", "id"],
+    ),
 )
 
 # Who supplies which segment for its provider: `segment.supplying_providers`, to be looked up by.
@@ -189,7 +212,12 @@ supply = Table(
     Column("segment_id", ID, ForeignKey("segment.id"), primary_key=True),
     Column("provider", ORGANISATION, primary_key=True),
     Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False),
-    Index("ix_supply_provider_treatment", "provider", "treatment_id"),
+    Index(
+        "ix_supply_provider_treatment",
+        "provider",
+        "treatment_id",
+        postgresql_include=["segment_id"],
+    ),
     Index("ix_supply_treatment_id", "treatment_id"),
 )
 

@@ -1,0 +1,264 @@
+"""A PostgreSQL database with two million treatments in realistic states, quick to fill.
+
+`python -m benchmarks.two_million [TREATMENTS] [DATABASE]` makes it (`assent_two_million`)
+and leaves it there, for benchmarks to copy (`CREATE DATABASE … TEMPLATE`) or to read.
+
+The service itself makes one treatment in each state (`two_million_states`); each is then copied in
+its share by INSERT … SELECT: other ids, patients, hospitals, commissioners, references and days,
+the same answers, findings and terms. While the rows go in, the tables' indexes rest and are built
+at the end from their own definitions, and triggers and references are not looked at; tables,
+indexes, policies and the application's role are the service's. What is not like a real database:
+of each treatment's events only those in EVENTS are copied, and copies carry no valid HMAC; about
+nine patients in twenty have an NHS number, since the invented range ends there; every state's
+answers are alike; a decision's findings are copied for the largest hospital only, whose pages are
+looked at.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app import clock
+from app.db.engine import make_engine
+from app.db.roles import grant
+from app.db.tables import metadata
+from app.db.transaction import Database
+from app.db.upgrade import upgrade
+from benchmarks.stopping import clean_up_when_stopped
+from benchmarks.two_million_states import KEY, Share, make_states
+from tests.conftest import ADMIN_URL
+
+NAME: Final = "assent_two_million"
+ROLE: Final = "assent_bench_application"
+SIZE: Final = 2_000_000
+#: One hospital has a twentieth of the treatments, the others share the rest evenly.
+LARGEST_HOSPITAL: Final = "DEMO1"
+OTHER_HOSPITALS: Final = 199
+#: One commissioner pays for three in five, the others share the rest.
+LARGEST_COMMISSIONER: Final = "DEMQ1"
+OTHER_COMMISSIONERS: Final = 39
+#: Over how many days the requests were sent; coverage ends as widely spread.
+DAYS: Final = 360
+#: One draft for so many treatments.
+TREATMENTS_A_DRAFT: Final = 100
+#: The events that are copied of each treatment.
+EVENTS: Final = ("initiation submitted", "approval issued")
+
+#: Table → how its rows are found from a treatment's (`t`) and its patient's.
+OF_TREATMENT: Final = {
+    "patient": "x.id = t.patient_id",
+    "patient_identifier": "x.patient_id = t.patient_id",
+    "treatment": "x.id = t.id",
+    "request": "x.treatment_id = t.id",
+    "request_revision": "x.request_id IN (SELECT id FROM request WHERE treatment_id = t.id)",
+    "decision": "x.request_id IN (SELECT id FROM request WHERE treatment_id = t.id)",
+    "approval": "x.treatment_id = t.id",
+    "segment": "x.treatment_id = t.id",
+    "supply": "x.treatment_id = t.id",
+    "live_treatment": "x.treatment_id = t.id",
+    "audit_event": f"x.treatment_id = t.id AND x.action IN {EVENTS}",
+}
+#: Columns that name a copied row.
+IDS: Final = frozenset(
+    {"id", "patient_id", "treatment_id", "request_id", "decision_id", "approval_id"}
+    | {"segment_id", "object_id"}
+)
+#: A number for the i-th copy that is as good as drawn: its remainders do not follow the state.
+_J: Final = "(i / 1000 * 31 + i % 1000 * 17)"
+_HOSPITAL: Final = (
+    f"CASE WHEN {_J} % 20 = 3 THEN '{LARGEST_HOSPITAL}' "
+    f"ELSE 'B' || lpad(({_J} % {OTHER_HOSPITALS})::text, 3, '0') END"
+)
+_COMMISSIONER: Final = (
+    f"CASE WHEN {_J} / 20 % 5 < 3 THEN '{LARGEST_COMMISSIONER}' "
+    f"ELSE 'C' || lpad(({_J} / 20 % {OTHER_COMMISSIONERS})::text, 2, '0') END"
+)
+_EARLIER: Final = f"({_J} * 7 % {DAYS})"
+_FUNCTIONS: Final = (
+    # The invented range: 999, six digits and a check digit; null where the digit would be ten.
+    """CREATE FUNCTION pg_temp.nhs_number(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN i >= 1000000 OR c = 10 THEN NULL
+    ELSE '999' || lpad(i::text, 6, '0') || c % 11 END
+    FROM (SELECT 11 - (243 + i / 100000 * 7 + i / 10000 % 10 * 6 + i / 1000 % 10 * 5
+          + i / 100 % 10 * 4 + i / 10 % 10 * 3 + i % 10 * 2) % 11 AS c) AS s $$""",
+    # A reference of digits, with its check character (app/approvals/reference.py). Where that
+    # would be "*" another first digit gives another one.
+    f"""CREATE FUNCTION pg_temp.reference(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN left(a, 1) <> '*' THEN 'PA1' || d || a ELSE 'PA2' || d || b END FROM (
+    SELECT d, substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*', (38 - s) % 37 + 1, 1) AS a,
+    substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*', (38 - (s + 4096) % 37) % 37 + 1, 1) AS b
+    FROM (SELECT d, ({25 * 2**14 + 10 * 2**13 + 2**12} + {
+        " + ".join(f"substr(d, {n}, 1)::int * {2 ** (12 - n)}" for n in range(1, 12))
+    }) % 37 AS s FROM (SELECT lpad(i::text, 11, '0') AS d) AS q) AS r) AS t $$""",
+)
+
+
+def make(admin: sa.Engine, name: str = NAME, size: int = SIZE) -> sa.URL:
+    """Make and fill the database, dropping one of that name. The owner's URL.
+
+    Raises sqlalchemy.exc.OperationalError where there is no PostgreSQL.
+    """
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(
+            f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; "
+            "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        )
+    url = admin.url.set(database=name)
+    owner = make_engine(url.render_as_string(hide_password=False))
+    upgrade(owner)
+    grant(owner, ROLE)
+    shares, draft = make_states(Database(owner, KEY))
+    fill(owner, shares, draft, size)
+    owner.dispose()
+    for share in shares:
+        print(f"{share.per_thousand:>5} in a thousand: {share.state}")
+    return url
+
+
+def application(url: sa.URL) -> Database:
+    """The database as the service opens it: by the role that owns nothing."""
+    plain = url.set(username=ROLE, password=None).render_as_string(hide_password=False)
+    return Database(make_engine(plain, restricted=True), KEY)
+
+
+def fill(owner: sa.Engine, shares: list[Share], draft: str, size: int) -> None:
+    """Copy each treatment in its share, and the draft; then build indexes and statistics.
+
+    As a superuser, which the tables' own walls do not hold back.
+    """
+    tables = [*OF_TREATMENT, "draft"]
+    with owner.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        connection.exec_driver_sql("SET LOCAL jit = off")
+        for function in _FUNCTIONS:
+            connection.exec_driver_sql(function.replace("%", "%%"))
+        _keep_slots(connection, shares)
+        for table in OF_TREATMENT:
+            _keep_pattern(connection, table, _pattern(table))
+        _keep_pattern(connection, "draft", f"SELECT * FROM draft WHERE id = '{draft}'")
+        for table in tables:
+            _rest_indexes(connection, table)
+        for table in OF_TREATMENT:
+            _copy(connection, table, size, "WHERE p.slot = i % 1000")
+        _copy(connection, "draft", size // TREATMENTS_A_DRAFT)
+    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET maintenance_work_mem = '512MB'")
+        for table in tables:
+            connection.exec_driver_sql(f"REINDEX TABLE {table}")
+        connection.exec_driver_sql("VACUUM (FREEZE, ANALYZE)")
+        for table in tables:
+            assert not list(_resting(connection, table)), f"an index of {table} is not whole"
+
+
+def _keep_slots(connection: sa.Connection, shares: list[Share]) -> None:
+    """A row for each of the thousand slots, with the treatment that fills it."""
+    connection.exec_driver_sql("CREATE TEMP TABLE slot (slot int, treatment_id text)")
+    slots = [share.treatment_id for share in shares for _ in range(share.per_thousand)]
+    connection.execute(
+        sa.text("INSERT INTO slot VALUES (:slot, :treatment)"),
+        [{"slot": n, "treatment": treatment} for n, treatment in enumerate(slots)],
+    )
+
+
+def _rest_indexes(connection: sa.Connection, table: str) -> None:
+    """Let the table's indexes rest: REINDEX builds them anew and wakes them."""
+    connection.exec_driver_sql(
+        "UPDATE pg_index SET indisready = false, indisvalid = false "
+        f"WHERE indrelid = '{table}'::regclass"
+    )
+
+
+def _resting(connection: sa.Connection, table: str) -> Iterator[str]:
+    yield from connection.exec_driver_sql(
+        f"SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '{table}'::regclass "
+        "AND NOT (indisready AND indisvalid)"
+    ).scalars()
+
+
+def _pattern(table: str) -> str:
+    return (
+        "SELECT x.*, s.slot, row_number() OVER (PARTITION BY s.slot) AS ordinal "
+        f"FROM {table} x JOIN treatment t ON {OF_TREATMENT[table]} "
+        "JOIN slot s ON s.treatment_id = t.id"
+    )
+
+
+def _keep_pattern(connection: sa.Connection, table: str, pattern: str) -> None:
+    """Keep the rows to copy, read while there are few others and their indexes are awake."""
+    connection.exec_driver_sql(f"CREATE TEMP TABLE pattern_{table} AS {pattern}")
+    connection.exec_driver_sql(f"ANALYZE pattern_{table}")
+
+
+def _copy(connection: sa.Connection, table: str, size: int, fits: str = "") -> None:
+    """Insert the copies of the pattern's rows, one for each number up to `size` that it fits."""
+    fixed: Mapping[str, str] = _FIXED.get(table, {})
+    columns = [
+        c for c in metadata.tables[table].columns if (table, c.name) != ("audit_event", "id")
+    ]
+    values = [fixed.get(c.name) or _value(c) for c in columns]
+    names = ", ".join(f'"{c.name}"' for c in columns)
+    statement = (
+        f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} "
+        f"FROM generate_series(1, {size}) i, pattern_{table} p {fits}"
+    )
+    started = time.perf_counter()
+    connection.exec_driver_sql(statement.replace("%", "%%"))
+    print(f"{table}: copied in {time.perf_counter() - started:.1f} s", flush=True)
+
+
+#: Table → column → what a copy has there.
+_FIXED: Final[dict[str, dict[str, str]]] = {
+    "patient": {
+        "nhs_number": "pg_temp.nhs_number(i::bigint + 1000)",
+        "no_nhs_number_reason": "CASE WHEN pg_temp.nhs_number(i::bigint + 1000) IS NULL "
+        "THEN 'withheld' END",
+        "birth_date": f"p.birth_date + {_J} % 9000",
+    },
+    "patient_identifier": {"local_id": "'H' || i", "organisation": _HOSPITAL},
+    "approval": {"reference": "pg_temp.reference(i::bigint * 4 + p.ordinal)"},
+    "decision": {"findings": f"CASE WHEN {_J} % 20 = 3 THEN p.findings ELSE '[]' END"},
+    "draft": {"organisation": _HOSPITAL},
+}
+
+
+def _value(column: sa.Column[Any]) -> str:
+    """What a copy has in a column of no meaning of its own here."""
+    name = f'p."{column.name}"'
+    if column.name in IDS:
+        return f"md5({name} || '/' || i)::uuid::text"
+    if column.name in ("provider", "registered_by"):
+        return f"CASE WHEN {name} = 'DEMO1' THEN {_HOSPITAL} ELSE {name} END"
+    if column.name == "organisation":
+        return f"CASE WHEN {name} = 'DEMO1' THEN {_HOSPITAL} ELSE {name} END"
+    if column.name == "commissioner":
+        return _COMMISSIONER
+    if isinstance(column.type, sa.Date):
+        return f"{name} - {_EARLIER}"
+    if column.name.endswith("_at") or column.name == "at":
+        return f"{name} - make_interval(days => {_EARLIER}, secs => {_J} % 30000)"
+    return name
+
+
+def main(arguments: list[str]) -> int:
+    """Make the database and say how long it took."""
+    size = int(arguments[0]) if arguments else SIZE
+    name = arguments[1] if len(arguments) > 1 else NAME
+    admin = sa.create_engine(ADMIN_URL, isolation_level="AUTOCOMMIT")
+    started = time.perf_counter()
+    make(admin, name, size)
+    print(f"{name}: {size:,} treatments, made in {time.perf_counter() - started:.0f} s")
+    print(f"at {clock.now():%Y-%m-%d %H:%M} UTC")
+    return 0
+
+
+if __name__ == "__main__":
+    clean_up_when_stopped()
+    sys.exit(main(sys.argv[1:]))
