@@ -6,8 +6,8 @@ request's organisation, its state and its treatment, instead of the organisation
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
