@@ -116,6 +116,10 @@ def _length(column: pa.Array) -> int:
 def _texts(column: pa.Array) -> list[str]:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_dictionary(column.type) and len(column.dictionary) <= len(column):
+        texts = [_text(value) for value in column.dictionary.to_pylist()]
+        empty = _text(None)
+        return [empty if at is None else texts[at] for at in column.indices.to_pylist()]
     return [_text(value) for value in column.to_pylist()]
 
 
