@@ -25,6 +25,8 @@ from app.reconciliation.linkage.store import ProposalRecord
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
 LARGEST: Final = 1000
+#: A model of invented people is sure of nothing.
+CERTAIN: Final = 0.9999
 
 
 class QueuedDocument(Document):
@@ -59,7 +61,7 @@ class FieldDocument(Document):
     words: str
     weight: float | None = Field(
         description="In bits: 1 doubles the odds, -1 halves them. None: a condition of every "
-        "proposal, or counted in the starting odds"
+        "proposal, counted in the starting odds, or not stated on one side"
     )
 
 
@@ -229,7 +231,7 @@ def proposal_document(found: ProposalRecord, job: str | None = None) -> Proposal
 def _candidate(found: Candidate) -> CandidateDocument:
     return CandidateDocument(
         approval_reference=found.approval_reference,
-        probability=round(found.probability, 4),
+        probability=min(round(found.probability, 4), CERTAIN),
         weight=round(found.weight, 2),
         fields=[
             FieldDocument(

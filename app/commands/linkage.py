@@ -26,6 +26,7 @@ Payer = Annotated[str | None, typer.Option("--commissioner", help="For whom: its
 Trust = Annotated[str | None, typer.Option("--provider", help="For whom: its ODS code.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in your words. No patient data.")]
 _SHOWN = 500
+_CERTAIN = 0.9999
 
 
 @app.callback()
@@ -119,8 +120,12 @@ def _rows(record: ProposalRecord) -> list[tuple[str, str, str]]:
         )
         name = f"{each.approval_reference}\none of {len(made.candidates)} alike"
         rows.append(
-            (name if made.ambiguous else each.approval_reference, f"{each.probability:.3f}", words)
+            (
+                name if made.ambiguous else each.approval_reference,
+                f"{min(each.probability, _CERTAIN):.4f}",
+                words,
+            )
         )
     if made.next_best is not None:
-        rows.append(("next best", f"{made.next_best.probability:.3f}", "not proposed"))
+        rows.append(("next best", f"{made.next_best.probability:.4f}", "not proposed"))
     return rows

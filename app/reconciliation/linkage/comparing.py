@@ -39,10 +39,7 @@ _LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "local_id": (
         ("null", "len(local_ids_l) = 0 OR len(local_ids_r) = 0"),
         ("the same", "len(list_intersect(local_ids_l, local_ids_r)) > 0"),
-        (
-            "one change",
-            "damerau_levenshtein(local_ids_l[1], local_ids_r[1]) <= 1",
-        ),
+        ("one change", "damerau_levenshtein(local_id_l, local_id_r) <= 1"),
         ("other", "ELSE"),
     ),
     "gp_practice": (

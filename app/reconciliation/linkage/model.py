@@ -67,7 +67,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class FieldShown:
-    """How one field agrees, in words without a value. No weight: a condition, not evidence."""
+    """How one field agrees, in words without a value. No weight: a condition, or not stated."""
 
     field: str
     words: str

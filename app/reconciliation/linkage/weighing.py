@@ -39,7 +39,7 @@ _SUBJECT: Final = {
     "gp_practice": "GP practice",
 }
 _WORDS: Final = {
-    "null": "cannot be compared: {absent}",
+    "null": "is not stated on one side",
     "the same": "agrees",
     "day and month changed round": "agrees with day and month changed round",
     "one change": "differs in one place",
@@ -198,15 +198,18 @@ def _candidate(likely: Likely, index: SnapshotIndex) -> Candidate:
 
 def _compared(pair: Compared) -> tuple[FieldShown, ...]:
     return tuple(
-        FieldShown(_SUBJECT[name], words_of(name, pair.levels[name]), pair.weights[name])
+        FieldShown(
+            _SUBJECT[name],
+            words_of(name, pair.levels[name]),
+            pair.weights[name] if pair.levels[name] >= 0 else None,
+        )
         for name in FIELDS
     )
 
 
 def words_of(name: str, level: int) -> str:
     """How a field agrees, without its value."""
-    words = _WORDS[label_of(name, level)].format(absent="one side does not state it")
-    return f"{_SUBJECT[name]} {words}"
+    return f"{_SUBJECT[name]} {_WORDS[label_of(name, level)]}"
 
 
 def _conditions(likely: Likely) -> tuple[FieldShown, ...]:
