@@ -106,8 +106,7 @@ def _wants(outcome: MatchedLine, item: Prepared, index: SnapshotIndex) -> bool:
         return False
     if item.recognition.drug is None or item.period is None:
         return False
-    number = item.line.nhs_number
-    if number is not None and (number in index.by_nhs or number in index.pending_by_nhs):
+    if item.line.nhs_number in index.pending_by_nhs:
         return False
     return not patient_coverages(item, index)
 
