@@ -15,10 +15,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from app.approvals.lifecycle import RequestState
 from app.approvals.searching import SearchQuery, page_query
@@ -87,8 +87,7 @@ def compare(database: Database) -> None:
     for name, (caller, query) in PAGES.items():
         asked = page_query(caller, query)
         page, one = _in_turns(
-            lambda c=caller, q=asked: _rows(database, c, q),
-            lambda: _rows(database, USUAL, lookup),
+            partial(_rows, database, caller, asked), partial(_rows, database, USUAL, lookup)
         )
         print(f"{name:<36}{page:>10.2f}{one:>12.2f}{page / one:>8.1f}", flush=True)
     for name, (caller, query) in PAGES.items():
@@ -118,7 +117,8 @@ def _rows(database: Database, caller: Caller, query: sa.Select[Any]) -> Sequence
 
 def explain(database: Database, caller: Caller, query: sa.Select[Any], how: str) -> list[Any]:
     """The plan by which the caller's query is answered, as EXPLAIN (how) tells it."""
-    text = str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    dialect = database.engine.dialect
+    text = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
     def ask(work: Work) -> list[Any]:
         return list(
