@@ -83,7 +83,7 @@ def show_months(
 
     rows, months = door_or_exit().read(ask)
     typer.echo(months_text(months, "By month"), nl=False)
-    typer.echo(untested_text(rows), nl=False)
+    typer.echo(untested_text(rows, "Accepted, and not tested"), nl=False)
 
 
 @app.command("empty")

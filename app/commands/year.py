@@ -41,7 +41,7 @@ def demo_year() -> None:
     for code in COMMISSIONERS:
         rows, months = door.read(partial(_told, year=year, code=code))
         typer.echo(months_text(months, f"{code}, {year.name}"), nl=False)
-        typer.echo(untested_text(rows))
+        typer.echo(untested_text(rows, f"{code}, {year.name}: accepted, and not tested"))
 
 
 def _told(work: Work, year: Year, code: str) -> tuple[tuple[SliceRow, ...], tuple[MonthSum, ...]]:

@@ -62,19 +62,19 @@ def _tie(months: Sequence[MonthSum]) -> str:
     return f"{apart} not: {'+' if difference > 0 else ''}{pounds(difference)}"
 
 
-def untested_text(rows: Iterable[SliceRow]) -> str:
+def untested_text(rows: Iterable[SliceRow], title: str) -> str:
     """The accepted pounds of lines that each test could not be made on, the largest first."""
     found: dict[str, Decimal] = defaultdict(lambda: ZERO)
     with localcontext(prec=EXACT_DIGITS):
         for row in rows:
             for name, stated in (row.untested or {}).items():
                 found[name] += Decimal(stated)
-    table = Table(title="Accepted, and not tested", title_justify="left")
+    table = Table()
     table.add_column("Test")
     table.add_column("Accepted (£)", justify="right")
     for name, amount in sorted(found.items(), key=lambda each: (-each[1], each[0])):
         table.add_row(name, pounds(amount))
-    return _printed(table)
+    return f"{title}\n{_printed(table)}"  # a table as narrow would wrap it
 
 
 def _printed(table: Table) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from app.commands.reconcile import operator
 from app.db import tables
@@ -23,6 +24,7 @@ from app.demonstration.year.claims import EMPTIED
 from app.demonstration.year.files import EMPTY, WITHOUT_DELIVERY
 from app.demonstration.year.play import Year, make_year, payer_of, play
 from app.desk import make_desk
+from app.main import create_app
 from app.reconciliation.service import Desk
 from app.reconciliation.slice_months import by_month, challenged_by_month
 from app.reconciliation.slice_report import SliceRow, current_slices
@@ -173,6 +175,34 @@ def test_the_months_sum_their_slices_and_tell_what_is_challenged(part: Played) -
     with part.database.engine.connect() as connection:
         states = set(connection.execute(sa.select(tables.challenge.c.state)).scalars())
     assert states >= {"raised", "answered", "upheld", "withdrawn", "credited"}
+
+
+def test_the_api_tells_the_same_months_to_their_commissioner_and_none_to_another(
+    part: Played,
+) -> None:
+    app = create_app(
+        Settings(demonstration=True), database=part.database, now=lambda: AFTER.instant
+    )
+    for code in COMMISSIONERS:
+        token = {"Authorization": f"Bearer demo-{code.lower()}-commissioner"}
+        client = TestClient(app, headers=token)
+        told = client.get("/v1/slices?financial_year=202526").json()
+        caller = payer_of(code)
+        months = part.database.read(
+            lambda work, caller=caller: by_month(
+                current_slices(work, caller, financial_year="202526"),
+                challenged_by_month(work, caller),
+            ),
+            moment=AFTER,
+        )
+        names = ("total", "accepted", "queried", "not_testable", "more", "challenged")
+        assert [[Decimal(m[name]) for name in names] for m in told["months"]] == [
+            [getattr(month, name) for name in names] for month in months
+        ]
+        assert {s["commissioner"] for s in told["slices"]} == {code}
+        assert len(client.get("/v1/calendar?financial_year=202526").json()["months"]) == 12
+        stated = client.get("/v1/stated-totals?financial_year=202526").json()["totals"]
+        assert {s["commissioner"] for s in stated} == {code}
 
 
 class Stopped(Exception):
