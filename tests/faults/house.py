@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ class House:
     def _repeat_calls(self) -> None:
         kept = list(self.ledger.acknowledged.values())
         for told in self.draw.sample(kept, min(REPEATED, len(kept))):
-            if self._answered(lambda t=told: send(self.port, t.call)) != told.reply:
+            if self._answered(partial(send, self.port, told.call)) != told.reply:
                 self.found.unsound.append(f"a repeat got another answer: {told.call.request_id}")
 
     def _reconcile_twice(self) -> None:
