@@ -107,6 +107,9 @@ def _postgres(url: URL) -> sa.Engine:
 def _prepare_postgres(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET timezone = 'UTC'")
+        # The conditions of row-level security make the planner expect far more work than there is,
+        # and compiling a page's query took 196 ms of the 198 that it ran, at 2,000,000 treatments.
+        cursor.execute("SET jit = off")
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false) "
             "WHERE current_setting('synchronous_commit') = 'off'"

@@ -61,6 +61,7 @@ def test_a_postgresql_that_would_lose_commits_by_its_settings_is_put_right(
     with empty_engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
         assert connection.exec_driver_sql("SHOW timezone").scalar() == "UTC"
+        assert connection.exec_driver_sql("SHOW jit").scalar() == "off"
         assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
 
 
