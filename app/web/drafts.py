@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,29 +10,22 @@ from fastapi.responses import JSONResponse
 
 from app.api.drafts import submit_as
 from app.approvals import drafting
-from app.approvals.drafting import DraftRecord
 from app.approvals.errors import ApprovalsError, VersionMismatch
 from app.approvals.model import RequestView
-from app.approvals.permissions import Action, can
 from app.approvals.searching import SearchHit, SearchQuery, search
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.policy import Kind
-from app.problems import NO_SUCH_ADDRESS, DoorProblem
-from app.reference_data.drugs import load_drugs
-from app.reference_data.organisations import load_organisations
 from app.web import filling
 from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.draft_pages import check_page, not_taken, step_page
+from app.web.draft_parts import about_wrong, abouts, typed_into
 from app.web.filling import Filling
 from app.web.form import about
-from app.web.form.check import check_rows, missing_links
-from app.web.form.fields import errors_of, question_fields
-from app.web.form.steps import Step, find_step, only_open
-from app.web.form.typed import typed_answers
+from app.web.form.steps import find_step, only_open
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
-from app.web.refusals import refused_detail
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
@@ -40,10 +33,6 @@ from app.web.starting import IdPath
 router = APIRouter(prefix="/drafts", route_class=PageRoute, include_in_schema=False)
 
 CHECK: Final = "check"
-_ABOUT_TITLES: Final = {
-    about.PATIENT: "Who is the patient?",
-    about.TREATMENT: "About the treatment",
-}
 _CHANGED: Final = (
     "The draft was changed in another tab or by a colleague since you opened this page. What you "
     "typed is below and not saved yet. Look it through, then continue."
@@ -121,8 +110,8 @@ def show(
     if found.draft.state != "open":
         return go(f"/drafts/{id}")
     if step == CHECK:
-        return _check_page(request, session, caller, found)
-    return _step_page(request, session, caller, found, step, more=more[:80], every=last == "yes")
+        return check_page(request, session, caller, found)
+    return step_page(request, session, caller, found, step, more=more[:80], every=last == "yes")
 
 
 @router.post("/{id}/discard")
@@ -155,7 +144,7 @@ def submit(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
     try:
         made = in_role(request, session, run)
     except (RequestValidationError, ApprovalsError) as error:
-        return _not_taken(request, session, caller, id, error)
+        return not_taken(request, session, caller, id, error)
     return go(f"/requests/{made if isinstance(made, str) else made.request.id}")
 
 
@@ -171,7 +160,7 @@ def save(
         draft = drafting.find_draft(work, caller, id)
         if draft.state != "open":
             return filling.fill(work, office, caller, draft)
-        typed = _typed(filling.fill(work, office, caller, draft), step, form)
+        typed = typed_into(filling.fill(work, office, caller, draft), step, form)
         if (typed.form, typed.answers) == (draft.form, draft.answers):
             return filling.fill(work, office, caller, draft)
         kept = drafting.change(work, caller, id, typed.form, typed.answers, version_in(form))
@@ -191,11 +180,6 @@ def save(
 # --- which page comes next -----------------------------------------------------------------------
 
 
-def _abouts(found: Filling) -> tuple[str, ...]:
-    first = (about.PATIENT,) if found.kind is Kind.INITIATION else ()
-    return (*first, about.TREATMENT)
-
-
 def _order(found: Filling) -> tuple[str, ...]:
     """The pages in their order. A continuation's own page about the treatment comes last but one:
     its day is filled in, so it need not be looked at."""
@@ -203,7 +187,7 @@ def _order(found: Filling) -> tuple[str, ...]:
         each.key for each in found.steps if only_open(each, found.open, found.draft.answers).blocks
     )
     if found.kind is Kind.INITIATION:
-        return (*_abouts(found), *parts, CHECK)
+        return (*abouts(found), *parts, CHECK)
     return (*parts, CHECK)
 
 
@@ -244,157 +228,9 @@ def _place(step: str) -> tuple[int, int]:
 def _has_faults(request: Request, found: Filling, step: str) -> bool:
     part = find_step(found.steps, step)
     if part is None:
-        return bool(_about_wrong(request, found, step))
+        return bool(about_wrong(request, found, step))
     asked = {question.name for question in part.questions}
     return any(each.question.partition("[")[0] in asked for each in found.faults)
-
-
-def _about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
-    office = this_office(request)
-    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
-    names = {entry.name for entry in _entries(found, step)}
-    return {name: said for name, said in wrong.items() if name in names}
-
-
-# --- the pages -----------------------------------------------------------------------------------
-
-
-def _step_page(
-    request: Request,
-    session: Session,
-    caller: Caller,
-    found: Filling,
-    step: str,
-    *,
-    more: str = "",
-    every: bool = False,
-    warning: str | None = None,
-) -> Response:
-    """A page of fields. With a warning it is the page that was posted on an older draft."""
-    common: dict[str, Any] = {
-        "session": session,
-        "draft": found.draft,
-        "policy_title": found.version.title,
-        "unverified": found.version.unverified,
-        "version": found.draft.version,
-        "action": f"/drafts/{found.draft.id}/{step}",
-        "warning": warning,
-        "status": 409 if warning else 200,
-        "came_from": request.query_params.get("from", ""),
-    }
-    if step in _abouts(found):
-        wrong = _about_wrong(request, found, step) if _was_filled(found, step) else {}
-        fields = about.fields(_entries(found, step), found.draft.form, wrong)
-        return page(
-            request,
-            "form_about.html",
-            **common,
-            title=_ABOUT_TITLES[step],
-            fields=fields,
-            errors=errors_of(fields),
-        )
-    whole = find_step(found.steps, step)
-    if whole is None:
-        raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
-    part = only_open(whole, found.open, found.draft.answers)
-    office = this_office(request)
-    known = door_of(request).transact(lambda work: filling.on_record(work, office, caller, found))
-    put_in, told = filling.proposals(known, found.draft.answers, all_of_them=every)
-    shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
-    blocks = [
-        (block.criterion, question_fields(block.questions, shown, found.faults, told, more))
-        for block in part.blocks
-    ]
-    return page(
-        request,
-        "form_part.html",
-        **common,
-        title=whole.title,
-        blocks=blocks,
-        more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
-        step=step,
-        errors=errors_of([field for _, fields in blocks for field in fields]),
-    )
-
-
-def _asked_here(part: Step) -> list[str]:
-    return [question.name for question in part.questions]
-
-
-def _was_filled(found: Filling, step: str) -> bool:
-    """Whether the page was sent before: a page that nobody has seen shows no faults."""
-    if step == about.PATIENT:
-        return bool(found.draft.form.get("patient")) or found.draft.version > 1
-    return found.draft.version > 1
-
-
-def _check_page(request: Request, session: Session, caller: Caller, found: Filling) -> Response:
-    """Every answer with a link to change it, what is missing, and what the decision would be."""
-    office = this_office(request)
-    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
-    run = refused = None
-    if not wrong and not found.faults:
-        try:
-            run = door_of(request).transact(
-                lambda work: filling.dry_run(work, office, caller, found.draft)
-            )
-        except (ApprovalsError, RequestValidationError) as error:
-            refused = refused_detail(error)
-    rows = check_rows(found, {step: _entries(found, step) for step in _abouts(found)}, wrong)
-    return page(
-        request,
-        "form_check.html",
-        session=session,
-        title="Check your answers",
-        policy_title=found.version.title,
-        unverified=found.version.unverified,
-        draft=found.draft,
-        version=found.draft.version,
-        groups=rows,
-        missing=missing_links(found),
-        wrong=bool(wrong or found.faults),
-        run=run,
-        refused=refused,
-        may_submit=can(caller, Action.SUBMIT),
-        errors=[],
-    )
-
-
-def _not_taken(
-    request: Request, session: Session, caller: Caller, id: str, error: Exception
-) -> Response:
-    """The check page again, with why the form was not taken. Nothing of the draft is lost."""
-    office = this_office(request)
-    found = door_of(request).read(
-        lambda work: filling.fill(work, office, caller, drafting.find_draft(work, caller, id))
-    )
-    if found.draft.state != "open":
-        raise error
-    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
-    said = refused_detail(error)
-    if isinstance(error, VersionMismatch):
-        said = (
-            "The draft was changed in another tab or by a colleague since you opened this page, so "
-            "nothing was sent. The answers below are the newest. Check them, then submit."
-        )
-    return page(
-        request,
-        "form_check.html",
-        status=409,
-        session=session,
-        title="Check your answers",
-        policy_title=found.version.title,
-        unverified=found.version.unverified,
-        draft=found.draft,
-        version=found.draft.version,
-        groups=check_rows(found, {s: _entries(found, s) for s in _abouts(found)}, wrong),
-        missing=missing_links(found),
-        wrong=bool(wrong or found.faults),
-        run=None,
-        refused=said,
-        may_submit=can(caller, Action.SUBMIT),
-        errors=[],
-    )
 
 
 def _changed_meanwhile(
@@ -411,57 +247,17 @@ def _changed_meanwhile(
     def read(work: Work) -> Filling:
         draft = drafting.find_draft(work, caller, id)
         found = filling.fill(work, office, caller, draft)
-        return replace(found, draft=_typed(found, step, form))
+        return replace(found, draft=typed_into(found, step, form))
 
     found = door_of(request).read(read)
     if found.draft.state != "open":
         return go(f"/drafts/{id}")
     if form.get("autosave") == "yes":
         return JSONResponse({"version": None}, 409)
-    return _step_page(request, session, caller, found, step, warning=_CHANGED)
+    return step_page(request, session, caller, found, step, warning=_CHANGED)
 
 
 # --- parts ---------------------------------------------------------------------------------------
-
-
-def _typed(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecord:
-    """The draft with what was typed on a page; other pages' answers are not touched."""
-    draft = found.draft
-    if step in _abouts(found):
-        return replace(draft, form=about.put(draft.form, _entries(found, step), form))
-    part = find_step(found.steps, step)
-    if part is None:
-        raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
-    # A question that the page did not show is not "emptied": its controls were not sent.
-    shown = tuple(each for each in part.questions if f"shown.{each.name}" in form)
-    answers = {**draft.answers, **typed_answers(shown, form)}
-    return replace(draft, answers={k: v for k, v in answers.items() if v is not None})
-
-
-def _entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
-    drugs = load_drugs().drugs
-    known = drugs.get(found.version.drug)
-    return filling.entries_of(
-        found,
-        step,
-        _commissioners(found),
-        {product.key: product.name for product in known.products} if known else {},
-        {key: drug.name for key, drug in drugs.items()},
-    )
-
-
-def _commissioners(found: Filling) -> list[tuple[str, str]]:
-    """Those in force on the day, by name; in the demonstration the invented ones come first."""
-    held = [
-        each
-        for each in load_organisations().all()
-        if each.kind == "commissioner"
-        and (each.from_ is None or each.from_ <= found.day)
-        and (each.to is None or found.day <= each.to)
-        and each.parent is None
-    ]
-    held.sort(key=lambda each: (not each.demonstration, each.name))
-    return [(each.code, f"{each.name} ({each.code})") for each in held]
 
 
 def _held(work: Work, caller: Caller, found: Filling) -> tuple[SearchHit, ...]:

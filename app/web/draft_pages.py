@@ -1,0 +1,167 @@
+"""A draft's pages as they are drawn: one page of fields, and the answers to check."""
+
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from app.approvals import drafting
+from app.approvals.errors import ApprovalsError, VersionMismatch
+from app.approvals.permissions import Action, can
+from app.auth.model import Caller
+from app.auth.sessions import Session
+from app.problems import NO_SUCH_ADDRESS, DoorProblem
+from app.web import filling
+from app.web.callers import this_office
+from app.web.draft_parts import about_wrong, abouts, entries
+from app.web.filling import Filling
+from app.web.form import about
+from app.web.form.check import check_rows, missing_links
+from app.web.form.fields import errors_of, question_fields
+from app.web.form.steps import Step, find_step, only_open
+from app.web.pages import door_of
+from app.web.refusals import refused_detail
+from app.web.rendering import page
+
+_ABOUT_TITLES: Final = {
+    about.PATIENT: "Who is the patient?",
+    about.TREATMENT: "About the treatment",
+}
+
+
+def step_page(
+    request: Request,
+    session: Session,
+    caller: Caller,
+    found: Filling,
+    step: str,
+    *,
+    more: str = "",
+    every: bool = False,
+    warning: str | None = None,
+) -> Response:
+    """A page of fields. With a warning it is the page that was posted on an older draft."""
+    common: dict[str, Any] = {
+        "session": session,
+        "draft": found.draft,
+        "policy_title": found.version.title,
+        "unverified": found.version.unverified,
+        "version": found.draft.version,
+        "action": f"/drafts/{found.draft.id}/{step}",
+        "warning": warning,
+        "status": 409 if warning else 200,
+        "came_from": request.query_params.get("from", ""),
+    }
+    if step in abouts(found):
+        wrong = about_wrong(request, found, step) if _was_filled(found, step) else {}
+        fields = about.fields(entries(found, step), found.draft.form, wrong)
+        return page(
+            request,
+            "form_about.html",
+            **common,
+            title=_ABOUT_TITLES[step],
+            fields=fields,
+            errors=errors_of(fields),
+        )
+    whole = find_step(found.steps, step)
+    if whole is None:
+        raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
+    part = only_open(whole, found.open, found.draft.answers)
+    office = this_office(request)
+    known = door_of(request).transact(lambda work: filling.on_record(work, office, caller, found))
+    put_in, told = filling.proposals(known, found.draft.answers, all_of_them=every)
+    shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
+    blocks = [
+        (block.criterion, question_fields(block.questions, shown, found.faults, told, more))
+        for block in part.blocks
+    ]
+    return page(
+        request,
+        "form_part.html",
+        **common,
+        title=whole.title,
+        blocks=blocks,
+        more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
+        step=step,
+        errors=errors_of([field for _, fields in blocks for field in fields]),
+    )
+
+
+def _asked_here(part: Step) -> list[str]:
+    return [question.name for question in part.questions]
+
+
+def _was_filled(found: Filling, step: str) -> bool:
+    """Whether the page was sent before: a page that nobody has seen shows no faults."""
+    if step == about.PATIENT:
+        return bool(found.draft.form.get("patient")) or found.draft.version > 1
+    return found.draft.version > 1
+
+
+def check_page(request: Request, session: Session, caller: Caller, found: Filling) -> Response:
+    """Every answer with a link to change it, what is missing, and what the decision would be."""
+    office = this_office(request)
+    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
+    run = refused = None
+    if not wrong and not found.faults:
+        try:
+            run = door_of(request).transact(
+                lambda work: filling.dry_run(work, office, caller, found.draft)
+            )
+        except (ApprovalsError, RequestValidationError) as error:
+            refused = refused_detail(error)
+    rows = check_rows(found, {step: entries(found, step) for step in abouts(found)}, wrong)
+    return page(
+        request,
+        "form_check.html",
+        session=session,
+        title="Check your answers",
+        policy_title=found.version.title,
+        unverified=found.version.unverified,
+        draft=found.draft,
+        version=found.draft.version,
+        groups=rows,
+        missing=missing_links(found),
+        wrong=bool(wrong or found.faults),
+        run=run,
+        refused=refused,
+        may_submit=can(caller, Action.SUBMIT),
+        errors=[],
+    )
+
+
+def not_taken(
+    request: Request, session: Session, caller: Caller, id: str, error: Exception
+) -> Response:
+    """The check page again, with why the form was not taken. Nothing of the draft is lost."""
+    office = this_office(request)
+    found = door_of(request).read(
+        lambda work: filling.fill(work, office, caller, drafting.find_draft(work, caller, id))
+    )
+    if found.draft.state != "open":
+        raise error
+    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
+    said = refused_detail(error)
+    if isinstance(error, VersionMismatch):
+        said = (
+            "The draft was changed in another tab or by a colleague since you opened this page, so "
+            "nothing was sent. The answers below are the newest. Check them, then submit."
+        )
+    return page(
+        request,
+        "form_check.html",
+        status=409,
+        session=session,
+        title="Check your answers",
+        policy_title=found.version.title,
+        unverified=found.version.unverified,
+        draft=found.draft,
+        version=found.draft.version,
+        groups=check_rows(found, {s: entries(found, s) for s in abouts(found)}, wrong),
+        missing=missing_links(found),
+        wrong=bool(wrong or found.faults),
+        run=None,
+        refused=said,
+        may_submit=can(caller, Action.SUBMIT),
+        errors=[],
+    )

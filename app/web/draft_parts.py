@@ -1,0 +1,71 @@
+"""What stands behind a draft's pages: their fields, what is wrong with them, what was typed."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fastapi import Request
+
+from app.approvals.drafting import DraftRecord
+from app.policy import Kind
+from app.problems import NO_SUCH_ADDRESS, DoorProblem
+from app.reference_data.drugs import load_drugs
+from app.reference_data.organisations import load_organisations
+from app.web import filling
+from app.web.callers import this_office
+from app.web.filling import Filling
+from app.web.form import about
+from app.web.form.steps import find_step
+from app.web.form.typed import typed_answers
+from app.web.pages import door_of
+
+
+def abouts(found: Filling) -> tuple[str, ...]:
+    first = (about.PATIENT,) if found.kind is Kind.INITIATION else ()
+    return (*first, about.TREATMENT)
+
+
+def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
+    office = this_office(request)
+    wrong = door_of(request).read(lambda work: filling.about_faults(work, office, found.draft))
+    names = {entry.name for entry in entries(found, step)}
+    return {name: said for name, said in wrong.items() if name in names}
+
+
+def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecord:
+    """The draft with what was typed on a page; other pages' answers are not touched."""
+    draft = found.draft
+    if step in abouts(found):
+        return replace(draft, form=about.put(draft.form, entries(found, step), form))
+    part = find_step(found.steps, step)
+    if part is None:
+        raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
+    # A question that the page did not show is not "emptied": its controls were not sent.
+    shown = tuple(each for each in part.questions if f"shown.{each.name}" in form)
+    answers = {**draft.answers, **typed_answers(shown, form)}
+    return replace(draft, answers={k: v for k, v in answers.items() if v is not None})
+
+
+def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
+    drugs = load_drugs().drugs
+    known = drugs.get(found.version.drug)
+    return filling.entries_of(
+        found,
+        step,
+        _commissioners(found),
+        {product.key: product.name for product in known.products} if known else {},
+        {key: drug.name for key, drug in drugs.items()},
+    )
+
+
+def _commissioners(found: Filling) -> list[tuple[str, str]]:
+    """Those in force on the day, by name; in the demonstration the invented ones come first."""
+    held = [
+        each
+        for each in load_organisations().all()
+        if each.kind == "commissioner"
+        and (each.from_ is None or each.from_ <= found.day)
+        and (each.to is None or found.day <= each.to)
+        and each.parent is None
+    ]
+    held.sort(key=lambda each: (not each.demonstration, each.name))
+    return [(each.code, f"{each.name} ({each.code})") for each in held]
