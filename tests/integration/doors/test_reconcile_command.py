@@ -117,5 +117,6 @@ def test_a_workbook_is_reconciled_and_comes_back_as_csv(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_exits_with_5_unread(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     with path.open("wb") as file:
-        file.truncate(2 << 30)  # two gigabytes that take no room on the disk
-    assert "over 1024 MB" in run(path, code=5).output
+        file.truncate(17 << 30)  # as many gigabytes that take no room on the disk
+    assert "over 16384 MB" in run(path, code=5).output
+    assert "over 1024 MB" in run(path, "--preview", code=5).output
