@@ -85,7 +85,7 @@ def test_every_kind_of_reply_carries_every_safe_header(client: TestClient, statu
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/signed-out", "/", "/role", "/nothing"])
-def test_a_page_loads_nothing_of_others_and_runs_no_script(client: TestClient, path: str) -> None:
+def test_a_page_loads_and_runs_nothing_of_others(client: TestClient, path: str) -> None:
     reply = client.get(path, headers={"Authorization": ""}, follow_redirects=False)
 
     for name in SAFE.keys() - OF_PAGES:
@@ -93,7 +93,7 @@ def test_a_page_loads_nothing_of_others_and_runs_no_script(client: TestClient, p
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy
-    assert "script" not in policy
+    assert "script" not in policy.replace("script-src 'self';", "")
     assert "unsafe" not in policy
 
 
