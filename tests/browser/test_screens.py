@@ -41,6 +41,21 @@ def test_the_pages_of_a_request(visit: Visit) -> None:
     keep(visitor, "treatment")
 
 
+def test_the_pages_of_a_commissioner(visit: Visit) -> None:
+    visitor = visit("demq1-commissioner")
+    visitor.go("/submissions")
+    keep(visitor, "submissions")
+    run = visitor.page.locator('main a[href*="/runs/"]').first.get_attribute("href")
+    visitor.go(str(run))
+    keep(visitor, "run")
+    visitor.go(f"{run}/lines?outcome=no+approval")
+    line = visitor.page.locator('main a[href*="/lines/"]').first.get_attribute("href")
+    visitor.go(str(line))
+    keep(visitor, "evidence")
+    visitor.go("/overview")
+    keep(visitor, "overview")
+
+
 def test_pages_for_everybody_and_for_nobody(visit: Visit) -> None:
     visitor = visit()
     for path in ("/sign-in", "/about", "/help", "/accessibility", "/cookies", "/signed-out"):
