@@ -34,6 +34,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "GET /drafts/{id}/{step}": _A.PREPARE,
     "POST /drafts/{id}/{step}": _A.PREPARE,
     "POST /drafts/{id}/discard": _A.PREPARE,
+    "POST /drafts/{id}/override": _A.SUBMIT,
     "POST /drafts/{id}/submit": _A.SUBMIT,
     "GET /requests/{id}": _A.READ,
     "GET /requests/{id}/answers": _A.READ,

@@ -10,13 +10,14 @@ from app.approvals.errors import ApprovalsError, VersionMismatch
 from app.approvals.permissions import Action, can
 from app.auth.model import Caller
 from app.auth.sessions import Session
+from app.policy import Kind, PolicyDecision, Section
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.web import filling
 from app.web.callers import this_office
 from app.web.draft_parts import about_wrong, abouts, entries
 from app.web.filling import Filling
 from app.web.form import about
-from app.web.form.check import check_rows, missing_links
+from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import errors_of, question_fields
 from app.web.form.steps import Step, find_step, only_open
 from app.web.pages import door_of
@@ -124,10 +125,22 @@ def check_page(request: Request, session: Session, caller: Caller, found: Fillin
         missing=missing_links(found),
         wrong=bool(wrong or found.faults),
         run=run,
+        overridable=_overridable(caller, found, None if run is None else run.decision),
         refused=refused,
         may_submit=can(caller, Action.SUBMIT),
         errors=[],
     )
+
+
+def _overridable(
+    caller: Caller, found: Filling, decision: PolicyDecision | None
+) -> tuple[Overridable, ...]:
+    """What a clinician may override; a delegate prepares no override in their place."""
+    if not can(caller, Action.SUBMIT):
+        return ()
+    sections = (Section.START,) if found.kind is Kind.INITIATION else (Section.CONTINUE,)
+    criteria = [each for section in sections for each in found.version.criteria(section)]
+    return overridables(criteria, decision, found.draft.form)
 
 
 def not_taken(
@@ -161,6 +174,7 @@ def not_taken(
         missing=missing_links(found),
         wrong=bool(wrong or found.faults),
         run=None,
+        overridable=_overridable(caller, found, None),
         refused=said,
         may_submit=can(caller, Action.SUBMIT),
         errors=[],

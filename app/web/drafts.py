@@ -10,20 +10,23 @@ from fastapi.responses import JSONResponse
 
 from app.api.drafts import submit_as
 from app.approvals import drafting
-from app.approvals.errors import ApprovalsError, VersionMismatch
+from app.approvals.drafting import DraftRecord
+from app.approvals.errors import ApprovalsError, DetailsNotAccepted, VersionMismatch
 from app.approvals.model import RequestView
+from app.approvals.permissions import Action, check_can
 from app.approvals.searching import SearchHit, SearchQuery, search
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.policy import Kind
+from app.policy import Kind, Override, override_fault
 from app.web import filling
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.draft_pages import check_page, not_taken, step_page
 from app.web.draft_parts import about_wrong, abouts, typed_into
 from app.web.filling import Filling
 from app.web.form import about
+from app.web.form.check import with_override
 from app.web.form.steps import find_step, only_open
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
@@ -121,6 +124,33 @@ def discard(request: Request, session: SignedInBrowser, id: IdPath, form: FormFi
     caller = caller_of(request, session)
     in_role(request, session, lambda work: drafting.discard(work, caller, id, version_in(form)))
     return go("/")
+
+
+@router.post("/{id}/override")
+def override(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Keep the clinician's reason for going on although a criterion is not met, or take it back."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.SUBMIT)
+
+    def run(work: Work) -> DraftRecord:
+        draft = drafting.find_draft(work, caller, id)
+        criterion, reason = form.get("criterion", ""), form.get("override_reason", "")
+        words = form.get("words", "").strip()
+        if reason:
+            version = filling.fill(work, office, caller, draft).version
+            fault = override_fault(version, draft.kind, Override(criterion, reason))
+            if fault is not None:
+                raise DetailsNotAccepted("overrides", f"This is not accepted: {fault}.")
+            if not words:
+                raise DetailsNotAccepted(
+                    "overrides", "It was not kept: go back, and say why in your own words."
+                )
+        typed = with_override(draft.form, criterion, reason, words)
+        return drafting.change(work, caller, id, typed, draft.answers, version_in(form))
+
+    in_role(request, session, run)
+    return go(f"/drafts/{id}/{CHECK}")
 
 
 @router.post("/{id}/submit")

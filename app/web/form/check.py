@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.policy import AnswerFault, Kind, Question
+from app.policy import AnswerFault, Criterion, Kind, PolicyDecision, Question, Result
 from app.web.form import about
 from app.web.form.fields import answer_words
 from app.web.form.steps import Step, only_open, step_asking
@@ -62,6 +62,64 @@ class Link:
 
     text: str
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overridable:
+    """A criterion that stands in the way and that the clinician may override, with the reasons.
+
+    `reason` and `words` are what the draft holds for it already.
+    """
+
+    criterion: str
+    text: str
+    result: str
+    reasons: tuple[tuple[str, str], ...]
+    reason: str = ""
+    words: str = ""
+
+
+def overridables(
+    criteria: Sequence[Criterion], decision: PolicyDecision | None, form: Mapping[str, Any]
+) -> tuple[Overridable, ...]:
+    """Each criterion that may be overridden and is not met or not answered, or is overridden."""
+    results = {each.criterion: each.result for each in decision.findings} if decision else {}
+    given = given_overrides(form)
+    found = []
+    for criterion in criteria:
+        held = given.get(criterion.id)
+        result = results.get(criterion.id)
+        if criterion.override is None or (held is None and result in (None, Result.MET)):
+            continue
+        found.append(
+            Overridable(
+                criterion=criterion.id,
+                text=criterion.text,
+                result="" if result is None else result.value,
+                reasons=tuple(criterion.override.reasons.items()),
+                reason=str(held.get("reason", "")) if held else "",
+                words=str(held.get("words", "")) if held else "",
+            )
+        )
+    return tuple(found)
+
+
+def given_overrides(form: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The overrides that a draft holds, by criterion."""
+    typed = form.get("overrides")
+    rows = typed if isinstance(typed, list) else []
+    return {str(each.get("criterion")): each for each in rows if isinstance(each, Mapping)}
+
+
+def with_override(
+    form: Mapping[str, Any], criterion: str, reason: str, words: str
+) -> dict[str, Any]:
+    """The draft's form with an override of a criterion; without it where no reason is given."""
+    held = {k: dict(v) for k, v in given_overrides(form).items() if k != criterion}
+    if reason:
+        held[criterion] = {"criterion": criterion, "reason": reason, "words": words}
+    rest = {name: value for name, value in form.items() if name != "overrides"}
+    return {**rest, "overrides": list(held.values())} if held else rest
 
 
 def check_rows(
