@@ -48,6 +48,7 @@ from app.tracing import Tracer
 from app.web import (
     about_pages,
     assets,
+    changing,
     drafts,
     home,
     requests,
@@ -72,6 +73,7 @@ PAGES = (
     requests.router,
     steps.router,
     treatments.router,
+    changing.router,
     *desk_pages.ROUTERS,
     overview_pages.router,
 )

@@ -55,6 +55,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "GET /treatments/{id}": _A.READ,
     "POST /treatments/{id}/requests": _A.PREPARE,
     "POST /treatments/{id}/first-dose": _A.RECORD_START,
+    "POST /treatments/{id}/changes": _A.SUBMIT,
     "GET /submissions": _A.RECONCILE,
     "POST /submissions": _A.RECONCILE,
     "GET /submissions/uploads/{name}": _A.RECONCILE,

@@ -16,6 +16,7 @@ from app.db.work import Work
 from app.policy import PolicyVersion
 from app.reference_data.drugs import load_drugs
 from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.changing import changes_for
 from app.web.decision import state_colour, state_words
 from app.web.filling import as_day
 from app.web.form.typed import typed_day
@@ -91,6 +92,9 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         indication=version.indication.term if version else document.indication,
         policy_title=version.title if version else document.policy,
         today=today,
+        changes=()
+        if document.stopped_on is not None
+        else changes_for(request, caller, document.provider, document.drug),
         state_words=state_words,
         state_colour=state_colour,
         may={
