@@ -35,7 +35,8 @@ def call(person: Person, route: str, id: str) -> int:
     assert "{" not in path, f"say in PARTS what {path} takes"
     if method == "GET":
         return int(person.get(path).status_code)
-    return int(person.send("/", path, reason="A reason.", version="1").status_code)
+    fields = {"reason": "A reason.", "version": "1", "once": NOWHERE, "kind": "stop"}
+    return int(person.send("/", path, **fields).status_code)
 
 
 @pytest.mark.parametrize("route", GUARDED)
