@@ -12,6 +12,7 @@ from app.auth.model import Caller
 from app.auth.store import expect_caller, find_caller
 from app.db.work import NOBODY, Work
 from app.door import Door
+from app.problems import BAD_REQUEST, DoorProblem
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -75,8 +76,20 @@ def signed_in(
             "Leave NHSD-End-User-Organisation-ODS out, or use that organisation's own token.",
         )
     state.limits.check(caller.client, door.now(), per_minute)
+    _check_query(request)
     request.state.door = door.acting_for(caller.organisation)
     return caller
+
+
+def _check_query(request: Request) -> None:
+    """Raise DoorProblem 400 for a parameter that the call does not take: it may be misspelt."""
+    known = getattr(request.scope.get("route"), "query_names", None)
+    if known is not None and not request.query_params.keys() <= known:
+        raise DoorProblem(
+            BAD_REQUEST,
+            "The address has a parameter that this call does not take. Leave it out, or look up "
+            "its name in the description of the call.",
+        )
 
 
 SignedIn = Annotated[Caller, Depends(signed_in)]

@@ -5,7 +5,7 @@ different shapes, takes floats for decimals and never sees a duplicate key.
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -38,6 +38,8 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        #: What may stand behind the `?`; a caller's other names are refused (`app/api/callers.py`).
+        self.query_names = frozenset(_query_names(self.dependant))
         takes_body = self.body_field is not None
         takes_files = bool((self.openapi_extra or {}).get("x-upload"))
 
@@ -53,6 +55,13 @@ class StrictRoute(APIRoute):
             return await handle(strict)
 
         return strictly
+
+
+def _query_names(dependant: Any) -> Iterator[str]:
+    """The parameters behind the `?` of a call and of what it depends on."""
+    yield from (each.alias for each in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
 
 
 def is_upload(route: Any) -> bool:

@@ -263,3 +263,12 @@ def test_a_key_that_may_be_of_a_patient_is_not_repeated(
 
     assert reply.status_code == 422
     assert (key in reply.text) is shown
+
+
+def test_a_parameter_that_a_call_does_not_take_is_refused(client: TestClient) -> None:
+    assert client.get("/v1/drafts").status_code == 200
+    refused = client.get("/v1/drafts?limit=5")
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "bad-request"
+    assert "limit" not in refused.json()["detail"], "a name may hold anything"
+    assert client.get("/v1/drafts?limit=5", headers={"Authorization": ""}).status_code == 401
