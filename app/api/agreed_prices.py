@@ -8,13 +8,13 @@ from pydantic import Field
 
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
-from app.api.fields import WORDS_PATTERN, Key
+from app.api.fields import WORDS_PATTERN, Key, StoredNumber
 from app.api.openapi import refusals
 from app.api.request_bodies import example
 from app.api.routing import StrictRoute
 from app.api.submissions import ThisDesk
 from app.api.terms import KEEPERS, Dated, LoadedDocument, loaded
-from app.api.types import ExactNumber, OrganisationCode
+from app.api.types import OrganisationCode
 from app.api.writing import NAMED, write
 from app.reconciliation import terms_loading
 from app.reconciliation.term_rows import LONGEST_RUN_OFF, MOST_ROWS
@@ -30,7 +30,7 @@ class AgreedPriceDocument(Dated):
     framework: Words80
     drug: Key
     unit: Words100 = Field(description="The unit of measurement that lines must state")
-    price: ExactNumber = Field(description="Pounds for one unit, exactly")
+    price: StoredNumber = Field(description="Pounds for one unit, exactly")
     provider: OrganisationCode | None = None
     drug_code: Annotated[str, Field(pattern="^[0-9]{6,20}$")] | None = Field(
         default=None, description="The dm+d code that lines state"
@@ -43,10 +43,10 @@ class AgreedPriceDocument(Dated):
         le=LONGEST_RUN_OFF,
         description="Days after the last for which stock bought before may be charged at it",
     )
-    tolerance_percent: ExactNumber = Field(
+    tolerance_percent: StoredNumber = Field(
         default=Decimal(0), description="Of the price; the larger of the two tolerances counts"
     )
-    tolerance_pence: ExactNumber = Decimal(0)
+    tolerance_pence: StoredNumber = Decimal(0)
 
 
 class AgreedPrices(Document):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
-from app.api.fields import WORDS_PATTERN, PlausibleDay, Reason
+from app.api.fields import WORDS_PATTERN, PlausibleDay, Reason, StoredNumber
 from app.api.openapi import refusals
 from app.api.request_bodies import example
 from app.api.roles import for_roles
@@ -15,7 +15,7 @@ from app.api.routing import StrictRoute
 from app.api.slices import Year
 from app.api.slices_model import SlicePreviewDocument, slice_preview
 from app.api.submissions import RECONCILERS, Reconciler, ThisDesk
-from app.api.types import ExactNumber, OrganisationCode
+from app.api.types import OrganisationCode
 from app.api.writing import NAMED, Answer, write
 from app.approvals.permissions import Action
 from app.db.work import Work
@@ -85,7 +85,7 @@ class _SliceNamed(Document):
 class StatedTotalDocument(_SliceNamed):
     """What the Aggregate Contract Monitoring set states for a slice, in pounds."""
 
-    amount: ExactNumber
+    amount: StoredNumber
     source: Source
 
 
@@ -119,7 +119,7 @@ class EmptyMonthBody(_SliceNamed):
     )
 
     lines: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
-    total: ExactNumber
+    total: StoredNumber
     reason: Reason
 
 

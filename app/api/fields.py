@@ -46,6 +46,8 @@ PlausibleDay = Annotated[
         {"type": "string", "format": "date", "pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"}
     ),
 ]
+#: A number as exactly as the database keeps it.
+StoredNumber = Annotated[ExactNumber, AfterValidator(_stored)]
 #: An amount above zero, as exactly as the database keeps it.
 Amount = Annotated[ExactNumber, AfterValidator(_stored), AfterValidator(_positive)]
 
