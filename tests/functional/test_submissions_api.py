@@ -383,6 +383,8 @@ def test_a_closed_month_is_corrected_to_nothing_and_may_be_stated_again(
     total = {**JUNE, "amount": "10.00", "source": "Invented"}
     assert state(call, "commissioner", "stated-totals", {"totals": [total]}).json() == {"set": 1}
     assert state(call, "commissioner", "stated-totals", {"totals": [total] * 2}).status_code == 422
+    finer = {"totals": [total | {"amount": "0.123456789"}]}
+    assert state(call, "commissioner", "stated-totals", finer).status_code == 422
     (kept,) = call("commissioner", "GET", "/v1/stated-totals").json()["totals"]
     assert kept["provider"] == "DEMO1"  # folded, as the lines' own codes are
 
