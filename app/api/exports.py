@@ -43,7 +43,11 @@ def export_run(
         content = exporting.content_of(work, desk, caller, run)
         return content, Reading("run exported", names={"run": run, "format": format.value})
 
-    content = read_recorded(request, caller, read)
+    return export_reply(read_recorded(request, caller, read), run, format)
+
+
+def export_reply(content: Export, run: str, format: ExportFormat) -> Response:
+    """A run as a file to take away."""
     return Response(
         export(content, format),
         headers={

@@ -11,7 +11,6 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 import uvicorn
-from fastapi import FastAPI
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -260,7 +259,9 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
     )
     worker.start()
     address = f"http://{host}:{port}"
-    typer.echo(f"Open {address}{_front_page(service)} (stop with Ctrl+C)")
+    typer.echo(
+        f"Open {address}/ (stop with Ctrl+C). The API is described at {address}/openapi.json"
+    )
     try:
         uvicorn.run(
             service, host=host, port=port, access_log=False, log_config=None, server_header=False
@@ -268,12 +269,6 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
     finally:
         stop.set()
         worker.join(_PATIENCE_SECONDS)
-
-
-def _front_page(app: FastAPI) -> str:
-    """The page to open first: the web pages where this release has them, else the API's text."""
-    paths = {getattr(route, "path", "") for route in app.routes}
-    return "/" if "/" in paths else (app.openapi_url or "/readyz")
 
 
 def _stop(why: str) -> NoReturn:

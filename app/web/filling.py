@@ -38,9 +38,6 @@ from app.web.form.fields import Known, answer_words
 from app.web.form.steps import Step, steps_of
 from app.web.words import day_words
 
-#: Kinds of requests whose forms have pages of questions.
-ASKED = (Kind.INITIATION, Kind.CONTINUATION)
-
 
 @dataclass(frozen=True, slots=True)
 class Filling:

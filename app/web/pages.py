@@ -10,23 +10,16 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from app import problems
+from app.api.callers import door_of as door_of
 from app.auth.errors import NotSignedIn
 from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
-from app.db.work import NOBODY, Work
-from app.door import Door
+from app.db.work import Work
 from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
 from app.web import cookies
 from app.web.rendering import page
 
 LONGEST_FIELD: Final = 2000
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-def door_of(request: Request) -> Door:
-    """The door for this call: the session's organisation's, or nobody's without a role."""
-    door = getattr(request.state, "door", None) or request.app.state.door.acting_for(NOBODY)
-    assert isinstance(door, Door)
-    return door
 
 
 def correlation_of(request: Request) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.documents import Document
+from app.api.exports import export_reply
 from app.api.fields import Reason
 from app.api.submissions import UuidPath, desk_of, identified
 from app.api.submissions_model import (
@@ -19,7 +20,7 @@ from app.audit import Reading
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import exporting, service, store
-from app.reconciliation.exports import MEDIA_TYPES, Export, ExportFormat, export
+from app.reconciliation.exports import Export, ExportFormat
 from app.reconciliation.model import LineOutcome
 from app.web.acting import body_of, fresh_name
 from app.web.callers import caller_of, read_recorded
@@ -116,14 +117,7 @@ def export_run(
         content = exporting.content_of(work, desk, caller, run)
         return content, Reading("run exported", names={"run": run, "format": format.value})
 
-    content = read_recorded(request, caller, read)
-    return Response(
-        export(content, format),
-        headers={
-            "Content-Type": MEDIA_TYPES[format],
-            "Content-Disposition": f'attachment; filename="run-{run}.{format.value}"',
-        },
-    )
+    return export_reply(read_recorded(request, caller, read), run, format)
 
 
 @router.get("/{run}/identities")

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.policy import Question, QuestionType
+from app.policy.answers import MAX_ROWS
 
 PREFIX: Final = "a."
-MOST_ROWS: Final = 50
+#: As many rows as an answer may have: a draft that came over the API loses none here.
+MOST_ROWS: Final = MAX_ROWS
 _PARTS: Final = ("day", "month", "year")
 _TRUTH: Final = {"yes": True, "no": False}
 
