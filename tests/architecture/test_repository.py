@@ -31,10 +31,30 @@ def own_paths(root: Path) -> list[str]:
     return [f"{path}" for path in above if len(path.parts) > 2 or path.name not in COMMON]
 
 
+def named(path: str) -> re.Pattern[str]:
+    """Where a text names a folder. A lone top folder counts only with something below it, since
+    its name may be the end of one of our own addresses: `/check` is a page of a draft."""
+    end = r"/[\w.]" if Path(path).parent == Path("/") else r"(?![\w-])"
+    return re.compile(rf"(?<![\w./}}-]){re.escape(path)}{end}")
+
+
 def test_no_file_names_a_path_of_this_machine() -> None:
     for path in own_paths(ROOT):
-        found = places(re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w-])"))
-        assert found == [], path
+        assert places(named(path)) == [], path
+
+
+def test_a_path_of_a_machine_is_told_from_an_address_of_a_page() -> None:
+    for text in ('"/builds/notes.md"', "in /builds/assent/app", "/builds/.venv"):
+        assert named("/builds").search(text), text
+    for text in (
+        'where + "/builds"',
+        "/drafts/{{ id }}/builds",
+        "{where}/builds/all",
+        "/builds-2/x",
+    ):
+        assert not named("/builds").search(text), text
+    assert named("/builds/assent").search('"/builds/assent"')
+    assert not named("/builds/assent").search("/builds/assent-2")
 
 
 @pytest.mark.parametrize("host", REGISTRIES)
