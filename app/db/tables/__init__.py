@@ -78,6 +78,14 @@ from app.db.tables.reconciliation import (
     submission,
     submission_rows,
 )
+from app.db.tables.standing import (
+    change_cursor,
+    run_standing,
+    slice_delta,
+    slice_frozen,
+    slice_mark,
+    slice_touch,
+)
 from app.db.tables.terms import agreed_price, contract_term, drug_spelling, responsible_payer
 
 __all__ = [
@@ -96,6 +104,7 @@ __all__ = [
     "care_declaration",
     "challenge",
     "challenge_line",
+    "change_cursor",
     "client",
     "client_assertion",
     "client_key",
@@ -132,13 +141,18 @@ __all__ = [
     "request_override",
     "request_revision",
     "responsible_payer",
+    "run_standing",
     "safety_notice",
     "segment",
     "session",
     "sign_in",
     "slice_correction",
+    "slice_delta",
+    "slice_frozen",
     "slice_head",
+    "slice_mark",
     "slice_outcome",
+    "slice_touch",
     "slice_version",
     "submission",
     "submission_rows",

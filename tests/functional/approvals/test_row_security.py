@@ -46,6 +46,7 @@ SHARED = {
     "adoption": "which commissioner decides by which text",
     "audit_seal": "hashes",
     "audit_epoch": "numbers",
+    "change_cursor": "how far the log was read; no row of it",
 }
 
 

@@ -18,7 +18,7 @@ from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = [f"{number:04}" for number in range(1, 30)]
+HISTORY = [f"{number:04}" for number in (*range(1, 30), 37)]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -76,6 +76,16 @@ TRIGGERS = {
             "policy_version_no_delete",
             "policy_version_no_replace",
         },
+        "slice_frozen": {
+            "slice_frozen_no_update",
+            "slice_frozen_no_delete",
+            "slice_frozen_no_replace",
+        },
+        "slice_delta": {
+            "slice_delta_no_update",
+            "slice_delta_no_delete",
+            "slice_delta_no_replace",
+        },
     },
     "postgresql": {
         # "A" = ENABLE ALWAYS: not even a replica's session passes them by.
@@ -86,6 +96,8 @@ TRIGGERS = {
         "policy_overlay": {"policy_overlay_no_change A", "policy_overlay_no_truncate A"},
         "publication": {"publication_no_change A", "publication_no_truncate A"},
         "policy_version": {"policy_version_no_change A", "policy_version_no_truncate A"},
+        "slice_frozen": {"slice_frozen_no_change A", "slice_frozen_no_truncate A"},
+        "slice_delta": {"slice_delta_no_change A", "slice_delta_no_truncate A"},
     },
 }
 LISTING = {
