@@ -11,6 +11,7 @@ from app.db.idempotency import forget_answers
 from app.door import Door
 from app.insight import counting, figures
 from app.reconciliation.files import FileStore
+from app.reconciliation.rematching import mark_changes
 from app.reconciliation.service import Desk
 from app.reconciliation.staging import forget_staged
 from app.settings import Settings
@@ -19,6 +20,8 @@ from app.work import Chore
 log = structlog.stdlib.get_logger("assent.housekeeping")
 
 EVERY: Final = dt.timedelta(hours=1)
+#: How soon a change of an approval is looked at.
+REMATCH_EVERY: Final = dt.timedelta(minutes=1)
 
 
 def forgetting(settings: Settings) -> Chore:
@@ -40,6 +43,19 @@ def forgetting(settings: Settings) -> Chore:
             )
 
     return Chore("forget what is past its time", EVERY, do)
+
+
+def rematching_changes() -> Chore:
+    """Mark the slices that changes of approvals have made out of date, and queue them."""
+
+    def do(door: Door) -> None:
+        more = True
+        while more:
+            new, more = door.transact(mark_changes)
+            if new:
+                log.info("slices out of date", marks=new)
+
+    return Chore("find slices that are out of date", REMATCH_EVERY, do)
 
 
 def summing_up(desk: Desk) -> Chore:

@@ -139,8 +139,8 @@ def _money(work: Work, desk: Desk, commissioner: str) -> Iterator[Figure]:
     with localcontext(prec=EXACT_DIGITS):
         for row in rows:
             at = (row.key.provider, _month(row.key.financial_year, row.key.financial_month))
-            sums[(Name.ACCEPTED, *at)] += row.accepted or Decimal(0)
-            sums[(Name.QUERIED, *at)] += row.queried or Decimal(0)
+            sums[(Name.ACCEPTED, *at)] += row.accepted_now or Decimal(0)
+            sums[(Name.QUERIED, *at)] += row.queried_now or Decimal(0)
     for (name, provider, month), amount in sums.items():
         yield Figure(name, amount, provider, month)
     yield from _lines(work, desk, caller, rows)
@@ -153,7 +153,7 @@ def _lines(work: Work, desk: Desk, caller: Caller, rows: list[SliceRow]) -> Iter
         wanted[row.submission].add(row.key)
     lines: Counter[str] = Counter()
     queried: Counter[str] = Counter()
-    newest = store.newest_runs(work, caller.organisation, list(wanted))
+    newest = store.standing_runs(work, caller.organisation, list(wanted))
     for submission, run in newest.items():
         try:
             loaded = service.load_run(work, desk, caller, run.id)

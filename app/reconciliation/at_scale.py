@@ -39,6 +39,7 @@ from app.reconciliation.service import Desk, Reconciled, Run, Worked
 from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import CountedLines, Placed, SliceKey, slice_stated
 from app.reconciliation.source import Source, on_disk
+from app.reconciliation.standing_store import Mark
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import ROWS, SUBMISSIONS
 from app.reconciliation.summary import ZERO, Summary
@@ -96,9 +97,9 @@ def reconcile_file(
         large = LargeSubmission(desk, facts, rows)
         _check_readable(caller, large)
         record = transact(lambda work: _receive(work, caller, large, path))
-        snapshot = read(lambda work: service.snapshot_for(work, desk, caller, record))
+        marks, snapshot = read(lambda work: service.seen_for(work, desk, caller, record))
         worked = match_large(large, snapshot, folder / "outcomes.parquet")
-        run, is_new = transact(lambda work: save_large(work, caller, large, record, worked))
+        run, is_new = transact(lambda work: save_large(work, caller, large, record, worked, marks))
         return ReconciledFile(facts, run, worked.summary, is_new)
 
 
@@ -180,11 +181,16 @@ def match_large(large: LargeSubmission, snapshot: Snapshot, outcomes: Path) -> W
 
 
 def save_large(
-    work: Work, caller: Caller, large: LargeSubmission, record: SubmissionRecord, worked: Worked
+    work: Work,
+    caller: Caller,
+    large: LargeSubmission,
+    record: SubmissionRecord,
+    worked: Worked,
+    marks: Sequence[Mark] = (),
 ) -> tuple[RunRecord, bool]:
     """Keep the rows where they were made anew, and save the run."""
     keep_large_rows(work, caller, large, record)
-    return service.save_run(work, large.desk, caller, record, worked)
+    return service.save_run(work, large.desk, caller, record, worked, marks)
 
 
 def keep_large_rows(

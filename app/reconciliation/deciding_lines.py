@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import challenge_store, decision_store, service, store
+from app.reconciliation import challenge_store, decision_store, rematching, service, store
 from app.reconciliation.decision_store import DecisionRecord
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
@@ -119,7 +119,7 @@ def decide(
         role=caller.role.value,
     )
     decision_store.add(work, caller, made)
-    return made, service.queue(work, caller, submission)
+    return made, _queue(work, caller, submission, decision_store.DECIDED, made)
 
 
 def undo(work: Work, caller: Caller, decision_id: str, reason: str) -> tuple[DecisionRecord, str]:
@@ -133,7 +133,14 @@ def undo(work: Work, caller: Caller, decision_id: str, reason: str) -> tuple[Dec
     decision_store.undo(work, caller, made, reason)
     run = store.find_run(work, caller.organisation, made.run_id)
     after = replace(made, undone_at=work.moment.instant, undone_by=caller.id, undone_reason=reason)
-    return after, service.queue(work, caller, run.submission_id)
+    return after, _queue(work, caller, run.submission_id, decision_store.UNDONE, made)
+
+
+def _queue(work: Work, caller: Caller, submission: str, action: str, made: DecisionRecord) -> str:
+    """Queue the submission, whose slices the decision has made out of date; returns the job."""
+    job, key = service.queue(work, caller, submission), made.decision.line_key
+    rematching.mark_decision(work, caller.organisation, submission, action, key, job)
+    return job
 
 
 def list_decisions(work: Work, caller: Caller, limit: int) -> tuple[DecisionRecord, ...]:

@@ -14,6 +14,8 @@ from app.reconciliation.errors import RunNotFound
 from app.reconciliation.model import DecisionKind, LineDecision, LineOutcome
 
 _TABLE = tables.line_decision
+#: What the log calls the two steps.
+DECIDED, UNDONE = "line decided by hand", "decision by hand undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def add(work: Work, caller: Caller, made: DecisionRecord) -> DecisionRecord:
         "held_key": made.decision.line_key,
     }
     work.connection.execute(insert(_TABLE).values(**values))
-    _event(work, caller, "line decided by hand", made)
+    _event(work, caller, DECIDED, made)
     return made
 
 
@@ -101,7 +103,7 @@ def undo(work: Work, caller: Caller, made: DecisionRecord, reason: str) -> None:
             undone_reason=reason,
         )
     )
-    _event(work, caller, "decision by hand undone", made)
+    _event(work, caller, UNDONE, made)
 
 
 def _event(work: Work, caller: Caller, action: str, made: DecisionRecord) -> None:

@@ -44,6 +44,8 @@ from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import place
 from app.reconciliation.snapshots import digest_of, take_snapshot
 from app.reconciliation.source import in_memory, on_disk
+from app.reconciliation.standing import Result, let_stand
+from app.reconciliation.standing_store import Mark, open_marks
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
 from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
@@ -213,6 +215,14 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
     )
 
 
+def seen_for(
+    work: Work, desk: Desk, caller: Caller, record: SubmissionRecord
+) -> tuple[tuple[Mark, ...], Snapshot]:
+    """The changes that made the submission out of date, and a snapshot that has seen them."""
+    marks = open_marks(work, record.organisation, record.id)
+    return marks, snapshot_for(work, desk, caller, record)
+
+
 def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
     lines, seen = comparable(desk, caller, submission, snapshot)
@@ -273,14 +283,31 @@ def key_of(desk: Desk, caller: Caller) -> PseudonymKey | None:
 
 
 def save_run(
-    work: Work, desk: Desk, caller: Caller, record: SubmissionRecord, worked: Worked
+    work: Work,
+    desk: Desk,
+    caller: Caller,
+    record: SubmissionRecord,
+    worked: Worked,
+    marks: Sequence[Mark] = (),
 ) -> tuple[RunRecord, bool]:
-    """Save the outcomes and totals; when the same run exists, return it and change nothing.
+    """Save the outcomes and totals and let the run stand; one that exists is not saved again.
 
-    Two workers on one submission take turns. The outcomes file is known by its content, so that
-    a save that is tried again writes the same file.
+    `marks` are what made slices out of date before the approvals were read: they are settled. Two
+    workers on one submission take turns. The outcomes file is known by its content, so that a save
+    that is tried again writes the same file.
     """
     store.lock_submission(work, record)
+    stood = store.runs_of(work, record.organisation, record.id)[:1]
+    run, is_new = _saved(work, desk, caller, record, worked)
+    result = Result(worked.matched, worked.slices, marks)
+    before = stood[0] if stood else None
+    let_stand(work, stored_by(desk), caller, record, run, before, result)
+    return run, is_new
+
+
+def _saved(
+    work: Work, desk: Desk, caller: Caller, record: SubmissionRecord, worked: Worked
+) -> tuple[RunRecord, bool]:
     digest = digest_of_outcomes(worked.outcomes)
     grand = worked.summary.grand
     run = RunRecord(
@@ -342,12 +369,12 @@ def reconcile(
     look = read or transact
     submission = _received(look, desk, caller, data) or read_own(desk, caller, data, file_name)
     record = transact(lambda work: receive(work, desk, caller, data, submission))
-    snapshot = look(lambda work: snapshot_for(work, desk, caller, record))
+    marks, snapshot = look(lambda work: seen_for(work, desk, caller, record))
     worked = match(desk, caller, submission, snapshot)
 
     def save(work: Work) -> tuple[RunRecord, bool]:
         keep_rows(work, desk.files, record, submission, caller.actor())
-        return save_run(work, desk, caller, record, worked)
+        return save_run(work, desk, caller, record, worked, marks)
 
     run, is_new = transact(save)
     return Reconciled(submission, run, worked.matched, worked.summary, is_new)

@@ -6,27 +6,30 @@ versions never are.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import slice_store
+from app.reconciliation import slice_store, standing_store
 from app.reconciliation.accepting import frozen_on
 from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.slice_store import ContractMonth, Period
+from app.reconciliation.slice_store import ContractMonth, Period, SliceOutcome
 from app.reconciliation.slices import ZERO, SliceKey
+from app.reconciliation.standing_store import Delta
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
     """A slice as it stands, in pounds: `total` is the statement's, `corrected` with corrections.
 
-    `accepted` and `queried` are of the statement's newest run, None before there is one; so is
-    `not_testable`, what it accepted of lines with a test that could not be made, and `untested` by
-    test. `figure` is what the Aggregate Contract Monitoring set states and `difference` how far
+    `accepted` and `queried` are of the run that stands, or of a closed month its frozen result,
+    None before there is one; so is `not_testable`, what it accepted of lines with a test that could
+    not be made, and `untested` by test. Of a closed month `accepted_more` and `queried_more` are
+    the sum of its `deltas`. `changes` count what approvals have changed and no run has seen.
+    `figure` is what the Aggregate Contract Monitoring set states and `difference` how far
     `corrected` is over it.
     """
 
@@ -46,6 +49,22 @@ class SliceRow:
     figure: Decimal | None
     not_testable: Decimal | None = None
     untested: Mapping[str, str] | None = None
+    deltas: int = 0
+    accepted_more: Decimal = ZERO
+    queried_more: Decimal = ZERO
+    changes: int = 0
+
+    @property
+    def accepted_now(self) -> Decimal | None:
+        """What is accepted with the deltas of a closed month: frozen and all deltas, exactly."""
+        with localcontext(prec=EXACT_DIGITS):
+            return None if self.accepted is None else self.accepted + self.accepted_more
+
+    @property
+    def queried_now(self) -> Decimal | None:
+        """The same of what is queried."""
+        with localcontext(prec=EXACT_DIGITS):
+            return None if self.queried is None else self.queried + self.queried_more
 
     @property
     def difference(self) -> Decimal | None:
@@ -85,7 +104,9 @@ def current_slices(
     own = caller.organisation
     calendar, figures = slice_store.calendar_of(work, own), slice_store.figures_of(work, own)
     corrections = slice_store.corrections_since(work, own)
-    outcomes = slice_store.newest_outcomes(work, own)
+    outcomes = slice_store.standing_outcomes(work, own)
+    closed = standing_store.frozen_with_deltas(work, own)
+    stale = standing_store.out_of_date(work, own)
     wanted = (provider, commissioner, financial_year, financial_month)
     rows = []
     for head in slice_store.heads(work, own):
@@ -94,6 +115,16 @@ def current_slices(
             continue
         many, lines_more, total_more = corrections.get(head.id, (0, 0, ZERO))
         outcome = outcomes.get((now.submission_id, key)) if now.lines else None
+        froze = frozen_on(calendar, key, work.moment.day)
+        kept = None if froze is None else closed.get((now.id, froze))
+        deltas: Sequence[Delta] = ()
+        if kept is not None:
+            frozen, said, deltas = kept
+            outcome = SliceOutcome(
+                key, frozen.lines, frozen.total, frozen.accepted, frozen.queried,
+                None if said is None else said.not_testable,
+                None if said is None else said.untested,
+            )  # fmt: skip
         figure = figures.get(key)
         with localcontext(prec=EXACT_DIGITS):
             corrected = now.total + total_more
@@ -111,10 +142,14 @@ def current_slices(
                 corrected_lines=now.lines + lines_more,
                 corrected=corrected,
                 month=calendar.get(Period(key.financial_year, key.financial_month)),
-                frozen_on=frozen_on(calendar, key, work.moment.day),
+                frozen_on=froze,
                 figure=None if figure is None else figure.amount,
                 not_testable=None if outcome is None else outcome.not_testable,
                 untested=None if outcome is None else outcome.untested,
+                deltas=len(deltas),
+                accepted_more=_add(each.accepted_more for each in deltas),
+                queried_more=_add(each.queried_more for each in deltas),
+                changes=stale.get(now.id, 0),
             )
         )
     return tuple(rows)
@@ -136,8 +171,8 @@ def _sum(commissioner: str, rows: list[SliceRow]) -> CommissionerSum:
             slices=len(rows),
             lines=sum(row.lines for row in rows),
             total=_add(row.total for row in rows),
-            accepted=_add(row.accepted for row in rows),
-            queried=_add(row.queried for row in rows),
+            accepted=_add(row.accepted_now for row in rows),
+            queried=_add(row.queried_now for row in rows),
             corrected=_add(row.corrected for row in rows),
             without_run=sum(row.accepted is None and row.lines > 0 for row in rows),
             with_figure=len(told),
@@ -147,4 +182,5 @@ def _sum(commissioner: str, rows: list[SliceRow]) -> CommissionerSum:
 
 
 def _add(amounts: Iterable[Decimal | None]) -> Decimal:
-    return sum((amount or ZERO for amount in amounts), ZERO)
+    with localcontext(prec=EXACT_DIGITS):
+        return sum((amount or ZERO for amount in amounts), ZERO)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.db import tables
 from app.db.work import Work
 from app.reconciliation.slices import SliceKey
+from app.reconciliation.standing_order import standing_last
 
 STATEMENT, CORRECTION = "statement", "correction"
 
@@ -351,16 +352,42 @@ def add_outcomes(
         work.connection.execute(insert(tables.slice_outcome), rows)
 
 
-def newest_outcomes(work: Work, organisation: str) -> Mapping[tuple[str, SliceKey], SliceOutcome]:
-    """By submission and slice, the outcome of the submission's newest run."""
+def standing_outcomes(work: Work, organisation: str) -> Mapping[tuple[str, SliceKey], SliceOutcome]:
+    """By submission and slice, the outcome of the run that stands for the submission."""
     outcome, run = tables.slice_outcome, tables.reconciliation_run
     rows = work.connection.execute(
         select(outcome, run.c.submission_id)
         .join_from(outcome, run, run.c.id == outcome.c.run_id)
         .where(outcome.c.organisation == organisation)
-        .order_by(run.c.created_at, run.c.id)
+        .order_by(*standing_last(run))
     ).mappings()
-    return {
-        (row["submission_id"], _key(row)): SliceOutcome(_key(row), *(row[n] for n in _FIGURES))
-        for row in rows
-    }
+    return {(row["submission_id"], _key(row)): outcome_of(row) for row in rows}
+
+
+def outcomes_of_run(work: Work, organisation: str, run_id: str) -> Mapping[SliceKey, SliceOutcome]:
+    """What one run said of each slice."""
+    column = tables.slice_outcome.c
+    rows = work.connection.execute(
+        select(tables.slice_outcome).where(
+            column.organisation == organisation, column.run_id == run_id
+        )
+    ).mappings()
+    return {_key(row): outcome_of(row) for row in rows}
+
+
+def outcome_of(row: RowMapping) -> SliceOutcome:
+    """A stored outcome of a slice."""
+    return SliceOutcome(_key(row), *(row[n] for n in _FIGURES))
+
+
+def versions_of(work: Work, organisation: str, slice_ids: Sequence[str]) -> set[str]:
+    """Every version of these slices."""
+    column = tables.slice_version.c
+    found: set[str] = set()
+    for at in range(0, len(slice_ids), _AT_ONCE):
+        query = select(column.id).where(
+            column.organisation == organisation,
+            column.slice_id.in_(slice_ids[at : at + _AT_ONCE]),
+        )
+        found.update(work.connection.execute(query).scalars())
+    return found

@@ -13,6 +13,7 @@ from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
 from app.reconciliation.errors import RunNotFound
+from app.reconciliation.standing_order import standing_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,24 +196,24 @@ def find_run(work: Work, organisation: str, run_id: str) -> RunRecord:
 
 
 def runs_of(work: Work, organisation: str, submission_id: str) -> tuple[RunRecord, ...]:
-    """The runs of a submission, newest first."""
+    """The runs of a submission: the one that stands, then the others, newest first."""
     column = tables.reconciliation_run.c
     rows = work.connection.execute(
         select(tables.reconciliation_run)
         .where(and_(column.organisation == organisation, column.submission_id == submission_id))
-        .order_by(column.created_at.desc(), column.id)
+        .order_by(*standing_first(tables.reconciliation_run))
     ).mappings()
     return tuple(map(_run, rows))
 
 
-def newest_runs(
+def standing_runs(
     work: Work, organisation: str, submission_ids: Sequence[str]
 ) -> dict[str, RunRecord]:
-    """The newest run of each of some submissions, by submission; those without a run are absent."""
+    """The run that stands for each of some submissions; those without a run are absent."""
     run = tables.reconciliation_run
     place = (
         func.row_number()
-        .over(partition_by=run.c.submission_id, order_by=(run.c.created_at.desc(), run.c.id))
+        .over(partition_by=run.c.submission_id, order_by=standing_first(run))
         .label("place")
     )
     ranked = (

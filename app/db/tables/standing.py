@@ -97,6 +97,7 @@ slice_delta = Table(
     Column("queried", Exact, nullable=False),
     Column("queried_more", Exact, nullable=False),
     Column("reason", Text, nullable=False),  # why the line stands as it does now
+    Column("treatment_id", ID),
     Column("reference", String(60)),  # of the approval that the line stands on, or stood on
     Column("cause", String(60)),  # what changed; null where no one change is known
     Column("cause_at", Instant),

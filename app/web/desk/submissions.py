@@ -200,7 +200,7 @@ def _listed(request: Request, session: Session, wrong: str = "") -> Response:
 
     def read(work: Work) -> list[tuple[SubmissionDocument, RunRecord | None]]:
         found = store.submissions_of(work, caller.organisation, NEWEST)
-        newest = store.newest_runs(work, caller.organisation, [each.id for each in found])
+        newest = store.standing_runs(work, caller.organisation, [each.id for each in found])
         return [(submission_document(each), newest.get(each.id)) for each in found]
 
     return page(

@@ -1,0 +1,377 @@
+"""The SQL of standing runs, of what makes slices out of date, and of deltas of frozen months."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import and_, delete, func, insert, select, update
+
+from app.db import tables
+from app.db.statements import Statement
+from app.db.work import Work
+from app.reconciliation.slice_store import SliceOutcome, outcome_of
+from app.reconciliation.slices import SliceKey
+from app.reconciliation.touches import ANY
+
+_AT_ONCE: Final = 500
+_INSERT_TOUCH: Final = Statement(insert(tables.slice_touch), by_json=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """That a run stands for its submission from an instant on, matched in the scope of a role."""
+
+    id: str
+    organisation: str
+    submission_id: str
+    number: int
+    run_id: str
+    role: str
+    stood_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change that made a slice out of date: of a treatment, or of the decision on a line."""
+
+    id: str
+    organisation: str
+    version_id: str
+    submission_id: str
+    event_id: int | None
+    action: str
+    changed_at: dt.datetime
+    treatment_id: str | None
+    line_key: str | None
+    marked_at: dt.datetime
+    job_id: str | None = None
+    settled_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a slice's run said when its month was closed, in pounds."""
+
+    id: str
+    organisation: str
+    version_id: str
+    freeze: dt.date
+    run_id: str
+    lines: int
+    total: Decimal
+    accepted: Decimal
+    queried: Decimal
+    made_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One line of a frozen slice that a later run accepts otherwise. Pounds, signed differences."""
+
+    id: str
+    organisation: str
+    frozen_id: str
+    standing_id: str
+    row: int
+    line_key: str
+    outcome_was: str
+    outcome: str
+    accepted_was: Decimal
+    accepted: Decimal
+    accepted_more: Decimal
+    queried_was: Decimal
+    queried: Decimal
+    queried_more: Decimal
+    reason: str
+    treatment_id: str | None
+    reference: str | None
+    cause: str | None
+    cause_at: dt.datetime | None
+    cause_event: int | None
+    made_at: dt.datetime
+
+
+# --- runs that stand ------------------------------------------------------------------------------
+
+
+def last_standing(work: Work, organisation: str, submission_id: str) -> Standing | None:
+    """Which run of a submission stands; None where none was saved since standings are kept."""
+    column = tables.run_standing.c
+    row = (
+        work.connection.execute(
+            select(tables.run_standing)
+            .where(column.organisation == organisation, column.submission_id == submission_id)
+            .order_by(column.number.desc())
+            .limit(1)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else Standing(**row)
+
+
+def add_standing(work: Work, standing: Standing) -> None:
+    """Let a run stand."""
+    work.connection.execute(insert(tables.run_standing).values(**asdict(standing)))
+
+
+# --- by what changes find slices ------------------------------------------------------------------
+
+
+def replace_touches(
+    work: Work, organisation: str, keys: Mapping[str, Collection[str]], gone: Collection[str]
+) -> None:
+    """Keep the keys of these versions of slices, by version; those of `gone` versions go."""
+    column = tables.slice_touch.c
+    for chunk in _chunks({*keys, *gone}):
+        work.connection.execute(
+            delete(tables.slice_touch).where(
+                column.organisation == organisation, column.version_id.in_(chunk)
+            )
+        )
+    rows = [
+        {"key": key, "version_id": version, "organisation": organisation}
+        for version, of_version in keys.items()
+        for key in sorted(of_version)
+    ]
+    for at in range(0, len(rows), 10 * _AT_ONCE):
+        work.write(_INSERT_TOUCH, *rows[at : at + 10 * _AT_ONCE])
+
+
+def versions_touched(work: Work, keys: Collection[str]) -> tuple[tuple[str, str, str, str], ...]:
+    """Key, version, submission and organisation of current slices with one of the keys, or any."""
+    touch, head, version = tables.slice_touch, tables.slice_head, tables.slice_version
+    found: list[tuple[str, str, str, str]] = []
+    for chunk in _chunks({*keys, ANY}):
+        rows = work.connection.execute(
+            select(touch.c.key, version.c.id, version.c.submission_id, version.c.organisation)
+            .join_from(touch, version, version.c.id == touch.c.version_id)
+            .join(head, head.c.current_version == version.c.id)
+            .where(touch.c.key.in_(chunk))
+        )
+        found += [(key, id_, submission, own) for key, id_, submission, own in rows]
+    return tuple(found)
+
+
+def current_versions(
+    work: Work, organisation: str, submission_id: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Version and submission of the organisation's current slices that a run stands for."""
+    head, version, standing = tables.slice_head, tables.slice_version, tables.run_standing
+    stood = select(standing.c.id).where(standing.c.submission_id == version.c.submission_id)
+    query = (
+        select(version.c.id, version.c.submission_id)
+        .join_from(version, head, head.c.current_version == version.c.id)
+        .where(version.c.organisation == organisation, version.c.lines > 0, stood.exists())
+    )
+    if submission_id is not None:
+        query = query.where(version.c.submission_id == submission_id)
+    return tuple((id_, submission) for id_, submission in work.connection.execute(query))
+
+
+# --- slices out of date ---------------------------------------------------------------------------
+
+
+def add_marks(work: Work, marks: Iterable[Mark]) -> int:
+    """Mark slices; a mark that is there already stays as it is. Returns how many are new."""
+    new = 0
+    for mark in marks:
+        column = tables.slice_mark.c
+        same = select(column.id).where(
+            column.version_id == mark.version_id,
+            column.event_id == mark.event_id,
+            column.treatment_id == mark.treatment_id,
+        )
+        if mark.event_id is None or work.connection.execute(same).first() is None:
+            work.connection.execute(insert(tables.slice_mark).values(**asdict(mark)))
+            new += 1
+    return new
+
+
+def open_marks(work: Work, organisation: str, submission_id: str) -> tuple[Mark, ...]:
+    """What made slices of a submission out of date and no run has settled, oldest first."""
+    column = tables.slice_mark.c
+    rows = work.connection.execute(
+        select(tables.slice_mark)
+        .where(
+            column.organisation == organisation,
+            column.submission_id == submission_id,
+            column.settled_at.is_(None),
+        )
+        .order_by(column.changed_at, column.event_id, column.id)
+    ).mappings()
+    return tuple(Mark(**row) for row in rows)
+
+
+def settle(work: Work, marks: Sequence[Mark]) -> None:
+    """Close marks: a run has seen what they tell of."""
+    column = tables.slice_mark.c
+    for chunk in _chunks(mark.id for mark in marks):
+        work.connection.execute(
+            update(tables.slice_mark)
+            .where(column.id.in_(chunk), column.settled_at.is_(None))
+            .values(settled_at=work.moment.instant)
+        )
+
+
+def out_of_date(work: Work, organisation: str) -> Mapping[str, int]:
+    """Version of a slice → how many changes it is out of date by."""
+    column = tables.slice_mark.c
+    rows = work.connection.execute(
+        select(column.version_id, func.count())
+        .where(column.organisation == organisation, column.settled_at.is_(None))
+        .group_by(column.version_id)
+    )
+    return {version: int(count) for version, count in rows}
+
+
+def submissions_to_match(work: Work) -> tuple[tuple[str, str], ...]:
+    """Organisation and submission of marks that no job has taken up, and none is about to."""
+    mark, job = tables.slice_mark, tables.job
+    other = mark.alias()
+    taken_up = (
+        select(other.c.id)
+        .join_from(other, job, job.c.id == other.c.job_id)
+        .where(
+            other.c.submission_id == mark.c.submission_id,
+            other.c.settled_at.is_(None),
+            job.c.state.in_(("queued", "running")),
+        )
+    )
+    rows = work.connection.execute(
+        select(mark.c.organisation, mark.c.submission_id)
+        .where(mark.c.settled_at.is_(None), mark.c.job_id.is_(None), ~taken_up.exists())
+        .distinct()
+        .order_by(mark.c.organisation, mark.c.submission_id)
+    )
+    return tuple((own, submission) for own, submission in rows)
+
+
+def taken_up(work: Work, organisation: str, submission_id: str, job_id: str) -> None:
+    """A job has taken up what waits of a submission."""
+    column = tables.slice_mark.c
+    work.connection.execute(
+        update(tables.slice_mark)
+        .where(
+            column.organisation == organisation,
+            column.submission_id == submission_id,
+            column.settled_at.is_(None),
+            column.job_id.is_(None),
+        )
+        .values(job_id=job_id)
+    )
+
+
+def cursor(work: Work, name: str) -> str | None:
+    """How far the log was read; None before the first time."""
+    column = tables.change_cursor.c
+    query = select(column.position).where(column.name == name).with_for_update()
+    return work.connection.execute(query).scalar_one_or_none()
+
+
+def move_cursor(work: Work, name: str, was: str | None, position: str) -> None:
+    """Keep how far the log was read."""
+    table = tables.change_cursor
+    if was is None:
+        work.connection.execute(insert(table).values(name=name, position=position))
+    else:
+        work.connection.execute(update(table).where(table.c.name == name).values(position=position))
+
+
+# --- frozen months --------------------------------------------------------------------------------
+
+
+def frozen_of(work: Work, organisation: str, version_id: str, freeze: dt.date) -> Frozen | None:
+    """The frozen result of a version of a slice; None until a run would change it."""
+    column = tables.slice_frozen.c
+    row = (
+        work.connection.execute(
+            select(tables.slice_frozen).where(
+                column.organisation == organisation,
+                column.version_id == version_id,
+                column.freeze == freeze,
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else Frozen(**row)
+
+
+def add_frozen(work: Work, frozen: Frozen) -> None:
+    """Keep a frozen result."""
+    work.connection.execute(insert(tables.slice_frozen).values(**asdict(frozen)))
+
+
+def add_deltas(work: Work, deltas: Sequence[Delta]) -> None:
+    """Keep deltas; none is ever changed."""
+    if deltas:
+        work.connection.execute(insert(tables.slice_delta), [asdict(each) for each in deltas])
+
+
+def deltas_of(work: Work, frozen: Frozen) -> tuple[Delta, ...]:
+    """The deltas of a frozen result, in the order in which they were made."""
+    delta, standing = tables.slice_delta, tables.run_standing
+    rows = work.connection.execute(
+        select(delta)
+        .join_from(delta, standing, standing.c.id == delta.c.standing_id)
+        .where(delta.c.organisation == frozen.organisation, delta.c.frozen_id == frozen.id)
+        .order_by(standing.c.number, delta.c.row)
+    ).mappings()
+    return tuple(Delta(**row) for row in rows)
+
+
+def frozen_with_deltas(
+    work: Work, organisation: str
+) -> Mapping[tuple[str, dt.date], tuple[Frozen, SliceOutcome | None, Sequence[Delta]]]:
+    """By version and freeze: the frozen result, all that its run said of the slice, its deltas."""
+    frozen, delta = tables.slice_frozen, tables.slice_delta
+    of_frozen: dict[str, list[Delta]] = {}
+    for row in work.connection.execute(
+        select(delta, tables.run_standing.c.number)
+        .join_from(delta, tables.run_standing)
+        .where(delta.c.organisation == organisation)
+        .order_by(tables.run_standing.c.stood_at, tables.run_standing.c.number, delta.c.row)
+    ).mappings():
+        made = Delta(**{name: row[name] for name in Delta.__slots__})
+        of_frozen.setdefault(made.frozen_id, []).append(made)
+    rows = work.connection.execute(
+        select(frozen).where(frozen.c.organisation == organisation)
+    ).mappings()
+    found = [Frozen(**row) for row in rows]
+    outcomes = _outcomes_of(work, organisation, {each.version_id for each in found})
+    return {
+        (each.version_id, each.freeze): (
+            each,
+            outcomes.get((each.version_id, each.run_id)),
+            of_frozen.get(each.id, ()),
+        )
+        for each in found
+    }
+
+
+def _outcomes_of(
+    work: Work, organisation: str, versions: Collection[str]
+) -> dict[tuple[str, str], SliceOutcome]:
+    """Version and run → what the run said of the version's slice."""
+    head, version, outcome = tables.slice_head, tables.slice_version, tables.slice_outcome
+    same = and_(*(outcome.c[n] == head.c[n] for n in ("organisation", *SliceKey._fields)))
+    found: dict[tuple[str, str], SliceOutcome] = {}
+    for chunk in _chunks(versions):
+        rows = work.connection.execute(
+            select(version.c.id.label("version"), outcome)
+            .join_from(version, head, head.c.id == version.c.slice_id)
+            .join(outcome, same)
+            .where(version.c.organisation == organisation, version.c.id.in_(chunk))
+        ).mappings()
+        for row in rows:
+            found[row["version"], row["run_id"]] = outcome_of(row)
+    return found
+
+
+def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+    whole = sorted(set(ids))
+    for at in range(0, len(whole), _AT_ONCE):
+        yield whole[at : at + _AT_ONCE]
