@@ -284,6 +284,8 @@ GUARDED = {
     "policy_overlay": ("policy_overlay_no_change", "policy_overlay_no_truncate"),
     "publication": ("publication_no_change", "publication_no_truncate"),
     "policy_version": ("policy_version_no_change", "policy_version_no_truncate"),
+    "slice_frozen": ("slice_frozen_no_change", "slice_frozen_no_truncate"),
+    "slice_delta": ("slice_delta_no_change", "slice_delta_no_truncate"),
 }
 
 

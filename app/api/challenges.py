@@ -23,6 +23,7 @@ from app.api.reading import read_recorded
 from app.api.request_bodies import example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
+from app.api.slices import Code, Month, Year
 from app.api.steps import VERSIONED, shown
 from app.api.submissions import ThisDesk
 from app.api.writing import NAMED, Answer, write
@@ -32,7 +33,10 @@ from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
+from app.reconciliation.challenge_store import Asked
+from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.service import Reconciled
+from app.reconciliation.windows import Window
 
 router = APIRouter(prefix="/v1", tags=["challenges"], route_class=StrictRoute)
 
@@ -112,7 +116,7 @@ def draft(request: Request, caller: SignedIn, desk: ThisDesk, body: DraftBody) -
 
     def run(work: Work) -> Answer:
         made = challenging.draft(work, desk, caller, loaded, by_month=body.by_month)
-        return Answer(201, drafted_document(body.run, made))
+        return Answer(201, drafted_document(body.run, made, timings(work, made.challenges)))
 
     return write(request, caller, run)
 
@@ -123,13 +127,28 @@ def list_challenges(
     caller: SignedIn,
     state: Annotated[ChallengeState | None, Query(description="Only those in this state")] = None,
     run: Annotated[ObjectId | None, Query(description="Only those drafted of this run")] = None,
+    provider: Code = None,
+    commissioner: Code = None,
+    financial_year: Year = None,
+    financial_month: Month = None,
+    window: Annotated[
+        Window | None,
+        Query(description="Whether their months may still be challenged in time, by the calendar"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
 ) -> ChallengeList:
-    """A commissioner's own; a provider's those raised against it. Newest first."""
-    found = door_of(request).read(
-        lambda work: challenging.list_challenges(work, caller, state, run, limit)
-    )
-    return ChallengeList(challenges=[challenge_document(each) for each in found])
+    """A commissioner's own; a provider's those raised against it. Newest first.
+
+    A year or month asks for those with a line of it.
+    """
+    asked = Asked(state, run, provider, commissioner, financial_year, financial_month)
+
+    def read(work: Work) -> ChallengeList:
+        found = challenging.list_challenges(work, caller, asked, limit, window)
+        timed = timings(work, found)
+        return ChallengeList(challenges=[challenge_document(c, timed[c.id]) for c in found])
+
+    return door_of(request).read(read)
 
 
 @router.get(
@@ -145,7 +164,7 @@ def show(request: Request, caller: SignedIn, desk: ThisDesk, id: IdPath) -> Resp
     def read(work: Work) -> tuple[Response, Reading]:
         challenge, lines = challenging.show(work, desk, caller, id)
         key = desk.office.pseudonyms.key_of(caller.organisation)
-        body = challenge_detail(caller, key, challenge, lines)
+        body = challenge_detail(caller, key, challenge, timing(work, challenge), lines)
         reading = Reading("challenge read", names={"challenge": id})
         return shown(body, challenge.version), reading
 
@@ -162,7 +181,8 @@ def _step(
 
     def run(work: Work) -> Answer:
         after = take(work, expected)
-        return Answer(200, challenge_document(after), {"ETag": etag(after.version)})
+        body = challenge_document(after, timing(work, after))
+        return Answer(200, body, {"ETag": etag(after.version)})
 
     return write(request, caller, run)
 
@@ -178,7 +198,11 @@ def _step(
 def raise_challenge(
     request: Request, caller: SignedIn, id: IdPath, body: RaiseBody, if_match: IfMatch = None
 ) -> Response:
-    """The provider sees it from now on, in its list and its change feed."""
+    """The provider sees it from now on, in its list and its change feed.
+
+    After the calendar's day for challenging it is raised all the same, and both read that it was
+    late (`window`).
+    """
     return _step(
         request,
         caller,

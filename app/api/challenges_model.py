@@ -1,6 +1,7 @@
 """The documents of challenges. A provider reads its own patients' numbers, a payer pseudonyms."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 
 from pydantic import AwareDatetime, Field
@@ -14,6 +15,7 @@ from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_text import bare_words
 from app.reconciliation.challenging import Drafted, ShownLine, is_payer
 from app.reconciliation.report import exact
+from app.reconciliation.windows import Timing, Window
 from app.reference_data.pseudonyms import PseudonymKey
 
 
@@ -31,6 +33,14 @@ class ChallengeDocument(Document):
     queried: ExactNumber
     upheld: ExactNumber | None = Field(description="What the provider owes, once decided")
     respond_by: Day | None
+    challenge_by: Day | None = Field(
+        description="Until when its months are to be challenged, by the commissioner's calendar: "
+        "the earliest day of several"
+    )
+    window: Window = Field(
+        description="'closed': it was raised, or would be today, after that day. It is told, and "
+        "forbids nothing"
+    )
     reason: str | None = Field(description="The commissioner's last decision, in its words")
     credit_reference: str | None
     drafted_at: AwareDatetime
@@ -87,9 +97,11 @@ class DraftedDocument(Document):
     left_out: list[LeftOutDocument]
 
 
-def challenge_document(challenge: Challenge) -> ChallengeDocument:
+def challenge_document(challenge: Challenge, timing: Timing) -> ChallengeDocument:
     """A challenge as both parties may read it."""
-    values = {name: getattr(challenge, name) for name in ChallengeDocument.model_fields}
+    own = (name for name in ChallengeDocument.model_fields if name not in Timing.__slots__)
+    values = {name: getattr(challenge, name) for name in own}
+    values |= {"challenge_by": timing.challenge_by, "window": timing.window}
     for name in ("queried", "upheld"):
         values[name] = pence(values[name])
     return ChallengeDocument(**values)
@@ -101,7 +113,11 @@ def pence(amount: Decimal | None) -> Decimal | None:
 
 
 def challenge_detail(
-    caller: Caller, key: PseudonymKey | None, challenge: Challenge, shown: tuple[ShownLine, ...]
+    caller: Caller,
+    key: PseudonymKey | None,
+    challenge: Challenge,
+    timing: Timing,
+    shown: tuple[ShownLine, ...],
 ) -> ChallengeDetail:
     """A challenge with its lines, as the reader may see them."""
     words = challenge.evidence
@@ -109,17 +125,17 @@ def challenge_detail(
         words = bare_words(words, [each.line for each in shown])
     line = _for_payer if is_payer(caller) else _for_provider
     return ChallengeDetail(
-        challenge=challenge_document(challenge),
+        challenge=challenge_document(challenge, timing),
         evidence=words,
         lines=[line(each, key) for each in shown],
     )
 
 
-def drafted_document(run: str, drafted: Drafted) -> DraftedDocument:
+def drafted_document(run: str, drafted: Drafted, timings: Mapping[str, Timing]) -> DraftedDocument:
     """What was drafted of a run and what was not."""
     return DraftedDocument(
         run=run,
-        challenges=[challenge_document(each) for each in drafted.challenges],
+        challenges=[challenge_document(each, timings[each.id]) for each in drafted.challenges],
         left_out=[_left_out(each) for each in drafted.left_out],
     )
 

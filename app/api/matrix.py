@@ -100,6 +100,8 @@ ROUTES: Final[dict[str, Action | str]] = {
     "GET /v1/submissions": _A.RECONCILE,
     "POST /v1/submission-previews": _A.RECONCILE,
     "GET /v1/slices": _A.RECONCILE,
+    "GET /v1/slice-deltas": _A.RECONCILE,
+    "GET /v1/slice-deltas/export": _A.RECONCILE,
     "GET /v1/calendar": _A.RECONCILE,
     "POST /v1/calendar": _A.KEEP_CALENDAR,
     "GET /v1/stated-totals": _A.RECONCILE,

@@ -88,6 +88,8 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "POST /drug-names/{id}/accept": _A.KEEP_TERMS,
     "POST /drug-names/{id}/withdraw": _A.KEEP_TERMS,
     "GET /slices": _A.RECONCILE,
+    "GET /slices/deltas": _A.RECONCILE,
+    "GET /slices/deltas/export": _A.RECONCILE,
     "GET /supply-lists": _A.RECONCILE,
     "GET /supply-lists/{name}": _A.RECONCILE,
     "GET /overview": _A.READ_OVERVIEW,

@@ -49,8 +49,15 @@ class SliceDocument(SliceKeyDocument):
     accepted_at: dt.datetime
     lines: int
     total: ExactNumber
-    accepted: ExactNumber | None = Field(description="Of its newest run; null before there is one")
+    accepted: ExactNumber | None = Field(
+        description="Of the run that stands, or of a closed month as it was frozen; null before "
+        "there is a run"
+    )
     queried: ExactNumber | None
+    deltas: int = Field(description="Lines of a closed month that changed since; see slice-deltas")
+    accepted_more: ExactNumber = Field(description="The sum of its deltas, to be added")
+    queried_more: ExactNumber
+    out_of_date: int = Field(description="Changes of approvals that no run has seen yet")
     not_testable: ExactNumber | None = Field(
         description="Of what is accepted: lines with a test that could not be made"
     )
@@ -67,7 +74,7 @@ class SliceDocument(SliceKeyDocument):
 
 
 class CommissionerDocument(Document):
-    """A commissioner's current slices, summed."""
+    """A commissioner's current slices, summed; accepted and queried with deltas."""
 
     commissioner: str
     slices: int
@@ -83,7 +90,10 @@ class CommissionerDocument(Document):
 
 
 class MonthDocument(Document):
-    """A month's current slices, summed, and what of the month is challenged and waits."""
+    """A month's current slices, summed, and what of the month is challenged and waits.
+
+    `accepted` and `queried` are with the deltas of closed slices, `accepted_more` these alone.
+    """
 
     financial_year: str = Field(examples=["202627"])
     financial_month: int = Field(description="1 is April")
@@ -93,6 +103,8 @@ class MonthDocument(Document):
     total: ExactNumber
     accepted: ExactNumber
     queried: ExactNumber
+    deltas: int
+    accepted_more: ExactNumber
     not_testable: ExactNumber
     corrections: int
     more: ExactNumber = Field(description="What signed corrections after the freeze add")
@@ -204,6 +216,10 @@ def _slice(row: SliceRow) -> SliceDocument:
         total=row.total,
         accepted=row.accepted,
         queried=row.queried,
+        deltas=row.deltas,
+        accepted_more=row.accepted_more,
+        queried_more=row.queried_more,
+        out_of_date=row.changes,
         not_testable=row.not_testable,
         corrections=row.corrections,
         corrected_lines=row.corrected_lines,

@@ -10,11 +10,14 @@ from app.api.documents import Document
 from app.api.reading import read_recorded
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
+from app.api.slices import Code, Month, Year
 from app.api.submissions import Reconciler, ThisDesk
 from app.approvals.permissions import Action
 from app.audit import Reading
 from app.db.work import Work
 from app.reconciliation import listing_work
+from app.reconciliation.listing_work import Sought
+from app.reconciliation.windows import Window
 from app.reconciliation.worklists import Entry, Worklist
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -59,6 +62,13 @@ def read_worklist(
     caller: Reconciler,
     desk: ThisDesk,
     name: Annotated[Worklist, Path(description="Which list")],
+    provider: Code = None,
+    financial_year: Year = None,
+    financial_month: Month = None,
+    window: Annotated[
+        Window | None,
+        Query(description="Whether the month of its day may still be challenged in time"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
 ) -> WorklistDocument:
     """Of your organisation's own approvals and the newest run over each of its submissions.
@@ -68,8 +78,10 @@ def read_worklist(
     same time, of which one is not approved to supply.
     """
 
+    sought = Sought(provider, financial_year, financial_month, window)
+
     def read(work: Work) -> tuple[WorklistDocument, Reading]:
-        found = listing_work.worklist(work, desk, caller, name)
+        found = listing_work.worklist(work, desk, caller, name, sought)
         body = WorklistDocument(
             name=name, count=len(found), entries=[_entry(each) for each in found[:limit]]
         )

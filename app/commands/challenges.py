@@ -17,8 +17,10 @@ from app.desk import make_desk
 from app.door import Door
 from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
+from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_text import bare_words
 from app.reconciliation.report import pounds
+from app.reconciliation.windows import Window
 
 app = typer.Typer(
     no_args_is_help=True, help="Challenges of lines between a commissioner and a provider."
@@ -60,12 +62,16 @@ def list_challenges(
     commissioner: Annotated[str | None, typer.Option(help="A commissioner's ODS code.")] = None,
     provider: Annotated[str | None, typer.Option(help="A provider's ODS code.")] = None,
     state: Annotated[ChallengeState | None, typer.Option(help="Only those in this state.")] = None,
+    year: Annotated[str | None, typer.Option(help="With a line of this year: 202627.")] = None,
+    month: Annotated[int | None, typer.Option(min=1, max=12, help="1 is April.")] = None,
+    window: Annotated[
+        Window | None, typer.Option(help="Whether the calendar's time for challenging is over.")
+    ] = None,
 ) -> None:
     """The newest challenges of a commissioner, or those raised against a provider."""
     door, caller = door_or_exit(), _either(commissioner, provider)
-    found = door.read(
-        lambda work: challenging.list_challenges(work, caller, state, None, limit=500)
-    )
+    asked = Asked(state=state, financial_year=year, financial_month=month)
+    found = door.read(lambda work: challenging.list_challenges(work, caller, asked, 500, window))
     _print(found)
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.api.deltas import delta_list
 from app.api.slices_model import slice_list
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.reconcile import Format, operator
@@ -19,6 +20,7 @@ from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation.calendar import read_calendar, read_figures, set_calendar, set_figures
+from app.reconciliation.delta_report import DeltaRow, as_csv, closed_months, deltas_for
 from app.reconciliation.emptying import preview_empty, state_empty
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
 from app.reconciliation.months_report import months_text, untested_text
@@ -84,6 +86,36 @@ def show_months(
     rows, months = door_or_exit().read(ask)
     typer.echo(months_text(months, "By month"), nl=False)
     typer.echo(untested_text(rows, "Accepted, and not tested"), nl=False)
+
+
+@app.command("deltas")
+def show_deltas(
+    organisation: Organisation = None,
+    year: Annotated[str | None, typer.Option(help="Only this financial year: 202627.")] = None,
+    month: Annotated[int | None, typer.Option(min=1, max=12, help="1 is April.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
+    commissioner: Annotated[str | None, typer.Option(help="Only what it pays for.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print them.")] = Format.TEXT,
+) -> None:
+    """Print what changed approvals make of closed months: signed deltas, line by line."""
+    caller = operator(organisation)
+    rows = door_or_exit().read(
+        lambda work: deltas_for(
+            work,
+            caller,
+            financial_year=year,
+            financial_month=month,
+            provider=provider,
+            commissioner=commissioner,
+        )
+    )
+    if format is Format.CSV:
+        typer.echo(as_csv(rows).decode("utf-8-sig"), nl=False)
+    elif format is Format.JSON:
+        told = delta_list(rows, len(rows) or 1)
+        typer.echo(json.dumps(told.model_dump(mode="json"), indent=2))
+    else:
+        typer.echo(_deltas_text(rows), nl=False)
 
 
 @app.command("empty")
@@ -185,6 +217,35 @@ def _as_text(rows: tuple[SliceRow, ...]) -> str:
             pounds(each.corrected), pounds(each.figure), pounds(each.difference),
         )  # fmt: skip
     console.print(sums)
+    return out.getvalue()
+
+
+def _deltas_text(rows: tuple[DeltaRow, ...]) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=120, color_system=None, highlight=False, markup=False)
+    months = Table(title="Closed months that changed", title_justify="left")
+    for name in ("Provider", "Commissioner", "Month"):
+        months.add_column(name)
+    for name in ("Lines", "Frozen (£)", "Deltas (£)", "Accepted now (£)"):
+        months.add_column(name, justify="right")
+    for each in closed_months(rows):
+        key = each.key
+        months.add_row(
+            key.provider, key.commissioner, f"{key.financial_year} M{key.financial_month:02d}",
+            str(each.deltas), pounds(each.accepted), pounds(each.accepted_more),
+            pounds(each.accepted_now),
+        )  # fmt: skip
+    console.print(months)
+    lines = Table(title="Line by line", title_justify="left")
+    for name in ("Month", "Row", "Was", "Is now", "Accepted more (£)", "What changed"):
+        lines.add_column(name)
+    for row in rows:
+        delta, key = row.delta, row.key
+        lines.add_row(
+            f"{key.financial_year} M{key.financial_month:02d}", str(delta.row),
+            delta.outcome_was, delta.outcome, pounds(delta.accepted_more), delta.cause or "",
+        )  # fmt: skip
+    console.print(lines)
     return out.getvalue()
 
 

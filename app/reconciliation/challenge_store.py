@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, insert, or_, select, text, update
 
 from app.approvals.permissions import PAYER_ROLES
 from app.audit import Event, record
@@ -51,19 +51,92 @@ def find_to_change(work: Work, caller: Caller, challenge_id: str) -> Challenge:
     return find(work, caller, challenge_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which challenges are asked for; None: all. A month is a financial one, as of their lines."""
+
+    state: ChallengeState | None = None
+    run: str | None = None
+    provider: str | None = None
+    commissioner: str | None = None
+    financial_year: str | None = None
+    financial_month: int | None = None
+
+
+EVERY: Final = Asked()
+
+
 def listed(
-    work: Work, caller: Caller, state: ChallengeState | None, run: str | None, limit: int
+    work: Work,
+    caller: Caller,
+    asked: Asked,
+    limit: int,
+    also: ColumnElement[bool] | None = None,
 ) -> tuple[Challenge, ...]:
-    """The newest challenges that the caller's organisation may see."""
-    query = select(_TABLE).where(visible_challenges(caller))
-    if state is not None:
-        query = query.where(_TABLE.c.state == state.value)
-    if run is not None:
-        query = query.where(_TABLE.c.run_id == run)
+    """The newest challenges that the caller's organisation may see, and that fit `also`."""
+    query = select(_TABLE).where(visible_challenges(caller), *_conditions(asked))
+    if also is not None:
+        query = query.where(also)
     rows = work.connection.execute(
         query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
     ).mappings()
     return tuple(map(_challenge, rows))
+
+
+def _conditions(asked: Asked) -> Iterator[ColumnElement[bool]]:
+    same = (
+        (_TABLE.c.state, asked.state and asked.state.value),
+        (_TABLE.c.run_id, asked.run),
+        (_TABLE.c.provider, asked.provider),
+        (_TABLE.c.commissioner, asked.commissioner),
+    )
+    for column, value in same:
+        if value is not None:
+            yield column == value
+    year, month = asked.financial_year or "______", asked.financial_month
+    number = "__" if month is None else f"{month:02d}"
+    if asked.financial_year is not None or month is not None:
+        yield with_line(_LINES.c.month.like(f"{year} M{number}"))
+
+
+def with_line(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Condition on `challenge`: one of its lines fits."""
+    return exists(
+        select(_LINES.c.row)
+        .where(_LINES.c.challenge_id == _TABLE.c.id, condition)
+        .correlate(_TABLE)
+    )
+
+
+def months_of(work: Work, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Challenge → the financial months of its lines, as `202526 M01`; of visible ids only."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for chunk in _chunks(ids):
+        query = (
+            select(_LINES.c.challenge_id, _LINES.c.month)
+            .where(_LINES.c.challenge_id.in_(chunk), _LINES.c.month.is_not(None))
+            .distinct()
+        )
+        for id_, month in work.connection.execute(query):
+            found[id_].add(month)
+    return {id_: frozenset(months) for id_, months in found.items()}
+
+
+def months_visible(work: Work, caller: Caller) -> frozenset[str]:
+    """The financial months of lines in challenges that the caller's organisation may see."""
+    query = (
+        select(_LINES.c.month)
+        .join(_TABLE, _TABLE.c.id == _LINES.c.challenge_id)
+        .where(visible_challenges(caller), _LINES.c.month.like("% M%"))
+        .distinct()
+    )
+    return frozenset(work.connection.execute(query).scalars())
+
+
+def commissioners_of(work: Work, caller: Caller) -> frozenset[str]:
+    """Whose challenges the caller's organisation may see."""
+    query = select(_TABLE.c.commissioner).where(visible_challenges(caller)).distinct()
+    return frozenset(work.connection.execute(query).scalars())
 
 
 def open_lines(

@@ -9,7 +9,7 @@ from app.approvals.store import check_version
 from app.audit.log import recorded_together
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import challenge_store, service, store
+from app.reconciliation import challenge_store, challenge_windows, service, store
 from app.reconciliation.challenge_drafting import LeftOut, Plan, plan, reversed_rows
 from app.reconciliation.challenge_model import (
     Challenge,
@@ -20,9 +20,11 @@ from app.reconciliation.challenge_model import (
     check_can_uphold,
     next_state,
 )
+from app.reconciliation.challenge_store import EVERY, Asked
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.service import Desk, Reconciled
+from app.reconciliation.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,22 @@ def show(
 
 
 def list_challenges(
-    work: Work, caller: Caller, state: ChallengeState | None, run: str | None, limit: int
+    work: Work,
+    caller: Caller,
+    asked: Asked = EVERY,
+    limit: int = 500,
+    window: Window | None = None,
 ) -> tuple[Challenge, ...]:
-    """The newest challenges that the caller's organisation may see."""
+    """The newest challenges that the caller's organisation may see, within a window if asked."""
     check_can(caller, Action.READ_CHALLENGES)
-    return challenge_store.listed(work, caller, state, run, limit)
+    within = None if window is None else challenge_windows.within(work, caller, window)
+    return challenge_store.listed(work, caller, asked, limit, within)
+
+
+def months_challenged(work: Work, caller: Caller) -> list[str]:
+    """The months of lines in challenges that the caller may see, as `202526 M01`, newest first."""
+    check_can(caller, Action.READ_CHALLENGES)
+    return sorted(challenge_store.months_visible(work, caller), reverse=True)
 
 
 def current_version(work: Work, caller: Caller, challenge_id: str) -> int:

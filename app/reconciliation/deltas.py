@@ -74,16 +74,13 @@ def changes(
     return tuple(found)
 
 
-def cause_of(change: Change, line_key: str, marks: Iterable[Mark]) -> Mark | None:
-    """The change that a delta comes of: of the line's decision, else of its approval."""
-    treatments = {change.was.treatment_id, change.item.treatment_id} - {None}
-    rest: list[Mark] = []
-    for mark in marks:
-        if mark.line_key is not None:
-            if mark.line_key == line_key:
-                return mark
-        elif mark.treatment_id is None or mark.treatment_id in treatments:
-            rest.append(mark)
+def cause_of(change: Change, line_key: str, marks: Sequence[Mark]) -> Mark | None:
+    """The change that a delta comes of: the newest of the line's decision, else of its approval."""
+    by_hand = [mark for mark in marks if mark.line_key == line_key]
+    if by_hand:
+        return max(by_hand, key=lambda mark: mark.changed_at)
+    treatments = {None, change.was.treatment_id, change.item.treatment_id}
+    rest = [m for m in marks if m.line_key is None and m.treatment_id in treatments]
     return max(rest, key=_telling, default=None)
 
 

@@ -31,7 +31,9 @@ def content_of(work: Work, desk: Desk, caller: Caller, run_id: str) -> Export:
     loaded = service.load_run(work, desk, caller, run_id)
     challenges: tuple[Challenge, ...] = ()
     if can(caller, Action.READ_CHALLENGES):
-        challenges = challenge_store.listed(work, caller, None, run_id, MOST_CHALLENGES)
+        challenges = challenge_store.listed(
+            work, caller, challenge_store.Asked(run=run_id), MOST_CHALLENGES
+        )
     return Export(
         run=loaded.run.id,
         created_at=loaded.run.created_at,

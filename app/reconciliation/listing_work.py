@@ -1,7 +1,8 @@
 """Worklists: the approvals in the caller's scope beside the supplies of its newest runs."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import RowMapping
@@ -10,12 +11,15 @@ from app.approvals.lifecycle import ApprovalState
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import service, store
+from app.reconciliation import service, slice_store, store
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import LineKind, LineOutcome
+from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
+from app.reconciliation.slice_store import ContractMonth, Period
 from app.reconciliation.snapshot_rows import IN_SCOPE, Treatment, read_approvals, read_treatments
+from app.reconciliation.windows import Window, timing_of
 from app.reconciliation.worklists import Approved, Entry, Supplied, Worklist, entries
 
 #: How many submissions a list looks at, the newest first.
@@ -23,8 +27,45 @@ MOST_SUBMISSIONS: Final = 100
 _HOLDING: Final = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
 
 
-def worklist(work: Work, desk: Desk, caller: Caller, which: Worklist) -> tuple[Entry, ...]:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which entries are asked for; None: all. The month is that of the entry's day, and `window`
+    whether it may still be challenged in time by the organisation's own calendar."""
+
+    provider: str | None = None
+    financial_year: str | None = None
+    financial_month: int | None = None
+    window: Window | None = None
+
+
+EVERYTHING: Final = Sought()
+
+
+def worklist(
+    work: Work, desk: Desk, caller: Caller, which: Worklist, sought: Sought = EVERYTHING
+) -> tuple[Entry, ...]:
     """The entries of a list, within the caller's scope."""
+    found = _entries(work, desk, caller, which)
+    if sought == EVERYTHING:
+        return found
+    calendar = slice_store.calendar_of(work, caller.organisation)
+    return tuple(each for each in found if _is_sought(each, sought, calendar, work.moment.day))
+
+
+def _is_sought(
+    entry: Entry, sought: Sought, calendar: Mapping[Period, ContractMonth], today: dt.date
+) -> bool:
+    period = Period(*financial_month_of(entry.day))
+    window = timing_of([period], calendar, today).window
+    return (
+        (sought.provider is None or sought.provider in entry.providers)
+        and sought.financial_year in (None, period.financial_year)
+        and sought.financial_month in (None, period.financial_month)
+        and sought.window in (None, window)
+    )
+
+
+def _entries(work: Work, desk: Desk, caller: Caller, which: Worklist) -> tuple[Entry, ...]:
     check_can(caller, Action.RECONCILE)
     scope = scope_of(caller)
     today = work.moment.day

@@ -27,7 +27,8 @@ class Challenged(NamedTuple):
 class MonthSum:
     """The current slices of a month, summed, in pounds.
 
-    `total`, `accepted`, `queried` and `not_testable` are of the statements; `more` is what signed
+    `total`, `accepted`, `queried` and `not_testable` are of the statements, accepted and queried
+    with the `deltas` of closed slices, which are `accepted_more` of it; `more` is what signed
     corrections after the freeze add, and `corrected` both. `difference` is how far the slices that
     have an Aggregate Contract Monitoring figure are over it; `untied` counts those that differ.
     """
@@ -39,6 +40,8 @@ class MonthSum:
     total: Decimal
     accepted: Decimal
     queried: Decimal
+    deltas: int
+    accepted_more: Decimal
     not_testable: Decimal
     corrections: int
     more: Decimal
@@ -91,8 +94,10 @@ def _month(period: Period, rows: list[SliceRow], challenged: Challenged) -> Mont
         closed=sum(row.frozen_on is not None for row in rows),
         lines=sum(row.lines for row in rows),
         total=total,
-        accepted=_sum(row.accepted for row in rows),
-        queried=_sum(row.queried for row in rows),
+        accepted=_sum(row.accepted_now for row in rows),
+        queried=_sum(row.queried_now for row in rows),
+        deltas=sum(row.deltas for row in rows),
+        accepted_more=_sum(row.accepted_more for row in rows),
         not_testable=_sum(row.not_testable for row in rows),
         corrections=sum(row.corrections for row in rows),
         more=corrected - total,

@@ -117,6 +117,13 @@ def add_standing(work: Work, standing: Standing) -> None:
     work.connection.execute(insert(tables.run_standing).values(**asdict(standing)))
 
 
+def runs_by_standing(work: Work, organisation: str) -> Mapping[str, str]:
+    """Standing → its run."""
+    column = tables.run_standing.c
+    query = select(column.id, column.run_id).where(column.organisation == organisation)
+    return {id_: run for id_, run in work.connection.execute(query)}
+
+
 # --- by what changes find slices ------------------------------------------------------------------
 
 

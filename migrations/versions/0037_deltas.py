@@ -111,7 +111,9 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
         refers(table, "submission_id", "submission"),
         refers(table, "run_id", "reconciliation_run"),
-        sa.UniqueConstraint("submission_id", "number", name=op.f(f"uq_{table}_submission_id_number")),
+        sa.UniqueConstraint(
+            "submission_id", "number", name=op.f(f"uq_{table}_submission_id_number")
+        ),
     )
     op.create_index(op.f("ix_run_standing_run_id"), table, ["run_id"])
 
@@ -187,6 +189,7 @@ def _deltas() -> None:
         needed("outcome", sa.String(40)),
         *(needed(name, exact()) for name in sums),
         needed("reason", sa.Text()),
+        free("treatment_id", ID),
         free("reference", sa.String(60)),
         free("cause", sa.String(60)),
         free("cause_at", INSTANT),
@@ -195,5 +198,7 @@ def _deltas() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
         refers(table, "frozen_id", "slice_frozen"),
         refers(table, "standing_id", "run_standing"),
-        sa.UniqueConstraint("frozen_id", "standing_id", "row", name=op.f(f"uq_{table}_frozen_id_standing_id_row")),
+        sa.UniqueConstraint(
+            "frozen_id", "standing_id", "row", name=op.f(f"uq_{table}_frozen_id_standing_id_row")
+        ),
     )

@@ -11,6 +11,7 @@ from app.demonstration.year.calendar import Month
 from app.demonstration.year.files import Sent
 from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeEvent, ChallengeState
+from app.reconciliation.challenge_store import Asked
 from app.reconciliation.service import Desk, Reconciled
 
 On = Callable[[dt.date, str], Callable[[Callable[[Work], Any]], Any]]
@@ -30,7 +31,7 @@ def settle(
 
     def draft(work: Work) -> Sequence[Challenge]:
         challenging.draft(work, desk, payer, run, by_month=True)
-        return challenging.list_challenges(work, payer, None, run.run.id, _MOST)
+        return challenging.list_challenges(work, payer, Asked(run=run.run.id), _MOST)
 
     for challenge in on(sent.day, f"draft {sent.name}")(draft):
         _advance(on, payer, challenge, month, seed)

@@ -4,14 +4,21 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from app.api.challenges_model import ChallengeDetail, ChallengeDocument
 from app.reconciliation.challenge_model import TRANSITIONS, ChallengeEvent, ChallengeState
+from app.reconciliation.windows import Window
 from app.web.decision import Colour
 from app.web.desk.common import challenge_colour, drug_words, month_words, organisation_words
 from app.web.words import day_words, first_upper, instant_words, pounds
 
 _S, _E = ChallengeState, ChallengeEvent
+_WINDOWS: Final[dict[Window, str]] = {
+    Window.OPEN: "Still in time",
+    Window.CLOSED: "Over",
+    Window.NOT_SET: "No day set",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class ChallengeRow:
     queried: Decimal
     upheld: Decimal | None
     waits: str
+    late: str  # that its day for challenging is over; empty where it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class ChallengeView:
     colour: Colour
     facts: tuple[tuple[str, str], ...]
     happened: tuple[tuple[str, str], ...]
+    late: str
 
 
 def challenge_rows(found: Sequence[ChallengeDocument]) -> ChallengeTable:
@@ -75,6 +84,7 @@ def challenge_view(detail: ChallengeDetail) -> ChallengeView:
         ("Lines", f"{each.lines:,}"),
         ("Challenged", pounds(each.queried)),
         ("Upheld", owed),
+        ("To be challenged by", day_words(each.challenge_by) if each.challenge_by else ""),
         ("To be answered by", day_words(each.respond_by) if each.respond_by else ""),
         ("The commissioner's reason", each.reason or ""),
         ("Credit note", each.credit_reference or ""),
@@ -92,7 +102,18 @@ def challenge_view(detail: ChallengeDetail) -> ChallengeView:
         colour=challenge_colour(each.state),
         facts=tuple((key, value) for key, value in facts if value),
         happened=tuple((name, instant_words(at)) for name, at in happened if at),
+        late=_late(each),
     )
+
+
+def month_choices(months: Sequence[str], chosen: str) -> tuple[tuple[str, str, bool], ...]:
+    """The months that there are challenges of, and which is chosen."""
+    return tuple((each, month_words(each), each == chosen) for each in months)
+
+
+def window_choices(chosen: Window | None) -> tuple[tuple[str, str, bool], ...]:
+    """Whether the calendar's time for challenging is over."""
+    return tuple((each.value, words, each is chosen) for each, words in _WINDOWS.items())
 
 
 def steps_of(
@@ -123,7 +144,18 @@ def _row(each: ChallengeDocument) -> ChallengeRow:
         queried=each.queried,
         upheld=each.upheld,
         waits=_waits(each),
+        late=_late(each),
     )
+
+
+def _late(each: ChallengeDocument) -> str:
+    """Of a draft that it would be late, of any other that it was."""
+    if each.window is not Window.CLOSED or each.challenge_by is None:
+        return ""
+    day = day_words(each.challenge_by)
+    if each.raised_at is None:
+        return f"The day for challenging was {day} and is over: it would be raised late."
+    return f"Raised late: the day for challenging was {day}."
 
 
 def _title(each: ChallengeDocument) -> str:

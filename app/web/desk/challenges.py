@@ -14,7 +14,12 @@ from app.api.challenges import (
     UpholdBody,
     WithdrawBody,
 )
-from app.api.challenges_model import ChallengeDetail, challenge_detail, challenge_document
+from app.api.challenges_model import (
+    ChallengeDetail,
+    ChallengeDocument,
+    challenge_detail,
+    challenge_document,
+)
 from app.api.fields import IdPath, ObjectId
 from app.api.submissions import UuidPath, desk_of
 from app.approvals.permissions import Action, can, check_can
@@ -23,10 +28,19 @@ from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
+from app.reconciliation.challenge_store import Asked
+from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.errors import StepNotPossible
+from app.reconciliation.windows import Window, period_of_month
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded, version_in
-from app.web.desk.challenge_view import challenge_rows, challenge_view, steps_of
+from app.web.desk.challenge_view import (
+    challenge_rows,
+    challenge_view,
+    month_choices,
+    steps_of,
+    window_choices,
+)
 from app.web.form.typed import typed_day
 from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
@@ -65,18 +79,32 @@ def list_challenges(
     session: SignedInBrowser,
     state: str = Query(default="", max_length=20),
     run: ObjectId | None = None,
+    month: str = Query(default="", pattern="^(20[0-9]{4} M[01][0-9])?$"),
+    provider: str = Query(default="", pattern="^([A-Z0-9]{3,9})?$"),
+    window: str = Query(default="", max_length=10),
 ) -> Response:
     """A commissioner's own; a provider's those raised against it. Newest first."""
     caller = caller_of(request, session)
     wanted = ChallengeState(state) if state in set(ChallengeState) else None
-    found = door_of(request).read(
-        lambda work: challenging.list_challenges(work, caller, wanted, run, LARGEST)
-    )
+    within = Window(window) if window in set(Window) else None
+    period = period_of_month(month)
+    asked = Asked(wanted, run, provider or None, None, *(period or (None, None)))
+
+    def read(work: Work) -> tuple[list[ChallengeDocument], list[str]]:
+        found = challenging.list_challenges(work, caller, asked, LARGEST, within)
+        timed = timings(work, found)
+        documents = [challenge_document(each, timed[each.id]) for each in found]
+        return documents, challenging.months_challenged(work, caller)
+
+    found, months = door_of(request).read(read)
     return page(
         request,
         "desk/challenges.html",
         session=session,
-        list=challenge_rows([challenge_document(each) for each in found]),
+        list=challenge_rows(found),
+        months=month_choices(months, month),
+        windows=window_choices(within),
+        provider=provider,
         states=[(each.value, each is wanted) for each in ChallengeState],
         run=run,
         largest=LARGEST,
@@ -226,7 +254,7 @@ def _shown(
     def read(work: Work) -> tuple[ChallengeDetail, Reading]:
         challenge, lines = challenging.show(work, desk, caller, id)
         key = desk.office.pseudonyms.key_of(caller.organisation)
-        detail = challenge_detail(caller, key, challenge, lines)
+        detail = challenge_detail(caller, key, challenge, timing(work, challenge), lines)
         return detail, Reading("challenge read", names={"challenge": id})
 
     detail = read_recorded(request, caller, read)

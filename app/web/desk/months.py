@@ -11,10 +11,13 @@ from app.approvals.permissions import Action, check_can
 from app.audit import Reading
 from app.db.work import Work
 from app.reconciliation import listing_work
+from app.reconciliation.listing_work import Sought
 from app.reconciliation.slice_report import current_slices
+from app.reconciliation.windows import Window
 from app.reconciliation.worklists import Entry, Worklist
 from app.web.callers import caller_of, read_recorded
-from app.web.desk.months_view import LISTS, entry_rows, slice_rows, years_of
+from app.web.desk.challenge_view import month_choices, window_choices
+from app.web.desk.months_view import LISTS, entry_rows, month_of, slice_rows, years_of
 from app.web.pages import PageRoute, door_of
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
@@ -55,17 +58,23 @@ def first_list(request: Request, session: SignedInBrowser) -> Response:
 
 @router.get("/supply-lists/{name}")
 def worklist(
-    request: Request, session: SignedInBrowser, name: Annotated[Worklist, Path()]
+    request: Request,
+    session: SignedInBrowser,
+    name: Annotated[Worklist, Path()],
+    month: Annotated[str, Query(pattern="^(20[0-9]{4} M[01][0-9])?$")] = "",
+    window: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
     """Approvals and supplies that somebody should look at, the oldest first."""
+    within = Window(window) if window in set(Window) else None
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
 
     def read(work: Work) -> tuple[tuple[Entry, ...], Reading]:
-        found = tuple(listing_work.worklist(work, desk, caller, name))
+        found = tuple(listing_work.worklist(work, desk, caller, name, Sought(window=within)))
         return found, Reading("worklist read", names={"worklist": name.value})
 
-    found = read_recorded(request, caller, read)
+    every = read_recorded(request, caller, read)
+    found = tuple(each for each in every if month in ("", month_of(each)))
     return page(
         request,
         "desk/worklist.html",
@@ -75,4 +84,6 @@ def worklist(
         count=len(found),
         largest=LARGEST,
         rows=entry_rows(found[:LARGEST]),
+        months=month_choices(sorted({*map(month_of, every)}, reverse=True), month),
+        windows=window_choices(within),
     )

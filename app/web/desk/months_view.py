@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from app.api.slices_model import SliceDocument, SliceList
+from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.worklists import Entry, Worklist
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, organisation_words, period_words
+from app.web.desk.deltas_view import signed
 from app.web.words import day_words
 
 
@@ -57,6 +59,8 @@ class SliceRow:
     total: Decimal
     accepted: Decimal | None
     queried: Decimal | None
+    change: str  # the deltas of a closed month; empty where there are none
+    change_href: str
     corrections: int
     corrected: Decimal
     stated: Decimal | None
@@ -64,6 +68,7 @@ class SliceRow:
     where: str
     colour: Colour
     days: str
+    stale: str  # that changes are not seen yet; empty where all are
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,12 @@ def entry_rows(found: Iterable[Entry]) -> tuple[EntryRow, ...]:
     )
 
 
+def month_of(each: Entry) -> str:
+    """The financial month of an entry's day, as `202526 M01`."""
+    year, month = financial_month_of(each.day)
+    return f"{year} M{month:02d}"
+
+
 def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
     where, colour = _where(each, today)
     return SliceRow(
@@ -124,8 +135,11 @@ def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
         version=each.version,
         lines=each.lines,
         total=each.total,
-        accepted=each.accepted,
-        queried=each.queried,
+        accepted=None if each.accepted is None else each.accepted + each.accepted_more,
+        queried=None if each.queried is None else each.queried + each.queried_more,
+        change=_change(each),
+        change_href=f"/slices/deltas?financial_year={each.financial_year}"
+        f"&financial_month={each.financial_month}&provider={each.provider}",
         corrections=each.corrections,
         corrected=each.corrected,
         stated=each.stated_total,
@@ -133,7 +147,22 @@ def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
         where=where,
         colour=colour,
         days=_days(each),
+        stale=_stale(each),
     )
+
+
+def _change(each: SliceDocument) -> str:
+    if not each.deltas:
+        return ""
+    lines = "1 line" if each.deltas == 1 else f"{each.deltas:,} lines"
+    return f"{signed(each.accepted_more)} since the freeze, {lines}"
+
+
+def _stale(each: SliceDocument) -> str:
+    if not each.out_of_date:
+        return ""
+    changes = "1 change" if each.out_of_date == 1 else f"{each.out_of_date:,} changes"
+    return f"{changes} of approvals not matched yet"
 
 
 def _where(each: SliceDocument, today: dt.date) -> tuple[str, Colour]:

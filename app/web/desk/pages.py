@@ -1,6 +1,6 @@
 """The routers of the desk, in the order in which their addresses are tried."""
 
-from app.web.desk import challenges, lines, months, names, runs, submissions
+from app.web.desk import challenges, deltas, lines, months, names, runs, submissions
 
 ROUTERS = (
     runs.router,
@@ -8,5 +8,6 @@ ROUTERS = (
     submissions.router,
     challenges.router,
     names.router,
+    deltas.router,
     months.router,
 )

@@ -141,6 +141,8 @@ TABLE: dict[str, Try] = {
     ),
     "GET /v1/submissions": Try(COMMISSIONER, PAYER, expected=200),
     "GET /v1/slices": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/slice-deltas": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/slice-deltas/export": Try(COMMISSIONER, PAYER, expected=200),
     "GET /v1/calendar": Try(COMMISSIONER, PAYER, expected=200),
     "POST /v1/calendar": Try(COMMISSIONER, PAYER, {"months": []}, expected=200),
     "GET /v1/stated-totals": Try(COMMISSIONER, PAYER, expected=200),

@@ -32,6 +32,8 @@ READINGS: dict[str, tuple[str, Any, str]] = {
     "GET /v1/runs/{run}/export": ("commissioner", None, "run exported"),
     "GET /v1/runs/{run}/lines/{row}": ("commissioner", None, "run line read"),
     "GET /v1/runs/{run}/linkage-proposals": ("commissioner", None, "linkage proposals read"),
+    "GET /v1/slice-deltas": ("commissioner", None, "deltas read"),
+    "GET /v1/slice-deltas/export": ("commissioner", None, "deltas exported"),
     "GET /v1/challenges/{id}": ("commissioner", None, "challenge read"),
     "POST /v1/searches": ("delegate", {}, "searched"),
     "POST /v1/known-answers": ("clinician", KNOWN, "known answers read"),

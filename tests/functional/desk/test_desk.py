@@ -36,6 +36,8 @@ PAGES = {
     "GET /drug-names": "/drug-names",
     "GET /line-decisions": "/line-decisions",
     "GET /slices": "/slices",
+    "GET /slices/deltas": "/slices/deltas",
+    "GET /slices/deltas/export": "/slices/deltas/export",
     "GET /supply-lists": "/supply-lists",
     "GET /supply-lists/{name}": "/supply-lists/supplied-after-stop",
 }
@@ -46,6 +48,8 @@ OF_ONES_OWN = {
     "GET /drug-names",
     "GET /line-decisions",
     "GET /slices",
+    "GET /slices/deltas",
+    "GET /slices/deltas/export",
     "GET /supply-lists",
     "GET /supply-lists/{name}",
 }

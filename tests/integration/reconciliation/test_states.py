@@ -493,6 +493,21 @@ def test_a_linked_record_carries_the_numbers_of_the_whole_person(world: World) -
     }
 
 
+def imported(world: World, row: dict[str, str]) -> None:
+    """Bring an approval over from another system, as DEMO1 does."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(row))
+    writer.writeheader()
+    writer.writerow(row)
+    data = text.getvalue().encode()
+    shown = world.do(
+        lambda w: importing.preview_import(
+            w, world.office, load_drugs(), load_organisations(), PHARMACIST, data, "export.csv"
+        )
+    )
+    world.do(lambda w: importing.accept_import(w, world.office, PHARMACIST, shown.id))
+
+
 def test_an_imported_approval_is_found_by_the_old_systems_reference(world: World) -> None:
     row = {
         "Blueteq ID": "BLQ-1",
@@ -507,17 +522,7 @@ def test_an_imported_approval_is_found_by_the_old_systems_reference(world: World
         "Date approved": "02/03/2026",
         "Review date": "01/09/2026",
     }
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(row))
-    writer.writeheader()
-    writer.writerow(row)
-    data = text.getvalue().encode()
-    shown = world.do(
-        lambda w: importing.preview_import(
-            w, world.office, load_drugs(), load_organisations(), PHARMACIST, data, "export.csv"
-        )
-    )
-    world.do(lambda w: importing.accept_import(w, world.office, PHARMACIST, shown.id))
+    imported(world, row)
     seen = only(take(world))
     assert seen.legacy_references == ("BLQ-1",)
     assert (seen.from_, seen.to, seen.late) == (D(2026, 3, 2), D(2026, 9, 1), False)

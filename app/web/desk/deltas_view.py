@@ -1,0 +1,136 @@
+"""Deltas of closed months in words. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from app.api.deltas import ClosedMonthDocument, DeltaDocument
+from app.clock import london_day
+from app.web.decision import Colour
+from app.web.desk.common import organisation_words, outcome_colour, period_words
+from app.web.words import day_words, first_upper
+
+_EXPORT: Final = "/slices/deltas/export"
+#: What the log calls a change, as the desk reads it.
+_CAUSES: Final[dict[str, str]] = {
+    "approval: withdraw": "Approval withdrawn",
+    "approval: uphold": "Approval upheld after a query",
+    "approval: mark entered in error": "Approval marked as entered in error",
+    "approval under query": "Approval under query after a correction",
+    "approval issued": "Approval given",
+    "approval imported": "Approval brought over from another system",
+    "approval ended": "Approval ended",
+    "coverage cut by a stop": "Treatment stopped",
+    "treatment transferred": "Treatment transferred to another trust",
+}
+_NOT_KNOWN: Final = "No single change: prices, terms or reference data"
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """A closed month: frozen, deltas and both."""
+
+    month: str
+    href: str
+    provider: str
+    commissioner: str
+    deltas: int
+    accepted: Decimal
+    accepted_more: str
+    accepted_now: Decimal
+    queried_now: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaLine:
+    """A line of a closed month with what became of it."""
+
+    month: str
+    row: int
+    href: str
+    was: str
+    was_colour: Colour
+    now: str
+    now_colour: Colour
+    accepted_before: Decimal
+    accepted: Decimal
+    accepted_more: str
+    queried_more: str
+    cause: str
+    day: str
+    reference: str
+    reason: str
+    added: str
+
+
+def month_rows(found: Iterable[ClosedMonthDocument]) -> tuple[MonthRow, ...]:
+    """The newest month first; each leads to its own deltas."""
+    return tuple(
+        MonthRow(
+            month=period_words(each.financial_year, each.financial_month),
+            href="/slices/deltas?" + urlencode(_month(each)),
+            provider=organisation_words(each.provider),
+            commissioner=each.commissioner,
+            deltas=each.deltas,
+            accepted=each.accepted,
+            accepted_more=signed(each.accepted_more),
+            accepted_now=each.accepted_now,
+            queried_now=each.queried_now,
+        )
+        for each in reversed(list(found))
+    )
+
+
+def delta_rows(found: Iterable[DeltaDocument]) -> tuple[DeltaLine, ...]:
+    """The newest month first, within it as they were added, the last first."""
+    return tuple(_line(each) for each in reversed(list(found)))
+
+
+def export_href(year: str | None, month: str | None, provider: str | None) -> str:
+    """Where the same deltas are as a file."""
+    named = {"financial_year": year, "financial_month": month, "provider": provider}
+    asked = urlencode({name: value for name, value in named.items() if value})
+    return f"{_EXPORT}?{asked}" if asked else _EXPORT
+
+
+def signed(amount: Decimal) -> str:
+    """Pounds with their sign: "+£1,000.00", "−£12.50"."""
+    sign = "+" if amount > 0 else "−" if amount < 0 else ""
+    return f"{sign}£{abs(amount):,.2f}"
+
+
+def cause_words(cause: str | None) -> str:
+    """What changed."""
+    return _NOT_KNOWN if cause is None else _CAUSES.get(cause, first_upper(cause))
+
+
+def _month(each: ClosedMonthDocument) -> dict[str, str | int]:
+    return {
+        "financial_year": each.financial_year,
+        "financial_month": each.financial_month,
+        "provider": each.provider,
+    }
+
+
+def _line(each: DeltaDocument) -> DeltaLine:
+    changed = each.changed_at
+    return DeltaLine(
+        month=period_words(each.financial_year, each.financial_month),
+        row=each.row,
+        href=f"/submissions/runs/{each.run}/lines/{each.row}",
+        was=first_upper(each.outcome_before),
+        was_colour=outcome_colour(each.outcome_before),
+        now=first_upper(each.outcome),
+        now_colour=outcome_colour(each.outcome),
+        accepted_before=each.accepted_before,
+        accepted=each.accepted,
+        accepted_more=signed(each.accepted_more),
+        queried_more=signed(each.queried_more),
+        cause=cause_words(each.changed),
+        day="" if changed is None else day_words(london_day(changed)),
+        reference=each.reference or "",
+        reason=each.reason,
+        added=day_words(london_day(each.added_at)),
+    )
