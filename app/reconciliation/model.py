@@ -43,6 +43,7 @@ class LineOutcome(StrEnum):
     OVER_QUANTITY = "over quantity"
     DUPLICATE_LINE = "duplicate line"
     NOT_A_DRUG_LINE = "not a drug line"
+    CREDIT_WITHOUT_DEBIT = "credit without its debit"
     NOT_RECOVERABLE = "not recoverable"
     CANNOT_BE_READ = "cannot be read"
     IDENTITY_WITHHELD = "identity withheld"
@@ -297,10 +298,54 @@ class LineDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedQuantity:
+    """What earlier submissions' current slices use of an approval, in `unit` as units compare."""
+
+    approval_reference: str
+    unit: str
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCharge:
+    """A charge for a drug in an earlier submission's current slice that no credit took back.
+
+    `uses` is what it used of an approval; it uses nothing once a credit takes it back.
+    """
+
+    content_hash: str
+    nhs_number: str | None
+    local_patient_id: str | None
+    reference: str | None
+    provider: str | None
+    drug: str
+    amount: Decimal
+    day: dt.date | None
+    uses: UsedQuantity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What current slices of earlier submissions say that bears on this one.
+
+    A slice that this submission states itself is not among them. `charges` are those that a credit
+    of this one may take back; `stated` holds the content of the lines that stand already.
+    """
+
+    used: tuple[UsedQuantity, ...] = ()
+    charges: tuple[EarlierCharge, ...] = ()
+    stated: frozenset[str] = frozenset()
+
+
+NO_EARLIER = Earlier()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything about approvals that a run looks at, as at one day; and decisions by hand.
 
-    `layout` is the submission's, which tells what its dates mean.
+    `layout` is the submission's, which tells what its dates mean. `earlier` is what other
+    submissions said before.
     """
 
     coverages: tuple[Coverage, ...]
@@ -310,6 +355,7 @@ class Snapshot:
     decisions: tuple[LineDecision, ...] = ()
     terms: Terms = NO_TERMS
     layout: str = ""
+    earlier: Earlier = NO_EARLIER
 
 
 @dataclass(frozen=True, slots=True)

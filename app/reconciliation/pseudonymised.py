@@ -15,6 +15,7 @@ from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
+    EarlierCharge,
     FieldFault,
     MatchedLine,
     PendingRequest,
@@ -81,8 +82,17 @@ def as_pseudonyms(
             local_patient_id=local or line.local_pseudonym,
         )
 
+    def of_charge(one: EarlierCharge) -> EarlierCharge:
+        number = one.nhs_number and of_number(one.nhs_number)
+        local = one.local_patient_id and of_local(one.local_patient_id)
+        return replace(one, nhs_number=number, local_patient_id=local)
+
     covered = tuple(map(of_coverage, snapshot.coverages))
-    hidden = replace(snapshot, coverages=covered, pending=tuple(map(of_pending, snapshot.pending)))
+    earlier = replace(
+        snapshot.earlier, charges=tuple(map(of_charge, snapshot.earlier.charges))
+    )
+    pending = tuple(map(of_pending, snapshot.pending))
+    hidden = replace(snapshot, coverages=covered, pending=pending, earlier=earlier)
     return tuple(map(of_line, lines)), hidden
 
 

@@ -68,7 +68,9 @@ def digest_of(snapshot: Snapshot) -> str:
     terms = snapshot.terms
     known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
-    parts = sorted(map(_stable, seen))
+    earlier = (*snapshot.earlier.used, *snapshot.earlier.charges)
+    stated = (f"stated={digest}" for digest in snapshot.earlier.stated)
+    parts = sorted((*map(_stable, (*seen, *earlier)), *stated))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -36,6 +36,9 @@ REMEDIES: Mapping[LineOutcome, str] = {
     LineOutcome.NOT_A_DRUG_LINE: (
         "Charge it under the contract line agreed for it; it is not a drug supply."
     ),
+    LineOutcome.CREDIT_WITHOUT_DEBIT: (
+        "Name the charge that it gives back, or say what else the money is given for."
+    ),
     LineOutcome.NOT_RECOVERABLE: "Remove the charge: it is not the commissioner's to pay.",
     LineOutcome.CANNOT_BE_READ: "Correct the line and send it again.",
     LineOutcome.IDENTITY_WITHHELD: (
@@ -57,8 +60,9 @@ BRIEF: Mapping[LineOutcome, str] = {
     LineOutcome.DRUG_OR_INDICATION_DIFFERS: "The approval is for another drug, product or use.",
     LineOutcome.OVER_PRICE: "The unit price is over the approved price.",
     LineOutcome.OVER_QUANTITY: "More was supplied than was approved.",
-    LineOutcome.DUPLICATE_LINE: "An earlier line of the file states the same.",
+    LineOutcome.DUPLICATE_LINE: "An earlier line, of this file or before, states the same.",
     LineOutcome.NOT_A_DRUG_LINE: "The line is no charge for a drug.",
+    LineOutcome.CREDIT_WITHOUT_DEBIT: "The credit gives back no charge that was found.",
     LineOutcome.NOT_RECOVERABLE: "The line is paid in another way, or not at all.",
     LineOutcome.CANNOT_BE_READ: "Something that matching needs cannot be read or recognised.",
     LineOutcome.IDENTITY_WITHHELD: "The patient's identity is withheld.",

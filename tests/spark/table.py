@@ -5,6 +5,7 @@ from typing import Any
 
 from app.reconciliation import Snapshot
 from app.reconciliation.engines import spark
+from app.reconciliation.model import NO_EARLIER
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.spec.test_reconciliation import CASES, check, submitted
@@ -23,7 +24,7 @@ def table() -> list[tuple[list[dict[str, Any]], list[Case]]]:
 
 
 def _shared(snap: Snapshot) -> Snapshot:
-    return replace(snap, coverages=(), pending=())
+    return replace(snap, coverages=(), pending=(), earlier=NO_EARLIER)
 
 
 def check_table(on: spark.Running | spark.Cluster) -> None:

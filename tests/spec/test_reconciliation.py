@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -13,11 +14,13 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
+from app.reconciliation.model import Earlier, EarlierCharge, UsedQuantity
 from app.reconciliation.terms_model import AgreedPrice
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
     OTHER_PATIENT,
+    PATIENT,
     cells,
     coverage,
     snapshot,
@@ -70,7 +73,42 @@ def submitted(case: dict[str, Any]) -> tuple[tuple[ContractLine, ...], Snapshot]
     rows = [cells(**{name: str(value) for name, value in line.items()}) for line in case["lines"]]
     held = snapshot(*map(as_coverage, case["coverages"]))
     prices = tuple(map(as_price, case.get("prices", ())))
-    return submission(*rows).lines, replace(held, terms=replace(held.terms, prices=prices))
+    lines = submission(*rows).lines
+    earlier = as_earlier(case.get("earlier", {}), lines)
+    terms = replace(held.terms, prices=prices)
+    return lines, replace(held, terms=terms, earlier=earlier)
+
+
+def as_earlier(said: dict[str, Any], lines: Sequence[ContractLine]) -> Earlier:
+    """What stands of earlier submissions: used quantities, charges, and lines of this file."""
+    return Earlier(
+        tuple(_used(each) for each in said.get("used", ())),
+        tuple(_charge(each) for each in said.get("charges", ())),
+        frozenset(lines[n].content_hash for n in said.get("stated", ())),
+    )
+
+
+def _used(changes: dict[str, Any]) -> UsedQuantity:
+    values = {"approval_reference": "PA0000000000001X", "unit": "vial", **changes}
+    return UsedQuantity(**{**values, "quantity": Decimal(str(values["quantity"]))})
+
+
+def _charge(changes: dict[str, Any]) -> EarlierCharge:
+    """The clean row's charge, with changes."""
+    values = {
+        "content_hash": "f" * 64,
+        "nhs_number": PATIENT,
+        "local_patient_id": "L001",
+        "reference": None,
+        "provider": "DEMO1",
+        "drug": "natalizumab",
+        "amount": 1000,
+        "day": dt.date(2025, 6, 10),
+        **{name: _value(name, value) for name, value in changes.items()},
+    }
+    uses = values.get("uses")
+    values |= {"amount": Decimal(str(values["amount"])), "uses": uses and _used(uses)}
+    return EarlierCharge(**values)
 
 
 def check(case: dict[str, Any], matched: Sequence[MatchedLine]) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from app.reconciliation.engines.by_hand import decisions_on
+from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
 from app.reconciliation.engines.known import NotTabular
@@ -29,11 +30,11 @@ from app.reconciliation.engines.limits import (
     quantity_share,
 )
 from app.reconciliation.engines.passes import PASSES, Found, tests_of
-from app.reconciliation.engines.plain import account
+from app.reconciliation.engines.plain import Told, account
 from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
-from app.reconciliation.engines.tables import AMOUNT, inputs_of
+from app.reconciliation.engines.tables import AMOUNT, Inputs, inputs_of
 from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.model import ContractLine, Coverage, LineDecision, MatchedLine, Snapshot
 from app.reconciliation.sql import Step, steps
@@ -154,7 +155,7 @@ def match_submission(
             running.hold(name, table)
         decide(running)
         rows = running.read("SELECT * FROM result").sort_by("pos").to_pylist()
-    return _worded(prepared, rows, inputs.coverages, index, by_hand)
+    return _worded(prepared, rows, inputs, index, by_hand)
 
 
 Row = Mapping[str, Any]
@@ -163,11 +164,12 @@ Row = Mapping[str, Any]
 def _worded(
     prepared: Sequence[Prepared],
     rows: Sequence[Row],
-    coverages: Sequence[Coverage],
+    inputs: Inputs,
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
 ) -> tuple[MatchedLine, ...]:
     """Each line with its words, compared with what the SQL decided."""
+    coverages = inputs.coverages
 
     def find(position: int) -> Found | None:
         row = rows[position]
@@ -177,8 +179,7 @@ def _worded(
         name = PASSES[row["pass"] - 1][0]
         return Found(coverage, name, tests_of(prepared[position], coverage))
 
-    repeats = Repeats(_others(rows, "duplicate"), _others(rows, "reversal"))
-    matched = account(prepared, index, by_hand, repeats, find)
+    matched = account(prepared, index, by_hand, _told(rows, inputs.debits), find)
     differing = sum(
         not _agree(each, row, coverages) for each, row in zip(matched, rows, strict=True)
     )
@@ -187,8 +188,16 @@ def _worded(
     return matched
 
 
+def _told(rows: Sequence[Row], debits: Debits) -> Told:
+    """Which lines repeat and reverse others, as the steps found."""
+    before = {row["pos"] for row in rows if row["step"] == "duplicate" and row["other_pos"] is None}
+    repeats = Repeats(_others(rows, "duplicate"), _others(rows, "reversal"), frozenset(before))
+    return Told(repeats, debits)
+
+
 def _others(rows: Sequence[Row], step: str) -> dict[int, int]:
-    return {row["pos"]: row["other_pos"] for row in rows if row["step"] == step}
+    found = ((row["pos"], row["other_pos"]) for row in rows if row["step"] == step)
+    return {position: other for position, other in found if other is not None}
 
 
 def _agree(matched: MatchedLine, row: Row, coverages: Sequence[Coverage]) -> bool:

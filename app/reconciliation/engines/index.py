@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from app.reconciliation.model import Coverage, PendingRequest, PolicyHeld, Snapshot
+from app.reconciliation.model import NO_EARLIER, Coverage, Earlier, PendingRequest
+from app.reconciliation.model import PolicyHeld, Snapshot
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.terms_model import AgreedPrice, ContractTerm, ResponsiblePayer
 from app.reference_data.organisations import OrganisationDirectory
@@ -30,6 +31,7 @@ class SnapshotIndex:
     payers: Mapping[str, tuple[ResponsiblePayer, ...]]
     prices: Mapping[tuple[str | None, str | None], tuple[AgreedPrice, ...]]
     keep_prices: frozenset[str | None]
+    earlier: Earlier = NO_EARLIER
 
 
 class Folder:
@@ -68,6 +70,7 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         payers=_group((p.drug, p) for p in snapshot.terms.payers),
         prices=_group(((p.commissioner, p.drug), p) for p in snapshot.terms.prices),
         keep_prices=frozenset(p.commissioner for p in snapshot.terms.prices),
+        earlier=snapshot.earlier,
     )
 
 

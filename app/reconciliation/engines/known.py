@@ -17,7 +17,10 @@ class NotTabular(Exception):
 
 _KNOWN: dict[type, frozenset[str]] = {
     Snapshot: frozenset(
-        {"coverages", "pending", "policies", "as_at", "decisions", "terms", "layout"}
+        {
+            *("coverages", "pending", "policies", "as_at", "decisions", "terms", "layout"),
+            "earlier",
+        }
     ),
     Prepared: frozenset({"line", "recognition", "kind", "period", "provider", "commissioner"}),
     Period: frozenset({"first", "last", "basis", "means", "after_stop", "after_death"}),

@@ -61,8 +61,13 @@ def check_price(line: ContractLine, coverage: Coverage) -> Limit:
     return Limit(Test("unit price", FAILED, detail), share)
 
 
-def check_quantity(line: ContractLine, coverage: Coverage, used: Decimal) -> Limit:
-    """The quantity, on top of what was `used` before, is at most the approval's cap."""
+def check_quantity(
+    line: ContractLine, coverage: Coverage, used: Decimal, before: Decimal = ZERO
+) -> Limit:
+    """The quantity, on top of what was `used` so far, is at most the approval's cap.
+
+    `before` is the part of that which earlier submissions used.
+    """
     cap = coverage.quantity_cap
     if cap is None:
         return Limit(Test("quantity", PASSED, "the approval caps no quantity"))
@@ -70,14 +75,18 @@ def check_quantity(line: ContractLine, coverage: Coverage, used: Decimal) -> Lim
     if quantity is None:
         return Limit(Test("quantity", NOT_TESTABLE, "quantity or unit cannot be compared"))
     if used + quantity <= cap:
-        detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used"
+        detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used{_earlier(before)}"
         return Limit(Test("quantity", PASSED, detail))
     share = quantity_share(cap - used, quantity)
     detail = (
         f"with this line {used + quantity} {coverage.quantity_unit} were supplied "
-        f"against {cap} approved"
+        f"against {cap} approved{_earlier(before)}"
     )
     return Limit(Test("quantity", FAILED, detail), share)
+
+
+def _earlier(before: Decimal) -> str:
+    return f", {before:f} of them in earlier submissions" if before else ""
 
 
 def check_dose(line: ContractLine, coverage: Coverage, period: Period) -> Limit | None:

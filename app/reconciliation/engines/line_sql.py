@@ -98,6 +98,8 @@ SELECT
     told.shifted,
     told.content_hash,
     CAST('0x' || left(told.content_hash, 15) AS BIGINT) AS content_key,
+    coalesce(told.content_hash IN (SELECT stated.content_hash FROM stated), FALSE)
+        AS stated_before,
     told.nhs_number,
     told.local_patient_id AS local_id,
     told.nhs_number IS NOT NULL OR told.local_patient_id IS NOT NULL AS has_identity,
@@ -197,6 +199,8 @@ def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
     _contracts(connection, known.index)
     _payers(connection, known.index)
     _prices(connection, known.index)
+    stated = ((digest,) for digest in sorted(known.index.earlier.stated))
+    _hold(connection, "stated", {"content_hash": _TEXT}, stated)
     file = folder / "line.parquet"
     connection.sql(_LINE).write_parquet(str(file))
     connection.read_parquet(str(file)).create_view("line")

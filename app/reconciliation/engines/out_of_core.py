@@ -22,19 +22,38 @@ from app.reconciliation.engines.by_hand import (
     decisions_digest,
     matched_by_hand,
 )
+from app.reconciliation.engines.debits import DEBIT, Debits
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
-from app.reconciliation.engines.index import Folder, coverage_order, index_snapshot
+from app.reconciliation.engines.index import (
+    Folder,
+    SnapshotIndex,
+    coverage_order,
+    index_snapshot,
+)
 from app.reconciliation.engines.known import check_known
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.passes import PASSES
-from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.engines.tables import coverage_tables, hand_tables, other_tables
+from app.reconciliation.engines.plain import told_of, used_before
+from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.tables import (
+    coverage_tables,
+    debit_tables,
+    hand_tables,
+    other_tables,
+)
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
-from app.reconciliation.model import ContractLine, DecisionKind, LineDecision, LineOutcome, Snapshot
+from app.reconciliation.model import (
+    ContractLine,
+    DecisionKind,
+    LineDecision,
+    LineOutcome,
+    Snapshot,
+    TestResult,
+)
 from app.reconciliation.slices import Fold, SliceKey, slice_stated
 from app.reconciliation.summary import (
     AS_NAMED,
@@ -82,12 +101,17 @@ def match_rows(
     with database(machine) as connection:
         connection.read_parquet(str(rows)).create_view("stored")
         hold_lines(connection, Reference(snapshot, index, dictionary, fold), outcomes.parent)
+
+        def prepared_of(lines: Mapping[int, ContractLine]) -> dict[int, Prepared]:
+            held = (dictionary, fold, snapshot.as_at, snapshot.layout)
+            return dict(zip(lines, prepare(list(lines.values()), *held), strict=True))
+
         lines, by_hand = _decided_by_hand(connection, snapshot.decisions)
-        read = prepare(list(lines.values()), dictionary, fold, snapshot.as_at, snapshot.layout)
-        prepared = dict(zip(lines, read, strict=True))
+        prepared = prepared_of(lines)
+        debits = _debits(prepared_of(_credited(connection)), index)
         coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
-        tables = coverage_tables(coverages) | other_tables(snapshot)
-        tables |= hand_tables(prepared, coverages, index, by_hand)
+        tables = coverage_tables(coverages, used_before(index, debits)) | other_tables(snapshot)
+        tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
         running = InDuckDB(connection)
         for name, table in tables.items():
             running.hold(name, table)
@@ -98,6 +122,7 @@ def match_rows(
             if decision.kind is DecisionKind.MATCH
         }
         _hold_words(running, {position: _as_json(test) for position, test in told.items()})
+        running.hold("debit_test", _debit_tests(debits))
         connection.execute(_TOLD)
         connection.sql(_OUTCOMES).write_parquet(str(outcomes), compression="zstd")
         return Decided(
@@ -125,6 +150,55 @@ def _decided_by_hand(
         if f"{line.content_hash}.{seen[line.content_hash]}" in by_key:
             found[place] = (line, by_key[f"{line.content_hash}.{seen[line.content_hash]}"])
     return {p: line for p, (line, _) in found.items()}, {p: d for p, (_, d) in found.items()}
+
+
+_CREDITED: Final = """
+WITH sum AS (
+    SELECT pos, kind, nhs_number, local_id, reference, abs(total) AS amount
+    FROM line
+    WHERE NOT shifted AND total <> 0 AND kind IN ('credit or rebate', 'drug')
+),
+
+credit AS (SELECT * FROM sum WHERE kind = 'credit or rebate'),
+
+found AS (
+    SELECT pos FROM credit
+    UNION
+    SELECT pos FROM sum SEMI JOIN credit
+        ON credit.nhs_number = sum.nhs_number AND credit.amount = sum.amount
+    UNION
+    SELECT pos FROM sum SEMI JOIN credit
+        ON credit.local_id = sum.local_id AND credit.amount = sum.amount
+    UNION
+    SELECT pos FROM sum SEMI JOIN credit
+        ON credit.reference = sum.reference AND credit.amount = sum.amount
+)
+
+SELECT read.* FROM read SEMI JOIN found USING (pos) ORDER BY pos
+"""
+
+
+def _credited(connection: Connection) -> dict[int, ContractLine]:
+    """The credits, and the charges of their amounts that they may give back, by their places."""
+    rows = connection.sql(_CREDITED).to_arrow_table()
+    return dict(zip(rows.column("pos").to_pylist(), lines_of(rows), strict=True))
+
+
+def _debits(prepared: Mapping[int, Prepared], index: SnapshotIndex) -> Debits:
+    """What those credits give back, by the lines' places in the file."""
+    places = list(prepared)
+    found = told_of(list(prepared.values()), index).debits
+    tests = {places[n]: test for n, test in found.tests.items()}
+    return Debits(tests, frozenset(places[n] for n in found.taken), found.released)
+
+
+def _debit_tests(debits: Debits) -> pa.Table:
+    said = {n: test.result for n, test in debits.tests.items()}
+    passed = [
+        None if result is TestResult.NOT_TESTABLE else result is TestResult.PASSED
+        for result in said.values()
+    ]
+    return pa.table({"pos": pa.array(said, pa.int64()), "passed": pa.array(passed, pa.bool_())})
 
 
 def _as_json(test: Any) -> str:
@@ -213,6 +287,7 @@ _TESTS: Final = ", ".join(
         _test("agreed price", "told.test_agreed", f"{_FOUND} AND told.has_agreed"),
         _test("quantity", "test_quantity", _FOUND),
         _test("dose", "test_dose", f"{_FOUND} AND has_dose"),
+        _test(DEBIT, "debit_test.passed", "debit_test.pos IS NOT NULL"),
         _test(BY_HAND, "overridden", "has_override"),
     )
 )
@@ -245,6 +320,7 @@ LEFT JOIN (SELECT cov, died_on FROM coverage WHERE died_on IS NOT NULL) AS dead
     ON dead.cov = told.within_cov
 LEFT JOIN pass_name ON pass_name.pass = told.pass
 LEFT JOIN wording ON wording.outcome = told.outcome
+LEFT JOIN debit_test ON debit_test.pos = told.pos
 LEFT JOIN hand_test ON hand_test.pos = told.pos AND told.step IN ('found', 'diagnosed')
 ORDER BY told.row
 """

@@ -2,10 +2,11 @@
 
 Every line gets exactly one outcome, and what is accepted and queried of it adds up to its total:
 1. prepare each line: drug, kind, time, provider;
-2. find duplicates and reversals within the submission;
+2. find duplicates and reversals within the submission, and what earlier submissions state already;
 3. settle what is not a drug supply or no pass-through of the contract, apply a match by hand,
    then run the passes, then say why nothing was found;
-4. test price and cumulative quantity of the lines that stand, in order of supply;
+4. test price and cumulative quantity of the lines that stand, in order of supply, on top of what
+   current slices of earlier submissions use;
 5. split each amount, then apply overrides by hand; a reversal takes the split of the charge it
    reverses, negated.
 
@@ -27,6 +28,7 @@ from app.reconciliation.engines.by_hand import (
     matched_by_hand,
     overridden,
 )
+from app.reconciliation.engines.debits import Debits, find_debits
 from app.reconciliation.engines.diagnose import (
     Need,
     Verdict,
@@ -47,11 +49,19 @@ from app.reconciliation.engines.limits import (
     check_price,
     check_quantity,
     countable,
+    unit_key,
 )
 from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, find_repeats
-from app.reconciliation.engines.settled import duplicate, not_pass_through, reversal, settle
+from app.reconciliation.engines.settled import (
+    duplicate,
+    not_pass_through,
+    reversal,
+    settle,
+    stated_before,
+    without_debit,
+)
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -62,6 +72,7 @@ from app.reconciliation.model import (
     Snapshot,
     Test,
     TestResult,
+    UsedQuantity,
 )
 from app.reconciliation.outcomes import PASSED, outcome_of
 from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
@@ -107,40 +118,96 @@ def match_prepared(
     def find(position: int) -> Found | None:
         return find_coverage(prepared[position], index)
 
-    return account(prepared, index, by_hand, find_repeats(prepared), find)
+    return account(prepared, index, by_hand, told_of(prepared, index), find)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Which lines repeat or take back others, in their own file and before it."""
+
+    repeats: Repeats
+    debits: Debits
+
+    @property
+    def taken_back(self) -> frozenset[int]:
+        """Positions of the charges that a credit of the file takes back."""
+        return self.repeats.reversed | self.debits.taken
+
+
+def told_of(prepared: Sequence[Prepared], index: SnapshotIndex) -> Told:
+    """What the lines say of each other and of lines before them."""
+    repeats = find_repeats(prepared, index.earlier.stated)
+    return Told(repeats, find_debits(prepared, repeats.reverses, index.earlier.charges))
 
 
 def account(
     prepared: Sequence[Prepared],
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
-    repeats: Repeats,
+    told: Told,
     find: Find,
 ) -> tuple[MatchedLine, ...]:
     """Every line's outcome and amounts, given which lines repeat and what the passes find."""
-    decided = [
-        _decide(i, item, repeats, prepared, index, by_hand, find) for i, item in enumerate(prepared)
-    ]
+    decided = _decided(prepared, index, by_hand, told, find)
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
-        limited = _apply_limits(decided, repeats, index)
-        limited = _apply_overrides(limited, repeats, by_hand)
-        return _with_amounts(limited, repeats)
+        limited = _apply_limits(decided, told, index)
+        limited = _apply_overrides(limited, told.repeats, by_hand)
+        return _with_amounts(limited, told.repeats)
+
+
+def uses_of(
+    prepared: Sequence[Prepared], index: SnapshotIndex, by_hand: Mapping[int, LineDecision]
+) -> Mapping[int, UsedQuantity]:
+    """What each line that stands uses of an approval whose quantity can be counted."""
+
+    def find(position: int) -> Found | None:
+        return find_coverage(prepared[position], index)
+
+    told = told_of(prepared, index)
+    decided = _decided(prepared, index, by_hand, told, find)
+    found = {}
+    with localcontext(prec=EXACT_DIGITS):
+        for position, item in enumerate(_apply_limits(decided, told, index)):
+            quantity, coverage = _uses(item, position, told), item.within
+            reference = coverage.approval_reference if coverage else None
+            if coverage and reference and quantity is not None:
+                unit = unit_key(coverage.quantity_unit) or ""
+                found[position] = UsedQuantity(reference, unit, quantity)
+    return found
+
+
+def _decided(
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    told: Told,
+    find: Find,
+) -> list[_Decided]:
+    return [
+        _decide(i, item, told, prepared, index, by_hand, find) for i, item in enumerate(prepared)
+    ]
 
 
 def _decide(
     position: int,
     item: Prepared,
-    repeats: Repeats,
+    told: Told,
     prepared: Sequence[Prepared],
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
     find: Find,
 ) -> _Decided:
     """The verdict on one line, before price and quantity."""
+    repeats, debit = told.repeats, told.debits.tests.get(position)
+    tests = (debit,) if debit else ()
     if position in repeats.reverses:
-        return _Decided(item, reversal(prepared[repeats.reverses[position]].line.row))
+        verdict = reversal(prepared[repeats.reverses[position]].line.row)
+        return _Decided(item, verdict, tests=tests)
     if (settled := settle(item)) is not None:
-        return _Decided(item, settled)
+        lacking = debit is not None and debit.result is TestResult.FAILED
+        return _Decided(item, without_debit() if lacking else settled, tests=tests)
+    if position in repeats.stated_before:
+        return _Decided(item, stated_before())
     if position in repeats.duplicate_of:
         return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
     return _by_contract(item, index, by_hand.get(position), partial(find, position))
@@ -224,23 +291,41 @@ _USES_QUANTITY = frozenset({LineOutcome.MATCHED, LineOutcome.APPROVED_LATE, *SPL
 
 
 def _apply_limits(
-    decided: Sequence[_Decided], repeats: Repeats, index: SnapshotIndex
+    decided: Sequence[_Decided], told: Told, index: SnapshotIndex
 ) -> list[_Decided]:
     """Price and quantity of every line within a coverage, in order of supply, then of the file."""
-    used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
+    before = used_before(index, told.debits)
+    used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO, before)
     result = list(decided)
     for position in sorted(range(len(decided)), key=lambda i: _supplied(decided[i], i)):
         item = decided[position]
         if item.within is None:
             continue
         key = allowance_of(item.within)
-        limited = _limit(item, used[key], index)
+        limited = _limit(item, used[key], before.get(key, ZERO), index)
         result[position] = limited
-        quantity = countable(item.prepared.line, item.within)
-        stands = limited.verdict.outcome in _USES_QUANTITY and position not in repeats.reversed
-        if quantity is not None and stands:
-            used[key] += quantity
+        used[key] += _uses(limited, position, told) or ZERO
     return result
+
+
+def _uses(item: _Decided, position: int, told: Told) -> Decimal | None:
+    """What a line uses of its approval; None where it uses nothing that can be counted."""
+    if item.within is None or position in told.taken_back:
+        return None
+    stands = item.verdict.outcome in _USES_QUANTITY
+    return countable(item.prepared.line, item.within) if stands else None
+
+
+def used_before(index: SnapshotIndex, debits: Debits) -> Mapping[tuple[object, ...], Decimal]:
+    """What earlier submissions use of each allowance, less what credits of this one give back."""
+    used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
+    with localcontext(prec=EXACT_DIGITS):
+        for each in index.earlier.used:
+            used["approval", each.approval_reference, each.unit] += each.quantity
+        for place in debits.released:
+            if (back := index.earlier.charges[place].uses) is not None:
+                used["approval", back.approval_reference, back.unit] -= back.quantity
+    return dict(used)
 
 
 def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
@@ -249,18 +334,20 @@ def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
 
 
 def allowance_of(coverage: Coverage) -> tuple[object, ...]:
-    """What a quantity cap is counted over: one approval; a coverage without one by itself."""
+    """What a quantity cap is counted over: one approval in one unit; a coverage without by itself.
+    """
     if coverage.approval_reference is not None:
-        return ("approval", coverage.approval_reference)
+        unit = unit_key(coverage.quantity_unit) or ""
+        return ("approval", coverage.approval_reference, unit)
     return ("coverage", *map(str, coverage_order(coverage)))
 
 
-def _limit(item: _Decided, used: Decimal, index: SnapshotIndex) -> _Decided:
+def _limit(item: _Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> _Decided:
     """The final verdict on a line within a coverage."""
     assert item.within is not None
     line = item.prepared.line
     price = check_price(line, item.within)
-    quantity = check_quantity(line, item.within, used)
+    quantity = check_quantity(line, item.within, used, before)
     dose = check_dose(line, item.within, item.prepared.period) if item.prepared.period else None
     held = agreed_price_of(item.prepared, index)
     agreed = check_agreed(line, held) if held else None
@@ -341,9 +428,10 @@ def _accepted(item: _Decided) -> Decimal:
     if outcome in SPLIT:
         return accepted_part(line, item.share)
     # Money given back is taken, whatever it was given for.
-    return (
-        line.total_cost if outcome is LineOutcome.NOT_A_DRUG_LINE and line.total_cost < 0 else ZERO
-    )
+    return line.total_cost if outcome in _GIVES_BACK and line.total_cost < 0 else ZERO
+
+
+_GIVES_BACK = frozenset({LineOutcome.NOT_A_DRUG_LINE, LineOutcome.CREDIT_WITHOUT_DEBIT})
 
 
 def _reason(item: _Decided) -> str:

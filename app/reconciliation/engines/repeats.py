@@ -1,13 +1,14 @@
-"""Lines that repeat or take back other lines of the same submission.
+"""Lines that repeat or take back other lines of the same submission, or repeat an earlier one's.
 
 A credit that states the same supply as an earlier charge, with the amount negated, reverses it.
 Each credit reverses one charge and each charge is reversed once. A charge whose content stands in
 the file already is a duplicate, but a charge that was reversed does not count as standing: billed,
-reversed and billed again is one supply.
+reversed and billed again is one supply. So is a line whose content stands already in a current
+slice of an earlier submission.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from app.reconciliation.engines.prepare import Prepared
@@ -18,10 +19,14 @@ _CHARGES = frozenset({LineKind.DRUG, LineKind.FEE, LineKind.DEVICE})
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Positions of lines: duplicate → the line it repeats; credit → the charge it reverses."""
+    """Positions of lines: duplicate → the line it repeats; credit → the charge it reverses.
+
+    `stated_before` repeat a line of an earlier submission.
+    """
 
     duplicate_of: dict[int, int]
     reverses: dict[int, int]
+    stated_before: frozenset[int] = frozenset()
 
     @property
     def reversed(self) -> frozenset[int]:
@@ -29,24 +34,29 @@ class Repeats:
         return frozenset(self.reverses.values())
 
 
-def find_repeats(prepared: Sequence[Prepared]) -> Repeats:
-    """Duplicates and reversals, told in the order of the file."""
+def find_repeats(prepared: Sequence[Prepared], stated: Collection[str] = ()) -> Repeats:
+    """Duplicates and reversals, told in the order of the file; `stated` is content that stands."""
     reverses = _reversals(prepared)
     reversed_ = frozenset(reverses.values())
     duplicate_of: dict[int, int] = {}
+    stated_before: set[int] = set()
     standing: dict[str, int] = {}
     for position, item in enumerate(prepared):
-        if item.kind not in _CHARGES or not _tells_apart(item) or position in reversed_:
+        if not can_repeat(item) or position in reversed_:
+            continue
+        if item.line.content_hash in stated:
+            stated_before.add(position)
             continue
         first = standing.setdefault(item.line.content_hash, position)
         if first != position:
             duplicate_of[position] = first
-    return Repeats(duplicate_of, reverses)
+    return Repeats(duplicate_of, reverses, frozenset(stated_before))
 
 
-def _tells_apart(item: Prepared) -> bool:
-    """Two rows can be called one supply only if they name their patient and their time."""
-    return item.has_identity and item.period is not None and not item.line.shifted
+def can_repeat(item: Prepared) -> bool:
+    """Two rows can be called one charge only if they name their patient and their time."""
+    tells_apart = item.has_identity and item.period is not None and not item.line.shifted
+    return item.kind in _CHARGES and tells_apart
 
 
 def _reversals(prepared: Sequence[Prepared]) -> dict[int, int]:

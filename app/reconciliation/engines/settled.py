@@ -36,6 +36,21 @@ def duplicate(row: int) -> Verdict:
     return Verdict(LineOutcome.DUPLICATE_LINE, f"The line states the same as row {row}.")
 
 
+def stated_before() -> Verdict:
+    """The verdict on a line that stands in a current slice of an earlier submission."""
+    reason = "The line states the same as a line of an earlier submission that stands."
+    return Verdict(LineOutcome.DUPLICATE_LINE, reason)
+
+
+def without_debit() -> Verdict:
+    """The verdict on a credit that gives back no charge that is known."""
+    return Verdict(
+        LineOutcome.CREDIT_WITHOUT_DEBIT,
+        "The line gives money back, and no charge of that patient, drug and amount was found "
+        "that it could be given back for.",
+    )
+
+
 def reversal(row: int) -> Verdict:
     """The verdict on a credit that takes back an earlier charge."""
     return Verdict(

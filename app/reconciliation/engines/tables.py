@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from app.reconciliation.engines.by_hand import matched_by_hand
+from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.diagnose import GIVES_COVER
 from app.reconciliation.engines.index import (
     SnapshotIndex,
@@ -23,9 +24,15 @@ from app.reconciliation.engines.index import (
     references,
 )
 from app.reconciliation.engines.known import NotTabular, check_known
-from app.reconciliation.engines.limits import unit_key
+from app.reconciliation.engines.limits import ZERO, unit_key
 from app.reconciliation.engines.passes import USABLE
-from app.reconciliation.engines.plain import agreed_price_of, allowance_of, contract_of
+from app.reconciliation.engines.plain import (
+    agreed_price_of,
+    allowance_of,
+    contract_of,
+    told_of,
+    used_before,
+)
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import (
     Coverage,
@@ -44,14 +51,19 @@ _KEY_DIGITS = 15  # hexadecimal: 60 bits of the hash, which a signed 64-bit inte
 
 Column = tuple[str, pa.DataType, Callable[[Any], Any]]
 Tables = dict[str, pa.Table]
+NOTHING: Mapping[tuple[object, ...], Decimal] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The tables, and the coverages in the order in which the tables number them."""
+    """The tables, and the coverages in the order in which the tables number them.
+
+    `debits` is what the credits of the file give back.
+    """
 
     tables: Tables
     coverages: tuple[Coverage, ...]
+    debits: Debits
 
 
 def inputs_of(
@@ -63,15 +75,16 @@ def inputs_of(
     """Everything that the steps read. Raises NotTabular."""
     check_known(prepared, snapshot)
     coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
-    tables = coverage_tables(coverages) | other_tables(snapshot)
-    tables |= hand_tables(prepared, coverages, index, by_hand)
-    return Inputs({"line": line_table(prepared, index)} | tables, coverages)
+    debits = told_of(prepared, index).debits
+    tables = coverage_tables(coverages, used_before(index, debits)) | other_tables(snapshot)
+    tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
+    return Inputs({"line": line_table(prepared, index)} | tables, coverages, debits)
 
 
 def line_table(prepared: Sequence[Prepared], index: SnapshotIndex) -> pa.Table:
     """The lines in the order of the file, `pos` counting them from 0."""
     rows = [
-        (n, item, _no_pass_through(item, index), agreed_price_of(item, index))
+        (n, item, _no_pass_through(item, index), agreed_price_of(item, index), index.earlier.stated)
         for n, item in enumerate(prepared)
     ]
     return _table(_LINE, rows)
@@ -88,6 +101,7 @@ _LINE: tuple[Column, ...] = (
     ("shifted", pa.bool_(), lambda it: it[1].line.shifted),
     ("content_hash", pa.string(), lambda it: it[1].line.content_hash),
     ("content_key", pa.int64(), lambda it: int(it[1].line.content_hash[:_KEY_DIGITS], 16)),
+    ("stated_before", pa.bool_(), lambda it: it[1].line.content_hash in it[4]),
     ("nhs_number", pa.string(), lambda it: it[1].line.nhs_number),
     ("local_id", pa.string(), lambda it: it[1].line.local_patient_id),
     ("has_identity", pa.bool_(), lambda it: it[1].has_identity),
@@ -147,8 +161,25 @@ _OVERRIDE: tuple[Column, ...] = (
 )
 
 
-def coverage_tables(coverages: Sequence[Coverage]) -> Tables:
-    """The coverages, numbered by their place, and the sets that many of them share."""
+def debit_tables(debits: Debits) -> Tables:
+    """The credits without a charge to give back, and the charges that others take back loosely.
+
+    Those that a credit reverses to the day are found by the steps themselves.
+    """
+    missing = sorted(n for n, test in debits.tests.items() if test.result is TestResult.FAILED)
+    return {"undebited": _table(_POS, missing), "taken": _table(_POS, sorted(debits.taken))}
+
+
+_POS: tuple[Column, ...] = (("pos", pa.int64(), lambda it: it),)
+
+
+def coverage_tables(
+    coverages: Sequence[Coverage], used: Mapping[tuple[object, ...], Decimal] = NOTHING
+) -> Tables:
+    """The coverages, numbered by their place, and the sets that many of them share.
+
+    `used` is what earlier submissions used of each allowance.
+    """
     products, providers = _Numbered(), _Numbered()
     doses, allowances = _Numbered(), _Numbered()
     rows: list[dict[str, Any]] = [
@@ -158,6 +189,7 @@ def coverage_tables(coverages: Sequence[Coverage]) -> Tables:
             "provider_set": providers.of(each.supplying_providers),
             "dose_set": doses.of(_dose_key(each)),
             "allowance": allowances.of(allowance_of(each)),
+            "used_before": used.get(allowance_of(each), ZERO),
         }
         for each in coverages
     ]
@@ -204,6 +236,7 @@ _COVERAGE: tuple[Column, ...] = (
     ("quantity_cap", AMOUNT, lambda it: it[1]["coverage"].quantity_cap),
     ("quantity_unit", pa.string(), lambda it: unit_key(it[1]["coverage"].quantity_unit)),
     ("allowance", pa.int64(), lambda it: it[1]["allowance"]),
+    ("used_before", AMOUNT, lambda it: it[1]["used_before"]),
     ("dose_set", pa.int64(), lambda it: it[1]["dose_set"]),
 )
 

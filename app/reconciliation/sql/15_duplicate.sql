@@ -1,7 +1,8 @@
--- Charges whose content stands in the file already. A charge that was reversed does not stand. The
+-- Charges whose content stands in the file already, or in a current slice of an earlier submission
+-- (`first_pos` is NULL then). A charge that was reversed does not stand. The
 -- cheap key comes first, so that only the few lines that share one are compared by their content.
 WITH charge AS (
-    SELECT pos, content_key, content_hash
+    SELECT pos, content_key, content_hash, stated_before
     FROM line
     WHERE kind IN ('drug', 'fee or delivery', 'device or consumable')
         AND has_identity
@@ -13,6 +14,7 @@ WITH charge AS (
 shared AS (
     SELECT content_key
     FROM charge
+    WHERE NOT stated_before
     GROUP BY content_key
     HAVING count(*) > 1
 ),
@@ -21,8 +23,13 @@ placed AS (
     SELECT charge.pos, min(charge.pos) OVER (PARTITION BY charge.content_hash) AS first_pos
     FROM charge
     INNER JOIN shared ON shared.content_key = charge.content_key
+    WHERE NOT charge.stated_before
 )
 
 SELECT pos, first_pos
 FROM placed
 WHERE pos <> first_pos
+UNION ALL
+SELECT pos, CAST(NULL AS BIGINT) AS first_pos
+FROM charge
+WHERE stated_before

@@ -4,6 +4,7 @@ SELECT
     chosen.*,
     coverage.allowance,
     coverage.quantity_cap,
+    coverage.used_before,
     line.first_day,
     CASE WHEN line.quantity > 0 AND line.unit = coverage.quantity_unit THEN line.quantity END
         AS countable,

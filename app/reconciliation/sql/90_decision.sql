@@ -16,6 +16,7 @@ SELECT
         WHEN line.shifted THEN 'cannot be read'
         WHEN line.kind = 'free of charge' THEN 'not recoverable'
         WHEN line.total IS NULL OR line.kind = 'unknown' THEN 'cannot be read'
+        WHEN undebited.pos IS NOT NULL THEN 'credit without its debit'
         WHEN line.kind <> 'drug' THEN 'not a drug line'
         WHEN duplicate.pos IS NOT NULL THEN 'duplicate line'
         WHEN line.no_pass_through THEN 'not recoverable'
@@ -55,3 +56,4 @@ LEFT JOIN limited ON limited.pos = line.pos
 LEFT JOIN reconsidered ON reconsidered.pos = line.pos
 LEFT JOIN diagnosed ON diagnosed.pos = line.pos
 LEFT JOIN misquoted ON misquoted.pos = line.pos
+LEFT JOIN undebited ON undebited.pos = line.pos

@@ -10,7 +10,8 @@ WITH part AS (
             WHEN NOT override.accepts THEN 0
             WHEN decision.outcome IN ('matched', 'approved late', 'approval not required') THEN decision.total
             WHEN split.pos IS NOT NULL THEN split.accepted
-            WHEN decision.outcome = 'not a drug line' AND decision.total < 0 THEN decision.total
+            WHEN decision.outcome IN ('not a drug line', 'credit without its debit')
+                AND decision.total < 0 THEN decision.total
             ELSE 0
         END AS own_part
     FROM decision

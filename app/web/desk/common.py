@@ -23,6 +23,7 @@ _COLOURS: Final[dict[LineOutcome, Colour]] = {
     _O.APPROVAL_NOT_REQUIRED: "green",
     _O.NO_POLICY_HELD: "grey",
     _O.NOT_A_DRUG_LINE: "grey",
+    _O.CREDIT_WITHOUT_DEBIT: "yellow",
     _O.NOT_RECOVERABLE: "grey",
 }
 _CHALLENGE_COLOURS: Final[dict[ChallengeState, Colour]] = {

@@ -23,7 +23,15 @@ from app.reconciliation import (
 from app.reconciliation.engines.by_hand import approval_digest, coverages_of
 from app.reconciliation.engines.index import index_snapshot
 from app.reconciliation.line_keys import keys_of
-from app.reconciliation.model import DecisionKind, DoseLimit, FieldFault, LineDecision
+from app.reconciliation.model import (
+    DecisionKind,
+    DoseLimit,
+    Earlier,
+    EarlierCharge,
+    FieldFault,
+    LineDecision,
+    UsedQuantity,
+)
 from app.reconciliation.terms_model import (
     AgreedPrice,
     Basis,
@@ -271,7 +279,42 @@ def one_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]
 def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...], Snapshot]:
     """Many cases as one submission that share their policies and no patient, id or reference."""
     together, snap = pack([one_case(source) for _ in range(cases)])
-    return together, replace(snap, decisions=_decisions(Draw(source), together, snap))
+    draw = Draw(source)
+    decisions = _decisions(draw, together, snap)
+    return together, replace(snap, decisions=decisions, earlier=_earlier(draw, together, snap))
+
+
+def _earlier(draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot) -> Earlier:
+    """What earlier submissions said of some approvals, lines and credits."""
+    references = sorted({c.approval_reference for c in snap.coverages if c.approval_reference})
+    used = tuple(
+        UsedQuantity(ref, draw.one("vial", "vial", "mg"), Decimal(draw.one("1", "2.125", "40")))
+        for ref in draw.source.sample(references, len(references) // 3)
+    )
+    charges = tuple(
+        _charge(draw, line, used)
+        for line in lines_
+        if line.total_cost and (line.total_cost < 0 or draw.source.random() < 0.05)
+        for _ in range(draw.one(0, 0, 1, 2))
+    )
+    hashes = [line.content_hash for line in lines_]
+    return Earlier(used, charges, frozenset(draw.source.sample(hashes, len(hashes) // 12)))
+
+
+def _charge(draw: Draw, line: ContractLine, used: Sequence[UsedQuantity]) -> EarlierCharge:
+    """A charge that a credit, or a line that is none, may seem to give back."""
+    took = draw.maybe(draw.source.choice(used), 0.5) if used else None
+    return EarlierCharge(
+        content_hash=_digest(str(draw.source.random())),
+        nhs_number=draw.one(line.nhs_number, line.nhs_number, None),
+        local_patient_id=draw.one(line.local_patient_id, None),
+        reference=draw.one(line.reference, None),
+        provider=draw.one("DEMO1", "DEMO1", "DEMO2", None),
+        drug=draw.one("natalizumab", "natalizumab", "adalimumab"),
+        amount=abs(line.total_cost or Decimal(1)),
+        day=draw.maybe(draw.day()),
+        uses=took and replace(took, quantity=Decimal(1)),
+    )
 
 
 Case = tuple[tuple[ContractLine, ...], Snapshot]
@@ -285,6 +328,11 @@ def pack(cases: Sequence[Case]) -> Case:
         cases[0][1],
         coverages=tuple(each for _, its in apart for each in its.coverages),
         pending=tuple(each for _, its in apart for each in its.pending),
+        earlier=Earlier(
+            tuple(each for _, its in apart for each in its.earlier.used),
+            tuple(each for _, its in apart for each in its.earlier.charges),
+            frozenset(each for _, its in apart for each in its.earlier.stated),
+        ),
     )
 
 
@@ -332,20 +380,41 @@ def _apart(
     def ids(pairs: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         return frozenset((org, f"{local}Z{number}") for org, local in pairs)
 
-    return (
-        tuple(
-            _hashed(
-                replace(
-                    line,
-                    nhs_number=own(line.nhs_number),
-                    local_patient_id=own(line.local_patient_id),
-                    reference=own(line.reference),
-                )
+    moved = tuple(
+        _hashed(
+            replace(
+                line,
+                nhs_number=own(line.nhs_number),
+                local_patient_id=own(line.local_patient_id),
+                reference=own(line.reference),
             )
-            for line in lines_
+        )
+        for line in lines_
+    )
+    hashes = {was.content_hash: now.content_hash for was, now in zip(lines_, moved, strict=True)}
+
+    def used(one: UsedQuantity) -> UsedQuantity:
+        return replace(one, approval_reference=f"{one.approval_reference}Z{number}")
+
+    earlier = Earlier(
+        tuple(map(used, snap.earlier.used)),
+        tuple(
+            replace(
+                each,
+                nhs_number=own(each.nhs_number),
+                local_patient_id=own(each.local_patient_id),
+                reference=own(each.reference),
+                uses=each.uses and used(each.uses),
+            )
+            for each in snap.earlier.charges
         ),
+        frozenset(hashes[each] for each in snap.earlier.stated),
+    )
+    return (
+        moved,
         replace(
             snap,
+            earlier=earlier,
             coverages=tuple(
                 replace(
                     each,

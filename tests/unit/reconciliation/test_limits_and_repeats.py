@@ -164,13 +164,13 @@ BACK = {"total": "-1000.00", "quantity": "-1"}
             "matched, not a drug line, matched, duplicate line",
             "1000, -1000, 1000, 0",
         ),
-        ([{}, {"total": "-999.00"}], "matched, not a drug line", "1000, -999"),
+        ([{}, {"total": "-999.00"}], "matched, credit without its debit", "1000, -999"),
         (
             [{"provider": "DEMO2"}, {"provider": "DEMO2", **BACK}],
             "not the approved provider, not a drug line",
             "0, 0",
         ),
-        ([BACK, BACK], "not a drug line, not a drug line", "-1000, -1000"),
+        ([BACK, BACK], "credit without its debit, credit without its debit", "-1000, -1000"),
     ],
 )
 def test_repeats_are_told_apart(rows: Rows, outcomes: str, accepted: str) -> None:

@@ -236,7 +236,8 @@ CASES: list[tuple[str, str, Snapshot, dict[str, str]]] = [
     ("device", "not a drug line", COVERED, {"drug": "FREESTYLE LIBRE SENSOR"}),
     ("device by point of delivery", "not a drug line", COVERED, {"drug": "XYZ", "pod": "DEVICE"}),
     ("test", "not a drug line", COVERED, {"drug": "ROS1 test"}),
-    ("credit", "not a drug line", COVERED, {"total": "-100.00"}),
+    ("credit", "credit without its debit", COVERED, {"total": "-100.00"}),
+    ("credit of nobody", "not a drug line", COVERED, {"total": "-100.00", "nhs": "", "local": ""}),
     ("credit by name", "not a drug line", COVERED, {"drug": "Obeticholic Acid - PAS Credit"}),
     ("free", "not recoverable", COVERED, {"drug": "NATALIZUMAB (FOC) 300 mg", "total": "0"}),
     ("free, no total", "not recoverable", COVERED, {"drug": "NATALIZUMAB (FOC)", "total": ""}),
@@ -292,10 +293,10 @@ def test_a_line_ends_in_its_outcome(outcome: str, snap: Snapshot, changes: dict[
         assert line.accepted == 0
 
 
-def test_the_table_and_duplicates_reach_all_seventeen_outcomes() -> None:
+def test_the_table_and_duplicates_reach_all_eighteen_outcomes() -> None:
     reached = {LineOutcome(case[1]) for case in CASES} | {LineOutcome.DUPLICATE_LINE}
     assert reached == set(LineOutcome)
-    assert len(LineOutcome) == 17
+    assert len(LineOutcome) == 18
 
 
 def test_reasons_and_remedies_never_name_the_patient() -> None:

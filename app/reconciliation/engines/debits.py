@@ -1,0 +1,169 @@
+"""Credits and the charges that they give back, within a submission and in what stands before it.
+
+A credit that reverses a charge of its own file to the day (`repeats`) has its debit. Any other one
+looks for a charge of the same patient, provider, drug and amount that is not of a later day: by NHS
+number first, then by the local identifier, then by the reference that both quote; in its own file first,
+then among the charges that stand in current slices of earlier submissions. Each charge is given
+back once, and in the order of day and content, so that the order of rows changes nothing.
+
+A credit that finds none is accepted as any money given back, and says so. One that states too
+little to be compared is not testable.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.model import EarlierCharge, LineKind, Test
+from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED
+
+DEBIT: Final = "debit"
+_EARLIER = Test(DEBIT, PASSED, "it gives back a charge of an earlier submission")
+_NONE = Test(DEBIT, FAILED, "no charge of that patient, drug and amount is left to give back")
+_ILLEGIBLE = Test(DEBIT, NOT_TESTABLE, "too little of it is legible to look for its charge")
+
+
+@dataclass(frozen=True, slots=True)
+class Debits:
+    """The test of each credit by its position, and the charges that credits took back.
+
+    `taken` are positions of charges of the same file, `released` places among the earlier charges.
+    """
+
+    tests: Mapping[int, Test] = field(default_factory=dict)
+    taken: frozenset[int] = frozenset()
+    released: frozenset[int] = frozenset()
+
+
+def own_debit(row: int) -> Test:
+    """The test of a credit whose charge stands in its own file."""
+    return Test(DEBIT, PASSED, f"it gives back row {row}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A credit or a charge as the two are compared. `place` is a position; `before`: earlier.
+
+    `day` is the first on which a charge, the last on which a credit can have been supplied.
+    """
+
+    place: int
+    nhs_number: str | None
+    local_id: str | None
+    reference: str | None
+    provider: str
+    drug: str
+    amount: Decimal
+    day: dt.date | None
+    before: bool = False
+
+
+def find_debits(
+    prepared: Sequence[Prepared],
+    reverses: Mapping[int, int],
+    before: Sequence[EarlierCharge],
+) -> Debits:
+    """What each credit gives back, given which reverse a charge of the file to the day."""
+    gone = frozenset(reverses.values())
+    credits_ = [n for n, item in enumerate(prepared) if _gives_back(item) and n not in reverses]
+    if not credits_:
+        return Debits({n: own_debit(prepared[c].line.row) for n, c in reverses.items()})
+    order = sorted(range(len(prepared)), key=lambda n: _order(prepared[n], n))
+    wanted = frozenset(credits_)
+    sides = [side for n in order if n in wanted and (side := _side(n, prepared[n]))]
+    charges = [
+        side
+        for n in order
+        if prepared[n].kind is LineKind.DRUG
+        and n not in gone
+        and _charges(prepared[n])
+        and (side := _side(n, prepared[n]))
+    ]
+    charges += [_before(n, charge) for n, charge in enumerate(before) if charge.provider]
+    found = _pair(sides, charges)
+    tests = {n: own_debit(prepared[c].line.row) for n, c in reverses.items()}
+    tests |= dict.fromkeys(credits_, _ILLEGIBLE)
+    tests |= {side.place: _NONE for side in sides}
+    for place, charge in found.items():
+        tests[place] = _EARLIER if charge.before else own_debit(prepared[charge.place].line.row)
+    return Debits(
+        tests,
+        frozenset(charge.place for charge in found.values() if not charge.before),
+        frozenset(charge.place for charge in found.values() if charge.before),
+    )
+
+
+def _gives_back(item: Prepared) -> bool:
+    total = item.line.total_cost
+    return (
+        item.kind is LineKind.CREDIT and not item.line.shifted and total is not None and total < 0
+    )
+
+
+def _charges(item: Prepared) -> bool:
+    total = item.line.total_cost
+    return not item.line.shifted and total is not None and total > 0
+
+
+def _order(item: Prepared, position: int) -> tuple[dt.date, str, int]:
+    day = item.period.first if item.period else dt.date.max
+    return day, item.line.content_hash, position
+
+
+def _side(position: int, item: Prepared) -> _Side | None:
+    """None where too little is legible."""
+    line, drug = item.line, item.recognition.drug
+    known = item.has_identity or line.reference is not None
+    if not known or drug is None or item.provider is None or line.total_cost is None:
+        return None
+    who = (line.nhs_number, line.local_patient_id, line.reference)
+    charges, period = line.total_cost > 0, item.period
+    day = None if period is None else period.first if charges else period.last
+    return _Side(position, *who, item.provider, drug, abs(line.total_cost), day)
+
+
+def _before(place: int, charge: EarlierCharge) -> _Side:
+    who = (charge.nhs_number, charge.local_patient_id, charge.reference)
+    what = (charge.provider or "", charge.drug, charge.amount, charge.day)
+    return _Side(place, *who, *what, before=True)
+
+
+def _pair(credits_: Iterable[_Side], charges: Iterable[_Side]) -> Mapping[int, _Side]:
+    """Each credit's place → its charge, in three passes over what is left."""
+    left, free = list(credits_), list(charges)
+    found: dict[int, _Side] = {}
+    for name in ("nhs_number", "local_id", "reference"):
+        of: dict[Hashable, list[_Side]] = defaultdict(list)
+        for charge in free:
+            if getattr(charge, name) is not None:
+                of[_key(charge, name)].append(charge)
+        taken: set[tuple[bool, int]] = set()
+        for side in left:
+            for charge in of.get(_key(side, name), ()) if getattr(side, name) else ():
+                if (charge.before, charge.place) not in taken and _fit(side, charge):
+                    found[side.place] = charge
+                    taken.add((charge.before, charge.place))
+                    break
+        left = [side for side in left if side.place not in found]
+        free = [charge for charge in free if (charge.before, charge.place) not in taken]
+    return found
+
+
+def _key(side: _Side, name: str) -> Hashable:
+    return getattr(side, name), side.provider, side.drug, side.amount
+
+
+def _fit(credit: _Side, charge: _Side) -> bool:
+    """Not of two patients by their NHS numbers, and the charge not of a later day."""
+    numbers = {credit.nhs_number, charge.nhs_number} - {None}
+    later = credit.day is not None and charge.day is not None and charge.day > credit.day
+    return len(numbers) < 2 and not later
+
+
+def still_open(before: Sequence[EarlierCharge], taken: Collection[int]) -> list[EarlierCharge]:
+    """The earlier charges that no credit took back."""
+    return [charge for n, charge in enumerate(before) if n not in taken]
