@@ -72,6 +72,7 @@ def state_empty(
     key = _check(desk, caller, key)
     if not slice_store.heads(work, caller.organisation, [key]):
         raise RunNotFound("slice")
+    store.take_turns(work, caller.organisation)  # in the order of locks in which files are accepted
     head = slice_store.locked_head(work, caller.organisation, key)
     told = _emptying(work, desk, head, key)
     if (told.change.was_lines, told.change.was_total) != (lines, total):

@@ -7,7 +7,7 @@ lines with numbers and lines with pseudonyms. Birth dates do not come with pseud
 neither confirm nor contradict a match by hospital number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -29,7 +29,12 @@ WHY_TWO = "its number and its pseudonym are not one patient's"
 
 def carries_pseudonyms(submission: Submission) -> bool:
     """Whether some line of the file is known by a pseudonym."""
-    return any(line.nhs_pseudonym or line.local_pseudonym for line in submission.lines)
+    return names_pseudonyms(submission.lines)
+
+
+def names_pseudonyms(lines: Iterable[ContractLine]) -> bool:
+    """The same of some lines."""
+    return any(line.nhs_pseudonym or line.local_pseudonym for line in lines)
 
 
 def check_usable(submission: Submission, key: PseudonymKey | None, payer: bool) -> None:
@@ -88,9 +93,7 @@ def as_pseudonyms(
         return replace(one, nhs_number=number, local_patient_id=local)
 
     covered = tuple(map(of_coverage, snapshot.coverages))
-    earlier = replace(
-        snapshot.earlier, charges=tuple(map(of_charge, snapshot.earlier.charges))
-    )
+    earlier = replace(snapshot.earlier, charges=tuple(map(of_charge, snapshot.earlier.charges)))
     pending = tuple(map(of_pending, snapshot.pending))
     hidden = replace(snapshot, coverages=covered, pending=pending, earlier=earlier)
     return tuple(map(of_line, lines)), hidden

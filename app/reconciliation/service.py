@@ -21,6 +21,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
+from app.reconciliation.earlier import Looking, earlier_for
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.heirs import with_heirs
@@ -207,12 +208,20 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
     """What this caller's organisation may match the submission against; within `Database.read`."""
     day = london_day(record.received_at)
     seen = take_snapshot(work, desk.office, scope_of(caller), day)
-    return replace(
+    whole = replace(
         with_heirs(seen, desk.organisations),
         decisions=decision_store.in_force(work, caller.organisation),
         terms=terms_for(work, caller),
         layout=record.layout,
     )
+    looking = Looking(
+        desk.files,
+        knowing(desk.dictionary, whole.terms.spellings),
+        desk.organisations,
+        desk.matching.machine(),
+        key_of(desk, caller),
+    )
+    return replace(whole, earlier=earlier_for(work, looking, record, whole))
 
 
 def seen_for(

@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, insert, select
+from sqlalchemy import RowMapping, and_, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.audit import Actor, Event, record
@@ -18,7 +18,10 @@ from app.reconciliation.standing_order import standing_first
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRecord:
-    """A file as received; unique by organisation and SHA-256, never changed."""
+    """A file as received; unique by organisation and SHA-256, never changed.
+
+    `number` is its place in the order of acceptance, told once it is stored.
+    """
 
     id: str
     organisation: str
@@ -31,6 +34,7 @@ class SubmissionRecord:
     total: Decimal
     received_at: dt.datetime
     received_by: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,8 @@ def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> Su
 
     Of two uploads of one file at a time one is stored; the other waits for it and finds it.
     """
+    take_turns(work, submission.organisation)
+    submission = replace(submission, number=_next_number(work, submission.organisation))
     dialect = postgresql if work.on_postgres else sqlite
     added = work.connection.execute(
         dialect.insert(tables.submission)
@@ -132,6 +138,22 @@ def add_submission(work: Work, submission: SubmissionRecord, actor: Actor) -> Su
     )
     record(work, actor, event)
     return submission
+
+
+def take_turns(work: Work, organisation: str) -> None:
+    """Let an organisation's submissions be accepted one after another, in order of their numbers.
+
+    Held until the transaction ends, so that whoever has a number sees all that have a lower one.
+    """
+    if work.on_postgres:  # SQLite has one writer
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended('submissions ' || :own, 0))")
+        work.connection.execute(lock, {"own": organisation})
+
+
+def _next_number(work: Work, organisation: str) -> int:
+    column = tables.submission.c
+    last = select(func.max(column.number)).where(column.organisation == organisation)
+    return (work.connection.execute(last).scalar() or 0) + 1
 
 
 def lock_submission(work: Work, submission: SubmissionRecord) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
     Integer,
     String,
     Table,
@@ -29,7 +30,10 @@ submission = Table(
     Column("total", Exact, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("received_by", ID, nullable=False),
+    #: The order of acceptance within the organisation, from 1: a later number was committed later.
+    Column("number", Integer),
     UniqueConstraint("organisation", "sha256"),
+    Index("ix_submission_organisation_number", "organisation", "number", unique=True),
 )
 
 #: The rows of a submission as they were read, a Parquet file known by its digest. It is made of the

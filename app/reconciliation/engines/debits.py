@@ -2,9 +2,9 @@
 
 A credit that reverses a charge of its own file to the day (`repeats`) has its debit. Any other one
 looks for a charge of the same patient, provider, drug and amount that is not of a later day: by NHS
-number first, then by the local identifier, then by the reference that both quote; in its own file first,
-then among the charges that stand in current slices of earlier submissions. Each charge is given
-back once, and in the order of day and content, so that the order of rows changes nothing.
+number first, then by the local identifier, then by the reference that both quote; in its own file
+first, then among the charges that stand in current slices of earlier submissions. Each charge is
+given back once, in the order of day and content, so that the order of rows changes nothing.
 
 A credit that finds none is accepted as any money given back, and says so. One that states too
 little to be compared is not testable.
@@ -127,9 +127,17 @@ def _side(position: int, item: Prepared) -> _Side | None:
 
 
 def _before(place: int, charge: EarlierCharge) -> _Side:
-    who = (charge.nhs_number, charge.local_patient_id, charge.reference)
-    what = (charge.provider or "", charge.drug, charge.amount, charge.day)
-    return _Side(place, *who, *what, before=True)
+    return _Side(
+        place,
+        charge.nhs_number,
+        charge.local_patient_id,
+        charge.reference,
+        charge.provider or "",
+        charge.drug,
+        charge.amount,
+        charge.day,
+        before=True,
+    )
 
 
 def _pair(credits_: Iterable[_Side], charges: Iterable[_Side]) -> Mapping[int, _Side]:

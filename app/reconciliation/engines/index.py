@@ -6,8 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from app.reconciliation.model import NO_EARLIER, Coverage, Earlier, PendingRequest
-from app.reconciliation.model import PolicyHeld, Snapshot
+from app.reconciliation.model import (
+    NO_EARLIER,
+    Coverage,
+    Earlier,
+    PendingRequest,
+    PolicyHeld,
+    Snapshot,
+)
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.terms_model import AgreedPrice, ContractTerm, ResponsiblePayer
 from app.reference_data.organisations import OrganisationDirectory

@@ -156,14 +156,16 @@ def account(
 
 
 def uses_of(
-    prepared: Sequence[Prepared], index: SnapshotIndex, by_hand: Mapping[int, LineDecision]
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    told: Told,
 ) -> Mapping[int, UsedQuantity]:
     """What each line that stands uses of an approval whose quantity can be counted."""
 
     def find(position: int) -> Found | None:
         return find_coverage(prepared[position], index)
 
-    told = told_of(prepared, index)
     decided = _decided(prepared, index, by_hand, told, find)
     found = {}
     with localcontext(prec=EXACT_DIGITS):
@@ -290,9 +292,7 @@ _NAMES_REFERENCE = frozenset(
 _USES_QUANTITY = frozenset({LineOutcome.MATCHED, LineOutcome.APPROVED_LATE, *SPLIT})
 
 
-def _apply_limits(
-    decided: Sequence[_Decided], told: Told, index: SnapshotIndex
-) -> list[_Decided]:
+def _apply_limits(decided: Sequence[_Decided], told: Told, index: SnapshotIndex) -> list[_Decided]:
     """Price and quantity of every line within a coverage, in order of supply, then of the file."""
     before = used_before(index, told.debits)
     used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO, before)
@@ -334,8 +334,7 @@ def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
 
 
 def allowance_of(coverage: Coverage) -> tuple[object, ...]:
-    """What a quantity cap is counted over: one approval in one unit; a coverage without by itself.
-    """
+    """What a quantity cap is counted over: an approval in a unit; a coverage without one alone."""
     if coverage.approval_reference is not None:
         unit = unit_key(coverage.quantity_unit) or ""
         return ("approval", coverage.approval_reference, unit)

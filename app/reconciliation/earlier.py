@@ -1,0 +1,241 @@
+"""What current slices of earlier submissions say that bears on a submission: read, then told.
+
+Of their lines only those are read whose patient the submission names and has an approval with a
+cap on quantity, or a credit in it; those that state the same as one of its lines; and those that
+people matched by hand to such an approval. Lines without a slice are never summed, so they do not
+count here either.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import duckdb
+import pyarrow as pa
+
+from app.db.work import Work
+from app.reconciliation import rows_store, store
+from app.reconciliation.earlier_store import standing_before
+from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_before
+from app.reconciliation.engines.duckdb import Machine, database
+from app.reconciliation.engines.index import local_keys
+from app.reconciliation.errors import StoredFileDamaged
+from app.reconciliation.files import FileStore
+from app.reconciliation.line_columns import batch_of, lines_of
+from app.reconciliation.model import NO_EARLIER, DecisionKind, Earlier, Snapshot
+from app.reconciliation.pseudonymised import as_pseudonyms, names_pseudonyms
+from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
+from app.reconciliation.store import SubmissionRecord
+from app.reconciliation.stored_lines import ROWS, stored_submission
+from app.reference_data.drugs import DrugDictionary
+from app.reference_data.organisations import OrganisationDirectory
+from app.reference_data.pseudonyms import PseudonymKey
+
+Connection = duckdb.DuckDBPyConnection
+Source: TypeAlias = str | Any  # the path of a Parquet file, or an Arrow table
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What reading earlier submissions needs beside the database."""
+
+    files: FileStore
+    dictionary: DrugDictionary
+    organisations: OrganisationDirectory
+    machine: Machine
+    key: PseudonymKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """An earlier submission, its rows, and its slices that stand."""
+
+    record: SubmissionRecord
+    source: Source
+    keys: frozenset[SliceKey]
+
+
+def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Snapshot) -> Earlier:
+    """What stands before a submission; within `Database.read`, where all of it is of one state.
+
+    A slice that the submission states itself is not among it, so neither a run that is made again
+    nor a restatement counts itself.
+    """
+    assert record.number is not None
+    before = standing_before(work, record.organisation, record.number)
+    if not before:
+        return NO_EARLIER
+    fold = cache(by.organisations.fold)
+    with database(by.machine) as connection:
+        _view(connection, "own", _source(work, by, record))
+        own = set(_slices(connection, "own", fold).values())
+        left = {each: keys - own for each, keys in before.items() if keys - own}
+        records = [store.find_submission(work, record.organisation, each) for each in left]
+        others = [_Other(each, _source(work, by, each), left[each.id]) for each in records]
+        if not others:
+            return NO_EARLIER
+        credited = _hold_names(connection, by, snapshot)
+        for other in others:
+            _want_repeated(connection, other, fold)
+        files = [_file(connection, by, snapshot, other, fold) for other in others]
+        bearing = Bearing(_contents(connection, files), credited)
+    return what_stands_before(files, bearing, by.dictionary, by.organisations)
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def _source(work: Work, by: Looking, record: SubmissionRecord) -> Source:
+    """A submission's kept rows where they lie; where none are, its lines as such rows."""
+    digest = rows_store.rows_of(work, record)
+    if digest is not None:
+        try:
+            return str(by.files.path_of(record.organisation, ROWS, digest))
+        except StoredFileDamaged:
+            pass  # the bytes are read anew
+    lines = stored_submission(by.files, record, None).lines
+    return pa.Table.from_batches([batch_of(lines)])
+
+
+def _view(connection: Connection, name: str, source: Source) -> None:
+    """The lines of a submission under this name, in place of those before."""
+    connection.execute(f"DROP VIEW IF EXISTS {name}")
+    if isinstance(source, str):
+        rows = f"read_parquet('{source}')"
+    else:
+        rows = f"{name}_rows"
+        connection.register(rows, source)
+    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE why_skipped IS NULL")
+
+
+_STATED: Final = (
+    "provider, commissioner, financial_year, financial_month, "
+    "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END"
+)
+
+
+def _slices(connection: Connection, view: str, fold: Fold) -> Mapping[tuple[Any, ...], SliceKey]:
+    """What the lines of a view state of their slices → the slice."""
+    said = connection.sql(f"SELECT DISTINCT {_STATED} FROM {view}").fetchall()
+    found = ((each, slice_stated(each, fold)) for each in said)
+    return {each: key for each, key in found if key is not None}
+
+
+# --- whose lines bear on the submission -----------------------------------------------------------
+
+#: All that a line names its patient or approval by; what one kind names may be another's: that
+#: only reads a line more.
+_NAMES: Final = "unnest([nhs_number, nhs_pseudonym, local_patient_id, local_pseudonym, reference])"
+
+
+def _hold_names(connection: Connection, by: Looking, snapshot: Snapshot) -> frozenset[str]:
+    """Hold the names whose lines are read, and lines by hand. Returns the names in credits."""
+    credited = _names(connection, "SELECT * FROM own WHERE starts_with(total_cost, '-')")
+    capped = [each for each in snapshot.coverages if each.quantity_cap is not None]
+    forms = _forms(by, {each.nhs_number for each in capped if each.nhs_number}, number=True)
+    locals_ = {local for each in capped for _, local in local_keys(each.local_ids)}
+    forms |= _forms(by, locals_, number=False)
+    _hold(connection, "capped", "name", {name for pair in forms for name in pair})
+    stated = _names(connection, "SELECT * FROM own", "name IN (SELECT capped.name FROM capped)")
+    named = {name for pair in forms if stated.intersection(pair) for name in pair}
+    credited |= {name for pair in _of_credits(connection, by) for name in pair}
+    _hold(connection, "wanted", "name", named | credited)
+    references = {each.approval_reference for each in capped}
+    hand = {
+        each.line_key.partition(".")[0]
+        for each in snapshot.decisions
+        if each.kind is DecisionKind.MATCH and each.approval_reference in references
+    }
+    _hold(connection, "by_hand", "content_hash", hand)
+    return frozenset(credited)
+
+
+def _forms(by: Looking, names: Iterable[str], *, number: bool) -> set[tuple[str, str]]:
+    """Each name with its pseudonym; with itself where there is no key."""
+    if by.key is None:
+        return {(name, name) for name in names}
+    hidden = by.key.of_nhs_number if number else by.key.of_local_id
+    return {(name, hidden(name)) for name in names}
+
+
+def _of_credits(connection: Connection, by: Looking) -> set[tuple[str, str]]:
+    rows = connection.sql(
+        "SELECT DISTINCT nhs_number, local_patient_id FROM own WHERE starts_with(total_cost, '-')"
+    ).fetchall()
+    numbers = {number for number, _ in rows if number}
+    locals_ = {local for _, local in rows if local}
+    return _forms(by, numbers, number=True) | _forms(by, locals_, number=False)
+
+
+def _names(connection: Connection, lines: str, where: str = "TRUE") -> set[str]:
+    rows = connection.sql(
+        f"SELECT DISTINCT name FROM (SELECT {_NAMES} AS name FROM ({lines})) "
+        f"WHERE name IS NOT NULL AND {where}"
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _hold(connection: Connection, table: str, column: str, values: Iterable[str]) -> None:
+    held = pa.table({column: pa.array(sorted(values), pa.string())})
+    connection.register(f"{table}_held", held)
+    connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {table}_held")
+
+
+def _want_repeated(connection: Connection, other: _Other, fold: Fold) -> None:
+    """Want the patients, too, of lines that stand and state the same as one of the submission's.
+
+    A credit elsewhere may take such a line back; so for lines that were matched by hand.
+    """
+    _view(connection, "other", other.source)
+    said = [each for each, key in _slices(connection, "other", fold).items() if key in other.keys]
+    names = ("provider", "commissioner", "financial_year", "financial_month", "day")
+    kinds = (pa.string(), pa.string(), pa.string(), pa.int8(), pa.date32())
+    columns = list(zip(*said, strict=True)) or [()] * len(names)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    connection.register("stands", pa.Table.from_arrays(arrays, list(names)))
+    same = " AND ".join(f"stands.{name} IS NOT DISTINCT FROM told.{name}" for name in names)
+    connection.execute(
+        f"INSERT INTO wanted SELECT DISTINCT name FROM (SELECT {_NAMES} AS name FROM ("
+        f"SELECT told.* FROM (SELECT *, {_DAY} AS day FROM other) AS told "
+        f"SEMI JOIN stands ON {same}) AS standing "
+        "WHERE content_hash IN (SELECT own.content_hash FROM own) "
+        "OR content_hash IN (SELECT by_hand.content_hash FROM by_hand)) WHERE name IS NOT NULL"
+    )
+
+
+_DAY: Final = _STATED.rpartition(", ")[2]
+_WANTED: Final = """
+SELECT * FROM other
+WHERE content_hash IN (SELECT by_hand.content_hash FROM by_hand)
+    OR nhs_number IN (SELECT wanted.name FROM wanted)
+    OR nhs_pseudonym IN (SELECT wanted.name FROM wanted)
+    OR local_patient_id IN (SELECT wanted.name FROM wanted)
+    OR local_pseudonym IN (SELECT wanted.name FROM wanted)
+    OR reference IN (SELECT wanted.name FROM wanted)
+ORDER BY row
+"""
+
+
+def _file(
+    connection: Connection, by: Looking, snapshot: Snapshot, other: _Other, fold: Fold
+) -> EarlierFile:
+    """Its lines that are wanted, as the engine compares them."""
+    _view(connection, "other", other.source)
+    lines = lines_of(connection.sql(_WANTED).to_arrow_table())
+    standing = frozenset(line.row for line in lines if slice_of(line, fold) in other.keys)
+    seen = replace(snapshot, layout=other.record.layout)
+    if by.key is not None and names_pseudonyms(lines):
+        hidden, seen = as_pseudonyms(lines, seen, by.key)
+        return EarlierFile(hidden, standing, seen)
+    return EarlierFile(lines, standing, seen)
+
+
+def _contents(connection: Connection, files: Sequence[EarlierFile]) -> frozenset[str]:
+    """Which of their contents the submission states too."""
+    _hold(connection, "read", "content_hash", {x.content_hash for f in files for x in f.lines})
+    rows = connection.sql(
+        "SELECT DISTINCT content_hash FROM own "
+        "WHERE content_hash IN (SELECT read.content_hash FROM read)"
+    ).fetchall()
+    return frozenset(digest for (digest,) in rows)

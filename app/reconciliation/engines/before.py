@@ -1,0 +1,145 @@
+"""What the lines of earlier submissions use, state and leave to be given back. Pure.
+
+The same rules as for any line: they are matched against the same approvals and decisions, file by
+file in the order of acceptance. Only lines of slices that still stand, and that the submission does
+not state itself, count; whether a line repeats another is told within its own file and before it.
+What counts does not depend on whether, or when, the earlier files were reconciled.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+
+from app.reconciliation.engines.by_hand import decisions_on
+from app.reconciliation.engines.debits import Debits, find_debits, still_open
+from app.reconciliation.engines.index import Folder, index_snapshot
+from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.plain import Told, uses_of
+from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.repeats import Repeats, can_repeat, find_repeats
+from app.reconciliation.model import (
+    ContractLine,
+    Earlier,
+    EarlierCharge,
+    LineKind,
+    Snapshot,
+    UsedQuantity,
+)
+from app.reference_data.drugs import DrugDictionary
+from app.reference_data.organisations import OrganisationDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFile:
+    """Lines of an earlier submission that may bear on this one.
+
+    `standing` are the rows of slices that stand and that this one does not state itself.
+    """
+
+    lines: Sequence[ContractLine]
+    standing: frozenset[int]
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """What of them bears on the submission: its lines' contents, and all that its credits name."""
+
+    contents: frozenset[str]
+    credited: frozenset[str]
+
+    def may_be_given_back(self, charge: EarlierCharge) -> bool:
+        """Whether a credit of the submission names the same patient or reference."""
+        names = {charge.nhs_number, charge.local_patient_id, charge.reference}
+        return not self.credited.isdisjoint(names)
+
+
+def what_stands_before(
+    files: Sequence[EarlierFile],
+    bearing: Bearing,
+    dictionary: DrugDictionary,
+    organisations: OrganisationDirectory,
+) -> Earlier:
+    """What they say that bears on the submission; `files` in the order of acceptance."""
+    fold = Folder(organisations)
+    charges: list[EarlierCharge] = []
+    others: set[str] = set()  # fees and devices, which no credit takes back
+    for file in files:
+        snapshot = file.snapshot
+        prepared = prepare(file.lines, dictionary, fold, snapshot.as_at, snapshot.layout)
+        repeats = find_repeats(prepared, others | {each.content_hash for each in charges})
+        standing = [n for n, item in enumerate(prepared) if item.line.row in file.standing]
+        taken, given_back = _taken_back(prepared, repeats, standing, charges)
+        charges = still_open(charges, given_back)
+        uses = _uses(prepared, repeats, file)
+        for n in standing:
+            item = prepared[n]
+            if n in taken or n in repeats.stated_before or n in repeats.duplicate_of:
+                continue
+            if item.kind is LineKind.DRUG:
+                charges.append(_charge(item, uses.get(n)))
+            elif can_repeat(item):
+                others.add(item.line.content_hash)
+    return _told(charges, others, bearing)
+
+
+def _taken_back(
+    prepared: Sequence[Prepared],
+    repeats: Repeats,
+    standing: Sequence[int],
+    before: Sequence[EarlierCharge],
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Charges of the file, and places among those before, that credits which stand take back.
+
+    A credit of a slice that a newer submission states takes nothing back: the newer one says so,
+    or does not.
+    """
+    places = {n: place for place, n in enumerate(standing)}
+    reverses = {
+        places[credit]: places[charge]
+        for credit, charge in repeats.reverses.items()
+        if credit in places and charge in places
+    }
+    debits = find_debits([prepared[n] for n in standing], reverses, before)
+    back = debits.taken | set(reverses.values())
+    return frozenset(standing[place] for place in back), debits.released
+
+
+def _uses(
+    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile
+) -> Mapping[int, UsedQuantity]:
+    """What each line would use if no credit took it back."""
+    told = Told(replace(repeats, reverses={}), Debits())
+    by_hand = decisions_on(file.lines, file.snapshot.decisions)
+    return uses_of(prepared, index_snapshot(file.snapshot), by_hand, told)
+
+
+def _told(charges: Sequence[EarlierCharge], others: set[str], bearing: Bearing) -> Earlier:
+    """What bears on the submission, in an order of its own."""
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(prec=EXACT_DIGITS):
+        for each in charges:
+            if each.uses is not None:
+                sums[each.uses.approval_reference, each.uses.unit] += each.uses.quantity
+    stated = {each.content_hash for each in charges} | others
+    return Earlier(
+        tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(sums.items())),
+        tuple(each for each in charges if bearing.may_be_given_back(each)),
+        frozenset(stated & bearing.contents),
+    )
+
+
+def _charge(item: Prepared, uses: UsedQuantity | None) -> EarlierCharge:
+    line = item.line
+    return EarlierCharge(
+        content_hash=line.content_hash if can_repeat(item) else "",
+        nhs_number=line.nhs_number,
+        local_patient_id=line.local_patient_id,
+        reference=line.reference,
+        provider=item.provider,
+        drug=item.recognition.drug or "",
+        amount=line.total_cost or Decimal(0),
+        day=item.period.first if item.period else None,
+        uses=uses,
+    )
