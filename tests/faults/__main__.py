@@ -1,7 +1,10 @@
 """The fault harness: `python -m tests.faults`, or `make faults`.
 
 Exit code 1 when anything acknowledged was lost, carried out twice or left half there, when the
-audit log or a file is unsound, or when the planted mutant is not caught. The seed is printed.
+audit log or a file is unsound, when a fault broke off, or when the planted mutant is not caught.
+The seed is printed, and the numbers so far while the run goes on and however it ends. In `--rounds`
+the kills and cuts are spread over as many rounds, each on new databases and with the next seed:
+`--seed` with the seed after the last whole round goes on where a run was ended.
 """
 
 import argparse
@@ -10,23 +13,23 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.stopping import clean_up_when_stopped
 from tests.faults import scenarios
 from tests.faults.cluster import Cluster
 from tests.faults.disks import small_disk
 from tests.faults.house import House, now_in_seconds
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
+from tests.faults.totals import HEADER, Totals
 
 MUTANT = "reply before persisting"
-HEADER = (
-    f"{'database':<11}{'fault':<16}{'faults':>7}{'acknowledged':>14}{'twice sent':>12}"
-    f"{'failures':>10}{'refused':>9}{'given up':>10}{'lost':>6}{'dup.':>6}{'half':>6}"
-    f"{'unsound':>9}{'seconds':>9}"
-)
 SHOWN = 20
 
 
@@ -42,14 +45,34 @@ class Size:
     slow_seconds: float
     mutant_kills: int
 
+    def later(self) -> "Size":
+        """What the rounds after the first do: kills, crashes and cuts, of which many are wanted."""
+        return replace(self, jumps=0, disk_failures=0, slow_seconds=0, mutant_kills=0)
+
 
 class Harness:
-    """Runs scenarios one after the other and prints a line of the table for each."""
+    """Runs scenarios one after the other and prints a line of the table for each.
 
-    def __init__(self, folder: Path, seed: int, cluster: Cluster | None, minutes: float) -> None:
-        self.folder, self.seed, self.cluster, self.minutes = folder, seed, cluster, minutes
-        self.nursery = Nursery(folder)
-        self.failed = False
+    `minutes` bound each fault, `ends` (of the monotonic clock) all of them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        cluster: Cluster | None,
+        nursery: Nursery,
+        minutes: float = math.inf,
+        ends: float = math.inf,
+    ) -> None:
+        self.folder, self.seed, self.cluster = folder, seed, cluster
+        self.nursery, self.minutes, self.ends = nursery, minutes, ends
+        self.totals = Totals()
+        self.failed = self.caught = False
+
+    def time_is_up(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return time.monotonic() > self.ends
 
     def run(
         self,
@@ -62,76 +85,104 @@ class Harness:
         tablespace: Path | None = None,
         cluster: Cluster | None = None,
     ) -> None:
-        """Run one scenario on a new database; the mutant fails when it is not caught."""
-        started = now_in_seconds()
+        """Run one scenario on a new database; the mutant fails when it is not caught.
+
+        One that breaks off fails too, and the next one runs nevertheless.
+        """
+        if self.time_is_up():
+            return
+        started = time.monotonic()
         kind = "postgres" if postgres else "sqlite"
         house = House(
-            folder=self.folder / f"{kind}-{name}".replace(" ", "-"),
+            folder=self.folder / f"{kind}-{name}-{self.seed}".replace(" ", "-"),
             nursery=self.nursery,
             cluster=(cluster or self.cluster) if postgres else None,
             seed=self.seed,
             plant=plant,
             database_port=proxy.port if proxy else None,
             tablespace=tablespace,
-            seconds=60 * self.minutes,
+            seconds=min(60 * self.minutes, self.ends - started),
+            progress=lambda at: self.totals.progress(kind, name, at),
+            tell=self._tell_wait,
         )
-        scenario(house)
-        self._tell(kind, name, house, now_in_seconds() - started)
+        with closing(house):
+            try:
+                scenario(house)
+            except Exception as error:
+                self.failed = True
+                print(f"  BROKEN OFF by {type(error).__name__}: {error}")
+                traceback.print_exc(file=sys.stdout)
+            finally:
+                self.totals.end(kind, name, house, time.monotonic() - started)
+        if house.cluster is not None:
+            house.cluster.start_if_down()
         if plant is not None:
             if not house.found.lost:
                 self.failed = True
                 print(f"  The mutant was NOT caught: {plant} lost nothing that was told.")
+            self.caught = bool(house.found.lost)
         elif house.found.all():
             self.failed = True
             for what in house.found.all()[:SHOWN]:
                 print(f"  {what}")
 
-    def _tell(self, kind: str, name: str, house: House, seconds: float) -> None:
-        told, found = house.ledger, house.found
-        failures = told.counts["failures answered"] + told.counts["failures unanswered"]
-        print(
-            f"{kind:<11}{name:<16}{house.faults:>7}{len(told.acknowledged):>14}"
-            f"{told.counts['sent twice']:>12}{failures:>10}{len(told.refused):>9}"
-            f"{len(told.abandoned):>10}{len(found.lost):>6}{len(found.twice):>6}"
-            f"{len(found.half):>6}{len(found.unsound):>9}{seconds:>9.0f}",
-            flush=True,
-        )
+    def _tell_wait(self, what: str) -> None:
+        """The verdict to the screen, the evidence to a file beside the databases."""
+        print(f"  wait: {what.splitlines()[0]}", flush=True)
+        with (self.folder / "waits.log").open("a", encoding="utf-8") as kept:
+            kept.write(f"{now_in_seconds():.0f} {what}\n")
 
     def run_sqlite(self, size: Size) -> None:
         """Everything that befalls SQLite."""
-        self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=False)
+        if size.kills:
+            self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=False)
+        if size.disk_failures:
+            self.fill_sqlite_disk(size)
+        if size.jumps:
+            self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=False)
+        self.run_mutant(size, postgres=False)
+
+    def fill_sqlite_disk(self, size: Size) -> None:
+        """A full disk under SQLite."""
         with small_disk(self.folder / "sqlite-full-disk") as small:
             self.run(
                 "full disk",
                 lambda h: scenarios.full_disk(h, size.disk_failures, small),
                 postgres=False,
             )
-        self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=False)
-        self.run_mutant(size, postgres=False)
 
     def run_postgres(self, size: Size) -> None:
         """Everything that befalls PostgreSQL."""
         assert self.cluster is not None
-        self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=True)
-        self.run("immediate stop", lambda h: scenarios.crashes(h, size.crashes), postgres=True)
-        proxy = Proxy(self.cluster.port, self.seed)
-        self.run(
-            "cut at COMMIT",
-            lambda h: scenarios.cuts(h, proxy, size.cuts),
-            postgres=True,
-            proxy=proxy,
-        )
-        print("  " + ", ".join(f"{n} {how}" for how, n in sorted(proxy.cuts.items())))
-        self.run(
-            "slow database",
-            lambda h: scenarios.slowness(h, proxy, size.slow_seconds),
-            postgres=True,
-            proxy=proxy,
-        )
-        proxy.close()
-        self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=True)
-        self.fill_disks(size)
+        if size.kills:
+            self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=True)
+        if size.crashes:
+            self.run("immediate stop", lambda h: scenarios.crashes(h, size.crashes), postgres=True)
+        with closing(Proxy(self.cluster.port, self.seed)) as proxy:
+            self.run_cuts(size, proxy)
+        if size.jumps:
+            self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=True)
+        if size.disk_failures:
+            self.fill_disks(size)
         self.run_mutant(size, postgres=True)
+
+    def run_cuts(self, size: Size, proxy: Proxy) -> None:
+        """What befalls the connections to PostgreSQL."""
+        if size.cuts:
+            self.run(
+                "cut at COMMIT",
+                lambda h: scenarios.cuts(h, proxy, size.cuts),
+                postgres=True,
+                proxy=proxy,
+            )
+            print("  " + ", ".join(f"{n} {how}" for how, n in sorted(proxy.cuts.items())))
+        if size.slow_seconds:
+            self.run(
+                "slow database",
+                lambda h: scenarios.slowness(h, proxy, size.slow_seconds),
+                postgres=True,
+                proxy=proxy,
+            )
 
     def fill_disks(self, size: Size) -> None:
         """Full disks under PostgreSQL: its tables', then the log's of a cluster of its own."""
@@ -176,46 +227,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; 0 when nothing was lost and the mutant was caught."""
     options = _options().parse_args(arguments)
     seed = secrets.randbits(32) if options.seed is None else options.seed
-    half = options.kills // 2
-    crashes = max(1, (options.kills - half) // 5)
-    sqlite = Size(half, 0, 0, options.jumps, options.failures, 0, options.mutant_kills)
-    postgres = Size(
-        options.kills - half - crashes,
-        crashes,
-        options.cuts,
-        options.jumps,
-        options.failures,
-        options.slow,
-        options.mutant_kills,
-    )
     print(f"seed {seed}\n{HEADER}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="assent-faults-"))
-    cluster = None
     harness = None
     try:
-        cluster = Cluster(folder) if options.database != "sqlite" else None
-        harness = Harness(folder, seed, cluster, options.minutes)
-        if options.database != "postgres":
-            harness.run_sqlite(sqlite)
-        if cluster is not None:
-            harness.run_postgres(postgres)
+        with ExitStack() as open_:
+            harness = _open(open_, options, folder, seed)
+            _run_rounds(harness, options, seed)
     except BaseException:
-        print(f"stopped; the seed is {seed}, and what there was is in {folder}", flush=True)
+        print(f"stopped; what there was is in {folder}", flush=True)
         options.keep = True
         raise
     finally:
         if harness is not None:
-            harness.nursery.close()
-        if cluster is not None:
-            cluster.stop("immediate")
+            print(f"{harness.totals.words()} (seed {seed} to {harness.seed})", flush=True)
         if not options.keep and not (harness and harness.failed):
             shutil.rmtree(folder)
     if harness.failed:
-        print(f"FAILED with seed {seed}; the databases and logs are in {folder}")
+        print(f"FAILED; the databases and logs are in {folder}")
         return 1
-    caught = "; the mutant was caught" if options.mutant_kills else ""
-    print(f"nothing lost, nothing twice, nothing half there{caught} (seed {seed})")
+    caught = "; the mutant was caught" if harness.caught else ""
+    print(f"nothing lost, nothing twice, nothing half there{caught}")
     return 0
+
+
+def _open(open_: ExitStack, options: argparse.Namespace, folder: Path, seed: int) -> Harness:
+    """The harness; what it opens is closed in turn, whatever fails on the way or at closing."""
+    cluster = None
+    if options.database != "sqlite":
+        cluster = Cluster(folder)
+        open_.callback(cluster.fall)
+    nursery = open_.enter_context(closing(Nursery(folder)))
+    ends = time.monotonic() + 60 * options.in_all
+    return Harness(folder, seed, cluster, nursery, options.minutes, ends)
+
+
+def _run_rounds(harness: Harness, options: argparse.Namespace, seed: int) -> None:
+    for number in range(options.rounds):
+        if harness.time_is_up():
+            return
+        harness.seed = seed + number
+        sqlite, postgres = _sizes(options)
+        if number:
+            print(f"round {number + 1}, seed {harness.seed}", flush=True)
+            sqlite, postgres = sqlite.later(), postgres.later()
+        if options.database != "postgres":
+            harness.run_sqlite(sqlite)
+        if harness.cluster is not None:
+            harness.run_postgres(postgres)
+
+
+def _sizes(options: argparse.Namespace) -> tuple[Size, Size]:
+    """What a round does to SQLite and to PostgreSQL."""
+    kills, cuts = (math.ceil(n / options.rounds) for n in (options.kills, options.cuts))
+    half = kills // 2
+    crashes = math.ceil((kills - half) / 5)
+    jumps, failures, mutant = options.jumps, options.failures, options.mutant_kills
+    return (
+        Size(half, 0, 0, jumps, failures, 0, mutant),
+        Size(kills - half - crashes, crashes, cuts, jumps, failures, options.slow, mutant),
+    )
 
 
 def _options() -> argparse.ArgumentParser:
@@ -230,10 +301,15 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="of making each fault, at most"
     )
+    parser.add_argument(
+        "--in-all", type=float, default=math.inf, help="minutes, after which no fault is begun"
+    )
+    parser.add_argument("--rounds", type=int, default=1, help="to spread kills and cuts over")
     parser.add_argument("--mutant-kills", type=int, default=8, help="on each database; 0: none")
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")
     return parser
 
 
 if __name__ == "__main__":
+    clean_up_when_stopped()
     sys.exit(main())

@@ -13,16 +13,17 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.faults.ledger import Call, Ledger, Reply
+from tests.faults.patience import LONGEST_SECONDS, Patience, Unanswered
 from tests.world import ADALIMUMAB
 
 CLINICIAN, COMMISSIONER = "faults-clinician", "faults-commissioner"
 TIMEOUT_SECONDS = 20.0
-PATIENCE_SECONDS = 300.0
+#: How long the threads may go on after they were told to stop: the longest wait of a few calls.
+STOP_SECONDS = 3 * LONGEST_SECONDS
 #: Shares of the calls that are sent twice on purpose, and that a client gives up at a failure.
 TWICE, GIVES_UP = 0.3, 0.03
 SUBMISSIONS = 0.06
@@ -32,9 +33,16 @@ class Load:
     """Threads that send forms until they are told to stop."""
 
     def __init__(
-        self, port: int, ledger: Ledger, seed: int, threads: int, numbers: "itertools.count[int]"
+        self,
+        port: int,
+        ledger: Ledger,
+        patience: Patience,
+        seed: int,
+        threads: int,
+        numbers: "itertools.count[int]",
     ) -> None:
-        self.port, self.ledger, self.timeout = port, ledger, TIMEOUT_SECONDS
+        self.port, self.ledger, self.patience = port, ledger, patience
+        self.timeout = TIMEOUT_SECONDS
         self._numbers, self._stop = numbers, threading.Event()
         self._failed: list[BaseException] = []
         self._threads = [
@@ -47,10 +55,21 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
+        if kind is not None:  # the service may be down for good: nobody waits for it
+            self.patience.end()
+        until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
-            thread.join(2 * PATIENCE_SECONDS)
+            thread.join(max(0.0, until - time.monotonic()))
+        if kind is not None:
+            return  # what ended the load is told, not what came of it
+        self.raise_failure()
+        if any(thread.is_alive() for thread in self._threads):
+            raise Unanswered(f"a client does not end: {'; '.join(self.patience.waiting())}")
+
+    def raise_failure(self) -> None:
+        """Raise what ended a client, if anything did."""
         if self._failed:
             raise self._failed[0]
 
@@ -136,7 +155,9 @@ class Case:
         return None if reply is None else json.loads(reply.body)
 
     def fetch(self, path: str) -> Any:
-        reply = self._until_answered(lambda: ask(self.load.port, "GET", path, CLINICIAN))
+        reply = self.load.patience.until_answered(
+            f"GET {path}", lambda: ask(self.load.port, "GET", path, CLINICIAN)
+        )
         return json.loads(reply.body) if reply is not None and reply.status == 200 else None
 
     def _call(
@@ -156,10 +177,11 @@ class Case:
             return self._insist(call, random.Random(self.draw.random()))
         self.load.ledger.count("sent twice")
         replies: list[Reply | None] = []
+        failed: list[BaseException] = []
         at_once = self.draw.random() < 0.5
         generators = [random.Random(self.draw.random()) for _ in range(2)]
         threads = [
-            threading.Thread(target=lambda g=g: replies.append(self._insist(call, g)))
+            threading.Thread(target=self._insist_apart, args=(call, g, replies, failed))
             for g in generators
         ]
         for thread in threads:
@@ -168,11 +190,27 @@ class Case:
                 thread.join()
         for thread in threads:
             thread.join()
+        if failed:
+            raise failed[0]
         return next((reply for reply in replies if reply is not None), None)
+
+    def _insist_apart(
+        self,
+        call: Call,
+        draw: random.Random,
+        replies: list[Reply | None],
+        failed: list[BaseException],
+    ) -> None:
+        """Insist in a thread of its own, whose failure is not to be lost with it."""
+        try:
+            replies.append(self._insist(call, draw))
+        except BaseException as error:
+            failed.append(error)
 
     def _insist(self, call: Call, draw: random.Random) -> Reply | None:
         """Send a call again until it is answered, unless the client gives up at a failure."""
-        reply = self._until_answered(
+        reply = self.load.patience.until_answered(
+            f"{call.what} {call.request_id}",
             lambda: send(self.load.port, call, self.load.timeout),
             lambda: draw.random() < GIVES_UP,
         )
@@ -184,39 +222,6 @@ class Case:
         else:
             self.load.ledger.refuse(call, reply)
         return None
-
-    def _until_answered(
-        self, attempt: Callable[[], Reply], gives_up: Callable[[], bool] = lambda: False
-    ) -> Reply | None:
-        return until_answered(attempt, self.load.ledger.count, gives_up)
-
-
-def until_answered(
-    attempt: Callable[[], Reply],
-    count: Callable[[str], None],
-    gives_up: Callable[[], bool] = lambda: False,
-) -> Reply | None:
-    """The first answer that is no failure of the service; None when given up.
-
-    Raises TimeoutError when there is none within PATIENCE_SECONDS.
-    """
-    started = time.monotonic()
-    while time.monotonic() - started < PATIENCE_SECONDS:
-        try:
-            reply = attempt()
-            if reply.status < 500 and reply.status != 429:
-                return reply
-            count("failures answered")
-        except ConnectionRefusedError:  # nothing was sent, so there is nothing to doubt
-            count("not reached")
-            time.sleep(0.05)
-            continue
-        except (OSError, http.client.HTTPException):
-            count("failures unanswered")
-        if gives_up():
-            return None
-        time.sleep(0.05)
-    raise TimeoutError(f"the service has not answered a call in {PATIENCE_SECONDS} seconds")
 
 
 def send(port: int, call: Call, timeout: float = TIMEOUT_SECONDS) -> Reply:

@@ -87,6 +87,21 @@ class Cluster:
         """Stop it; `immediate` aborts every process without a checkpoint, as a crash does."""
         self._run("pg_ctl", "stop", "-w", "-m", mode)
 
+    def processes(self) -> list[int]:
+        """The process ids of the server and its sessions, none when it is down."""
+        try:
+            server = int((self.data / "postmaster.pid").read_text().split()[0])
+            children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+            return []
+        return [server, *map(int, children)]
+
+    def start_if_down(self) -> None:
+        """Start it unless it runs: a scenario that broke off may have left it stopped."""
+        if not self.processes():
+            self.fall()
+            self.start()
+
     def fall(self) -> None:
         """Stop what is left of a cluster that has fallen; nothing to do where nothing is left."""
         with contextlib.suppress(subprocess.CalledProcessError):

@@ -1,5 +1,7 @@
 """One database with the service and a worker on it, to be killed, cut off and started again."""
 
+import contextlib
+import http.client
 import itertools
 import json
 import math
@@ -29,15 +31,18 @@ from app.db.transaction import Database
 from app.db.upgrade import upgrade
 from app.db.work import Work
 from app.door import Door
+from tests.faults import diagnosis
 from tests.faults.checks import Findings, check
-from tests.faults.clients import CLINICIAN, COMMISSIONER, Load, ask, send, until_answered
+from tests.faults.clients import CLINICIAN, COMMISSIONER, Load, ask, send
 from tests.faults.cluster import ROLE, Cluster, free_port, let_serve
 from tests.faults.ledger import Call, Kept, Ledger, Reply
 from tests.faults.nursery import CLOCK, ROOT, Nursery
+from tests.faults.patience import Diagnosis, Patience
 
 AUDIT_KEY = "the key of the fault harness, which is 32 characters or more"
 OPERATOR = Actor("faults", "system", "SERVICE", "administrator", "faults", "faults")
-WORK_SECONDS = 900
+#: How long the service may take to answer at all, and a worker to end what waits.
+START_SECONDS, WORK_SECONDS = 300, 900
 THREADS = 6
 REPEATED = 100
 
@@ -59,6 +64,10 @@ class House:
     seconds: float = math.inf
     faults: int = 0
     found: Findings = field(default_factory=Findings)
+    #: Is told after each check, while the scenario goes on.
+    progress: Callable[["House"], None] = lambda _: None
+    #: Is told what a look into a long wait found.
+    tell: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +79,9 @@ class House:
         self._numbers = itertools.count(1)
         self._checked: set[str] = set()
         self._service = self._worker = 0
+        self._load: Load | None = None
+        self.check_seconds = 0.0  # that the last check took
+        self.patience = Patience(self.ledger.count, self.diagnose, self.tell)
         self._owner, self._served = self._make_database()
         self._door = Door(Database(make_engine(self._owner), AUDIT_KEY.encode()))
         upgrade(self._door.database.engine)
@@ -130,13 +142,14 @@ class House:
     def start_service(self) -> None:
         """Start `assent serve` and wait until it answers."""
         self._service = self._start("serve")
-        for _ in range(6000):
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
             try:
                 if ask(self.port, "GET", "/livez", CLINICIAN, timeout=5).status == 200:
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 time.sleep(0.01)
-        raise TimeoutError(f"the service does not start; see {self.nursery.log}")
+        raise TimeoutError(f"the service does not start; see {self.nursery.log}: {self.diagnose()}")
 
     def start_worker(self) -> None:
         """Start `assent worker`."""
@@ -160,17 +173,48 @@ class House:
         """The service and a worker, with clients that send all the time."""
         self.start_service()
         self.start_worker()
-        load = Load(self.port, self.ledger, self.draw.getrandbits(32), THREADS, self._numbers)
+        seed = self.draw.getrandbits(32)
+        load = Load(self.port, self.ledger, self.patience, seed, THREADS, self._numbers)
+        self._load = load
         with load:
             yield load
 
     def wait_for_answers(self, count: int) -> None:
-        """Wait until clients have had so many more acknowledgements, ten seconds at most."""
+        """Wait until clients have had so many more acknowledgements, ten seconds at most.
+
+        Raises what ended a client: a load that has stopped shows nothing.
+        """
+        if self._load is not None:
+            self._load.raise_failure()
         wanted = len(self.ledger.acknowledged) + count
         for _ in range(2000):
             if len(self.ledger.acknowledged) >= wanted:
                 return
             time.sleep(0.005)
+
+    def diagnose(self) -> Diagnosis:
+        """What waits for what at this moment."""
+        own = {"service": self._service, "worker": self._worker}
+        watched = {f"{name} ({pid})": [pid] for name, pid in own.items() if pid}
+        if self.cluster is not None:
+            watched["PostgreSQL"] = self.cluster.processes()
+        return diagnosis.look(
+            watched,
+            lambda: len(self.ledger.acknowledged),
+            self.patience.waiting,
+            [pid for pid in own.values() if pid],
+            self.nursery.stacks,
+            None if self.cluster is None else self._owner,
+        )
+
+    def close(self) -> None:
+        """End the service, the worker and the connections, however a scenario has ended."""
+        self.patience.end()
+        for pid in (self._service, self._worker):
+            if pid:
+                with contextlib.suppress(OSError):
+                    self.nursery.kill(pid)
+        self._door.database.engine.dispose()
 
     def time_is_up(self) -> bool:
         """Whether no more faults are to be made, though fewer were made than were asked for."""
@@ -187,9 +231,12 @@ class House:
     def check(self) -> None:
         """Hold the database, as it is at this moment, against what was told until now."""
         # Both are read before the database is: what they tell of must be there by then.
+        started = time.monotonic()
         told, kept = self.ledger.copy(), self._checkpoints()
         self._add(self._door.read(lambda work: self._check(work, told, kept)))
         self._checked |= set(told.acknowledged)
+        self.check_seconds = time.monotonic() - started
+        self.progress(self)
 
     def _checkpoints(self) -> list[Checkpoint]:
         kept = self.data / "checkpoints" / checkpoints.FILE
@@ -228,11 +275,14 @@ class House:
             refusals = set(self.ledger.refused.values())
             self.found.unsound += [f"refused without need: {refusal}" for refusal in refusals]
         self.kill_service()
-        self._door.database.engine.dispose()
 
     def work_off(self) -> None:
         """Let a worker seal the log and do every job."""
-        self.nursery.wait(self._start("worker", "--until-idle"), WORK_SECONDS)
+        self._worker = self._start("worker", "--until-idle")
+        try:
+            self.nursery.wait(self._worker, WORK_SECONDS)
+        except TimeoutError as error:
+            raise TimeoutError(f"the worker does not end its work: {self.diagnose()}") from error
         waiting = self._door.read(
             lambda work: (
                 work.connection.execute(
@@ -247,7 +297,8 @@ class House:
     def _repeat_calls(self) -> None:
         kept = list(self.ledger.acknowledged.values())
         for told in self.draw.sample(kept, min(REPEATED, len(kept))):
-            if self._answered(partial(send, self.port, told.call)) != told.reply:
+            what = f"repeat of {told.call.what} {told.call.request_id}"
+            if self.answered(what, partial(send, self.port, told.call)) != told.reply:
                 self.found.unsound.append(f"a repeat got another answer: {told.call.request_id}")
 
     def _reconcile_twice(self) -> None:
@@ -269,18 +320,30 @@ class House:
         call = Call(
             "submission", kept.call.path, kept.call.body, COMMISSIONER, request_id, None, "text/csv"
         )
-        reply = self._answered(lambda: send(self.port, call))
+        reply = self.answered("submission again", lambda: send(self.port, call))
         self.ledger.keep(call, reply)
         return str(json.loads(reply.body)["job"])
 
     def _get(self, path: str) -> Any:
-        reply = self._answered(lambda: ask(self.port, "GET", path, COMMISSIONER))
+        what = f"GET {path}"
+        reply = self.answered(what, lambda: ask(self.port, "GET", path, COMMISSIONER))
         return json.loads(reply.body)
 
-    def _answered(self, attempt: Callable[[], Reply]) -> Reply:
+    def status_of(self, path: str) -> int:
+        """The status of what the commissioner reads there; asked again where nothing comes back."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return ask(self.port, "GET", path, COMMISSIONER).status
+            except (OSError, http.client.HTTPException):
+                if time.monotonic() > until:
+                    raise
+
+    def answered(self, what: str, attempt: Callable[[], Reply]) -> Reply:
         """Call until there is an answer: on a busy machine a call at rest may run out of time."""
-        reply = until_answered(attempt, self.ledger.count)
-        assert reply is not None
+        reply = self.patience.until_answered(what, attempt)
+        if reply is None:
+            raise TimeoutError(f"{what}: the house is closed")
         return reply
 
 

@@ -8,7 +8,9 @@ the child's process id. Its clock is the real one, moved by the seconds in the f
 FAULTS_CLOCK names.
 """
 
+import contextlib
 import datetime as dt
+import faulthandler
 import json
 import os
 import resource
@@ -21,13 +23,15 @@ from typing import Any
 
 CLOCK = "FAULTS_CLOCK"
 ROOT = Path(__file__).parents[2]
+#: How long a killed process, and the nursery itself, may take to be gone.
+KILL_SECONDS, CLOSE_SECONDS = 60.0, 30.0
 
 
 class Nursery:
     """The harness's side: order children, and end them."""
 
     def __init__(self, folder: Path) -> None:
-        self.log = folder / "children.log"
+        self.log, self.stacks = folder / "children.log", folder / "stacks.log"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery"],
@@ -53,44 +57,58 @@ class Nursery:
             "plant": plant,
             "largest_file": largest_file,
             "log": str(self.log),
+            "stacks": str(self.stacks),
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise ChildProcessError(f"the nursery has ended, with {self._process.wait(5)}")
+        pid = int(answer)
         self._children.add(pid)
         return pid
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
-        """Send a signal to a child and wait until it is gone."""
-        self._children.discard(pid)
-        try:
+        """Send a signal to a child and wait until it is gone; TimeoutError when it stays."""
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-            while True:
-                os.kill(pid, 0)
-                time.sleep(0.002)
-        except ProcessLookupError:
-            return
+        self.wait(pid, KILL_SECONDS)
 
     def wait(self, pid: int, seconds: float) -> None:
         """Wait until a child has ended by itself; TimeoutError when it does not."""
-        for _ in range(int(seconds * 100)):
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if not runs(pid):
                 self._children.discard(pid)
                 return
-            time.sleep(0.01)
+            time.sleep(0.002)
         raise TimeoutError(f"process {pid} runs on after {seconds} seconds")
 
     def close(self) -> None:
-        """End every child, then the nursery."""
+        """End every child, then the nursery, however it is; never raises, and may be repeated."""
         for pid in list(self._children):
-            self.kill(pid)
+            with contextlib.suppress(OSError):  # what cannot be killed does not keep the others
+                self.kill(pid)
         assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
+        with contextlib.suppress(OSError):  # it may have ended first, as at Ctrl-C
+            self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and is not merely waiting for its parent to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def moved_now() -> dt.datetime:
@@ -108,6 +126,8 @@ def _live(order: dict[str, Any]) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     os.environ.update(order["env"])
+    stacks = os.open(order["stacks"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     if (most := order["largest_file"]) is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     if order["plant"] is not None:
@@ -128,6 +148,7 @@ def _serve_orders() -> None:
     import app.main  # noqa: F401 - what `assent serve` will ask for by name
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by themselves
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until a child tells its stacks at it
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from tests.faults.clients import COMMISSIONER, ask
 from tests.faults.disks import MEBIBYTE, grow, leave
 from tests.faults.house import House
 from tests.faults.proxy import Proxy
@@ -60,8 +59,9 @@ def cuts(house: House, proxy: Proxy, count: int) -> None:
     with house.under_load():
         proxy.chance = 0.3
         while proxy.cuts.total() < count and not house.time_is_up():
-            time.sleep(0.05)
-            if time.monotonic() - checked > SECONDS_A_CHECK:
+            house.wait_for_answers(1)
+            house.faults = proxy.cuts.total()
+            if time.monotonic() - checked > max(SECONDS_A_CHECK, 3 * house.check_seconds):
                 house.check()
                 checked = time.monotonic()
         proxy.chance = 0.0
@@ -129,7 +129,7 @@ def full_tablespace(house: House, failures: int) -> None:
         _wait_for(lambda: house.ledger.counts["failures answered"] >= failures)
         house.faults = house.ledger.counts["failures answered"]
         house.check()
-        if ask(house.port, "GET", "/readyz", COMMISSIONER).status != 200:
+        if house.status_of("/readyz") != 200:
             house.found.unsound.append("nothing is read while the disk is full")
         grow(house.tablespace)
         house.wait_for_answers(5)
