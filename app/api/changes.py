@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, Field
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
@@ -77,7 +77,10 @@ class ChangePage(Document):
     """Changes in the order in which they are read; none is ever skipped."""
 
     changes: list[ChangeDocument]
-    next: str = Field(description="Send it as 'after' next time, also when this page is empty")
+    next: str = Field(
+        description="Send it as 'after' next time, also when this page is empty; it is then "
+        "behind what you may not see"
+    )
 
 
 @router.get(
@@ -132,24 +135,32 @@ def list_changes(
 
 def visible_changes(caller: Caller) -> ColumnElement[bool]:
     """Condition on `audit_event`: changes of treatments, requests and challenges one may see."""
-    event = tables.audit_event.c
-    treatments = select(tables.treatment.c.id).where(visible_treatments(caller))
-    requests = select(tables.request.c.id).where(visible_requests(caller))
-    followed = select(tables.treatment.c.id).where(followed_treatments(caller))
+    event, treatment = tables.audit_event.c, tables.treatment.c.id
+    followed = _fits(event.treatment_id == treatment, followed_treatments(caller))
     of_none = and_(
-        event.request_id.is_(None),
-        or_(event.organisation == caller.organisation, event.treatment_id.in_(followed)),
+        event.request_id.is_(None), or_(event.organisation == caller.organisation, followed)
     )
+    of_request = _fits(event.request_id == tables.request.c.id, visible_requests(caller))
     told = and_(
-        event.treatment_id.in_(treatments),
-        or_(of_none, event.request_id.in_(requests)),
         event.object_type != READING,
         event.action.not_in(NO_CHANGE),
+        _fits(event.treatment_id == treatment, visible_treatments(caller)),
+        or_(of_none, of_request),
     )
     if not can(caller, Action.READ_CHALLENGES):
         return told
-    challenges = select(tables.challenge.c.id).where(visible_challenges(caller))
-    return or_(told, and_(event.object_type == "challenge", event.object_id.in_(challenges)))
+    of_challenge = _fits(event.object_id == tables.challenge.c.id, visible_challenges(caller))
+    return or_(told, and_(event.object_type == "challenge", of_challenge))
+
+
+def _fits(leads: ColumnElement[bool], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the row that an event leads to fits, looked up event by event by its key.
+
+    Not IN or EXISTS: of these PostgreSQL makes the set of all that fit, at each poll, and a payer
+    of 1.2 million treatments waited 80 seconds for it.
+    """
+    found = select(case((condition, 1), else_=0)).where(leads).correlate(tables.audit_event)
+    return found.scalar_subquery() == 1
 
 
 def trail_document(entry: TrailEntry) -> TrailDocument:

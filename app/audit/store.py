@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -16,6 +16,8 @@ from app.db.work import Work
 
 #: An epoch, a transaction and a row. The first release gave out the last two alone.
 START = "1.0.0"
+#: How many events one page of the feed looks at, at most, for those that the caller may see.
+MOST_LOOKED_AT: Final = 10_000
 _NUMBER = "(0|[1-9][0-9]{0,17})"
 CURSOR = re.compile(rf"(?:{_NUMBER}\.)?{_NUMBER}\.{_NUMBER}")
 
@@ -49,8 +51,12 @@ def changes_after(
     cursor: str | None,
     limit: int,
     visible: sa.ColumnElement[bool] | None = None,
+    most: int = MOST_LOOKED_AT,
 ) -> tuple[tuple[TrailEntry, ...], str]:
     """At most `limit` events after `cursor` (None: from the start), and the next cursor.
+
+    At most the next `most` events are looked at, whoever may see them: a page may hold fewer than
+    `limit`, or none, and there is more behind it.
 
     No event is ever skipped. On PostgreSQL an event waits until every transaction that began to
     write before its own has ended, since one that commits late would else slip in behind the
@@ -67,13 +73,17 @@ def changes_after(
     # One range of the index on both databases. Before this epoch everything has been committed.
     after = sa.tuple_(e.epoch, e.xid, e.id) > sa.tuple_(*start)
     query = _EVENTS.where(after, sa.or_(e.epoch < epoch, e.xid < horizon))
+    end = (epoch, *_end(work, horizon))
     if visible is not None:
         query = query.where(visible)
-    end = (epoch, *_end(work, horizon))
+        reach = _reach(work, after, most)
+        if reach is not None:
+            query = query.where(sa.tuple_(e.epoch, e.xid, e.id) <= sa.tuple_(*reach))
+            end = min(end, reach)
     rows = work.connection.execute(query.order_by(e.epoch, e.xid, e.id).limit(limit)).all()
     if len(rows) == limit:
         return _entries(rows), f"{rows[-1].epoch}.{rows[-1].xid}.{rows[-1].id}"
-    # All up to the end was looked at: a caller who may see little need not look there again.
+    # All up to there was looked at: a caller who may see little need not look there again.
     return _entries(rows), "{}.{}.{}".format(*max(end, start))
 
 
@@ -98,6 +108,23 @@ def _end(work: Work, horizon: int) -> tuple[int, int]:
     if work.on_postgres:
         return horizon, 0
     return 0, work.connection.execute(sa.select(sa.func.max(audit_event.c.id))).scalar() or 0
+
+
+def _reach(
+    work: Work, after: sa.ColumnElement[bool], most: int
+) -> tuple[int, int, int] | None:
+    """The position of the last of the next `most` events, None where there are fewer."""
+    e = audit_event.c
+    query = (
+        sa.select(e.epoch, e.xid, e.id)
+        .where(after)
+        .order_by(e.epoch, e.xid, e.id)
+        .offset(most - 1)
+        .limit(1)
+    )
+    with work.beyond_scope():  # row-level security would look into each event that it passes
+        row = work.connection.execute(query).one_or_none()
+    return None if row is None else (row.epoch, row.xid, row.id)
 
 
 def _entries(rows: Sequence[sa.Row[Any]]) -> tuple[TrailEntry, ...]:

@@ -72,6 +72,24 @@ def test_a_caller_sees_only_what_is_visible_and_need_not_look_at_the_rest_again(
     assert names(read(lambda work: changes_after(work, rest[1], 10, mine))) == ["mine-3"]
 
 
+def test_a_page_looks_at_so_many_events_only_and_skips_none(
+    database: Database, settle: Settle, transact: Transact, read: Transact
+) -> None:
+    for name in ("other", "other", "other", "mine-1", "other", "mine-2", "other"):
+        transact(lambda work, n=name: note(work, n))
+    settle(database)
+    mine = audit_event.c.object_id.like("mine%")
+    cursor, pages = None, []
+    for _ in range(5):
+        page = read(lambda work, after=cursor: changes_after(work, after, 10, mine, most=2))
+        pages.append(names(page))
+        cursor = page[1]
+    assert pages == [[], ["mine-1"], ["mine-2"], [], []]
+    transact(lambda work: note(work, "mine-3"))
+    settle(database)
+    assert names(read(lambda work: changes_after(work, cursor, 10, mine, most=2))) == ["mine-3"]
+
+
 def test_an_event_of_the_open_transaction_itself_waits_for_its_commit(
     postgres_database: Database, run: Run
 ) -> None:
