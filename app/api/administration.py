@@ -176,14 +176,17 @@ def list_proposals(request: Request, caller: SignedIn) -> ProposalList:
 @router.post(
     "/proposals",
     status_code=201,
-    summary="Propose a role, a system, a key or a setting",
+    summary="Propose a role, a system, a key, whose a credential is, or a setting",
     response_model=ProposalDocument,
     responses={**LOCATED, **refusals(404)},
     dependencies=[NAMED],
     openapi_extra=FOR,
 )
 def propose(request: Request, caller: SignedIn, body: ProposalBody) -> Response:
-    """Nothing changes until another administrator of your organisation confirms it."""
+    """Nothing changes until another administrator of your organisation confirms it.
+
+    Another is another person: the credential that you call with must be tied to you.
+    """
     issuer = request.app.state.settings.oidc_issuer
 
     def run(work: Work) -> Answer:
@@ -201,7 +204,10 @@ def propose(request: Request, caller: SignedIn, body: ProposalBody) -> Response:
     openapi_extra=FOR,
 )
 def confirm(request: Request, caller: SignedIn, id: IdPath) -> Response:
-    """Does what was proposed. Nobody confirms their own proposal, or a role for themselves."""
+    """Does what was proposed. Nobody confirms their own proposal, or a role for themselves.
+
+    Two credentials of one person are one person.
+    """
     issuer = request.app.state.settings.oidc_issuer
     return write(
         request,

@@ -89,6 +89,14 @@ class KeyBody(Document):
         return found
 
 
+class TieBody(Document):
+    """Whose a token or a system of yours is: where two people must act, it counts as theirs."""
+
+    act: Literal["tie credential"]
+    credential: ObjectId = Field(description="A caller's or a client's id")
+    person: ObjectId = Field(description="Somebody with a role granted here")
+
+
 class SettingBody(Document):
     """A setting of your organisation from a day on, today or later."""
 
@@ -100,10 +108,11 @@ class SettingBody(Document):
     from_day: PlausibleDay
 
 
-ProposalBody = Annotated[GrantBody | ClientBody | KeyBody | SettingBody, Field(discriminator="act")]
+AnyProposal = GrantBody | ClientBody | KeyBody | TieBody | SettingBody
+ProposalBody = Annotated[AnyProposal, Field(discriminator="act")]
 
 
-def content_of(body: GrantBody | ClientBody | KeyBody | SettingBody) -> dict[str, Any]:
+def content_of(body: AnyProposal) -> dict[str, Any]:
     """What a proposal keeps of its body."""
     if isinstance(body, KeyBody):
         return {"client_id": body.client_id, "kid": body.kid, "jwk": body.public()}
@@ -157,6 +166,7 @@ class ClientDocument(Document):
     organisations: list[str]
     scopes: list[str]
     keys: list[str] = Field(description="The ids of its keys in use")
+    person: str | None = Field(description="The id of whom it acts for, where it is tied to one")
     jwks_url: str | None
     created_at: AwareDatetime
     revoked_at: AwareDatetime | None
@@ -175,6 +185,7 @@ class CallerDocument(Document):
     name: str
     kind: str
     role: str
+    person: str | None = Field(description="The id of whose it is, where it is tied to somebody")
     created_at: AwareDatetime
 
 

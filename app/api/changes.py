@@ -1,5 +1,6 @@
 """What happened: the audit trail of a request, and the feed of changes that a caller may see."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +15,13 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.veil import Veil
 from app.approvals.permissions import Action, can, check_can
-from app.approvals.scope import followed_treatments, visible_requests, visible_treatments
+from app.approvals.scope import (
+    TOLD_TO_SUPPLIERS,
+    followed_treatments,
+    told_as_supplier,
+    visible_requests,
+    visible_treatments,
+)
 from app.approvals.store import find_request
 from app.audit import READING, Reading, TrailEntry, changes_after, request_trail
 from app.auth.model import Caller
@@ -122,13 +129,16 @@ def list_changes(
 ) -> ChangePage:
     """A cursor feed: poll it with the last 'next', then read the objects that it names.
 
-    Searches, dry runs and other readings are left out.
+    Searches, dry runs and other readings are left out. Who supplies a treatment for another is told
+    of a stop, a transfer, and that it did not start, where that cuts its own days, and of a stop
+    that is taken back; of no request.
     """
 
     def read(work: Work) -> ChangePage:
         check_can(caller, Action.READ)
         entries, cursor = changes_after(work, after, limit, visible_changes(caller))
-        return ChangePage(changes=[change_document(entry) for entry in entries], next=cursor)
+        seen = _requests_seen(work, caller, entries)
+        return ChangePage(changes=[change_document(entry, seen) for entry in entries], next=cursor)
 
     return door_of(request).read(read)
 
@@ -147,6 +157,7 @@ def visible_changes(caller: Caller) -> ColumnElement[bool]:
         _fits(event.treatment_id == treatment, visible_treatments(caller)),
         or_(of_none, of_request),
     )
+    told = or_(told, told_as_supplier(caller))
     if not can(caller, Action.READ_CHALLENGES):
         return told
     of_challenge = _fits(event.object_id == tables.challenge.c.id, visible_challenges(caller))
@@ -178,12 +189,29 @@ def trail_document(entry: TrailEntry) -> TrailDocument:
     )
 
 
-def change_document(entry: TrailEntry) -> ChangeDocument:
-    """An entry of the audit log as the feed tells it, without what was changed."""
+def _requests_seen(
+    work: Work, caller: Caller, entries: Sequence[TrailEntry]
+) -> Collection[str | None]:
+    """Of the requests that these entries name, those that the caller may see."""
+    named = {entry.request_id for entry in entries if entry.action in TOLD_TO_SUPPLIERS}
+    others = {entry.request_id for entry in entries} - named
+    ids = named - {None}
+    if not ids:
+        return others
+    r = tables.request.c
+    query = select(r.id).where(r.id.in_(ids), visible_requests(caller))
+    return others | set(work.connection.execute(query).scalars())
+
+
+def change_document(entry: TrailEntry, requests: Collection[str | None]) -> ChangeDocument:
+    """An entry of the audit log as the feed tells it, without what was changed.
+
+    `requests`: those that the caller may see; another's is not named.
+    """
     same = ("at", "action", "object_type", "object_id", "object_number")
     return ChangeDocument(
         **{name: getattr(entry, name) for name in same},
         organisation=entry.actor.organisation,
         treatment_id=entry.treatment_id,
-        request_id=entry.request_id,
+        request_id=entry.request_id if entry.request_id in requests else None,
     )

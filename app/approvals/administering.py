@@ -9,7 +9,7 @@ from typing import Any
 
 from app.approvals.errors import NotFound
 from app.approvals.permissions import Action, check_can
-from app.auth import clients, people, sessions
+from app.auth import clients, holders, people, sessions
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller, Role
 from app.auth.people import Person, Seat
@@ -49,7 +49,8 @@ def list_clients(work: Work, caller: Caller) -> list[dict[str, Any]]:
     """The systems that act for the caller's organisation, revoked ones too, newest first."""
     check_can(caller, Action.ADMINISTER)
     own = caller.organisation
-    return [each for each in clients.clients(work) if own in each["organisations"]]
+    found = [each for each in clients.clients(work) if own in each["organisations"]]
+    return _with_persons(work, found)
 
 
 def find_own_client(work: Work, caller: Caller, client_id: str, *, changing: bool) -> None:
@@ -86,7 +87,26 @@ def revoke_client(work: Work, caller: Caller, client_id: str) -> None:
 def list_callers(work: Work, caller: Caller) -> list[dict[str, Any]]:
     """Who may call with a long-lived token of the caller's organisation."""
     check_can(caller, Action.ADMINISTER)
-    return callers_at(work, caller.organisation)
+    return _with_persons(work, callers_at(work, caller.organisation))
+
+
+def check_own_credential(work: Work, caller: Caller, credential: str, person_id: str) -> None:
+    """Raise NotFound unless both are the caller's organisation's own.
+
+    A token or a system that acts for it alone, and a person who was granted a role there.
+    """
+    if credential not in {each["id"] for each in callers_at(work, caller.organisation)}:
+        find_own_client(work, caller, credential, changing=True)
+    if all(seat.organisation != caller.organisation for seat in people.granted(work, person_id)):
+        raise NotFound("person with a role")
+
+
+def _with_persons(work: Work, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ties = holders.ties(work)
+    return [
+        {**each, "person": ties[each["id"]].person_id if each["id"] in ties else None}
+        for each in found
+    ]
 
 
 def revoke_token(work: Work, caller: Caller, caller_id: str) -> None:

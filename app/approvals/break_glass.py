@@ -28,6 +28,7 @@ from app.approvals.errors import (
 from app.approvals.model import PatientRecord, RequestView, TreatmentRecord, TreatmentView
 from app.approvals.permissions import Action, check_can
 from app.audit import Event, Reading, record, record_reading
+from app.auth.holders import credentials_of, person_of
 from app.auth.model import Caller, Role
 from app.db.work import Work
 
@@ -176,11 +177,16 @@ def report(work: Work, caller: Caller, first: dt.date, last: dt.date) -> tuple[G
 
 
 def _check_rate(work: Work, limits: BreakGlassLimits, caller: Caller) -> None:
-    """Few are needed and many are a search: counted with those that opened nothing."""
-    patients.serialise(work, [f"break-glass:{caller.id}"])
+    """Few are needed and many are a search: a person's are counted, whatever they call with.
+
+    Those that opened nothing count too.
+    """
+    person = person_of(work, caller.id) or caller.id
+    patients.serialise(work, [f"break-glass:{person}"])
     since = work.moment.instant - dt.timedelta(hours=1)
     counted = (DECLARED, NOTHING_OPENED)
-    if break_glass_store.times(work, caller, counted, since) >= limits.per_hour:
+    own = credentials_of(work, person)
+    if break_glass_store.times(work, caller, own, counted, since) >= limits.per_hour:
         raise TooManyDeclarations(
             f"Over {limits.per_hour} break-glass declarations within an hour. Ring the hospital "
             "that treats the patient, or wait."

@@ -41,12 +41,21 @@ def end(work: Work, grant: Grant, by: str) -> bool:
     return ended.rowcount == 1
 
 
-def times(work: Work, caller: Caller, actions: tuple[str, ...], since: dt.datetime) -> int:
-    """How often the caller did one of these since an instant, by the audit log."""
+def times(
+    work: Work,
+    caller: Caller,
+    credentials: tuple[str, ...],
+    actions: tuple[str, ...],
+    since: dt.datetime,
+) -> int:
+    """How often one of these credentials of the caller's organisation did one of these, by the log.
+
+    Since an instant, which is not counted.
+    """
     event = tables.audit_event.c
     query = select(func.count()).where(
         event.organisation == caller.organisation,
-        event.actor == caller.id,
+        event.actor.in_(credentials),
         event.action.in_(actions),
         event.at > since,
     )
@@ -86,8 +95,16 @@ def between(work: Work, caller: Caller, first: dt.date, last: dt.date) -> tuple[
 
 
 def readings(work: Work, grant: Grant, action: str) -> int:
-    """How often whoever opened it read the patient's record while it was open."""
+    """How often whoever opened it read the patient's record by it, and by no other declaration.
+
+    A reading names its declaration. Where that was erased, every reading of the patient while it
+    was open counts.
+    """
     event, payload = tables.audit_event.c, tables.audit_payload.c
+    of_it = or_(
+        payload.body.contains(grant.id, autoescape=True),
+        and_(payload.body.is_(None), payload.patient_id == grant.patient_id),
+    )
     query = (
         select(func.count(event.at.distinct()))
         .join_from(tables.audit_event, tables.audit_payload, payload.id == event.payload_id)
@@ -95,7 +112,7 @@ def readings(work: Work, grant: Grant, action: str) -> int:
             event.organisation == grant.organisation,
             event.actor == grant.opened_by,
             event.action == action,
-            payload.patient_id == grant.patient_id,
+            of_it,
             event.at >= grant.opened_at,
             event.at <= (grant.ended_at or grant.expires_at),
         )

@@ -8,6 +8,7 @@ from app.approvals.model import Interest, RequestRecord, RequestView, Route, Tre
 from app.approvals.permissions import Action, check_acts_for
 from app.approvals.views import request_view
 from app.auth.errors import NotAllowed
+from app.auth.holders import same_holder
 from app.auth.model import Caller, Role
 from app.db.work import Work
 
@@ -68,7 +69,9 @@ def check_disinterested(
     before, and DetailsNotAccepted without a declaration.
     """
     if any(
-        decision.decided_by == caller.id and decision.interest == Interest.DECLARED
+        decision.interest == Interest.DECLARED
+        and decision.decided_by is not None
+        and same_holder(work, decision.decided_by, caller.id)
         for decision in store.decisions_of(work, request.id)
     ):
         raise NotAllowed(

@@ -15,6 +15,7 @@ from app.approvals.library import Library
 from app.approvals.model import RequestRecord
 from app.approvals.office import same_person
 from app.audit import Actor, Event, record
+from app.auth.holders import check_two_named
 from app.db import tables
 from app.db.statements import Statement
 from app.db.work import Work
@@ -96,12 +97,20 @@ def issued(work: Work) -> tuple[Notice, ...]:
     return tuple(replace(notice_from_json(row["notice"]), lifted=row["lifted_on"]) for row in rows)
 
 
-def issue(work: Work, library: Library, notice: Notice, by: str, seconded_by: str) -> None:
+def issue(
+    work: Work,
+    library: Library,
+    notice: Notice,
+    by: str,
+    seconded_by: str,
+) -> None:
     """Let a notice suspend new starts from its first day, by two people, with its audit event.
 
-    Raises DetailsNotAccepted for one person, TransitionNotAllowed for a name that is taken.
+    Raises DetailsNotAccepted for one person, TransitionNotAllowed for a name that is taken, and
+    CallerNotAccepted where both names stand for one registered person. They need not be registered:
+    it only holds back, and at night it cannot wait.
     """
-    _check_two(by, seconded_by)
+    _check_two(work, by, seconded_by, registered=False)
     told = notice.title.strip() and notice.reason.strip()
     if not told or _NAME.fullmatch(notice.name) is None:
         raise DetailsNotAccepted(
@@ -123,9 +132,21 @@ def issue(work: Work, library: Library, notice: Notice, by: str, seconded_by: st
     _audit(work, "safety notice issued", notice.name, by, seconded_by, notice.from_)
 
 
-def lift(work: Work, library: Library, name: str, on: dt.date, by: str, seconded_by: str) -> None:
-    """Let new starts go on again from a day, by two people; refusals as for `issue`."""
-    _check_two(by, seconded_by)
+def lift(
+    work: Work,
+    library: Library,
+    name: str,
+    on: dt.date,
+    by: str,
+    seconded_by: str,
+    *,
+    registered: bool = False,
+) -> None:
+    """Let new starts go on again from a day, by two people; refusals as for `issue`.
+
+    With `registered` also CallerNotAccepted where a name stands for no registered person.
+    """
+    _check_two(work, by, seconded_by, registered=registered)
     packaged, from_database = (
         [each for each in found if each.name == name and each.lifted is None]
         for found in (_packaged(work, library), issued(work))
@@ -163,12 +184,13 @@ def _lift_issued(work: Work, notice: Notice, on: dt.date, by: str, seconded_by: 
     )
 
 
-def _check_two(by: str, seconded_by: str) -> None:
+def _check_two(work: Work, by: str, seconded_by: str, *, registered: bool) -> None:
     named = all(0 < len(each.strip()) <= 120 for each in (by, seconded_by))
     if not named or same_person(by, seconded_by):
         raise DetailsNotAccepted(
             "seconded_by", "A safety notice takes two people. Name a second one, not the same."
         )
+    check_two_named(work, by, seconded_by, registered=registered)
 
 
 def _audit(work: Work, action: str, name: str, by: str, seconded_by: str, on: dt.date) -> None:

@@ -12,6 +12,7 @@ from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, Transition
 from app.approvals.library import Library
 from app.approvals.published import JoinedLibrary
 from app.audit import Actor, Event, record
+from app.auth.holders import check_two_named
 from app.db import tables
 from app.db.statements import Statement
 from app.db.work import Work
@@ -283,16 +284,20 @@ def adopt(
     from_day: dt.date,
     by: str,
     seconded_by: str,
+    *,
+    registered: bool = False,
 ) -> None:
     """Record that a commissioner lets a version, or its overlay, decide from a day.
 
     It takes two people: DetailsNotAccepted for one, also under another spelling of case and
-    spaces, and for another commissioner's overlay.
+    spaces, and for another commissioner's overlay. CallerNotAccepted where both names stand for
+    one registered person, and with `registered` where one stands for none.
     """
     if not by.strip() or not seconded_by.strip() or same_person(by, seconded_by):
         raise DetailsNotAccepted(
             "seconded_by", "An adoption takes two people. Name a second one, not the same."
         )
+    check_two_named(work, by, seconded_by, registered=registered)
     is_overlay = isinstance(version, Overlay)
     if isinstance(version, Overlay) and version.commissioner != commissioner:
         raise DetailsNotAccepted(

@@ -1,7 +1,8 @@
 """What gives power takes two administrators: one proposes, another confirms or declines.
 
-Roles, systems, their keys and settings decide who may approve what. One administrator alone can
-neither make themselves a decider nor give a system a key that they hold. What takes power away
+Roles, systems, their keys, whose a credential is, and settings decide who may approve what. One
+administrator alone can neither make themselves a decider nor give a system a key that they hold.
+Two are two persons, whatever credentials they call with (`app.auth.holders`). What takes power away
 (`administering`) is done by one, at once.
 """
 
@@ -13,12 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.approvals.administering import find_own_client
+from app.approvals.administering import check_own_credential, find_own_client
 from app.approvals.errors import NotFound, TransitionNotAllowed
 from app.approvals.permissions import Action, check_can
 from app.approvals.settling import check_setting, settle
 from app.audit import Event, record
-from app.auth import clients, people
+from app.auth import clients, holders, people
 from app.auth.errors import CallerNotAccepted, NotAllowed
 from app.auth.model import Caller, Role
 from app.auth.people import Person, Seat
@@ -36,6 +37,7 @@ class Act(StrEnum):
     GRANT = "grant role"
     CLIENT = "register client"
     KEY = "add client key"
+    TIE = "tie credential"
     SETTING = "change setting"
 
 
@@ -61,9 +63,11 @@ def propose(
     """Propose an act for the caller's own organisation; nothing changes yet.
 
     `issuer` is the provider where people sign in. Raises what confirming would: CallerNotAccepted,
-    DetailsNotAccepted, NotFound for another's client, and NotAllowed for a role of one's own.
+    DetailsNotAccepted, NotFound for another's client, and NotAllowed for a role of one's own and
+    for a credential that is tied to no person.
     """
     check_can(caller, Action.ADMINISTER)
+    holders.check_person(work, caller, "propose that")
     _check(work, caller, issuer, act, content)
     made = Proposal(
         id=work.new_id(),
@@ -83,16 +87,12 @@ def propose(
 def confirm(work: Work, caller: Caller, issuer: str, proposal_id: str) -> Proposal:
     """Confirm another administrator's proposal: it is done now, through the use case of its act.
 
-    Raises NotAllowed for one's own proposal or a role of one's own, and TransitionNotAllowed for
-    one that was decided before.
+    Raises NotAllowed for one's own proposal, by whatever credential, or a role of one's own, and
+    TransitionNotAllowed for one that was decided before.
     """
     found = _waiting(work, caller, proposal_id)
-    if found.proposed_by == caller.id:
-        raise NotAllowed(
-            "confirm that proposal",
-            "you made it yourself",
-            "Ask another administrator of your organisation, or the people who run the service.",
-        )
+    another = "Ask another administrator of your organisation, or the people who run the service."
+    holders.check_second(work, caller, found.proposed_by, "confirm that proposal", another)
     if work.moment.instant - found.proposed_at > CONFIRMABLE:
         raise TransitionNotAllowed(
             f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."
@@ -132,6 +132,9 @@ def _check(work: Work, caller: Caller, issuer: str, act: Act, content: Mapping[s
         clients.check_client(content["name"], [caller.organisation], content["scopes"])
     elif act is Act.KEY:
         find_own_client(work, caller, content["client_id"], changing=True)
+    elif act is Act.TIE:
+        check_own_credential(work, caller, content["credential"], content["person"])
+        holders.check_tie(work, content["credential"], content["person"])
     else:
         from_day = dt.date.fromisoformat(content["from_day"])
         check_setting(content["setting"], content["value"], from_day, work.moment.day)
@@ -147,7 +150,7 @@ def _check_grant(work: Work, caller: Caller, issuer: str, content: Mapping[str, 
         raise CallerNotAccepted(
             "That person was revoked by the people who run the service. Ask them."
         )
-    if row.id == caller.id:
+    if holders.same_holder(work, row.id, caller.id):
         raise NotAllowed(
             "grant that role", "it would be your own", "Leave it to two other administrators."
         )
@@ -183,6 +186,10 @@ def _add_key(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any
     return str(content["kid"])
 
 
+def _tie(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]) -> str:
+    return holders.tie(work, caller.actor(), content["credential"], content["person"]).person_id
+
+
 def _settle(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]) -> str:
     from_day = dt.date.fromisoformat(content["from_day"])
     name, value = content["setting"], content["value"]
@@ -190,7 +197,13 @@ def _settle(work: Work, caller: Caller, _issuer: str, content: Mapping[str, Any]
     return str(name)
 
 
-_DO = {Act.GRANT: _grant, Act.CLIENT: _register, Act.KEY: _add_key, Act.SETTING: _settle}
+_DO = {
+    Act.GRANT: _grant,
+    Act.CLIENT: _register,
+    Act.KEY: _add_key,
+    Act.TIE: _tie,
+    Act.SETTING: _settle,
+}
 
 
 # --- storing ------------------------------------------------------------------------------------
@@ -219,8 +232,11 @@ def _decide(work: Work, caller: Caller, found: Proposal, state: str, made: str |
         .values(state=state, decided_at=decided.decided_at, decided_by=caller.id, made=made)
     )
     verb = "confirm" if state == "confirmed" else "decline"
-    before = {"state": found.state, "proposed_by": found.proposed_by}
-    event = Event(verb, "proposal", found.id, before=before, after={"state": state, "made": made})
+    proposer = holders.person_of(work, found.proposed_by)
+    before = {"state": found.state, "proposed_by": found.proposed_by, "person": proposer}
+    decider = holders.person_of(work, caller.id)
+    after = {"state": state, "made": made, "person": decider}
+    event = Event(verb, "proposal", found.id, before=before, after=after)
     record(work, caller.actor(), event)
     return decided
 

@@ -7,13 +7,15 @@ those referred to it; an auditor those its organisation held or pays for. Everyt
 found. A policy author and an administrator see no patient's record at all.
 """
 
+from typing import Final
+
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import TreatmentRecord
 from app.approvals.permissions import PAYER_ROLES, WITHOUT_PATIENTS
 from app.auth.model import Caller, Role
-from app.db.tables import request, segment, supply, treatment
+from app.db.tables import audit_event, request, segment, supply, treatment
 
 
 def visible_requests(caller: Caller) -> ColumnElement[bool]:
@@ -101,6 +103,33 @@ def followed_treatments(caller: Caller) -> ColumnElement[bool]:
     else:
         whole.append(_leads_here(request.c.treatment_id, asked))
     return and_(visible_treatments(caller), or_(*whole))
+
+
+#: What may end or bring back days that another provider supplies. Whoever supplies them hears of
+#: it, and of no other step. The database says the same: `0033_suppliers_hear_of_stops.py`.
+TOLD_TO_SUPPLIERS: Final = (
+    "treatment stopped",
+    "treatment no longer stopped",
+    "treatment not started",
+    "treatment transferred",
+)
+
+
+def told_as_supplier(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `audit_event`: a step on a treatment that cut days which the caller's provider
+    supplied, or brought them back; by the very act, so that a supplier of earlier days hears of
+    nothing that came after them.
+    """
+    if caller.role in (*WITHOUT_PATIENTS, *PAYER_ROLES, Role.PANEL_MEMBER, Role.AUDITOR):
+        return false()
+    e, u = audit_event.c, supply.c
+    own = and_(u.treatment_id == e.treatment_id, u.provider == caller.organisation)
+    same_act = or_(u.superseded_at == e.at, u.recorded_at == e.at)
+    return and_(
+        e.action.in_(TOLD_TO_SUPPLIERS),
+        e.object_type == "treatment",
+        exists(select(u.segment_id).where(own, same_act).correlate(audit_event)),
+    )
 
 
 def is_elsewhere(caller: Caller, treatment: TreatmentRecord) -> bool:

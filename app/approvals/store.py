@@ -386,7 +386,12 @@ def add_segment(work: Work, segment: SegmentRecord) -> None:
     """Insert a segment; its audit event belongs to the step that made it."""
     work.write(_inserted(tables.segment), columns_of(segment))
     if segment.supplying_providers:
-        of = {"segment_id": segment.id, "treatment_id": segment.treatment_id}
+        of = {
+            "segment_id": segment.id,
+            "treatment_id": segment.treatment_id,
+            "recorded_at": segment.recorded_at,
+            "superseded_at": segment.superseded_at,
+        }
         rows = [{**of, "provider": each} for each in sorted(set(segment.supplying_providers))]
         work.write(_inserted(tables.supply), *rows)
     added.note(work, segment)
@@ -396,6 +401,11 @@ def supersede_segment(work: Work, segment_id: str, at: dt.datetime) -> None:
     """Take a segment out of force; the row stays."""
     work.connection.execute(
         update(tables.segment).where(tables.segment.c.id == segment_id).values(superseded_at=at)
+    )
+    work.connection.execute(
+        update(tables.supply)
+        .where(tables.supply.c.segment_id == segment_id)
+        .values(superseded_at=at)
     )
     added.forget_treatments(work)
 

@@ -25,6 +25,7 @@ from app.approvals.published import (
     publication_of,
 )
 from app.audit import Actor, Event, record
+from app.auth.holders import check_two_named
 from app.authoring.errors import BenchRefused
 from app.authoring.forms.draft import open_marks
 from app.authoring.joining import check_goes_with
@@ -125,15 +126,23 @@ def check_unchanged(version: Published, published: str | None) -> None:
 
 
 def publish_to_database(
-    work: Work, held: JoinedLibrary, found: Published, by: str, seconded_by: str
+    work: Work,
+    held: JoinedLibrary,
+    found: Published,
+    by: str,
+    seconded_by: str,
+    *,
+    registered: bool = False,
 ) -> None:
     """Let a version or an overlay join the library of every process, from this commit on.
 
     `check_publishable` comes before, outside the transaction: its proofs take seconds. Refusals as
-    for files, and what would not go with what is held: BenchRefused. It decides for a commissioner
-    who adopts it.
+    for files, and what would not go with what is held: BenchRefused. CallerNotAccepted where both
+    names stand for one registered person, and with `registered` where one stands for none. It
+    decides for a commissioner who adopts it.
     """
     check_two_people(by, seconded_by)
+    check_two_named(work, by, seconded_by, registered=registered)
     lock_publications(work)
     published = publication_of(work, found.policy, found.version)
     check_unchanged(found, published)

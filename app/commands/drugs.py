@@ -13,6 +13,7 @@ import typer
 from sqlalchemy import RowMapping
 
 from app.approvals.reassigning import hand_to_payer
+from app.auth.errors import CallerNotAccepted
 from app.auth.model import Caller
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.reconcile import operator
@@ -65,11 +66,13 @@ def accept(
     if by.casefold().split() == seconded_by.casefold().split():
         typer.echo("Two people accept a name: name another one with --seconded-by.", err=True)
         raise typer.Exit(2)
-    desk = make_desk(settings_or_exit())
+    settings = settings_or_exit()
+    desk = make_desk(settings)
+    two = _named(organisation, by), _named(organisation, seconded_by)
 
     def run(work: Work) -> RowMapping:
-        first = spellings.propose(work, desk, _named(organisation, by), name, drug, product)
-        return spellings.accept(work, _named(organisation, seconded_by), first["id"])
+        known = not settings.demonstration
+        return spellings.take_by_two(work, desk, two, name, drug, product, registered=known)
 
     row = _answered(lambda: door_or_exit().transact(run))
     typer.echo(f"{row['words']} is {row['drug']} from {row['accepted_on']:%d/%m/%Y} ({row['id']}).")
@@ -152,6 +155,6 @@ def _named(organisation: str | None, person: str) -> Caller:
 def _answered(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
-    except ReconciliationError as error:
+    except (ReconciliationError, CallerNotAccepted) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(REFUSED) from None

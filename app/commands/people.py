@@ -1,20 +1,23 @@
-"""`assent people …`: who may sign in, and in which roles beside those that the provider names."""
+"""`assent people …`: who may sign in, in which roles, and whose the other credentials are."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from app.auth import people, sessions
+from app.auth import holders, people, sessions
 from app.auth.errors import CallerNotAccepted
+from app.auth.holders import Tie
 from app.auth.model import Role
 from app.auth.people import Seat
+from app.auth.store import revoke_caller
 from app.commands.callers import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.door import Door
 
 T = TypeVar("T")
+Listed = list[tuple[people.Person, bool, tuple[Seat, ...]]]
 app = typer.Typer(no_args_is_help=True, help="People who sign in, and roles granted to them here.")
 
 PersonId = Annotated[str, typer.Argument(help="The person's id, as 'assent people list' shows it.")]
@@ -69,7 +72,7 @@ def withdraw(person: PersonId, organisation: At, role: As) -> None:
 
 @app.command("revoke")
 def revoke(person: PersonId) -> None:
-    """Let a person in no more, and end their sessions, at once."""
+    """Let a person in no more, and end their sessions and long-lived tokens, at once."""
     door = door_or_exit()
 
     def run(work: Work) -> bool:
@@ -77,6 +80,9 @@ def revoke(person: PersonId) -> None:
         found = people.revoke_person(work, actor, person)
         if found:
             sessions.end_all(work, actor, person, "person revoked")
+            for tie in holders.ties(work).values():
+                if tie.person_id == person and tie.kind == "token":
+                    revoke_caller(work, actor, tie.credential)
         return found
 
     if not _run(door, run):
@@ -85,19 +91,50 @@ def revoke(person: PersonId) -> None:
     typer.echo(f"revoked {person}")
 
 
+@app.command("tie")
+def tie(
+    person: PersonId,
+    credential: Annotated[
+        str, typer.Option(help="The id of a caller, of a client, or of the person's other record.")
+    ],
+) -> None:
+    """Say whose a credential is: where two people must act, it counts as that person."""
+    door = door_or_exit()
+    made = _run(door, lambda work: holders.tie(work, administrator(door), credential, person))
+    typer.echo(f"tied {made.kind} {credential} to {made.person_id}")
+
+
+@app.command("untie")
+def untie(credential: Annotated[str, typer.Argument(help="The credential's id.")]) -> None:
+    """Say that a credential is nobody's any more: it counts as no person."""
+    door = door_or_exit()
+    if not _run(door, lambda work: holders.untie(work, administrator(door), credential)):
+        typer.echo("That credential is tied to nobody. List the people.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"untied {credential}")
+
+
 @app.command("list")
 def list_people(
     organisation: Annotated[
         str | None, typer.Option(help="Only those granted a role there, such as a panel's members.")
     ] = None,
 ) -> None:
-    """Everybody who signed in or was registered, with the roles granted here."""
-    for person, active, seats in door_or_exit().read(people.people):
+    """Everybody who signed in or was registered, with roles granted here and tied credentials."""
+
+    def read(work: Work) -> tuple[Listed, tuple[Tie, ...]]:
+        return people.people(work), tuple(holders.ties(work).values())
+
+    listed, ties = door_or_exit().read(read)
+    for person, active, seats in listed:
         if organisation is not None and organisation not in {seat.organisation for seat in seats}:
             continue
         told = ", ".join(f"{seat.role} at {seat.organisation}" for seat in seats)
         state = "" if active else " (revoked)"
         typer.echo(f"{person.id}  {person.name}{state}  {told or 'no role granted here'}")
+        for each in ties:
+            if each.person_id == person.id:
+                typer.echo(f"    {each.kind} {each.credential}")
 
 
 def _run(door: Door, fn: Callable[[Work], T]) -> T:

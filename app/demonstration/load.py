@@ -36,6 +36,7 @@ from app.demonstration.organisations import (
     SPECIALISED,
     WITH_PHARMACIST,
     People,
+    name_persons,
     register,
 )
 from app.demonstration.organisations import (
@@ -172,6 +173,8 @@ def _load(
         runs=runs,
         refused=refused,
     )
+    # Last, so that the ids of everything else stay what they were.
+    name_persons(work, people)
     _mark(work, loaded)
     return loaded, invoices
 

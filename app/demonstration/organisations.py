@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.audit import Actor
+from app.auth.holders import tie
 from app.auth.model import Caller, CallerKind, Role
+from app.auth.people import known_person
 from app.auth.store import register_caller
 from app.db.work import Work
 
 PROVIDERS: Final = ("DEMO1", "DEMO2", "DEMO3")
+#: Where the demonstration's people sign in; each is known there by their public token.
+ISSUER: Final = "demonstration"
 ICB, SPECIALISED = "DEMQ1", "DEMQ2"
 COMMISSIONERS: Final = (ICB, SPECIALISED)
 PANEL: Final = "DEMP1"
@@ -110,3 +114,13 @@ def register(work: Work) -> People:
                 correlation_id="demonstration",
             )
     return People(callers)
+
+
+def name_persons(work: Work, people: People) -> None:
+    """Tie each person's token to the person who signs in, so that the two count as one."""
+    for seat in seats():
+        if seat.kind != "person":
+            continue
+        known = known_person(work, LOADER, issuer=ISSUER, subject=seat.token, name=seat.name)
+        if known is not None:
+            tie(work, LOADER, people.callers[seat.organisation, seat.role].id, known.id)

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping, and_, insert, select, update
 
 from app.approvals.permissions import Action, check_can
 from app.audit import Event, record
+from app.auth import holders
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
@@ -53,10 +54,39 @@ def propose(
 ) -> RowMapping:
     """Propose that a name means a drug, which decides nothing until another person accepts it.
 
-    Raises SpellingNotAccepted for a drug or product that is not in the dictionary, a name that it
-    knows, one that is too long or holds no word, and one that was proposed or accepted before.
+    Raises NotAllowed for a credential that is tied to no person, and SpellingNotAccepted for a drug
+    or product that is not in the dictionary, a name that it knows, one that is too long or holds no
+    word, and one that was proposed or accepted before.
     """
     check_can(caller, Action.KEEP_TERMS)
+    holders.check_person(work, caller, "propose what a name means")
+    return _propose(work, desk, caller, name, drug, product)
+
+
+def take_by_two(
+    work: Work,
+    desk: Desk,
+    callers: tuple[Caller, Caller],
+    name: str,
+    drug: str,
+    product: str | None,
+    *,
+    registered: bool,
+) -> RowMapping:
+    """Take a name for a drug at once, by two people whom an operator names.
+
+    Raises CallerNotAccepted where they are one person, and with `registered` where one is not
+    known here.
+    """
+    first, second = callers
+    check_can(first, Action.KEEP_TERMS)
+    holders.check_two_named(work, first.name, second.name, registered=registered)
+    return _accept(work, second, _propose(work, desk, first, name, drug, product))
+
+
+def _propose(
+    work: Work, desk: Desk, caller: Caller, name: str, drug: str, product: str | None
+) -> RowMapping:
     words = _usable(desk, name, drug, product)
     if _standing(work, caller, words) is not None:
         raise SpellingNotAccepted(
@@ -83,17 +113,22 @@ def propose(
 def accept(work: Work, caller: Caller, spelling_id: str) -> RowMapping:
     """Accept what another person proposed. Runs made from now on use it.
 
-    Raises SpellingNotFound, and SpellingNotAccepted for one's own proposal and for one that no
-    longer waits.
+    Raises SpellingNotFound, SpellingNotAccepted for one's own proposal, by whatever credential, and
+    for one that no longer waits, and NotAllowed where either is no person.
     """
     check_can(caller, Action.KEEP_TERMS)
     known = _own(work, caller, spelling_id, lock=True)
     if known["standing"] is None or known["accepted_at"] is not None:
         raise SpellingNotAccepted("The proposal no longer waits. Read it again.")
-    if known["proposed_by"] == caller.id:
-        raise SpellingNotAccepted(
-            "You proposed it yourself. Ask another person of your organisation to accept it."
-        )
+    another = "Ask another person of your organisation to accept it."
+    if holders.same_holder(work, known["proposed_by"], caller.id):
+        raise SpellingNotAccepted(f"You proposed it yourself. {another}")
+    holders.check_second(work, caller, known["proposed_by"], "accept that name", another)
+    return _accept(work, caller, known)
+
+
+def _accept(work: Work, caller: Caller, known: RowMapping) -> RowMapping:
+    spelling_id = known["id"]
     day = work.moment.day
     values = {"accepted_by": caller.id, "accepted_at": work.moment.instant, "accepted_on": day}
     _change(work, spelling_id, values)

@@ -1,6 +1,6 @@
 """Signing in and out: with the provider, or in the demonstration by choosing who to be."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,7 +13,7 @@ from app.auth.errors import NotAllowed
 from app.auth.people import Seat
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.demonstration.organisations import seats
+from app.demonstration.organisations import ISSUER, seats
 from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
@@ -23,7 +23,6 @@ from app.web.rendering import page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-DEMONSTRATION: Final = "demonstration"
 SignedInBrowser = Annotated[Session, Depends(signed_in)]
 FormFields = Annotated[dict[str, str], Depends(form_of)]
 
@@ -133,7 +132,7 @@ def be_somebody(request: Request, form: FormFields) -> Response:
         person = people.known_person(
             work,
             _door_actor(correlation_id),
-            issuer=DEMONSTRATION,
+            issuer=ISSUER,
             subject=chosen["key"],
             name=chosen["name"],
         )

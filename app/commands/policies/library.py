@@ -34,6 +34,7 @@ from app.commands.policies.parts import (
     cases_of,
     joined_library,
     library_of,
+    only_registered,
     notices_of,
     overlay_file,
     plain_refusals,
@@ -117,7 +118,12 @@ def publish(
             check_two_people(by, seconded_by)
             check_publishable(version)
             door, held = door_or_exit(), JoinedLibrary(library_of(policies_folder()))
-            door.transact(lambda work: publish_to_database(work, held, version, by, seconded_by))
+            known = only_registered()
+            door.transact(
+                lambda work: publish_to_database(
+                    work, held, version, by, seconded_by, registered=known
+                )
+            )
             if isinstance(version, PolicyVersion):
                 affected = door.read(lambda work: affected_by(work, version))
                 _say_affected(version, affected)
@@ -168,10 +174,11 @@ def adopt_version(
 ) -> None:
     """Let a policy version decide for a commissioner: a dated act of two people."""
     held = JoinedLibrary(library_of(settings_or_exit().policies_dir))
+    known = only_registered()
 
     def run(work: Work) -> Published:
         found = find(held.at(work), policy, version)
-        adopt(work, found, commissioner, from_day.date(), by, seconded_by)
+        adopt(work, found, commissioner, from_day.date(), by, seconded_by, registered=known)
         return found
 
     with plain_refusals():

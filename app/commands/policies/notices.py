@@ -9,7 +9,13 @@ from app.approvals.notices import issue
 from app.approvals.notices import lift as lift_notice
 from app.clock import london_day, now
 from app.commands.doors import door_or_exit
-from app.commands.policies.parts import joined_library, library_of, plain_refusals, policies_folder
+from app.commands.policies.parts import (
+    joined_library,
+    library_of,
+    only_registered,
+    plain_refusals,
+    policies_folder,
+)
 from app.policy import Notice
 from app.reference_data.drugs import load_drugs
 
@@ -64,7 +70,10 @@ def lift(
     day = on.date() if on else london_day(now())
     library = library_of(policies_folder())
     with plain_refusals():
-        door_or_exit().transact(lambda work: lift_notice(work, library, name, day, by, seconded_by))
+        known = only_registered()
+        door_or_exit().transact(
+            lambda work: lift_notice(work, library, name, day, by, seconded_by, registered=known)
+        )
     typer.echo(f"{name}: lifted from {day}.")
 
 

@@ -16,6 +16,7 @@ from app.approvals.notices import known
 from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
 from app.authoring.files import load_file, read_text
+from app.auth.errors import CallerNotAccepted
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.policy import Notice, Overlay, PolicyFileFaults, PolicyVersion, apply_overlay, load_overlay
@@ -41,9 +42,14 @@ def plain_refusals() -> Iterator[None]:
         for fault in error.faults:
             typer.echo(str(fault), err=True)
         raise typer.Exit(1) from None
-    except (ApprovalsError, BenchRefused) as error:
+    except (ApprovalsError, BenchRefused, CallerNotAccepted) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+
+
+def only_registered() -> bool:
+    """Whether the two people of an act must be registered: everywhere but in the demonstration."""
+    return not settings_or_exit().demonstration
 
 
 def policies_folder() -> Path:

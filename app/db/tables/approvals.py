@@ -206,12 +206,15 @@ segment = Table(
 )
 
 # Who supplies which segment for its provider: `segment.supplying_providers`, to be looked up by.
+# The segment's own instants stand beside it, since a supplier does not see a segment that is cut.
 supply = Table(
     "supply",
     metadata,
     Column("segment_id", ID, ForeignKey("segment.id"), primary_key=True),
     Column("provider", ORGANISATION, primary_key=True),
     Column("treatment_id", ID, ForeignKey("treatment.id"), nullable=False),
+    Column("recorded_at", Instant),
+    Column("superseded_at", Instant),
     Index(
         "ix_supply_provider_treatment",
         "provider",

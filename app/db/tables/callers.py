@@ -100,6 +100,22 @@ person_role = Table(
     Column("revoked_at", Instant),
 )
 
+# Whose a credential is: a long-lived token, a system, or another record of the same person. What is
+# tied to nobody is no person where two must act. `standing` repeats the credential while it holds.
+credential_holder = Table(
+    "credential_holder",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("credential", ID, nullable=False),  # of caller, client or person
+    Column("standing", ID, unique=True),
+    Column("kind", String(10), nullable=False),  # token | system | person
+    Column("person_id", ID, ForeignKey("person.id"), nullable=False, index=True),
+    Column("tied_at", Instant, nullable=False),
+    Column("tied_by", String(120), nullable=False),
+    Column("untied_at", Instant),
+    Column("untied_by", String(120)),
+)
+
 # A sign-in under way: what must come back from the provider, and from the same browser.
 sign_in = Table(
     "sign_in",

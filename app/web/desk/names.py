@@ -10,6 +10,7 @@ from app.api.fields import IdPath, ObjectId
 from app.api.submissions import desk_of
 from app.api.terms import ProposeNameBody, WithdrawNameBody
 from app.approvals.permissions import Action, check_can
+from app.auth import holders
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import spellings
@@ -96,14 +97,16 @@ def _shown(request: Request, session: Session, run: str | None, wrong: str = "")
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.KEEP_TERMS)
 
-    def read(work: Work) -> tuple[tuple[UnknownName, ...], tuple[RowMapping, ...]]:
+    def read(work: Work) -> tuple[tuple[UnknownName, ...], tuple[RowMapping, ...], set[str]]:
         if run is None:
             unknown = spellings.review(work, desk, caller)
         else:
             unknown = spellings.review_run(work, desk, caller, run)
-        return unknown, tuple(spellings.spellings_of(work, caller))
+        own = holders.person_of(work, caller.id) or caller.id
+        mine = set(holders.credentials_of(work, own))
+        return unknown, tuple(spellings.spellings_of(work, caller)), mine
 
-    unknown, known = door_of(request).read(read)
+    unknown, known, mine = door_of(request).read(read)
     return page(
         request,
         "desk/names.html",
@@ -111,7 +114,7 @@ def _shown(request: Request, session: Session, run: str | None, wrong: str = "")
         session=session,
         run=run,
         unknown=unknown_rows(unknown),
-        known=accepted_rows(known, caller.id),
+        known=accepted_rows(known, mine),
         drugs=sorted((drug.name, key) for key, drug in load_drugs().drugs.items()),
         once=fresh_name(request),
         errors=[{"text": wrong, "href": "#unknown"}] if wrong else [],

@@ -1,6 +1,6 @@
 """Drug names in words: what each costs, what it may mean, who said so. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,14 +48,17 @@ def unknown_rows(found: Iterable[UnknownName]) -> tuple[UnknownRow, ...]:
     )
 
 
-def accepted_rows(found: Sequence[RowMapping], reader: str) -> tuple[KnownRow, ...]:
-    """Those that wait first, then the accepted ones, then those taken back."""
-    rows = [_known(row, reader) for row in found]
+def accepted_rows(found: Sequence[RowMapping], mine: Collection[str]) -> tuple[KnownRow, ...]:
+    """Those that wait first, then the accepted ones, then those taken back.
+
+    `mine`: the ids of the reader's credentials; nobody accepts what they proposed.
+    """
+    rows = [_known(row, mine) for row in found]
     order = {"Proposed": 0, "Accepted": 1, "Withdrawn": 2}
     return tuple(sorted(rows, key=lambda row: (order[row.state], row.words)))
 
 
-def _known(row: RowMapping, reader: str) -> KnownRow:
+def _known(row: RowMapping, mine: Collection[str]) -> KnownRow:
     own = row["organisation"] != ALL_ORGANISATIONS
     waits = row["accepted_on"] is None and row["withdrawn_at"] is None
     state, said = "Proposed", f"on {instant_words(row['proposed_at'])}"
@@ -73,6 +76,6 @@ def _known(row: RowMapping, reader: str) -> KnownRow:
         drug=drug_words(row["drug"]),
         state=state,
         said=said,
-        may_accept=own and waits and row["proposed_by"] != reader,
+        may_accept=own and waits and row["proposed_by"] not in mine,
         may_withdraw=own and row["withdrawn_at"] is None,
     )

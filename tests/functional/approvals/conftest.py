@@ -11,11 +11,13 @@ from fastapi.testclient import TestClient
 
 from app.approvals.library import Library
 from app.approvals.office import change_setting
+from app.auth.holders import tie
 from app.auth.model import Role
+from app.auth.people import add_person
 from app.auth.store import register_caller
 from app.db.tables import metadata
 from app.db.transaction import Database
-from app.db.work import Moment
+from app.db.work import Moment, Work
 from app.main import create_app
 from app.settings import Settings
 from app.tracing import UNTRACED, Tracer
@@ -24,6 +26,8 @@ from tests.functional.approvals.scene import Scene, set_scene
 from tests.functional.conftest import ADMINISTRATOR
 from tests.policies.library import packaged_library
 
+#: Where everybody of PEOPLE is known, by their short name.
+STAFF = "https://staff.test"
 #: Who calls: a short name → organisation and role.
 PEOPLE: dict[str, tuple[str, Role]] = {
     "clinician": ("DEMO1", Role.CLINICIAN),
@@ -44,6 +48,7 @@ PEOPLE: dict[str, tuple[str, Role]] = {
     "second administrator": ("DEMO1", Role.ADMINISTRATOR),
     "other administrator": ("DEMO2", Role.ADMINISTRATOR),
     "third pharmacist": ("DEMO3", Role.PHARMACIST),
+    "third clinician": ("DEMO3", Role.CLINICIAN),
 }
 
 
@@ -78,18 +83,26 @@ def application(
     packaged: Library,
     tracer: Tracer,
 ) -> FastAPI:
-    """The application as it is served, with everybody of PEOPLE registered."""
+    """The application as it is served, with everybody of PEOPLE registered, each a person."""
+
+    def register(work: Work, name: str, organisation: str, role: Role) -> None:
+        id_, _ = register_caller(
+            work,
+            ADMINISTRATOR,
+            name=name,
+            kind="person",
+            organisation=organisation,
+            role=role,
+            demonstration=True,
+            token=token_of(name),
+        )
+        known = add_person(work, ADMINISTRATOR, issuer=STAFF, subject=name, name=name)
+        tie(work, ADMINISTRATOR, id_, known.id)
+
     for name, (organisation, role) in PEOPLE.items():
         database.transact(
-            lambda work, name=name, organisation=organisation, role=role: register_caller(
-                work,
-                ADMINISTRATOR,
-                name=name,
-                kind="system",
-                organisation=organisation,
-                role=role,
-                demonstration=True,
-                token=token_of(name),
+            lambda work, name=name, organisation=organisation, role=role: register(
+                work, name, organisation, role
             ),
             moment=moment,
             new_id=ids,

@@ -220,6 +220,20 @@ def test_the_auditors_of_the_opener_and_of_the_holder_read_the_report_and_no_oth
     assert good(people["other auditor"].get(at, **outside))["rows"] == []
 
 
+def test_a_reading_counts_for_the_declaration_that_it_was_made_by_and_no_other(
+    people: Mapping[str, Api], held: dict[str, Any], clock: Clock
+) -> None:
+    other = people["other clinician"]
+    first, second = opened(other), opened(other, reason="adverse effect")
+    for told, times in ((first, 2), (second, 1)):
+        for _ in range(times):
+            clock.instant += dt.timedelta(minutes=1)
+            good(record(other, told))
+    rows = good(people["auditor"].get("/v1/reports/break-glass", **PERIOD))["rows"]
+    read = {each["id"]: each["times_read"] for each in rows}
+    assert read == {first["grant"]["id"]: 2, second["grant"]["id"]: 1}
+
+
 def test_the_command_line_prints_the_report_without_the_words(
     people: Mapping[str, Api], held: dict[str, Any], database: Database, moment: Moment
 ) -> None:

@@ -33,6 +33,7 @@ SHARED = {
     "access_token": "digests of tokens, read before their caller is known",
     "person": "who may sign in; read before the organisation is known",
     "person_role": "in which roles, and for which organisations",
+    "credential_holder": "whose a token or a system is; no patient",
     "sign_in": "digests of sign-ins under way",
     "rate_bucket": "how many calls a client has left, by a digest of its id",
     "session": "digests of sessions, read before their person is known",

@@ -182,3 +182,62 @@ def test_a_provider_that_supplies_itself_records_as_the_provider_that_it_is(
             f"{at}/first-dose", {"first_dose": "2026-06-16"}, version=told["version"]
         )
     )
+
+
+def stop(day: str = "2026-06-20") -> dict[str, Any]:
+    return {
+        "kind": "stop",
+        "decision_to_treat": day,
+        "details": {"from_day": day, "stop_reason": "remission"},
+    }
+
+
+def heard_by(api: Api, wanted: str) -> list[dict[str, Any]]:
+    """Its whole feed, once it holds an action: on PostgreSQL it waits for older transactions."""
+    for _ in range(100):
+        found: list[dict[str, Any]] = good(api.get("/v1/changes", limit=500))["changes"]
+        if any(each["action"] == wanted for each in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{wanted} was not told")
+
+
+@pytest.mark.parametrize("day", ["2026-06-20", "2026-06-15"], ids=["later", "on the first day"])
+def test_the_feed_tells_a_supplier_of_a_stop_that_cuts_its_days_and_of_its_undoing(
+    people: Mapping[str, Api], supplied: dict[str, Any], clock: Clock, day: str
+) -> None:
+    """Also where none of its days is left. It never sees the request, so that is not named."""
+    clock.on("2026-06-20")
+    clinician, other = people["clinician"], people["other clinician"]
+    at = f"/v1/treatments/{supplied['treatment_id']}"
+    stopped = good(clinician.post(f"{at}/requests", stop(day)), 201)
+
+    told = heard_by(other, "treatment stopped")
+    assert [
+        (each["action"], each["organisation"], each["treatment_id"], each["request_id"])
+        for each in told
+    ] == [("treatment stopped", "DEMO1", supplied["treatment_id"], None)]
+    assert good(people["third pharmacist"].get("/v1/changes"))["changes"] == []
+
+    reason = {"reason": "Wrong patient."}
+    marked = f"/v1/requests/{stopped['id']}/enter-in-error"
+    good(clinician.post(marked, reason, version=stopped["version"]))
+    told = heard_by(other, "treatment no longer stopped")
+    assert [each["action"] for each in told] == ["treatment stopped", "treatment no longer stopped"]
+    own = [each for each in heard_by(clinician, "treatment stopped")]
+    assert any(each["request_id"] == stopped["id"] for each in own)
+
+
+def test_a_supplier_of_earlier_days_hears_of_no_later_stop(
+    people: Mapping[str, Api], supplied: dict[str, Any], clock: Clock
+) -> None:
+    at = f"/v1/treatments/{supplied['treatment_id']}"
+    moving = transfer(people["clinician"], at, to="DEMO3", day="2026-07-01")
+    third = people["third pharmacist"]
+    good(third.post(f"/v1/requests/{moving['id']}/consent", version=moving["version"]))
+    heard_by(people["other clinician"], "treatment transferred")
+    clock.on("2026-12-01")
+    good(people["third clinician"].post(f"{at}/requests", stop("2026-12-01")), 201)
+    heard_by(people["third clinician"], "treatment stopped")
+    told = good(people["other clinician"].get("/v1/changes"))["changes"]
+    assert [each["action"] for each in told] == ["treatment transferred"]

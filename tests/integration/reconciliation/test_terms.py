@@ -25,8 +25,26 @@ FILE = csv_bytes(
     [line(START, drug=ODD), line(LATER, drug=ODD.lower()), line(START, drug="GAUZE X", total="9")]
 )
 SECOND = replace(COMMISSIONER, id="second-person", name="Second Person")
+SECOND_THERE = replace(OTHER_COMMISSIONER, id="second-there", name="Second There")
 OPERATOR = replace(COMMISSIONER, id="operator", organisation=ALL_ORGANISATIONS)
-OPERATOR_2 = replace(OPERATOR, id="operator-2")
+OPERATORS = (replace(OPERATOR, name="Ann"), replace(OPERATOR, id="operator-2", name="Ben"))
+
+
+@pytest.fixture(autouse=True)
+def _persons(world: World) -> None:
+    """Each of these callers is a person who signs in."""
+    told = (COMMISSIONER, SECOND, OTHER_COMMISSIONER, SECOND_THERE)
+    rows = [
+        {
+            "id": each.id,
+            "issuer": "https://id.test",
+            "subject": each.id,
+            "name": each.name,
+            "created_at": world.moment.instant,
+        }
+        for each in told
+    ]
+    world.do(lambda w: w.connection.execute(sa.insert(tables.person), rows))
 
 
 def run(world: World, desk: Desk, caller: Caller = COMMISSIONER, data: bytes = FILE) -> Reconciled:
@@ -100,9 +118,13 @@ def test_a_proposal_decides_nothing_and_its_proposer_cannot_accept_it(
 def test_one_commissioner_s_names_are_not_another_s_and_the_service_s_are_everybody_s(
     world: World, desk: Desk
 ) -> None:
-    take(world, desk, OTHER_COMMISSIONER, replace(OTHER_COMMISSIONER, id="second-there"))
+    take(world, desk, OTHER_COMMISSIONER, SECOND_THERE)
     assert drugs_of(run(world, desk)) == [None, None, None]
-    take(world, desk, OPERATOR, OPERATOR_2)
+    world.do(
+        lambda w: spellings.take_by_two(
+            w, desk, OPERATORS, ODD, "adalimumab", "humira", registered=False
+        )
+    )
     assert drugs_of(run(world, desk)) == ["adalimumab", "adalimumab", None]
 
 
