@@ -59,6 +59,8 @@ from app.web import (
     treatments,
 )
 from app.web.desk import pages as desk_pages
+from app.web.library import pages as library_pages
+from app.web.library.room import make_room
 from app.web.overview import pages as overview_pages
 from app.web.provider import Provider
 
@@ -76,6 +78,7 @@ PAGES = (
     treatments.router,
     changing.router,
     *desk_pages.ROUTERS,
+    *library_pages.ROUTERS,
     overview_pages.router,
 )
 ROUTERS = (
@@ -141,6 +144,7 @@ def create_app(
     office = Office(library, settings.demonstration, pseudonyms, settings.back_entry_days)
     app.state.office = office
     app.state.desk = make_desk(settings, office)
+    app.state.reading_room = make_room(settings.policies_dir, load_drugs())
     app.state.settings = settings
     app.state.limits = Limits(settings.requests_per_minute, app.state.door)
     app.state.key_sets = KeySets()

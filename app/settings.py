@@ -15,6 +15,8 @@ MEBIBYTE = 1024 * 1024
 DEMONSTRATION_AUDIT_KEY = "assent-demonstration-audit-key-which-is-no-secret"
 #: Makes the demonstration's pseudonyms; public as well.
 DEMONSTRATION_PSEUDONYM_KEY = "assent-demonstration-pseudonym-key-which-is-no-secret"
+#: The demonstration's commissioners, whose authors publish for everybody there.
+DEMONSTRATION_PUBLISHERS = ("DEMQ1", "DEMQ2")
 SHORTEST_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
 #: Addresses that only this machine reaches.
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     #: Where Spark's tables lie during a run: a folder that every machine of its cluster reaches
     #: under the same path, as the same user. Without it, below the data folder.
     spark_folder: Path | None = None
+    #: The organisations whose policy authors may publish policy versions in the browser, as a JSON
+    #: list. A version holds for everybody, and refers where it is not adopted; an overlay is
+    #: published by its own commissioner's authors.
+    policy_publishers: tuple[str, ...] = ()
     #: For how many days after its signature a form on paper may be entered; 0: never.
     back_entry_days: int = Field(default=7, ge=0, le=366)
     requests_per_minute: int = Field(default=600, ge=1)
@@ -121,6 +127,8 @@ class Settings(BaseSettings):
             object.__setattr__(self, "audit_key", SecretStr(DEMONSTRATION_AUDIT_KEY))
         if self.demonstration and not self.pseudonym_key.get_secret_value():
             object.__setattr__(self, "pseudonym_key", SecretStr(DEMONSTRATION_PSEUDONYM_KEY))
+        if self.demonstration and not self.policy_publishers:
+            object.__setattr__(self, "policy_publishers", DEMONSTRATION_PUBLISHERS)
         self._check_audit_key()
         self._check_pseudonym_key()
         self._check_demonstration_sign_in()

@@ -5,12 +5,11 @@ A route that is not here fails the build: `tests/functional/approvals/test_permi
 
 from typing import Final
 
-from app.api.matrix_pages import ANYBODY, PAGE_ROUTES
+from app.api.matrix_pages import ANY_ROLE, ANYBODY, PAGE_ROUTES
 from app.approvals.permissions import SCOPE_OF, TABLE, Action, Relation
 from app.auth.model import Role
 
 ASSERTION: Final = "a registered system, with an assertion that it signed"
-ANY_ROLE: Final = "every signed-in role: the library, or what holds no patient"
 
 _A = Action
 #: Method and path → the action, or the words above.

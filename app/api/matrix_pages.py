@@ -6,6 +6,7 @@ from app.approvals.permissions import Action
 
 ANYBODY: Final = "anybody: it tells nothing of anybody"
 BROWSER: Final = "a browser that is signed in, or is signing in: its own session"
+ANY_ROLE: Final = "every signed-in role: the library, or what holds no patient"
 PROVIDER: Final = "the identity provider, with a logout token that it signed"
 
 _A = Action
@@ -93,4 +94,14 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "GET /supply-lists": _A.RECONCILE,
     "GET /supply-lists/{name}": _A.RECONCILE,
     "GET /overview": _A.READ_OVERVIEW,
+    "GET /adoptions": _A.ADOPT,
+    "POST /adoptions/{id}/confirm": _A.ADOPT,
+    "POST /adoptions/{id}/decline": _A.ADOPT,
+    "GET /library": ANY_ROLE,
+    "GET /library/{policy}": ANY_ROLE,
+    "GET /library/{policy}/{version}": ANY_ROLE,
+    "GET /library/{policy}/{version}/form": ANY_ROLE,
+    "GET /library/{policy}/{version}/cases": ANY_ROLE,
+    "GET /library/{policy}/{version}/changes": ANY_ROLE,
+    "POST /library/{policy}/{version}/adopt": _A.ADOPT,
 }

@@ -284,6 +284,7 @@ def adopt(
     from_day: dt.date,
     by: str,
     seconded_by: str,
+    actor: Actor | None = None,
     *,
     registered: bool = False,
 ) -> None:
@@ -291,7 +292,8 @@ def adopt(
 
     It takes two people: DetailsNotAccepted for one, also under another spelling of case and
     spaces, and for another commissioner's overlay. CallerNotAccepted where both names stand for
-    one registered person, and with `registered` where one stands for none.
+    one registered person, and with `registered` where one stands for none. `actor` is who does it,
+    where they signed in; without one it is an operator at the command line.
     """
     if not by.strip() or not seconded_by.strip() or same_person(by, seconded_by):
         raise DetailsNotAccepted(
@@ -323,7 +325,9 @@ def adopt(
         remember_overlay(work, version)
     else:
         remember_version(work, version)
-    actor = Actor(by.strip()[:36], "person", commissioner, "commissioner", "command line", "adopt")
+    actor = actor or Actor(
+        by.strip()[:36], "person", commissioner, "commissioner", "command line", "adopt"
+    )
     event = Event(
         action="policy overlay adopted" if is_overlay else "policy version adopted",
         object_type="policy",
@@ -331,6 +335,7 @@ def adopt(
         after={
             "version": number,
             "from_day": from_day.isoformat(),
+            "by": by.strip(),
             "seconded_by": seconded_by.strip(),
         },
         policy_hash=version.hash,

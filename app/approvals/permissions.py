@@ -53,6 +53,9 @@ class Action(StrEnum):
     REPORT_BREAK_GLASS = "read who opened records by break-glass"
     END_BREAK_GLASS = "end break-glass access of one's own, or as auditor another's"
     ADMINISTER = "administer people, systems and settings"
+    WRITE_POLICY = "write, check and publish policies"
+    ADOPT = "adopt a policy version for one's organisation"
+    REPLAY = "replay one's organisation's requests under another policy version"
 
 
 class Relation(StrEnum):
@@ -147,6 +150,14 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
     Action.END_BREAK_GLASS: {**_each(_SENIOR, _NO_OBJECT), Role.AUDITOR: _OWN},
     Action.ADMINISTER: {Role.ADMINISTRATOR: _NO_OBJECT},
+    Action.WRITE_POLICY: {Role.POLICY_AUTHOR: _NO_OBJECT},
+    Action.ADOPT: {Role.COMMISSIONER: _NO_OBJECT},
+    # An author sees what would change in counts only, and no request.
+    Action.REPLAY: {
+        Role.POLICY_AUTHOR: _NO_OBJECT,
+        Role.COMMISSIONER: _PAYER,
+        Role.PHARMACIST: _OWN,
+    },
 }
 ROLES: Final[dict[Action, frozenset[Role]]] = {
     action: frozenset(by_role) for action, by_role in TABLE.items()
@@ -193,6 +204,9 @@ SCOPE_OF: dict[Action, str] = {
     Action.REPORT_BREAK_GLASS: "audit",
     Action.END_BREAK_GLASS: "break-glass",
     Action.ADMINISTER: "administer",
+    Action.WRITE_POLICY: "administer",
+    Action.ADOPT: "decide",
+    Action.REPLAY: "read",
 }
 
 #: Roles that see no patient's record at all.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from app.approvals.library import load_shelf
+import yaml
+
+from app.approvals.library import load_shelf, policy_files
 from app.authoring.errors import BenchRefused
 from app.policy import PolicyVersion, load_policy
 
@@ -39,3 +44,35 @@ def load_file(
     areas = {area for area, _ in shelf.questions}
     above = [part for part in reversed(path.resolve().parts[:-1]) if part in areas]
     return load_policy(text, str(path), drug_keys, shelf.of_area(above[0]) if above else shelf)
+
+
+def cases_of(folder: Path, policy: str) -> Path | None:
+    """The file of a policy's worked cases, if there is one; mostly in a folder of its name."""
+    beside = sorted(folder.glob(f"*/{policy}/cases.yaml")) if policy.isascii() else []
+    if beside:
+        return beside[0]
+    for path in policy_files(folder):
+        if f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
+            cases = path.parent / "cases.yaml"
+            return cases if cases.exists() else None
+    return None
+
+
+class _Exact(yaml.SafeDumper):
+    """Writes decimals as they are, and no anchors: a policy file takes none."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+_Exact.add_representer(
+    Decimal,
+    lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", format(value, "f")),
+)
+
+
+def as_yaml(resolved: str) -> str:
+    """A stored text, which is one line of JSON, as a policy file that means the same."""
+    data = json.loads(resolved, parse_float=Decimal)
+    text: str = yaml.dump(data, Dumper=_Exact, sort_keys=False, allow_unicode=True, width=100_000)
+    return text

@@ -131,6 +131,7 @@ def publish_to_database(
     found: Published,
     by: str,
     seconded_by: str,
+    actor: Actor | None = None,
     *,
     registered: bool = False,
 ) -> None:
@@ -139,7 +140,7 @@ def publish_to_database(
     `check_publishable` comes before, outside the transaction: its proofs take seconds. Refusals as
     for files, and what would not go with what is held: BenchRefused. CallerNotAccepted where both
     names stand for one registered person, and with `registered` where one stands for none. It
-    decides for a commissioner who adopts it.
+    decides for a commissioner who adopts it. `actor` is who publishes, where they signed in.
     """
     check_two_people(by, seconded_by)
     check_two_named(work, by, seconded_by, registered=registered)
@@ -159,7 +160,9 @@ def publish_to_database(
     people = {"by": by.strip(), "seconded_by": seconded_by.strip()}
     add_publication(work, found, people["by"], people["seconded_by"])
     kind = "overlay" if isinstance(found, Overlay) else "version"
-    actor = Actor(by.strip()[:36], "person", "", "policy author", "command line", "publish")
+    actor = actor or Actor(
+        by.strip()[:36], "person", "", "policy author", "command line", "publish"
+    )
     event = Event(
         action=f"policy {kind} published",
         object_type="policy",

@@ -36,21 +36,24 @@ LOADER: Final = Actor(
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Somebody who may call: a role at an organisation."""
+    """Somebody who may call: a role at an organisation. `second`: another person in that role."""
 
     organisation: str
     role: Role
     kind: CallerKind = "person"
+    second: bool = False
 
     @property
     def token(self) -> str:
         """The public token, such as `demo-demo1-clinician`."""
         what = "system" if self.kind == "system" else self.role.value.replace(" ", "-")
-        return f"demo-{self.organisation.lower()}-{what}"
+        return f"demo-{self.organisation.lower()}-{what}{'-2' if self.second else ''}"
 
     @property
     def name(self) -> str:
         what = "System" if self.kind == "system" else self.role.value.capitalize()
+        if self.second:
+            what = f"Second {what.lower()}"
         return f"{what} of {self.organisation} (demonstration)"
 
 
@@ -67,6 +70,8 @@ def seats() -> tuple[Seat, ...]:
     found += [Seat(code, Role.CLINICIAN, "system") for code in PROVIDERS]
     found += [Seat(code, role) for code in COMMISSIONERS for role in at_commissioner]
     found.append(Seat(PANEL, Role.PANEL_MEMBER))
+    # What takes two people of one organisation can be tried at the integrated care board.
+    found += [Seat(ICB, r, second=True) for r in (Role.COMMISSIONER, Role.POLICY_AUTHOR)]
     return tuple(found)
 
 
@@ -103,7 +108,7 @@ def register(work: Work) -> People:
             demonstration=True,
             token=seat.token,
         )
-        if seat.kind == "person":
+        if seat.kind == "person" and not seat.second:
             callers[seat.organisation, seat.role] = Caller(
                 id=id,
                 name=seat.name,

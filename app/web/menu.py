@@ -19,11 +19,13 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
     Role.PHARMACIST: (*_CARE, *_MONEY),
     Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
     Role.AUDITOR: (("Overview", "/overview"),),
+    Role.POLICY_AUTHOR: (("Drafts", "/policy-drafts"), ("Replays", "/replays")),
     Role.COMMISSIONER: (
         ("Overview", "/overview"),
         *_MONEY,
         ("Drug names", "/drug-names"),
         ("Decided by hand", "/line-decisions"),
+        ("Adoptions", "/adoptions"),
     ),
 }
 
@@ -41,7 +43,7 @@ def menu_of(session: Session | None, path: str) -> tuple[MenuItem, ...]:
     """The menu of whoever is signed in and acts in a role; empty for anybody else."""
     if session is None or session.seat is None:
         return ()
-    places = (("Home", "/"), *_MENUS.get(session.seat.role, ()))
+    places = (("Home", "/"), *_MENUS.get(session.seat.role, ()), ("Policies", "/library"))
     return tuple(MenuItem(text, href, _is_at(path, href)) for text, href in places)
 
 

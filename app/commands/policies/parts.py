@@ -11,10 +11,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library, load_library, overlaid, policy_files
+from app.approvals.library import Library, load_library, overlaid
 from app.approvals.notices import known
 from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused
+from app.authoring.files import cases_of as cases_of
 from app.authoring.files import load_file, read_text
 from app.auth.errors import CallerNotAccepted
 from app.commands.doors import door_or_exit, settings_or_exit
@@ -154,15 +155,3 @@ def versions_with(named: str, overlay: str, library: Library) -> tuple[PolicyVer
     found = overlaid(library.versions(named), layer) if whole else (first,)
     with plain_refusals():
         return tuple(apply_overlay(each, layer, overlay) for each in found)
-
-
-def cases_of(folder: Path, policy: str) -> Path | None:
-    """The file of a policy's worked cases, if there is one; mostly in a folder of its name."""
-    beside = sorted(folder.glob(f"*/{policy}/cases.yaml")) if policy.isascii() else []
-    if beside:
-        return beside[0]
-    for path in policy_files(folder):
-        if f"policy: {policy}\n" in path.read_text(encoding="utf-8"):
-            cases = path.parent / "cases.yaml"
-            return cases if cases.exists() else None
-    return None

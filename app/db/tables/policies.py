@@ -1,8 +1,9 @@
-"""Policies, overlays and notices as they decided, and their adoption."""
+"""Policies, overlays and notices as they decided, their drafts and proofs, and their adoption."""
 
 from sqlalchemy import (
     Column,
     Date,
+    Index,
     Integer,
     String,
     Table,
@@ -94,4 +95,59 @@ adoption = Table(
     Column("seconded_by", String(120), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     UniqueConstraint("commissioner", "policy", "version", "from_day"),
+)
+
+# A commissioner's adoptions that wait for a second person, and what became of them.
+adoption_proposal = Table(
+    "adoption_proposal",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("policy", String(80), nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("from_day", Date, nullable=False),
+    Column("state", String(10), nullable=False),  # waiting | confirmed | declined
+    Column("proposed_by", ID, nullable=False),
+    Column("proposed_by_name", String(120), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("decided_by", ID),
+    Column("decided_by_name", String(120)),
+    Column("decided_at", Instant),
+    Index("ix_adoption_proposal_organisation", "organisation", "state"),
+)
+
+# Texts that an organisation's authors write. What is published of one stands in `publication`;
+# the row stays, and says what its text was.
+policy_draft = Table(
+    "policy_draft",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("policy", String(80)),  # what the text was when it was last saved, where it loads
+    Column("number", String(40)),
+    Column("hash", String(64)),
+    Column("state", String(10), nullable=False),  # draft | asked | published | discarded
+    Column("version", Integer, nullable=False),
+    Column("written_by", ID, nullable=False),  # who changed the text last
+    Column("written_by_name", String(120), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Column("asked_by", ID),
+    Column("asked_by_name", String(120)),
+    Column("published_by_name", String(120)),
+    Column("published_at", Instant),
+    Index("ix_policy_draft_organisation", "organisation", "state"),
+)
+
+# What the prover said of a text, by the text's hash. It names no organisation and no patient.
+policy_proof = Table(
+    "policy_proof",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("prover", String(40), nullable=False),
+    Column("claims", Document, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
 )

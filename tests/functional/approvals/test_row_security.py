@@ -44,6 +44,7 @@ SHARED = {
     "notice_lift": "packaged safety notices that were lifted",
     "publication": "what was published into the library, by whom",
     "safety_notice": "safety notices, which hold for everybody; no patient",
+    "policy_proof": "what the prover said of texts, by hash",
     "adoption": "which commissioner decides by which text",
     "audit_seal": "hashes",
     "audit_epoch": "numbers",

@@ -1,0 +1,238 @@
+"""Adopting from a browser: one of a commissioner proposes a version, another confirms it.
+
+Confirming runs the same service as `assent policies adopt` (`office.adopt`).
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
+from app.approvals.library import Library
+from app.approvals.office import adopt, same_person
+from app.approvals.permissions import Action, check_can
+from app.approvals.published import Published, find
+from app.audit import Event, record
+from app.auth.errors import NotAllowed
+from app.auth.model import Caller
+from app.db import tables
+from app.db.tables import adoption_proposal as proposals
+from app.db.work import Work
+from app.policy import Overlay
+
+#: For how long a proposal may be confirmed: who made it may have lost their role since.
+CONFIRMABLE: Final = dt.timedelta(days=7)
+SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """That a commissioner decides by a version (or its overlay, `+<day>`) from a day."""
+
+    commissioner: str
+    policy: str
+    version: str
+    from_day: dt.date
+    to_day: dt.date | None
+    adopted_by: str
+    seconded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionProposal:
+    """An adoption that waits for a second person, or what became of it."""
+
+    id: str
+    organisation: str
+    policy: str
+    version: str
+    hash: str
+    from_day: dt.date
+    state: str  # waiting | confirmed | declined
+    proposed_by: str
+    proposed_by_name: str
+    proposed_at: dt.datetime
+    decided_by: str | None = None
+    decided_by_name: str | None = None
+    decided_at: dt.datetime | None = None
+
+
+def adoptions_of(work: Work, policies: Sequence[str]) -> tuple[Adoption, ...]:
+    """Who adopted what of these policies, the newest day first. No secret: it decides for all."""
+    column = tables.adoption.c
+    names = Adoption.__slots__
+    rows = work.connection.execute(
+        sa.select(*(column[name] for name in names))
+        .where(column.policy.in_(policies))
+        .order_by(column.from_day.desc(), column.recorded_at.desc())
+    )
+    return tuple(Adoption(**row._asdict()) for row in rows)
+
+
+def adopters(found: Sequence[Adoption], policy: str, on: dt.date) -> Mapping[str, str]:
+    """Commissioner → the number of the version of a policy that it adopted last, as of a day."""
+    held: dict[str, str] = {}
+    for each in sorted(found, key=lambda a: (a.from_day, a.version)):
+        ended = each.to_day is not None and each.to_day < on
+        holds = each.policy == policy and each.from_day <= on and not ended
+        if holds and not each.version.startswith("+"):
+            held[each.commissioner] = each.version
+    return held
+
+
+def propose_adoption(
+    work: Work, library: Library, caller: Caller, policy: str, number: str, from_day: dt.date
+) -> AdoptionProposal:
+    """Propose that the caller's organisation decides by a version, or its overlay, from a day.
+
+    Raises DetailsNotAccepted for a day that is past or another's overlay, UnknownPolicy for a
+    number that the library does not hold, TransitionNotAllowed where the same waits already.
+    """
+    check_can(caller, Action.ADOPT)
+    found = find(library, policy, number)
+    _check_own(caller, found)
+    if from_day < work.moment.day:
+        raise DetailsNotAccepted(
+            "from_day", "An adoption holds from today or a later day. Choose one."
+        )
+    waiting = sa.select(proposals.c.id).where(
+        proposals.c.organisation == caller.organisation,
+        proposals.c.hash == found.hash,
+        proposals.c.state == "waiting",
+        proposals.c.proposed_at > work.moment.instant - CONFIRMABLE,
+    )
+    if work.connection.execute(waiting).first() is not None:
+        raise TransitionNotAllowed("That adoption waits for a second person already.")
+    made = AdoptionProposal(
+        id=work.new_id(),
+        organisation=caller.organisation,
+        policy=found.policy,
+        version=found.version,
+        hash=found.hash,
+        from_day=from_day,
+        state="waiting",
+        proposed_by=caller.id,
+        proposed_by_name=caller.name[:120],
+        proposed_at=work.moment.instant,
+    )
+    work.connection.execute(sa.insert(proposals).values(**asdict(made)))
+    after = {"policy": policy, "version": found.version, "from_day": from_day.isoformat()}
+    event = Event("propose adoption", "adoption", made.id, after=after, policy_hash=found.hash)
+    record(work, caller.actor(), event)
+    return made
+
+
+def confirm_adoption(
+    work: Work, library: Library, caller: Caller, proposal_id: str
+) -> AdoptionProposal:
+    """Confirm what another person proposed: it is adopted now.
+
+    Raises NotAllowed for one's own proposal, TransitionNotAllowed for one that was decided, is too
+    old, or whose text is no longer the one that was proposed.
+    """
+    proposal = _waiting(work, caller, proposal_id)
+    if proposal.proposed_by == caller.id:
+        raise NotAllowed(
+            "confirm that adoption",
+            "you proposed it yourself",
+            "Ask another commissioner of your organisation.",
+        )
+    if work.moment.instant - proposal.proposed_at > CONFIRMABLE:
+        raise TransitionNotAllowed(
+            f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."
+        )
+    found = find(library, proposal.policy, proposal.version)
+    if found.hash != proposal.hash:
+        raise TransitionNotAllowed(
+            "The text is not the one that was proposed. Decline the proposal and make a new one."
+        )
+    by, second = told_apart(
+        (proposal.proposed_by_name, proposal.proposed_by), (caller.name, caller.id)
+    )
+    adopt(work, found, caller.organisation, proposal.from_day, by, second, caller.actor())
+    return _decide(work, caller, proposal, "confirmed")
+
+
+def decline_adoption(work: Work, caller: Caller, proposal_id: str) -> AdoptionProposal:
+    """Decline a proposal, or take one's own back."""
+    return _decide(work, caller, _waiting(work, caller, proposal_id), "declined")
+
+
+def adoption_proposals(work: Work, caller: Caller) -> tuple[AdoptionProposal, ...]:
+    """The organisation's proposals: those that wait first, then the newest."""
+    check_can(caller, Action.ADOPT)
+    query = (
+        sa.select(proposals)
+        .where(proposals.c.organisation == caller.organisation)
+        .order_by(
+            (proposals.c.state == "waiting").desc(), proposals.c.proposed_at.desc(), proposals.c.id
+        )
+        .limit(SHOWN)
+    )
+    return tuple(_proposal(row) for row in work.connection.execute(query))
+
+
+def told_apart(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
+    """The names of two people, given as name and id; with their ids where the names are the same.
+
+    The services that take two people compare names, since at the command line there is no more.
+    """
+    if not same_person(one[0], other[0]):
+        return one[0][:120], other[0][:120]
+    return _with_id(one), _with_id(other)
+
+
+def _with_id(one: tuple[str, str]) -> str:
+    return f"{one[0][:80]} ({one[1]})"
+
+
+def _check_own(caller: Caller, found: Published) -> None:
+    if isinstance(found, Overlay) and found.commissioner != caller.organisation:
+        raise DetailsNotAccepted(
+            "commissioner", "That is another commissioner's overlay. Adopt your own."
+        )
+
+
+def _waiting(work: Work, caller: Caller, proposal_id: str) -> AdoptionProposal:
+    check_can(caller, Action.ADOPT)
+    query = sa.select(proposals).where(
+        proposals.c.id == proposal_id, proposals.c.organisation == caller.organisation
+    )
+    row = work.connection.execute(query.with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound("proposal")
+    if row.state != "waiting":
+        raise TransitionNotAllowed(f"The proposal was {row.state} before. Make a new one.")
+    return _proposal(row)
+
+
+def _decide(work: Work, caller: Caller, found: AdoptionProposal, state: str) -> AdoptionProposal:
+    decided = replace(
+        found,
+        state=state,
+        decided_by=caller.id,
+        decided_by_name=caller.name[:120],
+        decided_at=work.moment.instant,
+    )
+    work.connection.execute(
+        sa.update(proposals)
+        .where(proposals.c.id == found.id)
+        .values(
+            state=state,
+            decided_by=decided.decided_by,
+            decided_by_name=decided.decided_by_name,
+            decided_at=decided.decided_at,
+        )
+    )
+    verb = "confirm adoption" if state == "confirmed" else "decline adoption"
+    before = {"state": found.state, "proposed_by": found.proposed_by}
+    event = Event(verb, "adoption", found.id, before=before, after={"state": state})
+    record(work, caller.actor(), event)
+    return decided
+
+
+def _proposal(row: Any) -> AdoptionProposal:
+    return AdoptionProposal(**row._mapping)

@@ -1,0 +1,1 @@
+"""The policy library's pages: reading, proofs, replays, drafts, publishing and adopting."""

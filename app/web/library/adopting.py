@@ -1,0 +1,98 @@
+"""Adopting a version for one's organisation: one commissioner proposes, another confirms."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.fields import IdPath
+from app.api.policies import PolicyKey, VersionNumber
+from app.approvals.adopting import (
+    adoption_proposals,
+    confirm_adoption,
+    decline_adoption,
+    propose_adoption,
+)
+from app.approvals.permissions import Action, check_can
+from app.db.work import Work
+from app.problems import BAD_REQUEST, DoorProblem
+from app.web.acting import act_once, fresh_name
+from app.web.callers import caller_of, this_office
+from app.web.library.adopting_view import proposal_rows
+from app.web.library.days import day_in
+from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/adoptions")
+def list_adoptions(request: Request, session: SignedInBrowser) -> Response:
+    """The organisation's proposals: what waits for a second person first."""
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.ADOPT)
+
+    def read(work: Work) -> Response:
+        library = office.library_at(work)
+        found = adoption_proposals(work, caller)
+        titles = {
+            each.policy: library.versions(each.policy)[-1].title
+            for each in found
+            if each.policy in library.usable()
+        }
+        return page(
+            request,
+            "library/adoptions.html",
+            session=session,
+            rows=proposal_rows(found, titles, caller.id),
+            once=fresh_name(request),
+        )
+
+    return door_of(request).read(read)
+
+
+@router.post("/library/{policy}/{version}/adopt")
+def propose(
+    request: Request,
+    session: SignedInBrowser,
+    policy: PolicyKey,
+    version: VersionNumber,
+    form: FormFields,
+) -> Response:
+    """Propose it from a day; nothing is adopted yet."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.ADOPT)
+    day = day_in("from", form)
+    if day is None:
+        raise DoorProblem(
+            BAD_REQUEST, "The first day cannot be read. Go back and give day, month and year."
+        )
+
+    def take(work: Work) -> str:
+        propose_adoption(work, office.library_at(work), caller, policy, version, day)
+        return "/adoptions"
+
+    return act_once(request, session, form, take)
+
+
+@router.post("/adoptions/{id}/confirm")
+def confirm(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Confirm what another commissioner of the organisation proposed: it is adopted."""
+    caller, office = caller_of(request, session), this_office(request)
+
+    def take(work: Work) -> str:
+        confirm_adoption(work, office.library_at(work), caller, id)
+        return "/adoptions"
+
+    return act_once(request, session, form, take)
+
+
+@router.post("/adoptions/{id}/decline")
+def decline(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Decline a proposal, or take one's own back."""
+    caller = caller_of(request, session)
+
+    def take(work: Work) -> str:
+        decline_adoption(work, caller, id)
+        return "/adoptions"
+
+    return act_once(request, session, form, take)
