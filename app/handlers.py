@@ -7,7 +7,11 @@ from typing import Any
 
 from app.approvals.errors import PolicyNotUsable
 from app.auth.model import Caller
+from app.authoring import proving
+from app.authoring.errors import BenchRefused
+from app.authoring.replay import jobs as replay_jobs
 from app.db.work import Work
+from app.policy import from_resolved
 from app.reconciliation import at_scale, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import ReconciliationError
@@ -65,7 +69,34 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
         return save
 
-    return {service.JOB: reconcile, proposing.JOB: propose}
+    def replay(held: Held) -> Saving:
+        try:
+            result = held.door.read(lambda work: replay_jobs.work_out(work, desk, held.job))
+        except (BenchRefused, PolicyNotUsable) as error:
+            raise JobRefused(str(error)) from error
+        return lambda _: result
+
+    return {
+        service.JOB: reconcile,
+        proposing.JOB: propose,
+        proving.JOB: prove_policy,
+        replay_jobs.JOB: replay,
+    }
+
+
+def prove_policy(held: Held) -> Saving:
+    """Prove a policy's text, which the job carries: a draft's is nowhere else."""
+    version = from_resolved(held.job.payload["resolved"])
+    try:
+        name, claims = proving.prove(version)
+    except BenchRefused as error:
+        raise JobRefused(str(error)) from error
+
+    def save(work: Work) -> dict[str, Any]:
+        proving.keep_proof(work, version, name, claims)
+        return {"hash": version.hash, "claims": len(claims)}
+
+    return save
 
 
 def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: SubmissionRecord) -> Saving:

@@ -40,6 +40,19 @@ def ways_to_requests(caller: Caller) -> list[ColumnElement[bool]]:
     return [request.c.provider == own, request.c.counterparty == own]
 
 
+def replayed_requests(caller: Caller) -> ColumnElement[bool]:
+    """Condition on `request`: what a replay of this caller's organisation decides again.
+
+    An author sees no request; of what its organisation made or pays for it is told counts.
+    """
+    own = caller.organisation
+    if caller.role is Role.COMMISSIONER:
+        return request.c.commissioner == own
+    if caller.role is Role.PHARMACIST:
+        return request.c.provider == own
+    return or_(request.c.provider == own, request.c.commissioner == own)
+
+
 #: A column that holds a treatment's id, and a condition on the table of that column.
 Way = tuple[ColumnElement[str], ColumnElement[bool]]
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.errors import AnswersNotAccepted
 from app.authoring.errors import BenchRefused
 from app.authoring.replay.forms import Forms, as_table, table_forms
+from app.authoring.replay.run import decide_row
 from app.db import tables
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
@@ -42,31 +43,43 @@ def stored_forms(
     first: dt.date,
     last: dt.date,
     outcomes: Sequence[Path | bytes] = (),
+    *,
+    of: ColumnElement[bool] | None = None,
+    before: PolicyVersion | None = None,
 ) -> Stored:
     """The latest answers of the requests under the version's policy, by day of the decision.
 
     With an overlay on the version, only requests that its commissioner pays for: it decides for
-    nobody else. The outcome is the policy's own last decision. Requests with waived or overridden
-    criteria are named apart: what people decided is not the version's to say.
+    nobody else. `of`: only requests for which this holds. The outcome is the policy's own last
+    decision, or what `before` says of the answers that its own form takes. Requests with waived or
+    overridden criteria are named apart: what people decided is not the version's to say.
     """
     spent = spend_by_reference(outcomes)
     rows: list[dict[str, Any]] = []
     unreadable: list[str] = []
     waived: list[str] = []
-    for found in _rows(work, version, kind, first, last):
+    for found in _rows(work, version, kind, first, last, of):
         if found.waived or found.overridden:
             waived.append(found.id)
             continue
         row = _row(version, kind, found)
-        if row is None:
+        earlier = row if before is None else _row(before, kind, found)
+        if row is None or earlier is None:
             unreadable.append(found.id)
-        else:
-            rows.append({**row, "spend": spent.get(found.reference or "", Decimal(0))})
+            continue
+        if before is not None:
+            row["outcome"] = decide_row(before, kind, earlier).outcome.value
+        rows.append({**row, "spend": spent.get(found.reference or "", Decimal(0))})
     return Stored(table_forms(version, as_table(version, rows)), tuple(unreadable), tuple(waived))
 
 
 def _rows(
-    work: Work, version: PolicyVersion, kind: Kind, first: dt.date, last: dt.date
+    work: Work,
+    version: PolicyVersion,
+    kind: Kind,
+    first: dt.date,
+    last: dt.date,
+    of: ColumnElement[bool] | None,
 ) -> Iterator[Any]:
     request, revision = tables.request.c, tables.request_revision.c
     decision, approval, patient = tables.decision.c, tables.approval.c, tables.patient.c
@@ -109,6 +122,8 @@ def _rows(
     )
     if version.overlay is not None:
         query = query.where(request.commissioner == version.overlay.commissioner)
+    if of is not None:
+        query = query.where(of)
     return iter(work.connection.execute(query))
 
 
@@ -143,17 +158,21 @@ def _row(version: PolicyVersion, kind: Kind, found: Any) -> dict[str, Any] | Non
     }
 
 
-def latest_outcomes(work: Work, files: FileStore) -> tuple[bytes, ...]:
+def latest_outcomes(
+    work: Work, files: FileStore, organisation: str | None = None
+) -> tuple[bytes, ...]:
     """The outcomes of the newest run of every submission, as Parquet, in the runs' order.
 
-    Raises BenchRefused where a file is gone or is not the one that was stored.
+    With an organisation, only of its own submissions. Raises BenchRefused where a file is gone or
+    is not the one that was stored.
     """
     run = tables.reconciliation_run.c
-    rows = work.connection.execute(
-        select(
-            run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256
-        ).order_by(run.created_at, run.id)
-    )
+    query = select(
+        run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256
+    ).order_by(run.created_at, run.id)
+    if organisation is not None:
+        query = query.where(run.organisation == organisation)
+    rows = work.connection.execute(query)
     newest = {row.submission_id: row for row in rows}
     try:
         return tuple(

@@ -1,5 +1,5 @@
 """The routers of the library, in the order in which their addresses are tried."""
 
-from app.web.library import adopting, reading
+from app.web.library import adopting, drafts, reading, replays
 
-ROUTERS = (adopting.router, reading.router)
+ROUTERS = (adopting.router, drafts.router, replays.router, reading.router)

@@ -169,6 +169,7 @@ def show_version(
             history=view.history(held, found),
             overlays=view.overlay_rows(library.overlays(policy)),
             adoptions=adoption_rows(adoptions_of(work, [policy]), caller.organisation, day),
+            proving=proving.waiting_proof(work, caller.organisation, found.hash) is not None,
             proof=None if found.overlay else proving.stored_proof(work, found.hash),
             may={
                 "adopt": can(caller, Action.ADOPT),

@@ -81,7 +81,11 @@ def test_the_worked_cases_are_run(enter: Enter) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/library/no-such-policy", "/library/no-such-policy/2020-01-01", f"/library/{POLICY}/1900-01-01"],
+    [
+        "/library/no-such-policy",
+        "/library/no-such-policy/2020-01-01",
+        f"/library/{POLICY}/1900-01-01",
+    ],
 )
 def test_what_is_not_there_is_not_found(enter: Enter, path: str) -> None:
     assert enter("demo1-clinician").get(path).status_code == 404

@@ -13,6 +13,7 @@ NOWHERE = "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
 PARTS = {
     "step": "check",
     "policy": "abc",
+    "version": "2020-01-01",
     "row": "1",
     "name": "not-started",
     **dict.fromkeys(("job", "run", "submission"), NOWHERE),

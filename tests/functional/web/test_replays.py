@@ -1,0 +1,97 @@
+"""Replays in the browser: an organisation's own year under another version, worked off by a job."""
+
+import re
+
+from fastapi import FastAPI
+
+from tests.functional.web.conftest import Enter, Person
+from tests.functional.web.forms import ANSWERS, sent
+from tests.functional.web.test_policy_drafts import NEXT, begun, send, work_off
+
+AT = "/library/adalimumab-ra-severe/2016-01-26.1"
+#: Stricter than the version before it: an activity that every patient of the tests is below.
+STRICTER = re.sub(r"(das28_at_start >=? )5\.1", r"\g<1>6.5", NEXT)
+
+
+def replayed(person: Person, application: FastAPI, at: str, **fields: str) -> str:
+    """Ask for a replay and work it off; the page that shows it."""
+    reply = send(person, f"{at}/replay", f"{at}/replay", **({"kind": "initiation"} | fields))
+    assert reply.status_code == 303, reply.text
+    page = str(reply.headers["location"])
+    assert "being worked out" in person.get(page).text
+    work_off(application)
+    return page
+
+
+def test_a_draft_is_replayed_over_what_the_organisation_pays_for(
+    enter: Enter, application: FastAPI
+) -> None:
+    assert STRICTER != NEXT
+    clinician = enter("demo1-clinician")
+    request, _ = sent(clinician, ANSWERS)
+    sent(clinician, ANSWERS | {"das28_at_start": "7.0"})
+    sent(clinician, ANSWERS | {"das28_at_start": "4.0"})
+    author = enter("demq1-policy-author")
+    at = begun(author, STRICTER)
+    page = replayed(author, application, at, against="2016-01-26.1")
+    shown = author.get(page).text
+    assert "3 requests of" in shown
+    assert re.search(r"Requests that would change</span> <span[^>]*>1<", shown), shown[-5000:]
+    assert re.search(r">People</span> <span[^>]*>1<", shown)
+    assert "By criterion" in shown
+    assert "the spend is not known" in shown
+    # An author sees no patient's record, so no request is named to them.
+    assert request[:8] not in shown
+    assert "/requests/" not in shown
+    payer = enter("demq1-commissioner")
+    told = payer.get(page).text
+    assert f'href="/requests/{request}"' in told
+    assert "999 0" not in told
+    assert payer.get(f"/requests/{request}").status_code == 200
+
+
+def test_another_organisation_has_nothing_in_its_replay_and_does_not_find_ours(
+    enter: Enter, application: FastAPI
+) -> None:
+    sent(enter("demo1-clinician"), ANSWERS)
+    ours = replayed(enter("demo1-pharmacist"), application, AT)
+    assert "1 request of" in enter("demo1-pharmacist").get(ours).text
+    for who in ("demo2-pharmacist", "demq2-commissioner", "demq2-policy-author"):
+        other = enter(who)
+        assert other.get(ours).status_code == 404, who
+        assert ours not in other.get("/replays").text
+        theirs = replayed(other, application, AT)
+        assert "0 requests of" in other.get(theirs).text, who
+    assert ours in enter("demo1-pharmacist").get("/replays").text
+
+
+def test_the_same_replay_is_not_queued_twice(enter: Enter) -> None:
+    one = enter("demq1-commissioner")
+    places = {
+        send(one, f"{AT}/replay", f"{AT}/replay", kind="initiation").headers["location"]
+        for _ in range(2)
+    }
+    assert len(places) == 1
+
+
+def test_what_cannot_be_replayed_is_told(enter: Enter) -> None:
+    one = enter("demq1-commissioner")
+    wrong = {"kind": "initiation", "against": "1900-01-01"}
+    for fields in ({"kind": "transfer"}, {"kind": "x"}, wrong):
+        reply = send(one, f"{AT}/replay", f"{AT}/replay", **fields)
+        assert reply.status_code == 400, fields
+    assert enter("demo1-clinician").get(f"{AT}/replay").status_code == 403
+
+
+def test_the_proofs_of_a_version_are_asked_for_and_kept(enter: Enter, application: FastAPI) -> None:
+    author = enter("demq1-policy-author")
+    assert "Not run on this text" in author.get(AT).text
+    reply = send(author, AT, f"{AT}/proofs")
+    assert reply.status_code == 303
+    assert "being worked out" in author.get(AT).text
+    work_off(application)
+    for who in ("demq2-policy-author", "demo1-clinician"):
+        shown = enter(who).get(AT).text
+        assert "Run by z3" in shown
+        assert "Every criterion to start can be satisfied by one patient" in shown
+    assert enter("demq1-commissioner").send(AT, f"{AT}/proofs").status_code == 403
