@@ -43,6 +43,9 @@ class Remark:
     message: str
     mend: str
 
+    def __str__(self) -> str:
+        return " ".join(_ended(each) for each in (self.message, self.mend))
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedDraft:
@@ -91,6 +94,13 @@ def check_draft(
             faults.append(Remark(None, None, "its commissioner is to be decided", "Name it"))
     faults += _clashes(library, found)
     return CheckedDraft(found, tuple(faults), tuple(advice))
+
+
+def _ended(words: str) -> str:
+    """Words as a sentence."""
+    words = words.strip()
+    ended = words if words.endswith((".", "?", "!")) else f"{words}."
+    return ended[:1].upper() + ended[1:]
 
 
 def _load(

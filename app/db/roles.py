@@ -31,6 +31,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "slice_outcome": _ADD,
     "slice_version": _ADD,
     "policy_overlay": _ADD,
+    "policy_proof": _ADD,
     "policy_version": _ADD,
     "publication": _ADD,
     "insight_figure": _REMOVE,

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app.approvals import drafting
+from app.approvals.adopting import adoption_proposals
 from app.approvals.drafting import DraftRecord
 from app.approvals.due import Due, approvals_due
 from app.approvals.library import Library
@@ -16,6 +17,7 @@ from app.approvals.permissions import Action, can
 from app.approvals.waiting import Waiting, waiting_requests
 from app.auth.model import Caller, Role
 from app.auth.sessions import Session
+from app.authoring import drafting as policy_drafting
 from app.clock import london_day
 from app.db.work import Work
 from app.reference_data.drugs import load_drugs
@@ -106,6 +108,7 @@ def _lists(work: Work, library: Library, caller: Caller, session: Session) -> It
             "None.",
             _more(len(found) > _SHOWN),
         )
+    yield from _policies(work, library, caller)
     if not can(caller, Action.PREPARE):
         return
     today = work.moment.day
@@ -125,6 +128,47 @@ def _lists(work: Work, library: Library, caller: Caller, session: Session) -> It
         "No form is half-filled.",
         _more(len(drafts) > _SHOWN),
     )
+
+
+def _policies(work: Work, library: Library, caller: Caller) -> Iterator[WaitingList]:
+    """The policy texts that wait for a second person: to be published, or to be adopted."""
+    if can(caller, Action.WRITE_POLICY):
+        drafts = [d for d in policy_drafting.drafts_of(work, caller) if d.state == "asked"]
+        yield WaitingList(
+            "Policy drafts that wait for a second author",
+            ("Draft", "Written by", "Written"),
+            tuple(
+                Row(
+                    each.title,
+                    f"/policy-drafts/{each.id}",
+                    (each.written_by_name, instant_words(each.written_at)),
+                )
+                for each in drafts[:_SHOWN]
+            ),
+            "None.",
+            _more(len(drafts) > _SHOWN),
+        )
+    if can(caller, Action.ADOPT):
+        waiting = [a for a in adoption_proposals(work, caller) if a.state == "waiting"]
+        if waiting:
+            yield WaitingList(
+                "Adoptions that wait for a second commissioner",
+                ("Policy", "From", "Proposed by"),
+                tuple(
+                    Row(
+                        _title(library, each.policy),
+                        "/adoptions",
+                        (day_words(each.from_day), each.proposed_by_name),
+                    )
+                    for each in waiting[:_SHOWN]
+                ),
+                "None.",
+                _more(len(waiting) > _SHOWN),
+            )
+
+
+def _title(library: Library, policy: str) -> str:
+    return library.versions(policy)[-1].title if policy in library.usable() else policy
 
 
 def _draft_row(library: Library, draft: DraftRecord, session: Session) -> Row:

@@ -1,8 +1,9 @@
 """A version's page in words: its head, criteria, terms, history and notices. Pure."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.authoring.blocks import Block, blocks_of
@@ -22,6 +23,7 @@ from app.policy import (
 from app.web.library.catalogue import MECHANISMS
 from app.web.words import day_words
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 KINDS: Final = {
     Kind.INITIATION: "The form to start",
     Kind.CONTINUATION: "The form to continue",
@@ -219,10 +221,21 @@ class ChangeGroup:
 
 def change_groups(before: PolicyVersion, after: PolicyVersion) -> tuple[ChangeGroup, ...]:
     """What changed between two versions, part by part."""
+    titles = {s.id: s.title for v in (after, before) for s in v.sources.values()}
     found: dict[str, list[Change]] = {}
     for each in diff_versions(before, after):
-        found.setdefault(each.group, []).append(each)
+        keys = tuple(
+            (key, _told(key, was, titles), _told(key, now, titles)) for key, was, now in each.keys
+        )
+        found.setdefault(each.group, []).append(replace(each, keys=keys))
     return tuple(ChangeGroup(title, tuple(changes)) for title, changes in found.items())
+
+
+def _told(key: str, value: str, titles: Mapping[str, str]) -> str:
+    """A value of a change as a reader knows it: a source by its title, a day in English."""
+    if key == "source":
+        return titles.get(value, value)
+    return day_words(value) if _DAY.fullmatch(value) else value
 
 
 def overlay_rows(overlays: Iterable[Overlay]) -> tuple[tuple[str, str, str], ...]:

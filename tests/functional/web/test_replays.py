@@ -50,6 +50,17 @@ def test_a_draft_is_replayed_over_what_the_organisation_pays_for(
     assert payer.get(f"/requests/{request}").status_code == 200
 
 
+def test_what_the_other_version_asked_counts_though_this_one_asks_it_no_more(
+    enter: Enter, application: FastAPI
+) -> None:
+    sent(enter("demo1-clinician"), ANSWERS | {"das28_at_start": "4.0"})
+    author = enter("demq1-policy-author")
+    at = begun(author, NEXT.replace("das28_at_start > 5.1", "ra_diagnosis"))
+    page = replayed(author, application, at, against="2016-01-26.1")
+    row = re.search(r">Criteria not met</th><td[^>]*>Approved", author.get(page).text)
+    assert row is not None, author.get(page).text[-5000:]
+
+
 def test_another_organisation_has_nothing_in_its_replay_and_does_not_find_ours(
     enter: Enter, application: FastAPI
 ) -> None:
