@@ -84,7 +84,7 @@ def check_draft(
         found = _load(text, sort, shelf, area_of, drug_keys)
     except PolicyFileFaults as error:
         return CheckedDraft(None, tuple(_remark(each) for each in error.faults))
-    faults, advice = list(_marks(text)), []
+    faults, advice = list(_marks(text)), list[Remark]()
     if isinstance(found, PolicyVersion):
         found.compiled.complete()
         for each in lint_version(found, prove=False):

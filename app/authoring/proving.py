@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,7 +124,7 @@ def prove(version: PolicyVersion) -> tuple[str, list[dict[str, Any]]]:
 
 
 def keep_proof(
-    work: Work, version: PolicyVersion, name: str, claims: list[Mapping[str, Any]]
+    work: Work, version: PolicyVersion, name: str, claims: Sequence[Mapping[str, Any]]
 ) -> None:
     """Store what was proved; of two at once the first stays."""
     dialect = postgresql if work.on_postgres else sqlite
@@ -134,7 +134,7 @@ def keep_proof(
         .values(
             hash=version.hash,
             prover=name,
-            claims=claims,
+            claims=list(claims),
             faults=faults,
             recorded_at=work.moment.instant,
         )

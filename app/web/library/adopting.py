@@ -57,7 +57,7 @@ def propose(
     version: VersionNumber,
     form: FormFields,
 ) -> Response:
-    """Propose it from a day; nothing is adopted yet."""
+    """Propose it, or the overlay on it that the form names, from a day; nothing is adopted yet."""
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.ADOPT)
@@ -68,7 +68,8 @@ def propose(
         )
 
     def take(work: Work) -> str:
-        propose_adoption(work, office.library_at(work), caller, policy, version, day)
+        number = form.get("overlay") or version
+        propose_adoption(work, office.library_at(work), caller, policy, number, day)
         return "/adoptions"
 
     return act_once(request, session, form, take)

@@ -172,7 +172,8 @@ def show_version(
             proving=proving.waiting_proof(work, caller.organisation, found.hash) is not None,
             proof=None if found.overlay else proving.stored_proof(work, found.hash),
             may={
-                "adopt": can(caller, Action.ADOPT),
+                "adopt": can(caller, Action.ADOPT)
+                and (found.overlay is None or commissioner == caller.organisation),
                 "write": can(caller, Action.WRITE_POLICY),
                 "replay": can(caller, Action.REPLAY),
             },

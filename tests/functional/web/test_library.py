@@ -1,11 +1,19 @@
 """The policy library's pages: the list, a version in full, its form, cases and changes."""
 
+import datetime as dt
 import time
+from collections.abc import Callable
 
 import pytest
 
+from app.approvals.library import overlaid
+from app.approvals.notices import issue
+from app.db.transaction import Database
+from app.db.work import Moment
 from app.demonstration.organisations import seats
+from app.policy import Notice
 from tests.functional.web.conftest import Enter
+from tests.policies.library import packaged_library
 
 POLICY = "adalimumab-ra-severe"
 AT = f"/library/{POLICY}/2016-01-26.1"
@@ -159,6 +167,25 @@ def test_another_commissioner_finds_no_proposal_of_ours(enter: Enter) -> None:
         assert reply.status_code == 404
 
 
+def test_an_overlay_is_adopted_by_its_own_commissioner_only(enter: Enter) -> None:
+    library = packaged_library()
+    overlay = next(o for o in library.overlays() if o.commissioner == "DEMQ1")
+    number = overlaid(library.versions(overlay.policy), overlay)[-1].version
+    at = f"/library/{overlay.policy}/{number}"
+    own, page = enter("demq1-commissioner"), f"{at}?commissioner=DEMQ1"
+    shown = own.get(page).text
+    assert "Propose to adopt your overlay" in shown
+    day = {"from-day": "1", "from-month": "2", "from-year": "2099", "overlay": overlay.version}
+    once = shown.split('name="once" value="')[1].split('"')[0]
+    assert own.send(page, f"{at}/adopt", once=once, **day).status_code == 303
+    assert overlay.version in own.get("/adoptions").text
+    other = enter("demq2-commissioner")
+    assert "Propose to adopt your overlay" not in other.get(page).text
+    refused = other.send(at, f"{at}/adopt", once=once, **day)
+    assert refused.status_code == 422
+    assert "another commissioner" in refused.text
+
+
 def test_nothing_is_adopted_for_a_day_that_is_past(enter: Enter) -> None:
     one = enter("demq1-commissioner")
     once = one.get(AT).text.split('name="once" value="')[1].split('"')[0]
@@ -166,3 +193,35 @@ def test_nothing_is_adopted_for_a_day_that_is_past(enter: Enter) -> None:
     reply = one.send(AT, f"{AT}/adopt", once=once, **day)
     assert reply.status_code == 422
     assert "today or a later day" in reply.text
+
+
+def test_a_safety_notice_shows_on_the_list_and_on_the_version(
+    enter: Enter, database: Database, moment: Moment, ids: Callable[[], str]
+) -> None:
+    notice = Notice(
+        name="2026-01-01-test",
+        title="Invented infections",
+        drugs=("adalimumab",),
+        policies=(POLICY,),
+        from_=dt.date(2020, 1, 1),
+        lifted=None,
+        decide="refer",
+        reason="Infections were invented for a test.",
+        source_title="Nowhere",
+        source_url="javascript:alert(1)",
+        evidence="unverified",
+    )
+    database.transact(
+        lambda work: issue(work, packaged_library(), notice, "Ann", "Ben"),
+        moment=moment,
+        new_id=ids,
+        random_bytes=lambda n: bytes(n),
+    )
+    reader = enter("demo1-clinician")
+    listed = reader.get("/library?status=suspended").text
+    assert "1 policy" in listed
+    assert "New starts are referred to people: Invented infections" in listed
+    shown = reader.get(AT).text
+    assert "Infections were invented for a test." in shown
+    assert "Running treatments and continuations go on." in shown
+    assert "javascript:" not in shown
