@@ -86,7 +86,7 @@ def check_supply(
     request: Request, caller: SignedIn, desk: ThisDesk, body: SupplyBody
 ) -> SupplyCheckDocument:
     """Will it be challenged, and what is to be done: which form is missing, which is due."""
-    submission = checking_supplies.as_submission(caller, _planned(body))
+    submission = checking_supplies.as_submission(caller, planned_supply(body))
     checked = read_recorded(
         request, caller, lambda work: checking_supplies.check(work, desk, caller, submission)
     )
@@ -149,7 +149,8 @@ def check_submission(
     )
 
 
-def _planned(body: SupplyBody) -> PlannedSupply:
+def planned_supply(body: SupplyBody) -> PlannedSupply:
+    """The body as the room takes it."""
     return PlannedSupply(**{name: getattr(body, name) for name in SupplyBody.model_fields})
 
 

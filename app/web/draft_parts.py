@@ -1,5 +1,6 @@
 """What stands behind a draft's pages: their fields, what is wrong with them, what was typed."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -51,20 +52,20 @@ def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
     return filling.entries_of(
         found,
         step,
-        _commissioners(found),
+        commissioners(found.day),
         {product.key: product.name for product in known.products} if known else {},
         {key: drug.name for key, drug in drugs.items()},
     )
 
 
-def _commissioners(found: Filling) -> list[tuple[str, str]]:
-    """Those in force on the day, by name; in the demonstration the invented ones come first."""
+def commissioners(day: dt.date) -> list[tuple[str, str]]:
+    """Those in force on a day, by name; in the demonstration the invented ones come first."""
     held = [
         each
         for each in load_organisations().all()
         if each.kind == "commissioner"
-        and (each.from_ is None or each.from_ <= found.day)
-        and (each.to is None or found.day <= each.to)
+        and (each.from_ is None or each.from_ <= day)
+        and (each.to is None or day <= each.to)
         and each.parent is None
     ]
     held.sort(key=lambda each: (not each.demonstration, each.name))

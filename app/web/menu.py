@@ -7,6 +7,7 @@ from app.auth.model import Role
 from app.auth.sessions import Session
 
 _CARE: Final = (("Start a request", "/start"), ("Find a patient", "/patients"))
+_CHECK: Final = (("Check a supply", "/supply-check"),)
 _MONEY: Final = (
     ("Submissions", "/submissions"),
     ("Challenges", "/challenges"),
@@ -14,9 +15,9 @@ _MONEY: Final = (
     ("Supplies to check", "/supply-lists"),
 )
 _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
-    Role.CLINICIAN: _CARE,
-    Role.DELEGATE: _CARE,
-    Role.PHARMACIST: (*_CARE, *_MONEY),
+    Role.CLINICIAN: (*_CARE, *_CHECK),
+    Role.DELEGATE: (*_CARE, *_CHECK),
+    Role.PHARMACIST: (*_CARE, *_CHECK, *_MONEY),
     Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
     Role.AUDITOR: (("Overview", "/overview"),),
     Role.POLICY_AUTHOR: (("Drafts", "/policy-drafts"), ("Replays", "/replays")),

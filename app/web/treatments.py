@@ -99,6 +99,7 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         state_colour=state_colour,
         may={
             "continue": own and can(caller, Action.PREPARE) and document.stopped_on is None,
+            "check": own and can(caller, Action.CHECK_SUPPLY),
             "start": own
             and can(caller, Action.RECORD_START)
             and document.first_dose is None

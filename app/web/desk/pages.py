@@ -1,6 +1,6 @@
 """The routers of the desk, in the order in which their addresses are tried."""
 
-from app.web.desk import challenges, deltas, lines, months, names, runs, submissions
+from app.web.desk import challenges, checks, deltas, lines, months, names, runs, submissions
 
 ROUTERS = (
     runs.router,
@@ -10,4 +10,5 @@ ROUTERS = (
     names.router,
     deltas.router,
     months.router,
+    checks.router,
 )

@@ -1,0 +1,217 @@
+"""What would come of a supply, or of a draft file, if it were invoiced today: in words. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from app.policy import Kind
+from app.reconciliation.advice import Advice
+from app.reconciliation.checking_supplies import Checked
+from app.reconciliation.model import LineOutcome
+from app.reconciliation.wording import REMEDIES
+from app.reference_data.drugs import load_drugs
+from app.web.decision import Colour
+from app.web.desk.common import TEST_COLOURS, drug_words, outcome_colour
+from app.web.form.about import Entry
+from app.web.words import day_words, first_upper, pounds
+
+#: How many lines the page lists; the file to take away has all.
+MOST_LISTED: Final = 200
+_FORMS: Final[dict[Kind, str]] = {
+    Kind.INITIATION: "Start a request",
+    Kind.CONTINUATION: "Open the treatment and continue it",
+    Kind.SWITCH: "Open the treatment and switch it",
+    Kind.RESUME: "Open the treatment and resume it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would come of one supply. `form` is where the request that would mend it begins."""
+
+    heading: str
+    colour: Colour
+    outcome: str
+    reason: str
+    remedy: str
+    form: tuple[str, str] | None
+    facts: tuple[tuple[str, str], ...]
+    tests: tuple[tuple[str, str, Colour, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """The lines of a draft with one outcome, and what that asks for."""
+
+    outcome: str
+    colour: Colour
+    lines: int
+    total: Decimal
+    queried: Decimal
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """One line that would be challenged. It names no patient."""
+
+    row: int
+    day: str
+    drug: str
+    total: Decimal | None
+    queried: Decimal
+    outcome: str
+    colour: Colour
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileVerdict:
+    """What would come of a draft file. `lines` are the first of those to be challenged."""
+
+    lines: int
+    challenged: int
+    total: Decimal
+    accepted: Decimal
+    queried: Decimal
+    outcomes: tuple[OutcomeRow, ...]
+    rows: tuple[LineRow, ...]
+
+
+def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
+    """The fields of one planned supply; what is not known may stay empty."""
+    return (
+        Entry(("nhs_number",), "text", "NHS number", "10 digits. Spaces do not matter."),
+        Entry(("birth_date",), "day", "Date of birth", "For example, 15 3 1984."),
+        Entry(("local_id",), "text", "Hospital number", optional=True),
+        Entry(
+            ("drug",),
+            "text",
+            "Drug and strength",
+            "As your pharmacy writes it, such as Humira 40mg pen, or its dm+d code.",
+        ),
+        Entry(("supply_date",), "day", "Day of the supply", "For example, 15 6 2026."),
+        Entry(("quantity",), "number", "Quantity"),
+        Entry(("unit",), "text", "Unit of the quantity", "Such as pen, vial or mg.", optional=True),
+        Entry(("total",), "text", "What you would charge, in pounds", optional=True),
+        Entry(("unit_price",), "text", "Price of one unit, in pounds", optional=True),
+        Entry(("commissioner",), "one of", "Who pays", options=tuple(commissioners), optional=True),
+        Entry(("reference",), "text", "Approval reference", optional=True),
+        Entry(("indication_code",), "text", "SNOMED CT code of the indication", optional=True),
+    )
+
+
+#: What is wrong with a field that the check cannot read, by its name.
+FAULTS: Final[dict[str, str]] = {
+    "nhs_number": "Enter 10 digits, such as 999 000 0018, or leave it empty.",
+    "birth_date": "Enter a real day, such as 15 3 1984.",
+    "local_id": "Enter the number of at most 20 letters and digits.",
+    "drug": "Enter the drug's name, such as Humira 40mg pen. It may have no other signs "
+    "than . , / % ( ) + and -.",
+    "supply_date": "Enter the day of the supply, such as 15 6 2026.",
+    "quantity": "Enter a number above zero, such as 2.",
+    "unit": "Enter a unit of at most 20 letters.",
+    "total": "Enter an amount above zero without the pound sign, such as 352.14.",
+    "unit_price": "Enter an amount above zero without the pound sign, such as 176.07.",
+    "commissioner": "Choose one of the list.",
+    "reference": "Enter letters and digits, at most 17.",
+    "indication_code": "Enter the code of 6 to 18 digits.",
+}
+
+
+def verdict_of(advice: Advice) -> Verdict:
+    """What to tell of one planned supply."""
+    item = advice.item
+    heading, colour = _heading(advice)
+    line = item.line
+    quantity = "" if line.quantity is None else f"{line.quantity:f} {line.unit or ''}".strip()
+    facts = (
+        ("Drug, as it was recognised", drug_words(item.recognition.drug)),
+        ("Day of the supply", day_words(line.supply_date)),
+        ("Quantity", quantity),
+        ("Charged", pounds(line.total_cost) if line.total_cost else ""),
+        ("Would be queried", pounds(item.queried) if item.queried else ""),
+        ("Approval reference", item.reference or ""),
+        ("Its continuation is due by", day_words(advice.due) if advice.due else ""),
+    )
+    return Verdict(
+        heading=heading,
+        colour=colour,
+        outcome=first_upper(item.outcome.value),
+        reason=item.reason,
+        remedy=item.remedy,
+        form=_form(advice),
+        facts=tuple((key, value) for key, value in facts if value),
+        tests=tuple(
+            (
+                first_upper(each.name.replace("_", " ")),
+                first_upper(each.result.value),
+                TEST_COLOURS[each.result],
+                first_upper(each.detail),
+            )
+            for each in item.tests
+        ),
+    )
+
+
+def _heading(advice: Advice) -> tuple[str, Colour]:
+    if advice.challenged:
+        return "It would be challenged", "orange"
+    if advice.item.outcome is LineOutcome.AWAITING_DECISION:
+        return "It would wait: a request or a query is not decided yet", "blue"
+    return "It would not be challenged", "green"
+
+
+def _form(advice: Advice) -> tuple[str, str] | None:
+    """The words and the address of the form that would mend it, where there is one here."""
+    kind, treatment = advice.form, advice.item.treatment_id
+    if kind not in _FORMS:
+        return None
+    if kind is not Kind.INITIATION:
+        return (_FORMS[kind], f"/treatments/{treatment}") if treatment else None
+    known = load_drugs().drugs.get(advice.item.recognition.drug or "")
+    query = f"?{urlencode({'q': known.name})}" if known else ""
+    return _FORMS[kind], f"/start{query}"
+
+
+def file_verdict(checked: Checked) -> FileVerdict:
+    """What to tell of a draft file: by outcome, and the lines that would be challenged."""
+    whole = checked.summary.grand
+    challenged = [each for each in checked.advice if each.challenged]
+    return FileVerdict(
+        lines=whole.lines,
+        challenged=len(challenged),
+        total=whole.total,
+        accepted=whole.accepted,
+        queried=whole.queried,
+        outcomes=tuple(
+            OutcomeRow(
+                first_upper(each.key),
+                outcome_colour(each.key),
+                each.lines,
+                each.total,
+                each.queried,
+                REMEDIES[LineOutcome(each.key)],
+            )
+            for each in checked.summary.by_outcome
+        ),
+        rows=tuple(_line(each) for each in challenged[:MOST_LISTED]),
+    )
+
+
+def _line(advice: Advice) -> LineRow:
+    item = advice.item
+    return LineRow(
+        row=item.line.row,
+        day=day_words(item.line.supply_date),
+        drug=drug_words(item.recognition.drug),
+        total=item.line.total_cost,
+        queried=item.queried,
+        outcome=first_upper(item.outcome.value),
+        colour=outcome_colour(item.outcome.value),
+        reason=item.reason,
+        remedy=item.remedy,
+    )
