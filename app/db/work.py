@@ -184,6 +184,7 @@ class Savepoint:
     def rollback(self) -> None:
         """Take back what was written since, and the scope that was entered."""
         self.work.unsent.clear()
+        self.work.expected.clear()  # a question that was never sent has no answer
         self.nested.rollback()
 
 

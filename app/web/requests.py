@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
-from app.approvals import store, submitting
+from app.approvals import correcting, store, submitting
 from app.approvals.errors import AnswersNotAccepted
-from app.approvals.lifecycle import RequestState
+from app.approvals.lifecycle import REQUEST_TRANSITIONS, RequestEvent, RequestState
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.replaying import version_of_request
 from app.approvals.views import request_view, treatment_view
@@ -17,8 +17,9 @@ from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.policy import PolicyVersion
+from app.policy import AnswerFault, PolicyVersion
 from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.correction import event_for, stored
 from app.web.decision import outcome_of
 from app.web.form.fields import answer_words, errors_of, question_fields
 from app.web.form.typed import typed_answers
@@ -98,6 +99,21 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
 
+    def again(work: Work) -> tuple[RequestDocument, PolicyVersion]:
+        view = request_view(work, caller, id)
+        version = version_of_request(work, office.library_at(work), view.request)
+        return request_document(work, office, caller, view), version
+
+    def shown_again(faults: tuple[AnswerFault, ...]) -> Response:
+        document, version = in_role(request, session, again)
+        asked = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
+        typed = typed_answers(asked, form)
+        return _answers_page(request, session, document, version, typed, faults, form.get("add"))
+
+    if form.get("add"):  # one more row of a list: nothing is sent
+        check_can(caller, Action.AMEND)
+        return shown_again(())
+
     def run(work: Work) -> None:
         found = store.find_request(work, caller, id)
         version = version_of_request(work, office.library_at(work), found)
@@ -108,17 +124,7 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
     try:
         in_role(request, session, run)
     except AnswersNotAccepted as error:
-
-        def again(work: Work) -> tuple[RequestDocument, PolicyVersion]:
-            view = request_view(work, caller, id)
-            version = version_of_request(work, office.library_at(work), view.request)
-            return request_document(work, office, caller, view), version
-
-        document, version = in_role(request, session, again)
-        asked = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
-        return _answers_page(
-            request, session, document, version, typed_answers(asked, form), error.faults
-        )
+        return shown_again(error.faults)
     return go(f"/requests/{id}")
 
 
@@ -132,6 +138,14 @@ def withdraw(request: Request, session: SignedInBrowser, id: IdPath, form: FormF
 def escalate(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Send a request whose criteria are not met to the panel."""
     return _step(request, session, id, form, Action.ESCALATE, submitting.escalate)
+
+
+@router.post("/{id}/enter-in-error")
+def enter_in_error(
+    request: Request, session: SignedInBrowser, id: IdPath, form: FormFields
+) -> Response:
+    """Take a whole request back, on record."""
+    return _step(request, session, id, form, Action.CORRECT, correcting.enter_in_error)
 
 
 def _step(
@@ -158,20 +172,15 @@ def _answers_page(
     document: RequestDocument,
     version: PolicyVersion,
     typed: dict[str, Any],
-    faults: Any,
+    faults: tuple[AnswerFault, ...],
+    more: str | None = None,
 ) -> Response:
     names = [each.name for each in document.missing] or [
         q.name for q in version.questions.values() if document.kind in q.kinds
     ]
-    stored = {
-        name: {
-            k: v for k, v in each.model_dump(mode="json").items() if k != "origin" and v is not None
-        }
-        for name, each in document.answers.items()
-    }
     asked = tuple(version.questions[name] for name in names if name in version.questions)
     given = {k: v for k, v in typed.items() if v is not None}
-    fields = question_fields(asked, {**stored, **given}, faults)
+    fields = question_fields(asked, {**stored(document), **given}, faults, None, more or "")
     return page(
         request,
         "request_answers.html",
@@ -180,6 +189,7 @@ def _answers_page(
         document=document,
         policy=version,
         fields=fields,
+        may_correct=event_for(document) is not None,
         errors=errors_of(fields),
     )
 
@@ -195,16 +205,21 @@ def _steps(caller: Caller, document: RequestDocument) -> dict[str, bool]:
         and can(caller, Action.ESCALATE)
         and bool(failed)
         and all(f.waivable for f in failed),
+        "correct": event_for(document) is not None and can(caller, Action.CORRECT),
+        "enter-in-error": (state, RequestEvent.ENTER_IN_ERROR) in REQUEST_TRANSITIONS
+        and can(caller, Action.CORRECT),
         "continue": document.approval is not None and can(caller, Action.PREPARE),
     }
 
 
-def _answer_rows(document: RequestDocument, version: PolicyVersion) -> list[tuple[str, str, str]]:
-    """Label, answer and origin of each answer, in the policy's order."""
+def _answer_rows(
+    document: RequestDocument, version: PolicyVersion
+) -> list[tuple[str, str, str, str]]:
+    """Label, answer, origin and name of each answer, in the policy's order."""
     rows = []
     for name, question in version.questions.items():
         given = document.answers.get(name)
         if given is not None:
             said = answer_words(question, given.model_dump(mode="json"))
-            rows.append((question.label, said, given.origin))
+            rows.append((question.label, said, given.origin, name))
     return rows

@@ -1,0 +1,242 @@
+"""Correcting the answers of a request: choose them, see what would change, then do it once.
+
+While the request waits for answers, new ones amend it; once it is decided, they correct it and need
+a reason. Either way the policy version of the first submission decides again.
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import StringConstraints
+
+from app.api.requests_model import RequestDocument, request_document
+from app.api.treatments_model import TreatmentDocument, treatment_document
+from app.approvals import correcting, store, submitting
+from app.approvals.errors import AnswersNotAccepted, TransitionNotAllowed
+from app.approvals.foreseeing import foresee
+from app.approvals.lifecycle import RequestEvent
+from app.approvals.office import Office
+from app.approvals.permissions import Action, check_acts_for, check_can
+from app.approvals.replaying import version_of_request
+from app.approvals.views import request_view, treatment_view
+from app.audit import Reading, record_reading
+from app.auth.model import Caller
+from app.auth.sessions import Session
+from app.db.work import Work
+from app.policy import AnswerFault, PolicyVersion, Question
+from app.web.acting import act_once, fresh_name
+from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.correction import (
+    NO_REASON,
+    NOTHING_CHANGED,
+    ON_RECORD,
+    changed,
+    choices,
+    event_for,
+    foreseen,
+    stored,
+)
+from app.web.form.fields import errors_of, question_fields
+from app.web.form.typed import typed_answers
+from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.starting import IdPath
+
+router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
+
+QuestionWord = Annotated[str, StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
+_Seen = tuple[RequestDocument, PolicyVersion]
+_NOT_NOW: Final = "The answers of this request cannot be changed as it stands. Read what is next."
+
+
+@router.get("/{id}/correct")
+def choose(
+    request: Request,
+    session: SignedInBrowser,
+    id: IdPath,
+    question: Annotated[list[QuestionWord] | None, Query(max_length=200)] = None,
+) -> Response:
+    """Which answers are wrong; then those alone, as they stand."""
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.CORRECT)
+
+    def read(work: Work) -> tuple[_Seen, Reading]:
+        document, version = _seen(work, office, caller, id)
+        return (document, version), Reading("request read", document.treatment_id, id)
+
+    document, version = read_recorded(request, caller, read)
+    if event_for(document) is None:
+        return go(f"/requests/{id}")
+    asked = _asked(document, version, question or [])
+    if not asked:
+        return page(
+            request,
+            "correct_choose.html",
+            session=session,
+            document=document,
+            policy=version,
+            choices=choices(document, version),
+        )
+    return _form(request, session, document, version, asked, {})
+
+
+@router.post("/{id}/correct")
+def preview(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """What the correction would change, shown before it is made. Nothing is kept."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.CORRECT)
+    document, version = in_role(request, session, lambda work: _seen(work, office, caller, id))
+    event = event_for(document)
+    if event is None:
+        return go(f"/requests/{id}")
+    asked = _asked(document, version, _names(form))
+    typed = typed_answers(asked, form)
+    if not asked:
+        return go(f"/requests/{id}/correct")
+    if form.get("again") or form.get("add"):
+        return _form(request, session, document, version, asked, form)
+    given, emptied = changed(document, asked, typed)
+    wrong = {}
+    if event is RequestEvent.CORRECT and not form.get("reason", "").strip():
+        wrong["reason"] = NO_REASON
+    if not given and not emptied:
+        wrong["answers"] = NOTHING_CHANGED
+    if wrong:
+        return _form(request, session, document, version, asked, form, wrong)
+
+    def run(work: Work) -> tuple[tuple[RequestDocument, TreatmentDocument], ...]:
+        before = _documents(work, office, caller, id)
+
+        def act() -> tuple[RequestDocument, TreatmentDocument]:
+            _take(work, office, caller, id, form)
+            return _documents(work, office, caller, id)
+
+        after = foresee(work, act)
+        names = {"questions": sorted([*given, *emptied])}
+        record_reading(
+            work,
+            caller.actor(),
+            Reading("correction previewed", document.treatment_id, id, names=names),
+        )
+        return before, after
+
+    try:
+        before, after = door_of(request).transact(run)
+    except AnswersNotAccepted as error:
+        return _form(request, session, document, version, asked, form, faults=error.faults)
+    return page(
+        request,
+        "correct_preview.html",
+        session=session,
+        document=document,
+        policy=version,
+        seen=foreseen(version, before, after),
+        on_record=ON_RECORD,
+        reason=form.get("reason", "").strip(),
+        kept=[
+            (name, value)
+            for name, value in form.items()
+            if name.startswith(("a.", "shown.")) or name in ("reason", "version")
+        ],
+        once=fresh_name(request),
+    )
+
+
+@router.post("/{id}/correct/confirm")
+def confirm(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Make the correction, once, and see the request as it then stands."""
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.CORRECT)
+
+    def act(work: Work) -> str:
+        _take(work, office, caller, id, form)
+        return f"/requests/{id}"
+
+    return act_once(request, session, form, act)
+
+
+def _take(work: Work, office: Office, caller: Caller, id: str, form: dict[str, str]) -> None:
+    """Amend or correct the request with what was typed, whichever it waits for."""
+    document, version = _seen(work, office, caller, id)
+    store.check_version(document.version, version_in(form))
+    asked = _asked(document, version, _names(form))
+    given, emptied = changed(document, asked, typed_answers(asked, form))
+    event, reason = event_for(document), form.get("reason", "").strip()
+    if event is RequestEvent.AMEND:
+        answers = {**given, **dict.fromkeys(emptied)}
+        submitting.amend(work, office, caller, id, answers, document.version)
+    elif event is RequestEvent.CORRECT and reason and (given or emptied):
+        correcting.correct(work, office, caller, id, given, emptied, reason, document.version)
+    else:
+        raise TransitionNotAllowed(_NOT_NOW)
+
+
+def _seen(work: Work, office: Office, caller: Caller, id: str) -> _Seen:
+    """The request and its version, for its own provider."""
+    view = request_view(work, caller, id)
+    check_acts_for(caller, Action.CORRECT, view.request.provider)
+    version = version_of_request(work, office.library_at(work), view.request)
+    return request_document(work, office, caller, view), version
+
+
+def _documents(
+    work: Work, office: Office, caller: Caller, id: str
+) -> tuple[RequestDocument, TreatmentDocument]:
+    document = request_document(work, office, caller, request_view(work, caller, id))
+    treatment = treatment_view(work, caller, document.treatment_id)
+    return document, treatment_document(work, office, caller, treatment)
+
+
+def _names(form: dict[str, str]) -> list[str]:
+    return [name.removeprefix("shown.") for name in form if name.startswith("shown.")]
+
+
+def _asked(
+    document: RequestDocument, version: PolicyVersion, names: list[str]
+) -> tuple[Question, ...]:
+    """The questions of these names that the request's form has, in its order."""
+    return tuple(
+        each
+        for each in version.questions.values()
+        if each.name in names and document.kind in each.kinds
+    )
+
+
+def _form(
+    request: Request,
+    session: Session,
+    document: RequestDocument,
+    version: PolicyVersion,
+    asked: tuple[Question, ...],
+    form: dict[str, str],
+    wrong: dict[str, str] | None = None,
+    faults: tuple[AnswerFault, ...] = (),
+) -> Response:
+    """The chosen answers to change, with what was typed over them so far."""
+    wrong = wrong or {}
+    shown: dict[str, Any] = typed_answers(asked, form) if form else stored(document)
+    fields = question_fields(
+        asked, {k: v for k, v in shown.items() if v is not None}, faults, None, form.get("add", "")
+    )
+    errors = errors_of(fields)
+    if "answers" in wrong:
+        errors.append({"text": wrong["answers"], "href": f"#{fields[0].id}"})
+    if "reason" in wrong:
+        errors.append({"text": wrong["reason"], "href": "#reason"})
+    return page(
+        request,
+        "correct_form.html",
+        status=422 if errors else 200,
+        session=session,
+        document=document,
+        policy=version,
+        was={each.name: each.words for each in choices(document, version)},
+        fields=fields,
+        needs_reason=event_for(document) is RequestEvent.CORRECT,
+        reason=form.get("reason", ""),
+        reason_wrong=wrong.get("reason"),
+        version=form.get("version", document.version),
+        errors=errors,
+    )
