@@ -38,6 +38,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "POST /drafts/{id}/override": _A.SUBMIT,
     "POST /drafts/{id}/submit": _A.SUBMIT,
     "GET /requests/{id}": _A.READ,
+    "GET /requests/{id}/decision.pdf": _A.READ,
     "GET /requests/{id}/answers": _A.READ,
     "POST /requests/{id}/answers": _A.AMEND,
     "GET /requests/{id}/correct": _A.CORRECT,

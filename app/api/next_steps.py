@@ -20,7 +20,7 @@ CARE: Final = (
 REQUEST_STEPS: Final[dict[RequestState, str]] = {
     RequestState.NEW: "The request has not been decided yet.",
     RequestState.MORE_INFORMATION_NEEDED: (
-        "Answer the questions named under 'missing' by amending this request. It keeps its place "
+        "Answer the questions that are still missing, by amending this request. It keeps its place "
         "and the policy version of its first submission."
     ),
     RequestState.CRITERIA_NOT_MET: (
@@ -72,7 +72,7 @@ _OVER: Final[dict[ApprovalState, str]] = {
 
 CHECK_STEPS: Final[dict[Outcome, str]] = {
     Outcome.APPROVED: "Submitting this form today would be approved, unless something changes.",
-    Outcome.MORE_INFORMATION_NEEDED: "Answer the questions under 'missing', then check again.",
+    Outcome.MORE_INFORMATION_NEEDED: "Answer the questions that are still missing, then check again.",
     Outcome.CRITERIA_NOT_MET: (
         "Look at the findings that are 'not met'. Nothing was stored; the form can still be "
         f"submitted, escalated to the panel or sent for individual funding. {CARE}"

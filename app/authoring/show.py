@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 from app.authoring.blocks import as_html, as_typst, blocks_of, markdown
 from app.authoring.errors import BenchRefused
@@ -26,6 +27,11 @@ def show(version: PolicyVersion, form: str, notices: Iterable[Notice] = ()) -> b
             return as_pdf(as_typst(version.title, blocks))
         case _:
             raise BenchRefused(f"There is no format {form}. Use one of: {', '.join(FORMATS)}.")
+
+
+def sets_pdfs() -> bool:
+    """Whether the extra `pdf` is installed."""
+    return find_spec("typst") is not None
 
 
 def as_pdf(text: str) -> bytes:

@@ -14,9 +14,12 @@ from app.api.decisions_model import (
     PartDocument,
 )
 from app.api.requests_model import RequestDocument
+from app.api.treatments_model import PatientDocument
 from app.approvals.lifecycle import RequestState
+from app.web.words import day_words, first_upper, instant_words
 
 Colour = Literal["green", "blue", "yellow", "orange", "grey"]
+Pairs = tuple[tuple[str, str], ...]
 
 _HEADINGS: Final[dict[RequestState, tuple[str, Colour]]] = {
     RequestState.NEW: ("Received", "grey"),
@@ -101,6 +104,41 @@ def outcome_of(document: RequestDocument) -> Outcome:
         reasons=reasons,
         findings=ordered,
         failed=tuple(row for row in ordered if row.colour == "orange"),
+    )
+
+
+def patient_words(patient: PatientDocument) -> str:
+    """Whom it is about: by number for the care team, by pseudonym for anybody else."""
+    if patient.nhs_number:
+        return f"NHS number {patient.nhs_number}, born {day_words(patient.birth_date)}"
+    if patient.pseudonym:
+        return f"Pseudonym {patient.pseudonym}"
+    return patient.local_id or "no number"
+
+
+def cover_pairs(document: RequestDocument) -> Pairs:
+    """What the request's approval covers; empty without one."""
+    approval = document.approval
+    if approval is None:
+        return ()
+    ends = day_words(approval.covers_to) if approval.covers_to else "no end"
+    start = (("First dose by", day_words(approval.start_by)),) if approval.start_by else ()
+    return (
+        ("Days", f"{day_words(approval.covers_from)} to {ends}"),
+        *start,
+        ("Who pays", document.commissioner),
+        ("Rests on", first_upper(approval.basis)),
+    )
+
+
+def request_pairs(document: RequestDocument, patient: PatientDocument, policy: str) -> Pairs:
+    """What was asked, for whom and when."""
+    return (
+        ("Patient", patient_words(patient)),
+        ("Kind", first_upper(document.kind)),
+        ("Policy", f"{policy}, version {document.policy.version}"),
+        ("Decision to treat", day_words(document.decision_to_treat)),
+        ("Sent", instant_words(document.submitted_at)),
     )
 
 

@@ -16,18 +16,22 @@ from app.approvals.views import request_view, treatment_view
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
+from app.authoring.show import as_pdf, sets_pdfs
 from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion
+from app.problems import NOT_READY, DoorProblem
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
-from app.web.decision import outcome_of
+from app.web.decision import cover_pairs, outcome_of, request_pairs
+from app.web.decision_paper import as_typst
 from app.web.form.fields import answer_words, errors_of, question_fields
 from app.web.form.typed import typed_answers
-from app.web.pages import PageRoute, check_csrf, go, in_role
+from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 from app.web.steps import steps_for
+from app.web.words import instant_words
 
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
 
@@ -41,12 +45,65 @@ _OPEN: Final = frozenset(
         RequestState.AWAITING_CONSENT,
     }
 )
+_DEMONSTRATION: Final = "Demonstration: everything here is invented."
 _ANSWERABLE: Final = frozenset({RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED})
 
 
 @router.get("/{id}")
 def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
     """The request as it stands."""
+    caller = caller_of(request, session)
+    document, treatment, version = _seen(request, session, id, "request read")
+    own = document.provider == caller.organisation
+    return page(
+        request,
+        "request.html",
+        session=session,
+        document=document,
+        treatment=treatment,
+        policy=version,
+        outcome=outcome_of(document),
+        covers=cover_pairs(document),
+        about=request_pairs(document, treatment.patient, version.title),
+        pdf=sets_pdfs(),
+        answers=_answer_rows(document, version),
+        may=_steps(caller, document) if own else {},
+        steps=steps_for(caller, document),
+    )
+
+
+@router.get("/{id}/decision.pdf")
+def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """The same as a PDF to print, or to put into the patient's record."""
+    document, treatment, version = _seen(request, session, id, "decision taken as a PDF")
+    if not sets_pdfs():
+        raise DoorProblem(NOT_READY, "PDFs are not set up here. Print the request's page instead.")
+    marks = [_DEMONSTRATION] if request.app.state.settings.demonstration else []
+    if document.policy.draft:
+        marks.append(document.policy.draft)
+    now = door_of(request).moment().instant
+    text = as_typst(
+        version.title,
+        outcome_of(document),
+        marks,
+        document.approval.reference if document.approval else None,
+        [document.next, *([document.approval.next] if document.approval else [])],
+        cover_pairs(document),
+        request_pairs(document, treatment.patient, version.title),
+        tuple(row[:2] for row in _answer_rows(document, version)),
+        f"Assent, request {id}, as it stood on {instant_words(now)}",
+    )
+    return Response(
+        as_pdf(text),
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="decision-{id}.pdf"'},
+    )
+
+
+def _seen(
+    request: Request, session: Session, id: str, what: str
+) -> tuple[RequestDocument, TreatmentDocument, PolicyVersion]:
+    """A request with its treatment and version; that it was read is on record as `what`."""
     caller, office = caller_of(request, session), this_office(request)
 
     def read(
@@ -58,22 +115,9 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
             work, office, caller, treatment_view(work, caller, document.treatment_id)
         )
         version = version_of_request(work, office.library_at(work), view.request)
-        return (document, treatment, version), Reading("request read", document.treatment_id, id)
+        return (document, treatment, version), Reading(what, document.treatment_id, id)
 
-    document, treatment, version = read_recorded(request, caller, read)
-    own = document.provider == caller.organisation
-    return page(
-        request,
-        "request.html",
-        session=session,
-        document=document,
-        treatment=treatment,
-        policy=version,
-        outcome=outcome_of(document),
-        answers=_answer_rows(document, version),
-        may=_steps(caller, document) if own else {},
-        steps=steps_for(caller, document),
-    )
+    return read_recorded(request, caller, read)
 
 
 @router.get("/{id}/answers")
