@@ -16,7 +16,7 @@ from app.approvals.office import adopt, same_person
 from app.approvals.permissions import Action, check_can
 from app.approvals.published import Published, find
 from app.audit import Event, record
-from app.auth.errors import NotAllowed
+from app.auth.holders import check_person, check_second
 from app.auth.model import Caller
 from app.db import tables
 from app.db.tables import adoption_proposal as proposals
@@ -89,9 +89,11 @@ def propose_adoption(
     """Propose that the caller's organisation decides by a version, or its overlay, from a day.
 
     Raises DetailsNotAccepted for a day that is past or another's overlay, UnknownPolicy for a
-    number that the library does not hold, TransitionNotAllowed where the same waits already.
+    number that the library does not hold, TransitionNotAllowed where the same waits already, and
+    NotAllowed for a credential that is tied to no person.
     """
     check_can(caller, Action.ADOPT)
+    check_person(work, caller, "propose an adoption")
     found = find(library, policy, number)
     _check_own(caller, found)
     if from_day < work.moment.day:
@@ -130,16 +132,13 @@ def confirm_adoption(
 ) -> AdoptionProposal:
     """Confirm what another person proposed: it is adopted now.
 
-    Raises NotAllowed for one's own proposal, TransitionNotAllowed for one that was decided, is too
-    old, or whose text is no longer the one that was proposed.
+    Raises NotAllowed for one's own proposal, also under another credential of one's own;
+    TransitionNotAllowed for one that was decided, is too old, or whose text is no longer the one
+    that was proposed.
     """
     proposal = _waiting(work, caller, proposal_id)
-    if proposal.proposed_by == caller.id:
-        raise NotAllowed(
-            "confirm that adoption",
-            "you proposed it yourself",
-            "Ask another commissioner of your organisation.",
-        )
+    ask = "Ask another commissioner of your organisation."
+    check_second(work, caller, proposal.proposed_by, "confirm that adoption", ask)
     if work.moment.instant - proposal.proposed_at > CONFIRMABLE:
         raise TransitionNotAllowed(
             f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."

@@ -19,6 +19,7 @@ from app.approvals.permissions import Action, check_can
 from app.approvals.published import JoinedLibrary
 from app.audit import Event, record
 from app.auth.errors import NotAllowed
+from app.auth.holders import check_person, check_second
 from app.auth.model import Caller
 from app.authoring import prover
 from app.authoring.draft_check import CheckedDraft
@@ -121,7 +122,11 @@ def save_draft(
 def ask_to_publish(
     work: Work, caller: Caller, draft_id: str, version: int, checked: CheckedDraft
 ) -> PolicyDraft:
-    """Ask another author to publish it. Raises BenchRefused while anything is to be mended."""
+    """Ask another author to publish it.
+
+    Raises BenchRefused while anything is to be mended, NotAllowed for a credential of no person.
+    """
+    check_person(work, caller, "ask to publish a policy")
     found = _open(work, caller, draft_id, version, (DRAFT,))
     _check_sound(checked, found)
     return _change(
@@ -151,12 +156,9 @@ def publish_draft(
     there is a prover.
     """
     found = _open(work, caller, draft_id, version, (ASKED,))
-    if caller.id in (found.written_by, found.asked_by):
-        raise NotAllowed(
-            "publish that policy",
-            "you wrote it, or asked for its publication",
-            "Ask another policy author of your organisation.",
-        )
+    for first in {found.written_by, found.asked_by or found.written_by}:
+        ask = "Ask another policy author of your organisation."
+        check_second(work, caller, first, "publish that policy", ask)
     text = _check_sound(checked, found)
     check_may_publish(caller, text, publishers)
     if isinstance(text, PolicyVersion):

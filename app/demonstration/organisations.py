@@ -77,9 +77,10 @@ def seats() -> tuple[Seat, ...]:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The registered callers, by organisation and role."""
+    """The registered callers, by organisation and role; and the id of every seat's token."""
 
     callers: Mapping[tuple[str, Role], Caller]
+    ids: Mapping[Seat, str]
 
     def clinician(self, provider: str) -> Caller:
         return self.callers[provider, Role.CLINICIAN]
@@ -97,8 +98,9 @@ class People:
 def register(work: Work) -> People:
     """Register every seat with its public token."""
     callers: dict[tuple[str, Role], Caller] = {}
+    ids: dict[Seat, str] = {}
     for seat in seats():
-        id, _ = register_caller(
+        ids[seat], _ = register_caller(
             work,
             LOADER,
             name=seat.name,
@@ -110,15 +112,15 @@ def register(work: Work) -> People:
         )
         if seat.kind == "person" and not seat.second:
             callers[seat.organisation, seat.role] = Caller(
-                id=id,
+                id=ids[seat],
                 name=seat.name,
                 kind=seat.kind,
                 organisation=seat.organisation,
                 role=seat.role,
-                client=id,
+                client=ids[seat],
                 correlation_id="demonstration",
             )
-    return People(callers)
+    return People(callers, ids)
 
 
 def name_persons(work: Work, people: People) -> None:
@@ -128,4 +130,4 @@ def name_persons(work: Work, people: People) -> None:
             continue
         known = known_person(work, LOADER, issuer=ISSUER, subject=seat.token, name=seat.name)
         if known is not None:
-            tie(work, LOADER, people.callers[seat.organisation, seat.role].id, known.id)
+            tie(work, LOADER, people.ids[seat], known.id)
