@@ -81,9 +81,9 @@ def read_worklist(
     sought = Sought(provider, financial_year, financial_month, window)
 
     def read(work: Work) -> tuple[WorklistDocument, Reading]:
-        found = listing_work.worklist(work, desk, caller, name, sought)
+        found = listing_work.worklist(work, desk, caller, name, limit, sought)
         body = WorklistDocument(
-            name=name, count=len(found), entries=[_entry(each) for each in found[:limit]]
+            name=name, count=found.count, entries=[_entry(each) for each in found.entries]
         )
         return body, Reading("worklist read", names={"worklist": name.value})
 

@@ -110,9 +110,7 @@ def _end(work: Work, horizon: int) -> tuple[int, int]:
     return 0, work.connection.execute(sa.select(sa.func.max(audit_event.c.id))).scalar() or 0
 
 
-def _reach(
-    work: Work, after: sa.ColumnElement[bool], most: int
-) -> tuple[int, int, int] | None:
+def _reach(work: Work, after: sa.ColumnElement[bool], most: int) -> tuple[int, int, int] | None:
     """The position of the last of the next `most` events, None where there are fewer."""
     e = audit_event.c
     query = (

@@ -28,8 +28,8 @@ def worklist(
     found = done(lambda: door.read(lambda work: listing_work.worklist(work, desk, caller, name)))
     reading = Reading("worklist read", names={"worklist": name.value})
     door.transact(lambda work: record_reading(work, caller.actor(), reading))
-    for each in found:
+    for each in found.entries:
         named = each.reference or each.treatment_id
         typer.echo(f"{each.day:%d/%m/%Y}  {named}  {each.drug}  {', '.join(each.providers)}")
         typer.echo(f"    {each.why}")
-    typer.echo(f"{len(found)} to look at.", err=True)
+    typer.echo(f"{found.count} to look at.", err=True)

@@ -1,7 +1,7 @@
 """Worklists: the approvals in the caller's scope beside the supplies of its newest runs."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,22 +9,23 @@ from sqlalchemy import RowMapping
 
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.permissions import Action, check_can
+from app.approvals.standing import STANDING
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service, slice_store, store
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import LineKind, LineOutcome
 from app.reconciliation.parse_dates import financial_month_of
-from app.reconciliation.scope import scope_of
+from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.slice_store import ContractMonth, Period
 from app.reconciliation.snapshot_rows import IN_SCOPE, Treatment, read_approvals, read_treatments
+from app.reconciliation.waiting_store import holds_on, in_chunks, overdue
 from app.reconciliation.windows import Window, timing_of
 from app.reconciliation.worklists import Approved, Entry, Supplied, Worklist, entries
 
 #: How many submissions a list looks at, the newest first.
 MOST_SUBMISSIONS: Final = 100
-_HOLDING: Final = frozenset({ApprovalState.LIVE, ApprovalState.UNDER_QUERY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,44 @@ class Sought:
 EVERYTHING: Final = Sought()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The first entries of a list, the oldest first, and how many there are in all."""
+
+    entries: tuple[Entry, ...]
+    count: int
+
+
 def worklist(
-    work: Work, desk: Desk, caller: Caller, which: Worklist, sought: Sought = EVERYTHING
-) -> tuple[Entry, ...]:
-    """The entries of a list, within the caller's scope."""
-    found = _entries(work, desk, caller, which)
-    if sought == EVERYTHING:
-        return found
-    calendar = slice_store.calendar_of(work, caller.organisation)
-    return tuple(each for each in found if _is_sought(each, sought, calendar, work.moment.day))
+    work: Work,
+    desk: Desk,
+    caller: Caller,
+    which: Worklist,
+    limit: int | None = None,
+    sought: Sought = EVERYTHING,
+) -> Listed:
+    """The entries of a list that are asked for, within the caller's scope: `limit`, or all.
+
+    Only the treatments that a supply names are read, or that were to begin and have not: never
+    every treatment in scope.
+    """
+    check_can(caller, Action.RECONCILE)
+    scope, today = scope_of(caller), work.moment.day
+    supplied = supplies(work, desk, caller)
+    if which is Worklist.NOT_STARTED:
+        known = {each.treatment_id for each in supplied}
+        late = [id_ for id_ in overdue(work, caller, scope, today) if id_ not in known]
+        if sought == EVERYTHING:
+            first = entries(which, _read(work, scope, late[:limit], today), (), today)
+            return Listed(first, len(late))
+        every = entries(which, _read(work, scope, late, today), (), today)
+    else:
+        named = sorted({each.treatment_id for each in supplied})
+        every = entries(which, _read(work, scope, named, today), supplied, today)
+    if sought != EVERYTHING:
+        calendar = slice_store.calendar_of(work, caller.organisation)
+        every = tuple(each for each in every if _is_sought(each, sought, calendar, today))
+    return Listed(every[:limit], len(every))
 
 
 def _is_sought(
@@ -65,20 +95,20 @@ def _is_sought(
     )
 
 
-def _entries(work: Work, desk: Desk, caller: Caller, which: Worklist) -> tuple[Entry, ...]:
-    check_can(caller, Action.RECONCILE)
-    scope = scope_of(caller)
-    today = work.moment.day
-    approvals: dict[str, list[RowMapping]] = {}
-    for row in read_approvals(work, scope).values():
-        if row[IN_SCOPE]:
-            approvals.setdefault(row["treatment_id"], []).append(row)
-    treatments = {
-        treatment_id: _approved(treatment, approvals[treatment_id], today)
-        for treatment_id, treatment in read_treatments(work, scope).items()
-        if treatment_id in approvals
-    }
-    return entries(which, treatments, supplies(work, desk, caller), today)
+def _read(work: Work, scope: Scope, ids: Sequence[str], today: dt.date) -> dict[str, Approved]:
+    """Those of these treatments with an approval that the caller may see."""
+    found: dict[str, Approved] = {}
+    for part in in_chunks(scope, ids):
+        approvals: dict[str, list[RowMapping]] = {}
+        for row in read_approvals(work, part).values():
+            if row[IN_SCOPE]:
+                approvals.setdefault(row["treatment_id"], []).append(row)
+        found |= {
+            treatment_id: _approved(treatment, approvals[treatment_id], today)
+            for treatment_id, treatment in read_treatments(work, part).items()
+            if treatment_id in approvals
+        }
+    return found
 
 
 def supplies(work: Work, desk: Desk, caller: Caller) -> tuple[Supplied, ...]:
@@ -114,11 +144,9 @@ def _of_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Iterable[tup
 
 def _approved(treatment: Treatment, approvals: list[RowMapping], today: dt.date) -> Approved:
     row = treatment.row
-    holding = [a for a in approvals if ApprovalState(a["state"]) in _HOLDING]
+    holding = [a for a in approvals if ApprovalState(a["state"]) in STANDING]
     newest = max(holding or approvals, key=lambda a: (a["covers_from"], a["reference"]))
-    paused = any(
-        begins <= today and (ends is None or today <= ends) for begins, ends in treatment.paused
-    )
+    paused = holds_on(treatment.paused, today)
     over = newest["covers_to"] is not None and newest["covers_to"] < today
     return Approved(
         treatment_id=row["id"],

@@ -49,7 +49,7 @@ class Treatment:
 def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
     """The treatments in scope, by id."""
     identities = _identities(work, scope.treatments)
-    pauses = _pauses(work, scope)
+    pauses = read_pauses(work, scope)
     waiting = _continuations(work, scope.treatments, OPEN_STATES)
     refused = _continuations(work, scope.treatments, _REFUSED)
     begun = _begun(work, scope.treatments)
@@ -120,7 +120,8 @@ def _deaths(work: Work, persons: Select[tuple[str]]) -> dict[str, dt.date]:
     return {found: died_on for found, died_on in rows}
 
 
-def _pauses(work: Work, scope: Scope) -> Mapping[str, list[tuple[dt.date, dt.date | None]]]:
+def read_pauses(work: Work, scope: Scope) -> Mapping[str, list[tuple[dt.date, dt.date | None]]]:
+    """Treatment in scope → its pauses that may be shown, first and last day."""
     segment = tables.segment.c
     rows = work.connection.execute(
         select(segment.treatment_id, segment.from_day, segment.to_day)

@@ -11,10 +11,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from app.db.tables.base import ID, ORGANISATION, metadata
 from app.db.types import Document, Exact, Instant
+
+#: A treatment that has not begun, and is still to.
+NOT_BEGUN = "first_dose IS NULL AND not_started_on IS NULL AND stopped_on IS NULL"
+#: A draft that is neither submitted nor put away.
+OPEN_DRAFT = "submitted_request IS NULL AND discarded_at IS NULL"
 
 treatment = Table(
     "treatment",
@@ -36,6 +42,17 @@ treatment = Table(
     Index("ix_treatment_provider_id", "provider", "id"),
     Index("ix_treatment_commissioner_id", "commissioner", "id"),
     Index("ix_treatment_patient_drug", "patient_id", "drug", "indication"),
+    # Those that have not begun are few: the list of what should have is a walk along one of these.
+    *(
+        Index(
+            f"ix_treatment_{organisation}_waiting",
+            organisation,
+            "id",
+            postgresql_where=text(NOT_BEGUN),
+            sqlite_where=text(NOT_BEGUN),
+        )
+        for organisation in ("provider", "commissioner")
+    ),
 )
 
 # One row per patient, drug and indication with a live approval: its primary key is what makes two
@@ -162,6 +179,8 @@ approval = Table(
     Column("issued_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
     UniqueConstraint("provider", "legacy_reference"),
+    # What ends soon, in the order of its last days.
+    Index("ix_approval_provider_ends", "provider", "state", "covers_to"),
 )
 
 segment = Table(
@@ -243,6 +262,15 @@ draft = Table(
     Column("discarded_at", Instant),
     Column("version", Integer, nullable=False),
     Index("ix_draft_organisation", "organisation", "changed_at"),
+    # The open ones in the order in which they are listed; of all there ever were they are few.
+    Index(
+        "ix_draft_open",
+        "organisation",
+        text("changed_at DESC"),
+        "id",
+        postgresql_where=text(OPEN_DRAFT),
+        sqlite_where=text(OPEN_DRAFT),
+    ),
 )
 
 approval_import = Table(

@@ -1,5 +1,6 @@
 """The current slices with their days of flex and freeze, and the worklists of supplies."""
 
+import datetime as dt
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,14 +11,16 @@ from app.api.worklists import LARGEST
 from app.approvals.permissions import Action, check_can
 from app.audit import Reading
 from app.db.work import Work
+from app.policy.calendar import add_months
 from app.reconciliation import listing_work
 from app.reconciliation.listing_work import Sought
+from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.slice_report import current_slices
 from app.reconciliation.windows import Window
-from app.reconciliation.worklists import Entry, Worklist
+from app.reconciliation.worklists import Worklist
 from app.web.callers import caller_of, read_recorded
 from app.web.desk.challenge_view import month_choices, window_choices
-from app.web.desk.months_view import LISTS, entry_rows, month_of, slice_rows, years_of
+from app.web.desk.months_view import LISTS, entry_rows, slice_rows, years_of
 from app.web.pages import PageRoute, door_of
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
@@ -26,6 +29,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 Year = Annotated[str | None, Query(pattern="^(20[0-9]{4})?$")]
 _FIRST: Final = Worklist.NOT_STARTED
+MONTHS_OFFERED: Final = 24
 
 
 @router.get("/slices")
@@ -66,24 +70,32 @@ def worklist(
 ) -> Response:
     """Approvals and supplies that somebody should look at, the oldest first."""
     within = Window(window) if window in set(Window) else None
+    year, _, number = month.partition(" M")
+    sought = Sought(None, year or None, int(number) if number else None, within)
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
 
-    def read(work: Work) -> tuple[tuple[Entry, ...], Reading]:
-        found = tuple(listing_work.worklist(work, desk, caller, name, Sought(window=within)))
+    def read(work: Work) -> tuple[listing_work.Listed, Reading]:
+        found = listing_work.worklist(work, desk, caller, name, LARGEST, sought)
         return found, Reading("worklist read", names={"worklist": name.value})
 
-    every = read_recorded(request, caller, read)
-    found = tuple(each for each in every if month in ("", month_of(each)))
+    found = read_recorded(request, caller, read)
     return page(
         request,
         "desk/worklist.html",
         session=session,
         name=name,
         lists=LISTS,
-        count=len(found),
+        count=found.count,
         largest=LARGEST,
-        rows=entry_rows(found[:LARGEST]),
-        months=month_choices(sorted({*map(month_of, every)}, reverse=True), month),
+        rows=entry_rows(found.entries),
+        months=month_choices(_months(door_of(request).moment().day), month),
         windows=window_choices(within),
     )
+
+
+def _months(today: dt.date) -> tuple[str, ...]:
+    """The financial months of the last two years, the newest first, as `202526 M01`."""
+    days = (add_months(today.replace(day=1), -ago) for ago in range(MONTHS_OFFERED))
+    periods = (financial_month_of(day) for day in days if day is not None)
+    return tuple(f"{year} M{number:02d}" for year, number in periods)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Final
 
 from app.api.slices_model import SliceDocument, SliceList
-from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.worklists import Entry, Worklist
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, organisation_words, period_words
@@ -117,12 +116,6 @@ def entry_rows(found: Iterable[Entry]) -> tuple[EntryRow, ...]:
         )
         for each in found
     )
-
-
-def month_of(each: Entry) -> str:
-    """The financial month of an entry's day, as `202526 M01`."""
-    year, month = financial_month_of(each.day)
-    return f"{year} M{month:02d}"
 
 
 def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
