@@ -65,7 +65,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
         def save(work: Work) -> dict[str, Any]:
             search = proposing.save(work, caller, seen, found)
-            return {"search": search, "proposals": len(found.proposals)}
+            return {"search": search, "proposals": len(found.proposals), "run": run}
 
         return save
 

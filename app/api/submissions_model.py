@@ -53,7 +53,9 @@ class JobDocument(Document):
     state: str
     done: int
     total: int | None
-    run: str | None = Field(description="The reconciliation run, once the job is done")
+    run: str | None = Field(
+        description="Once the job is done: the run that came of it, or that it was about"
+    )
     error: str | None
 
 

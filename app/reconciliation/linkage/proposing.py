@@ -107,6 +107,13 @@ def list_proposals(work: Work, caller: Caller, run_id: str, limit: int) -> Liste
     return Listed(search, count, store.proposals_of(work, own, search.id, limit))
 
 
+def show(work: Work, caller: Caller, proposal_id: str) -> tuple[ProposalRecord, bool]:
+    """A proposal of the caller's organisation, and whether it is among the newest of its run."""
+    check_can(caller, Action.PROPOSE_LINKS)
+    proposal = store.find(work, caller.organisation, proposal_id)
+    return proposal, _is_newest(work, caller, proposal)
+
+
 @dataclass(frozen=True, slots=True)
 class Accepting:
     """A proposal about to be accepted: the decision by hand that it becomes."""
@@ -194,6 +201,10 @@ def _named(proposal: ProposalRecord, reference: str) -> Candidate:
 def _check_open(work: Work, caller: Caller, proposal: ProposalRecord) -> None:
     if proposal.state != store.OPEN:
         raise StepNotPossible(f"The proposal is {proposal.state} already.")
-    newest = store.newest_search(work, caller.organisation, proposal.run_id)
-    if newest is None or newest.id != proposal.search_id:
+    if not _is_newest(work, caller, proposal):
         raise StepNotPossible("The run's proposals were made again since. Use the newest ones.")
+
+
+def _is_newest(work: Work, caller: Caller, proposal: ProposalRecord) -> bool:
+    newest = store.newest_search(work, caller.organisation, proposal.run_id)
+    return newest is not None and newest.id == proposal.search_id

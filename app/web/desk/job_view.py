@@ -8,7 +8,7 @@ from app.web.words import number_words
 
 _WORDS: Final = {
     "queued": "It waits for its turn.",
-    "running": "It is being reconciled.",
+    "running": "It is being worked on.",
     "done": "It is done.",
     "failed": "It stopped.",
 }
@@ -26,7 +26,7 @@ class Progress:
 
 def progress_of(job: JobDocument) -> Progress:
     """What to say of a job."""
-    words = _WORDS.get(job.state, "It is being reconciled.")
+    words = _WORDS.get(job.state, _WORDS["running"])
     of = job.total or 0
     if job.state == "running" and of:
         words += f" {number_words(min(job.done, of))} of {number_words(of)} lines so far."

@@ -1,10 +1,21 @@
 """The routers of the desk, in the order in which their addresses are tried."""
 
-from app.web.desk import challenges, checks, deltas, lines, months, names, runs, submissions
+from app.web.desk import (
+    challenges,
+    checks,
+    deltas,
+    lines,
+    links,
+    months,
+    names,
+    runs,
+    submissions,
+)
 
 ROUTERS = (
     runs.router,
     lines.router,
+    links.router,
     submissions.router,
     challenges.router,
     names.router,

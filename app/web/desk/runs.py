@@ -62,6 +62,7 @@ def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
         may={
             "challenge": can(caller, Action.CHALLENGE),
             "identities": can(caller, Action.SEE_IDENTIFIERS),
+            "links": can(caller, Action.PROPOSE_LINKS),
             "names": can(caller, Action.KEEP_TERMS),
         },
     )

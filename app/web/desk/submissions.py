@@ -27,6 +27,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import service, slice_store, staging, store
 from app.reconciliation.errors import NotYourSubmission, RunNotFound, UnreadableSubmission
+from app.reconciliation.linkage import proposing
 from app.reconciliation.store import RunRecord
 from app.web.acting import UploadedForm, act_once, fresh_name
 from app.web.callers import caller_of
@@ -127,7 +128,8 @@ def follow(request: Request, session: SignedInBrowser, job: UuidPath) -> Respons
     """How far the work is; the run, once it is done."""
     found = _job(request, session, job)
     if found.state == "done" and found.run is not None:
-        return go(f"/submissions/runs/{found.run}")
+        links = "/links" if found.kind == proposing.JOB else ""
+        return go(f"/submissions/runs/{found.run}{links}")
     return page(request, "desk/job.html", session=session, job=found, progress=progress_of(found))
 
 

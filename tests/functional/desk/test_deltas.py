@@ -34,13 +34,14 @@ PATHS = ("/v1/slice-deltas", "/v1/slice-deltas/export")
 @pytest.fixture
 def changed(scene: Scene, people: Mapping[str, Api], application: FastAPI) -> dict[str, Any]:
     """A closed month in which a line is accepted by hand; what the API says of it."""
+    assert scene.submission
     payer = people["commissioner"]
     work_off(application)
     good(payer.post("/v1/calendar", CLOSED))
-    good(payer.post(f"/v1/line-decisions/{scene.line_decision}/undo", {"reason": "A slip."}))
-    (decided,) = good(payer.get("/v1/line-decisions"))["decisions"]
+    (now,) = good(payer.get("/v1/slices"))["slices"]
+    run = good(payer.get(f"/v1/submissions/{now['submission']}"))["runs"][0]["id"]
     accept = {"kind": "accept", "reason": "Agreed by letter."}
-    good(payer.post(f"/v1/runs/{decided['run']}/lines/1/override", accept), 201)
+    good(payer.post(f"/v1/runs/{run}/lines/1/override", accept), 201)
     _settle(application.state.door.database)
     rematching_changes().do(application.state.door)
     work_off(application)

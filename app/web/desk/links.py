@@ -1,0 +1,165 @@
+"""Approvals proposed for lines whose patient is not known: the evidence, and accepting or refusing.
+
+Nobody is shown a value of a line or a patient here, as over the API (ADR 48): only how far each
+field agrees.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.fields import IdPath
+from app.api.linkage import (
+    AcceptBody,
+    ProposalDocument,
+    RefuseBody,
+    list_document,
+    proposal_document,
+)
+from app.api.linkage import ProposalList as Proposals
+from app.api.submissions import UuidPath, desk_of
+from app.approvals.permissions import Action, can, check_can
+from app.audit import Reading
+from app.auth.sessions import Session
+from app.db.work import Work
+from app.reconciliation.errors import StepNotPossible
+from app.reconciliation.linkage import proposing
+from app.web.acting import act_once, body_of, fresh_name
+from app.web.callers import caller_of, read_recorded
+from app.web.desk.links_view import counted_lines, link_rows, proposal_view
+from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+#: Proposals on a page; the API lists more.
+LISTED: Final = 200
+_WHY: Final = "Say how you know, in up to 2,000 characters."
+_WHICH: Final = "Choose which of the approvals is the line's."
+
+
+@router.get("/submissions/runs/{run}/links")
+def list_links(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
+    """What is proposed for the run's lines, and how the others ended."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.PROPOSE_LINKS)
+
+    def read(work: Work) -> tuple[Proposals, Reading]:
+        found = proposing.list_proposals(work, caller, run, LISTED)
+        return list_document(run, found), Reading("linkage proposals read", names={"run": run})
+
+    found = read_recorded(request, caller, read)
+    return page(
+        request,
+        "desk/links.html",
+        session=session,
+        run=run,
+        found=found,
+        rows=link_rows(found),
+        lines=counted_lines(found),
+        once=fresh_name(request),
+    )
+
+
+@router.post("/submissions/runs/{run}/links")
+def propose(
+    request: Request, session: SignedInBrowser, run: UuidPath, form: FormFields
+) -> Response:
+    """Have approvals proposed, against those that stand now."""
+    caller = caller_of(request, session)
+
+    def queue(work: Work) -> str:
+        return f"/submissions/jobs/{proposing.queue(work, caller, run)}"
+
+    return act_once(request, session, form, queue)
+
+
+@router.get("/linkage-proposals/{id}")
+def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """One proposal with the evidence, field by field."""
+    return _shown(request, session, id)
+
+
+@router.post("/linkage-proposals/{id}/accept")
+def accept(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """It becomes a match by hand, with all other tests; compared again first."""
+    check_csrf(session, form)
+    caller, desk, door = caller_of(request, session), desk_of(request), door_of(request)
+    check_can(caller, Action.DECIDE_LINE)
+    typed = {
+        "approval_reference": form.get("approval_reference", ""),
+        "reason": form.get("reason", "").strip(),
+    }
+    body, wrong = body_of(AcceptBody, typed)
+    if body is None:
+        told = {"approval_reference": _WHICH, "reason": _WHY}
+        faults = {f"accept-{name}": told[name] for name in told if name in wrong}
+        return _shown(request, session, id, faults, form)
+    chosen, reason = body.approval_reference, body.reason
+    try:
+        accepting = door.read(
+            lambda work: proposing.prepare_to_accept(work, desk, caller, id, chosen)
+        )
+
+        def keep(work: Work) -> str:
+            _, job = proposing.accept(work, caller, accepting, reason)
+            return f"/submissions/jobs/{job}"
+
+        return act_once(request, session, form, keep)
+    except StepNotPossible as error:
+        return _shown(request, session, id, {"accept-reason": str(error)}, form)
+
+
+@router.post("/linkage-proposals/{id}/refuse")
+def refuse(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """None of its approvals is the line's: not proposed again unless a side changes."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    check_can(caller, Action.PROPOSE_LINKS)
+    body, _ = body_of(RefuseBody, {"reason": form.get("reason", "").strip()})
+    if body is None:
+        return _shown(request, session, id, {"refuse-reason": _WHY}, form)
+    reason = body.reason
+
+    def keep(work: Work) -> str:
+        after = proposing.refuse(work, caller, id, reason)
+        return f"/submissions/runs/{after.run_id}/links"
+
+    try:
+        return act_once(request, session, form, keep)
+    except StepNotPossible as error:
+        return _shown(request, session, id, {"refuse-reason": str(error)}, form)
+
+
+def _shown(
+    request: Request,
+    session: Session,
+    id: str,
+    faults: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    caller = caller_of(request, session)
+
+    def read(work: Work) -> tuple[tuple[ProposalDocument, bool], Reading]:
+        found, newest = proposing.show(work, caller, id)
+        reading = Reading("linkage proposals read", names={"run": found.run_id})
+        return (proposal_document(found), newest), reading
+
+    document, newest = read_recorded(request, caller, read)
+    told = dict(faults or {})
+    open_ = document.state == "open" and newest
+    return page(
+        request,
+        "desk/link.html",
+        status=422 if told else 200,
+        session=session,
+        view=proposal_view(document),
+        newest=newest,
+        may={"accept": open_ and can(caller, Action.DECIDE_LINE), "refuse": open_},
+        once=fresh_name(request),
+        typed=typed or {},
+        faults=told,
+        errors=[{"text": text, "href": f"#{at}"} for at, text in told.items()],
+    )
