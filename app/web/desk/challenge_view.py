@@ -144,7 +144,7 @@ def _row(each: ChallengeDocument) -> ChallengeRow:
         queried=each.queried,
         upheld=each.upheld,
         waits=_waits(each),
-        late=_late(each),
+        late=_late_in_short(each),
     )
 
 
@@ -156,6 +156,12 @@ def _late(each: ChallengeDocument) -> str:
     if each.raised_at is None:
         return f"The day for challenging was {day} and is over: it would be raised late."
     return f"Raised late: the day for challenging was {day}."
+
+
+def _late_in_short(each: ChallengeDocument) -> str:
+    if not _late(each) or each.challenge_by is None:
+        return ""
+    return f"late: the day for challenging was {day_words(each.challenge_by)}"
 
 
 def _title(each: ChallengeDocument) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from app.api.deltas import ClosedMonthDocument, DeltaDocument
 from app.clock import london_day
 from app.web.decision import Colour
-from app.web.desk.common import organisation_words, outcome_colour, period_words
+from app.web.desk.common import outcome_colour, period_words
 from app.web.words import day_words, first_upper
 
 _EXPORT: Final = "/slices/deltas/export"
@@ -71,7 +71,7 @@ def month_rows(found: Iterable[ClosedMonthDocument]) -> tuple[MonthRow, ...]:
         MonthRow(
             month=period_words(each.financial_year, each.financial_month),
             href="/slices/deltas?" + urlencode(_month(each)),
-            provider=organisation_words(each.provider),
+            provider=each.provider,
             commissioner=each.commissioner,
             deltas=each.deltas,
             accepted=each.accepted,

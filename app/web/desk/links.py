@@ -25,6 +25,7 @@ from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation.errors import StepNotPossible
 from app.reconciliation.linkage import proposing
+from app.reconciliation.linkage.proposing import Accepting
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded
 from app.web.desk.links_view import counted_lines, link_rows, proposal_view
@@ -98,15 +99,22 @@ def accept(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
         faults = {f"accept-{name}": told[name] for name in told if name in wrong}
         return _shown(request, session, id, faults, form)
     chosen, reason = body.approval_reference, body.reason
+
+    def prepare(work: Work) -> Accepting | StepNotPossible:
+        try:
+            return proposing.prepare_to_accept(work, desk, caller, id, chosen)
+        except StepNotPossible as error:
+            return error  # a form sent twice is accepted already, and leads to the same page
+
+    accepting = door.read(prepare)
+
+    def keep(work: Work) -> str:
+        if isinstance(accepting, StepNotPossible):
+            raise accepting
+        _, job = proposing.accept(work, caller, accepting, reason)
+        return f"/submissions/jobs/{job}"
+
     try:
-        accepting = door.read(
-            lambda work: proposing.prepare_to_accept(work, desk, caller, id, chosen)
-        )
-
-        def keep(work: Work) -> str:
-            _, job = proposing.accept(work, caller, accepting, reason)
-            return f"/submissions/jobs/{job}"
-
         return act_once(request, session, form, keep)
     except StepNotPossible as error:
         return _shown(request, session, id, {"accept-reason": str(error)}, form)

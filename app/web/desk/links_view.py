@@ -10,6 +10,7 @@ from app.web.words import counted, first_upper, instant_words
 _COLOURS: Final[dict[str, Colour]] = {"open": "yellow", "accepted": "green", "refused": "grey"}
 #: In bits: from here on a field speaks strongly, for or against.
 _STRONG: Final = 6.0
+_NOT_STATED: Final = "not stated"
 #: Fields whose agreement alone two people can share, so that a twin fits as well.
 _TOO_LITTLE: Final = frozenset({"NHS number", "hospital number"})
 
@@ -134,7 +135,9 @@ def _against(each: CandidateDocument) -> str:
 
 def _field(each: FieldDocument) -> FieldRow:
     if each.weight is None:
-        return FieldRow(each.field, each.words, "Does not count", "", "grey")
+        stated = _NOT_STATED not in each.words
+        told = "Must agree in every proposal" if stated else "Says nothing"
+        return FieldRow(each.field, each.words, told, "", "grey")
     if each.weight > 0:
         speaks = "Speaks strongly for it" if each.weight >= _STRONG else "Speaks for it"
         return FieldRow(each.field, each.words, speaks, f"+{each.weight:.1f}", "green")

@@ -148,7 +148,7 @@ def _change(each: SliceDocument) -> str:
     if not each.deltas:
         return ""
     lines = "1 line" if each.deltas == 1 else f"{each.deltas:,} lines"
-    return f"{signed(each.accepted_more)} since the freeze, {lines}"
+    return f"{signed(each.accepted_more)} accepted since, {lines}"
 
 
 def _stale(each: SliceDocument) -> str:

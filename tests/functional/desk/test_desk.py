@@ -33,6 +33,8 @@ PAGES = {
     "GET /submissions/runs/{run}/identities": "/submissions/runs/{run}/identities",
     "GET /challenges": "/challenges",
     "GET /challenges/{id}": "/challenges/{challenge}",
+    "GET /submissions/runs/{run}/links": "/submissions/runs/{run}/links",
+    "GET /linkage-proposals/{id}": "/linkage-proposals/{proposal}",
     "GET /drug-names": "/drug-names",
     "GET /line-decisions": "/line-decisions",
     "GET /slices": "/slices",
@@ -62,7 +64,12 @@ AT = {
 
 
 def at(scene: Scene, page: str) -> str:
-    return PAGES[page].format(submission=scene.submission, run=scene.run, challenge=scene.challenge)
+    return PAGES[page].format(
+        submission=scene.submission,
+        run=scene.run,
+        challenge=scene.challenge,
+        proposal=scene.proposal,
+    )
 
 
 def as_csv(*rows: Mapping[str, str]) -> bytes:
