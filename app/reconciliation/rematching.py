@@ -17,7 +17,7 @@ from app.audit import TrailEntry, changes_after
 from app.auth.model import Caller, Role
 from app.db import jobs, tables
 from app.db.work import Work
-from app.reconciliation import service, standing_store
+from app.reconciliation import service, standing_store, store
 from app.reconciliation.scope import scope_of
 from app.reconciliation.standing_store import Mark
 from app.reconciliation.touches import of_local_id, of_number, of_reference, of_treatment
@@ -25,6 +25,9 @@ from app.reconciliation.touches import of_local_id, of_number, of_reference, of_
 CURSOR: Final = "slices out of date"
 #: Events that are read at a time.
 PAGE: Final = 500
+#: A submission of more lines is matched again at most once in REST, however much changes.
+LARGE: Final = 200_000
+REST: Final = dt.timedelta(days=1)
 #: Objects whose events may change what lines are matched to.
 _OF_TREATMENTS: Final = frozenset({"approval", "treatment", "request"})
 #: Objects that are an organisation's own, and may touch every line of its slices.
@@ -63,7 +66,7 @@ def queue_rematches(work: Work) -> tuple[str, ...]:
     queued = []
     for organisation, submission in standing_store.submissions_to_match(work):
         caller = _caller(work, organisation, submission)
-        if caller is not None:
+        if caller is not None and not _rests(work, organisation, submission):
             job = jobs.enqueue(
                 work,
                 service.JOB,
@@ -74,6 +77,14 @@ def queue_rematches(work: Work) -> tuple[str, ...]:
             standing_store.taken_up(work, organisation, submission, job)
             queued.append(job)
     return tuple(queued)
+
+
+def _rests(work: Work, organisation: str, submission: str) -> bool:
+    """Whether a large submission was matched a short while ago: its marks wait meanwhile."""
+    if store.find_submission(work, organisation, submission).lines <= LARGE:
+        return False
+    last = standing_store.last_standing(work, organisation, submission)
+    return last is not None and last.stood_at > work.moment.instant - REST
 
 
 def mark_decision(

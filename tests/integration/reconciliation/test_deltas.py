@@ -16,7 +16,7 @@ from app.auth.model import Caller
 from app.db import tables
 from app.handlers import make_handlers
 from app.policy import Kind
-from app.reconciliation import deciding_lines, service, standing_store
+from app.reconciliation import deciding_lines, rematching, service, standing_store
 from app.reconciliation import deltas as pure
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.model import DecisionKind
@@ -65,7 +65,7 @@ def work_off(world: World, desk: Desk) -> int:
     return done
 
 
-def rematch(world: World, desk: Desk) -> tuple[int, int]:
+def match_again(world: World, desk: Desk) -> tuple[int, int]:
     """How many marks the changes made, and how many jobs these."""
     return mark(world), work_off(world, desk)
 
@@ -114,7 +114,7 @@ def matched(world: World, desk: Desk) -> str:
     view = world.trial()
     world.on(dt.date(2026, 8, 1))
     run(world, desk, data=FILE)
-    assert rematch(world, desk)[1] <= 1
+    assert match_again(world, desk)[1] <= 1
     freeze(world, 3)
     world.on(AFTER)
     return view.request.treatment_id
@@ -137,7 +137,7 @@ def test_a_closed_month_keeps_its_result_and_gets_signed_deltas(
     world: World, desk: Desk, matched: str
 ) -> None:
     revoke(world, matched)
-    assert rematch(world, desk) == (2, 1)
+    assert match_again(world, desk) == (2, 1)
     june, july = (slices(world)[key(month)] for month in (3, 4))
     assert (june.accepted, june.queried) == (Decimal(1000), Decimal(70))
     assert (june.deltas, june.accepted_more, june.queried_more) == (
@@ -158,7 +158,7 @@ def test_a_stop_of_before_the_supply_takes_the_line_back(
     world: World, desk: Desk, matched: str
 ) -> None:
     world.change(matched, Kind.STOP, from_day=START, stop_reason=StopReason.NO_RESPONSE)
-    rematch(world, desk)
+    match_again(world, desk)
     ((row, accepted, queried, outcome, cause),) = told(deltas(world))
     assert (row, accepted, queried, outcome) == (1, "-1000", "1000", "outside approval period")
     assert cause is not None
@@ -169,14 +169,14 @@ def test_a_transfer_moves_the_lines_of_its_days_and_no_others(
 ) -> None:
     freeze(world, 4)
     asked = world.change(matched, Kind.TRANSFER, to_provider="DEMO2", from_day=dt.date(2026, 7, 1))
-    assert rematch(world, desk)[1] == 1  # nothing comes of it before the other hospital agrees
+    assert match_again(world, desk)[1] == 1  # nothing comes of it before the other hospital agrees
     assert deltas(world) == []
     world.do(
         lambda w: reviewing.consent(
             w, world.office, OTHER_CLINICIAN, asked.request.id, asked.request.version
         )
     )
-    rematch(world, desk)
+    match_again(world, desk)
     ((row, accepted, queried, outcome, _),) = told(deltas(world))
     assert (row, accepted, queried) == (2, "-500", "500")
     assert outcome == "not the approved provider"
@@ -200,7 +200,7 @@ def test_an_approval_brought_over_is_found_by_the_line_s_own_numbers(
         "Review date": "01/09/2026",
     }
     imported(world, row)
-    assert rematch(world, desk) == (1, 1)  # June alone holds a line of that person
+    assert match_again(world, desk) == (1, 1)  # June alone holds a line of that person
     ((row_number, *more, outcome, cause),) = told(deltas(world))
     assert (row_number, *more) == (3, "70", "-70")
     assert (outcome, cause) == ("matched", "approval imported")
@@ -216,7 +216,7 @@ def test_a_decision_by_hand_is_named_as_the_cause(world: World, desk: Desk, matc
     )
     assert work_off(world, desk) == 1
     world.do(lambda w: deciding_lines.undo(w, COMMISSIONER, decided.id, "A slip."))
-    assert rematch(world, desk) == (0, 1)
+    assert match_again(world, desk) == (0, 1)
     assert [each[:3] + each[4:] for each in told(deltas(world))] == [
         (3, "70", "-70", "line decided by hand"),
         (3, "-70", "70", "decision by hand undone"),
@@ -228,9 +228,9 @@ def test_an_approval_changed_back_leads_to_the_first_run_which_stands_again(
     world: World, desk: Desk, matched: str
 ) -> None:
     view = low(world, matched)
-    rematch(world, desk)
+    match_again(world, desk)
     resolve(world, view, ApprovalEvent.UPHOLD)
-    rematch(world, desk)
+    match_again(world, desk)
     runs = count(world, tables.reconciliation_run)
     assert [each[:3] for each in told(deltas(world))] == [
         (1, "-1000", "1000"), (1, "1000", "-1000")
@@ -244,13 +244,13 @@ def test_an_approval_changed_back_leads_to_the_first_run_which_stands_again(
 
 def test_looked_at_twice_nothing_happens_twice(world: World, desk: Desk, matched: str) -> None:
     revoke(world, matched)
-    rematch(world, desk)
+    match_again(world, desk)
     before = (deltas(world), count(world, tables.run_standing), states(world))
-    assert rematch(world, desk) == (0, 0)
+    assert match_again(world, desk) == (0, 0)
     run(world, desk, data=FILE)
     again = sa.update(tables.change_cursor).values(position="1.0.0")
     world.do(lambda w: w.connection.execute(again))
-    assert rematch(world, desk) == (0, 0)  # read from the start: every mark is there already
+    assert match_again(world, desk) == (0, 0)  # read from the start: every mark is there already
     assert (deltas(world), count(world, tables.run_standing), states(world)) == before
 
 
@@ -297,7 +297,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_same_after_all(
     monkeypatch.undo()
     assert (deltas(world), count(world, tables.reconciliation_run)) == ([], 1)
     world.on(AFTER + dt.timedelta(days=1))  # the lease has run out
-    assert rematch(world, desk) == (0, 1)
+    assert match_again(world, desk) == (0, 1)
     assert [each[:3] for each in told(deltas(world))] == [(1, "-1000", "1000")]
     assert slices(world)[key(3)].changes == 0
 
@@ -317,7 +317,7 @@ def test_marking_killed_in_the_middle_is_done_over(
     with pytest.raises(Killed):
         mark(world)
     monkeypatch.undo()
-    assert rematch(world, desk) == (2, 1)
+    assert match_again(world, desk) == (2, 1)
     assert len(deltas(world)) == 1
 
 
@@ -342,7 +342,7 @@ def test_a_line_that_a_correction_took_away_gets_no_delta(
     kept = line(JUNE, total="70", **OTHER)
     send(world, desk, kept, line(JULY, total="500"))  # June is closed: its line is taken away
     revoke(world, matched)
-    rematch(world, desk)
+    match_again(world, desk)
     assert deltas(world) == []
     june = slices(world)[key(3)]
     assert (june.corrected, june.accepted, june.accepted_now) == (Decimal(70), 1000, 1000)
@@ -374,7 +374,7 @@ def test_what_was_frozen_and_every_delta_is_never_changed(
     world: World, desk: Desk, matched: str, table: sa.Table
 ) -> None:
     revoke(world, matched)
-    rematch(world, desk)
+    match_again(world, desk)
     changed = {"accepted": Decimal(1)}
     steps: list[Callable[[], Any]] = [
         lambda: world.do(lambda w: w.connection.execute(sa.update(table).values(changed))),
@@ -383,6 +383,20 @@ def test_what_was_frozen_and_every_delta_is_never_changed(
     for step in steps:
         with pytest.raises(sa.exc.DBAPIError, match=r"never changed|permission denied"):
             step()
+
+
+def test_a_large_submission_is_matched_again_at_most_once_a_day(
+    world: World, desk: Desk, matched: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rematching, "LARGE", 2)
+    view = low(world, matched)
+    assert match_again(world, desk) == (2, 1)
+    resolve(world, view, ApprovalEvent.WITHDRAW)
+    assert match_again(world, desk) == (2, 0)
+    assert slices(world)[key(3)].changes == 1
+    world.on(AFTER + dt.timedelta(days=2))
+    assert match_again(world, desk) == (0, 1)
+    assert slices(world)[key(3)].changes == 0
 
 
 # --- pure -----------------------------------------------------------------------------------------
