@@ -25,6 +25,7 @@ from app.policy import Kind, PolicyVersion
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
 from app.reconciliation.service import OUTCOMES
+from app.reconciliation.standing_order import standing_last
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _row(version: PolicyVersion, kind: Kind, found: Any) -> dict[str, Any] | Non
 def latest_outcomes(
     work: Work, files: FileStore, organisation: str | None = None
 ) -> tuple[bytes, ...]:
-    """The outcomes of the newest run of every submission, as Parquet, in the runs' order.
+    """The outcomes of the run that stands for every submission, as Parquet, in the runs' order.
 
     With an organisation, only of its own submissions. Raises BenchRefused where a file is gone or
     is not the one that was stored.
@@ -169,7 +170,7 @@ def latest_outcomes(
     run = tables.reconciliation_run.c
     query = select(
         run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256
-    ).order_by(run.created_at, run.id)
+    ).order_by(*standing_last(tables.reconciliation_run))
     if organisation is not None:
         query = query.where(run.organisation == organisation)
     rows = work.connection.execute(query)
