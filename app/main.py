@@ -25,6 +25,7 @@ from app.api import (
     slices,
     submissions,
     supply_checks,
+    supply_terms,
     terms,
     worklists,
 )
@@ -100,6 +101,7 @@ ROUTERS = (
     contract_months.router,
     terms.router,
     agreed_prices.router,
+    supply_terms.router,
 )
 
 

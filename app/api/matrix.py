@@ -123,6 +123,8 @@ ROUTES: Final[dict[str, Action | str]] = {
     "POST /v1/contract-terms": _A.KEEP_TERMS,
     "GET /v1/agreed-prices": _A.KEEP_TERMS,
     "POST /v1/agreed-prices": _A.KEEP_TERMS,
+    "GET /v1/supply-terms": _A.KEEP_TERMS,
+    "POST /v1/supply-terms": _A.KEEP_TERMS,
     "GET /v1/responsible-commissioners": _A.KEEP_TERMS,
     "POST /v1/responsible-commissioners": _A.KEEP_TERMS,
     "GET /v1/worklists/{name}": _A.RECONCILE,

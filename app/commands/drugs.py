@@ -134,6 +134,12 @@ def prices(file: Path, organisation: str) -> None:
     _load(terms_loading.load_prices, file, organisation)
 
 
+@terms.command("supplies")
+def supplies(file: Path, organisation: str) -> None:
+    """Load the charges for home delivery and tolerances of quantity (CSV) in place of the old."""
+    _load(terms_loading.load_supplies, file, organisation)
+
+
 def _load(load: Callable[..., int], file: Path, organisation: str) -> None:
     try:
         text = file.read_text(encoding="utf-8")

@@ -135,7 +135,7 @@ def check_coverage(
 
 
 # Which failed test gives which outcome, the first that failed deciding. A birth date is absent on
-# purpose: it only corroborates.
+# purpose: it only corroborates. So is what is said of VAT: it is advice.
 _DECIDING = (
     ("funding", LineOutcome.NOT_RECOVERABLE),
     ("death", LineOutcome.OUTSIDE_APPROVAL_PERIOD),
@@ -147,6 +147,8 @@ _DECIDING = (
     ("agreed price", LineOutcome.OVER_PRICE),
     ("quantity", LineOutcome.OVER_QUANTITY),
     ("dose", LineOutcome.OVER_QUANTITY),
+    ("supply length", LineOutcome.OVER_QUANTITY),
+    ("home delivery", LineOutcome.OVER_PRICE),
 )
 
 

@@ -66,7 +66,7 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
 def digest_of(snapshot: Snapshot) -> str:
     """A SHA-256 over the content of a snapshot, whatever its order and its day."""
     terms = snapshot.terms
-    known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices)
+    known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices, *terms.supplies)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
     earlier = (*snapshot.earlier.used, *snapshot.earlier.charges)
     stated = (f"stated={digest}" for digest in snapshot.earlier.stated)

@@ -4,7 +4,9 @@ Contract terms: `provider,drug,basis,from,to,demonstration,source`. Responsible 
 `drug,among,responsible,from,to,demonstration,source`, with `among` parted by semicolons. Agreed
 prices: `provider,drug,drug_code,product,strength,framework,unit,price,from,to,run_off_days,
 tolerance_percent,tolerance_pence,demonstration,source`, where an empty cell of the first five but
-drug means all. A row needs its source; `demonstration` is true for invented ones.
+drug means all. Supply terms: `kind,provider,drug,amount,from,to,demonstration,source`, in pounds
+for a *home delivery* and per cent for a *quantity tolerance*. A row needs its source;
+`demonstration` is true for invented ones.
 """
 
 import csv
@@ -16,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.reconciliation.errors import TermsNotAccepted
-from app.reconciliation.terms_model import EVERY_DRUG, Basis
+from app.reconciliation.terms_model import EVERY_DRUG, Basis, SupplyTermKind
 
 CONTRACT_COLUMNS = ("provider", "drug", "basis", "from", "to", "demonstration", "source")
 PAYER_COLUMNS = ("drug", "among", "responsible", "from", "to", "demonstration", "source")
@@ -25,6 +27,7 @@ PRICE_COLUMNS = (
     *("from", "to", "run_off_days", "tolerance_percent", "tolerance_pence", "demonstration"),
     "source",
 )
+SUPPLY_COLUMNS = ("kind", "provider", "drug", "amount", "from", "to", "demonstration", "source")
 MOST_ROWS = 5_000
 LONGEST_RUN_OFF = 731  # days
 _PLACES = 8
@@ -51,6 +54,11 @@ def read_payers(text: str) -> list[Row]:
 def read_prices(text: str) -> list[Row]:
     """The rows of a file of agreed prices. Raises TermsNotAccepted, as above."""
     return _read(text, PRICE_COLUMNS, _price)
+
+
+def read_supplies(text: str) -> list[Row]:
+    """The rows of a file of supply terms. Raises TermsNotAccepted, as above."""
+    return _read(text, SUPPLY_COLUMNS, _supply)
 
 
 def check_contracts(rows: Sequence[Row], drugs: Collection[str]) -> None:
@@ -90,6 +98,19 @@ def check_prices(rows: Sequence[Row], products: Mapping[str, Collection[str]]) -
     _check(rows, check)
 
 
+def check_supplies(rows: Sequence[Row], drugs: Collection[str]) -> None:
+    """Raise TermsNotAccepted, as above; no fault names an amount."""
+
+    def check(row: Row) -> None:
+        _check_row(row, {None, *drugs})
+        if row["amount"] < 0 or row["amount"] != round(row["amount"], _PLACES):
+            raise ValueError(f"amount must be 0 or more, with at most {_PLACES} places")
+        if row["kind"] == SupplyTermKind.QUANTITY_TOLERANCE and row["amount"] > 100:
+            raise ValueError("a quantity tolerance must be at most 100 per cent")
+
+    _check(rows, check)
+
+
 def _check(rows: Sequence[Row], check: Callable[[Row], None]) -> None:
     faults = []
     for number, row in enumerate(rows, start=1):
@@ -101,7 +122,7 @@ def _check(rows: Sequence[Row], check: Callable[[Row], None]) -> None:
         raise TermsNotAccepted(faults)
 
 
-def _check_row(row: Row, drugs: Collection[str]) -> None:
+def _check_row(row: Row, drugs: Collection[str | None]) -> None:
     if row["drug"] not in drugs:
         raise ValueError("drug must be a key of the drug dictionary, such as adalimumab")
     first, last = row["from_day"], row["to_day"]
@@ -176,6 +197,18 @@ def _price(cells: dict[str, str]) -> Row:
         "run_off_days": int(days),
         "tolerance_percent": _number(cells["tolerance_percent"] or "0", "tolerance_percent"),
         "tolerance_pence": _number(cells["tolerance_pence"] or "0", "tolerance_pence"),
+        **_dated(cells),
+    }
+
+
+def _supply(cells: dict[str, str]) -> Row:
+    if cells["kind"] not in set(SupplyTermKind):
+        raise ValueError(f"kind must be one of {', '.join(SupplyTermKind)}")
+    return {
+        "kind": cells["kind"],
+        "provider": _code(cells["provider"], "provider") if cells["provider"] else None,
+        "drug": cells["drug"] or None,
+        "amount": _number(cells["amount"], "amount"),
         **_dated(cells),
     }
 

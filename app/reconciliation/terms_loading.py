@@ -1,4 +1,4 @@
-"""A commissioner loads its contract terms, agreed prices and table of responsible commissioners.
+"""A commissioner loads its contract and supply terms, agreed prices, and who is responsible.
 
 A set goes in as a whole, in place of the one that stood, which is kept with the time it was
 replaced: runs before it keep the digest of what they knew.
@@ -20,9 +20,11 @@ from app.reconciliation.term_rows import (
     check_contracts,
     check_payers,
     check_prices,
+    check_supplies,
     read_contracts,
     read_payers,
     read_prices,
+    read_supplies,
 )
 from app.reconciliation.terms_store import replace_set, standing_rows
 from app.reference_data.drugs import DrugDictionary
@@ -49,6 +51,12 @@ def load_prices(work: Work, caller: Caller, dictionary: DrugDictionary, text: st
     return put_prices(work, caller, dictionary, read_prices(text))
 
 
+def load_supplies(work: Work, caller: Caller, dictionary: DrugDictionary, text: str) -> int:
+    """Replace the charges for delivery and tolerances that the commissioner agreed; as above."""
+    _check_may(caller)
+    return put_supplies(work, caller, dictionary, read_supplies(text))
+
+
 def put_contracts(
     work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]
 ) -> int:
@@ -72,6 +80,15 @@ def put_prices(work: Work, caller: Caller, dictionary: DrugDictionary, rows: Seq
     return _load(work, caller, tables.agreed_price, rows)
 
 
+def put_supplies(
+    work: Work, caller: Caller, dictionary: DrugDictionary, rows: Sequence[Row]
+) -> int:
+    """As `load_supplies`, of rows already read."""
+    _check_may(caller)
+    check_supplies(rows, dictionary.drugs)
+    return _load(work, caller, tables.supply_term, rows)
+
+
 def contracts_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
     """The commissioner's own contract terms that stand."""
     check_can(caller, Action.KEEP_TERMS)
@@ -82,6 +99,12 @@ def prices_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
     """The commissioner's own agreed prices that stand."""
     check_can(caller, Action.KEEP_TERMS)
     return standing_rows(work, caller, tables.agreed_price)
+
+
+def supplies_of(work: Work, caller: Caller) -> Sequence[RowMapping]:
+    """The commissioner's own supply terms that stand."""
+    check_can(caller, Action.KEEP_TERMS)
+    return standing_rows(work, caller, tables.supply_term)
 
 
 def payers_of(work: Work, caller: Caller) -> Sequence[RowMapping]:

@@ -1,4 +1,4 @@
-"""Dated terms that commissioners keep: contract terms, prices, who pays, spellings.
+"""Dated terms that commissioners keep: contracts, prices, supplies, who pays, spellings.
 
 A day is in force from `from_` to `to`, both included; None is open.
 """
@@ -78,6 +78,28 @@ class AgreedPrice:
     tolerance_pence: Decimal = Decimal(0)
 
 
+class SupplyTermKind(StrEnum):
+    """What a supply term sets: pounds for a delivery, or per cent that quantity may go over."""
+
+    HOME_DELIVERY = "home delivery"
+    QUANTITY_TOLERANCE = "quantity tolerance"
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyTerm:
+    """A charge or tolerance that a commissioner agreed; of every drug or provider where None."""
+
+    commissioner: str
+    kind: SupplyTermKind
+    amount: Decimal
+    from_: dt.date | None
+    to: dt.date | None
+    source: str
+    demonstration: bool
+    provider: str | None = None
+    drug: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptedSpelling:
     """A whole name, as plain words, that two people took for a drug on a day."""
@@ -90,12 +112,13 @@ class AcceptedSpelling:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a run knows of all four."""
+    """What a run knows of all five."""
 
     contracts: tuple[ContractTerm, ...] = ()
     payers: tuple[ResponsiblePayer, ...] = ()
     spellings: tuple[AcceptedSpelling, ...] = ()
     prices: tuple[AgreedPrice, ...] = ()
+    supplies: tuple[SupplyTerm, ...] = ()
 
 
 NO_TERMS = Terms()

@@ -16,6 +16,8 @@ from app.reconciliation.terms_model import (
     Basis,
     ContractTerm,
     ResponsiblePayer,
+    SupplyTerm,
+    SupplyTermKind,
     Terms,
 )
 
@@ -34,6 +36,7 @@ def terms_for(work: Work, caller: Caller) -> Terms:
         payers=tuple(map(_payer, _standing(work, tables.responsible_payer, _own(caller)))),
         spellings=_spellings(work, caller),
         prices=tuple(map(_price, _about(work, caller, tables.agreed_price))),
+        supplies=tuple(map(_supply, _about(work, caller, tables.supply_term))),
     )
 
 
@@ -76,6 +79,20 @@ def _price(row: RowMapping) -> AgreedPrice:
         from_=row["from_day"],
         to=row["to_day"],
         **{name: row[name] for name in PRICE_FIELDS},
+    )
+
+
+def _supply(row: RowMapping) -> SupplyTerm:
+    return SupplyTerm(
+        commissioner=row["organisation"],
+        kind=SupplyTermKind(row["kind"]),
+        amount=row["amount"],
+        from_=row["from_day"],
+        to=row["to_day"],
+        source=row["source"],
+        demonstration=row["demonstration"],
+        provider=row["provider"],
+        drug=row["drug"],
     )
 
 

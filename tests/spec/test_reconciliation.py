@@ -14,8 +14,8 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
-from app.reconciliation.model import Earlier, EarlierCharge, UsedQuantity
-from app.reconciliation.terms_model import AgreedPrice
+from app.reconciliation.model import DoseLimit, Earlier, EarlierCharge, UsedQuantity
+from app.reconciliation.terms_model import AgreedPrice, SupplyTerm, SupplyTermKind
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
@@ -45,7 +45,17 @@ def _value(name: str, value: Any) -> Any:
         return frozenset(tuple(one) if isinstance(one, list) else one for one in value)
     if name == "paused":
         return tuple(tuple(pause) for pause in value)
+    if name == "dose_limits":
+        return tuple(_dose(limit) for limit in value)
     return OTHER_PATIENT if value == "OTHER" else value
+
+
+def _dose(changes: dict[str, Any]) -> DoseLimit:
+    """One vial in 28 days from 2025 on, with changes."""
+    values = {"from_": dt.date(2025, 1, 1), "to": None, "amount": 1, "unit": "vial", "days": 28}
+    values |= changes
+    exact = {name: Decimal(str(values[name])) for name in ("amount", "days")}
+    return DoseLimit(**{**values, **exact})
 
 
 def as_price(changes: dict[str, Any]) -> AgreedPrice:
@@ -75,8 +85,23 @@ def submitted(case: dict[str, Any]) -> tuple[tuple[ContractLine, ...], Snapshot]
     prices = tuple(map(as_price, case.get("prices", ())))
     lines = submission(*rows).lines
     earlier = as_earlier(case.get("earlier", {}), lines)
-    terms = replace(held.terms, prices=prices)
+    supplies = tuple(map(as_supply, case.get("supplies", ())))
+    terms = replace(held.terms, prices=prices, supplies=supplies)
     return lines, replace(held, terms=terms, earlier=earlier)
+
+
+def as_supply(changes: dict[str, Any]) -> SupplyTerm:
+    """A term that DEMQ1 agreed for every drug and provider, with changes."""
+    values = {
+        "commissioner": "DEMQ1",
+        "from_": None,
+        "to": None,
+        "source": "test",
+        "demonstration": True,
+        **changes,
+    }
+    kind, amount = SupplyTermKind(values["kind"]), Decimal(str(values["amount"]))
+    return SupplyTerm(**{**values, "kind": kind, "amount": amount})
 
 
 def as_earlier(said: dict[str, Any], lines: Sequence[ContractLine]) -> Earlier:
@@ -123,6 +148,8 @@ def check(case: dict[str, Any], matched: Sequence[MatchedLine]) -> None:
     ]
     assert told == wanted, case["about"]
     assert case.get("reason", "") in matched[0].reason
+    made = {test.name: test.result.value for test in matched[0].tests}
+    assert case.get("tests", {}).items() <= made.items(), case["about"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -90,7 +90,13 @@ from app.db.tables.standing import (
     slice_mark,
     slice_touch,
 )
-from app.db.tables.terms import agreed_price, contract_term, drug_spelling, responsible_payer
+from app.db.tables.terms import (
+    agreed_price,
+    contract_term,
+    drug_spelling,
+    responsible_payer,
+    supply_term,
+)
 
 __all__ = [
     "access_token",
@@ -165,5 +171,6 @@ __all__ = [
     "submission",
     "submission_rows",
     "supply",
+    "supply_term",
     "treatment",
 ]

@@ -72,6 +72,25 @@ agreed_price = Table(
     Column("replaced_at", Instant),
 )
 
+#: Pounds for a home delivery, or per cent that quantity may go over. As confidential as prices.
+supply_term = Table(
+    "supply_term",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("provider", ORGANISATION, index=True),
+    Column("drug", String(80)),
+    Column("amount", Exact, nullable=False),
+    Column("from_day", Date),
+    Column("to_day", Date),
+    Column("source", String(300), nullable=False),
+    Column("demonstration", Boolean, nullable=False),
+    Column("loaded_by", ID, nullable=False),
+    Column("loaded_at", Instant, nullable=False),
+    Column("replaced_at", Instant),
+)
+
 responsible_payer = Table(
     "responsible_payer",
     metadata,

@@ -15,9 +15,10 @@ from app.reconciliation.engines.by_hand import decisions_on
 from app.reconciliation.engines.debits import Debits, find_debits, still_open
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.engines.plain import Told, uses_of
+from app.reconciliation.engines.plain import uses_of
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, can_repeat, find_repeats
+from app.reconciliation.engines.told import Told
 from app.reconciliation.model import (
     ContractLine,
     Earlier,

@@ -30,11 +30,12 @@ from app.reconciliation.engines.limits import (
     quantity_share,
 )
 from app.reconciliation.engines.passes import PASSES, Found, tests_of
-from app.reconciliation.engines.plain import Told, account
+from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.tables import AMOUNT, Inputs, inputs_of
+from app.reconciliation.engines.told import Told
 from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.model import ContractLine, Coverage, LineDecision, MatchedLine, Snapshot
 from app.reconciliation.sql import Step, steps
@@ -99,7 +100,10 @@ def _names(table: str, text: str) -> bool:
     return re.search(rf"\b{table}\b", text) is not None
 
 
-_CASE = ("total", "delivery", "price_cap", "price", "quantity_left", "counted", "most", "quantity")
+_CASE = (
+    *("total", "delivery", "price_cap", "price", "quantity_left", "counted", "most", "quantity"),
+    "delivery_agreed",
+)
 
 
 def _split_cases(executor: Executor) -> int:
@@ -122,13 +126,15 @@ def _accepted(
     counted: Decimal,
     most: Decimal | None,
     quantity: Decimal,
+    delivery_agreed: Decimal | None,
 ) -> Decimal:
     """The accepted part; a limit is None where the line is not over it."""
     with localcontext(prec=EXACT_DIGITS):
         by_price = ONE if price_cap is None else price_share(price_cap, price)
         by_cap = ONE if quantity_left is None else quantity_share(quantity_left, counted)
         by_dose = ONE if most is None else quantity_share(most, quantity)
-        return part_of(total, delivery or ZERO, by_price * min(by_cap, by_dose))
+        share = by_price * min(by_cap, by_dose)
+        return part_of(total, delivery or ZERO, share, delivery_agreed)
 
 
 def match_submission(

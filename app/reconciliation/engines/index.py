@@ -15,7 +15,12 @@ from app.reconciliation.model import (
     Snapshot,
 )
 from app.reconciliation.parse import normalise_reference
-from app.reconciliation.terms_model import AgreedPrice, ContractTerm, ResponsiblePayer
+from app.reconciliation.terms_model import (
+    AgreedPrice,
+    ContractTerm,
+    ResponsiblePayer,
+    SupplyTerm,
+)
 from app.reference_data.organisations import OrganisationDirectory
 
 LocalId = tuple[str, str]
@@ -37,6 +42,7 @@ class SnapshotIndex:
     payers: Mapping[str, tuple[ResponsiblePayer, ...]]
     prices: Mapping[tuple[str | None, str | None], tuple[AgreedPrice, ...]]
     keep_prices: frozenset[str | None]
+    supplies: Mapping[str | None, tuple[SupplyTerm, ...]]
     earlier: Earlier = NO_EARLIER
 
 
@@ -76,6 +82,7 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         payers=_group((p.drug, p) for p in snapshot.terms.payers),
         prices=_group(((p.commissioner, p.drug), p) for p in snapshot.terms.prices),
         keep_prices=frozenset(p.commissioner for p in snapshot.terms.prices),
+        supplies=_group((t.commissioner, t) for t in snapshot.terms.supplies),
         earlier=snapshot.earlier,
     )
 

@@ -13,7 +13,8 @@ taken off the drug's cost once, one after the other.
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
+from typing import Final
 
 from app.reconciliation.model import ContractLine, Coverage, Test
 from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED
@@ -21,7 +22,9 @@ from app.reconciliation.period import Period
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+LENGTH: Final = "supply length"
 _PENNY = Decimal("0.01")
+_PLACE = Decimal("0.00000001")  # the least part of a quantity that is compared
 EXACT_DIGITS = 60  # far beyond the 18 + 20 digits a cell may hold, so sums are never rounded
 
 
@@ -62,11 +65,15 @@ def check_price(line: ContractLine, coverage: Coverage) -> Limit:
 
 
 def check_quantity(
-    line: ContractLine, coverage: Coverage, used: Decimal, before: Decimal = ZERO
+    line: ContractLine,
+    coverage: Coverage,
+    used: Decimal,
+    before: Decimal = ZERO,
+    percent: Decimal = ZERO,
 ) -> Limit:
     """The quantity, on top of what was `used` so far, is at most the approval's cap.
 
-    `before` is the part of that which earlier submissions used.
+    `before` is the part of that which earlier submissions used. Up to `percent` more is tolerated.
     """
     cap = coverage.quantity_cap
     if cap is None:
@@ -76,6 +83,9 @@ def check_quantity(
         return Limit(Test("quantity", NOT_TESTABLE, "quantity or unit cannot be compared"))
     if used + quantity <= cap:
         detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used{_earlier(before)}"
+        return Limit(Test("quantity", PASSED, detail))
+    if used + quantity <= tolerated(cap, percent):
+        detail = f"over {cap} {coverage.quantity_unit} approved, within the tolerance agreed"
         return Limit(Test("quantity", PASSED, detail))
     share = quantity_share(cap - used, quantity)
     detail = (
@@ -89,11 +99,14 @@ def _earlier(before: Decimal) -> str:
     return f", {before:f} of them in earlier submissions" if before else ""
 
 
-def check_dose(line: ContractLine, coverage: Coverage, period: Period) -> Limit | None:
+def check_dose(
+    line: ContractLine, coverage: Coverage, period: Period, percent: Decimal = ZERO
+) -> Limit | None:
     """One supply is at most the largest dose of the supply's day for the longest supply.
 
     None where the approval limits no supply. Where only a month is known, the largest dose in it
-    counts. What cannot be compared in the dose's own unit is not testable.
+    counts. What cannot be compared in the dose's own unit is not testable. Up to `percent` more is
+    tolerated.
     """
     longest = coverage.max_supply_days
     limits = [
@@ -113,8 +126,37 @@ def check_dose(line: ContractLine, coverage: Coverage, period: Period) -> Limit 
     allowed = f"{most} {limit.unit}, the largest dose{named} for {longest} days"
     if line.quantity <= most:
         return Limit(Test("dose", PASSED, f"{line.quantity} is within {allowed}"))
+    if line.quantity <= tolerated(most, percent):
+        detail = f"{line.quantity} is over {allowed}, within the tolerance agreed"
+        return Limit(Test("dose", PASSED, detail))
     share = quantity_share(most, line.quantity)
     return Limit(Test("dose", FAILED, f"{line.quantity} is over {allowed}"), share)
+
+
+def check_length(coverage: Coverage, dose: Limit | None) -> Test | None:
+    """One supply is for no more days than the approval hands over at a time; None where it says
+    nothing of that. A line states no days: they are counted by the largest dose, as the dose is.
+    """
+    longest = coverage.max_supply_days
+    if longest is None:
+        return None
+    if dose is None:
+        detail = f"at most {longest} days at a time, and no dose is stated to count days by"
+        return Test(LENGTH, NOT_TESTABLE, detail)
+    if dose.test.result is PASSED:
+        return Test(LENGTH, PASSED, f"at most {longest} days at the largest dose")
+    if dose.test.result is NOT_TESTABLE:
+        return Test(LENGTH, NOT_TESTABLE, f"its days cannot be counted: {dose.test.detail}")
+    detail = f"it lasts over {longest} days at the largest dose, the most supplied at a time"
+    return Test(LENGTH, FAILED, detail)
+
+
+def tolerated(most: Decimal, percent: Decimal) -> Decimal:
+    """A limit and its tolerance, down to the least part of a quantity that is compared."""
+    if not percent:
+        return most
+    with localcontext(prec=EXACT_DIGITS):
+        return (most + most * percent / 100).quantize(_PLACE, ROUND_FLOOR)
 
 
 def countable(line: ContractLine, coverage: Coverage) -> Decimal | None:
@@ -136,18 +178,22 @@ def quantity_share(left: Decimal, quantity: Decimal) -> Decimal:
         return max(ZERO, left) / quantity
 
 
-def accepted_part(line: ContractLine, share: Decimal) -> Decimal:
+def accepted_part(line: ContractLine, share: Decimal, delivery: Decimal | None = None) -> Decimal:
     """The part of the line's total cost to accept, as `part_of` says."""
-    return part_of(line.total_cost or ZERO, line.home_delivery_charge or ZERO, share)
+    return part_of(line.total_cost or ZERO, line.home_delivery_charge or ZERO, share, delivery)
 
 
-def part_of(total: Decimal, home_delivery: Decimal, share: Decimal) -> Decimal:
+def part_of(
+    total: Decimal, home_delivery: Decimal, share: Decimal, agreed: Decimal | None = None
+) -> Decimal:
     """The part of the total cost to accept when this share of the drug's cost is allowed.
 
-    Home delivery is accepted whole unless none of the drug is. To the penny, half up; what is
-    queried is the exact rest, so that the two always add up to the total.
+    Home delivery is accepted up to what was `agreed`, and whole where it is not over that (None),
+    unless none of the drug is. To the penny, half up; what is queried is the exact rest, so that
+    the two always add up to the total.
     """
     with localcontext(prec=EXACT_DIGITS):
         delivery = min(max(home_delivery, ZERO), total)
-        allowed = (total - delivery) * share + (delivery if share else ZERO)
+        kept = delivery if agreed is None else min(agreed, delivery)
+        allowed = (total - delivery) * share + (kept if share else ZERO)
         return min(total, allowed.quantize(_PENNY, ROUND_HALF_UP))

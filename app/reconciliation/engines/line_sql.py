@@ -24,6 +24,7 @@ from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
+from app.reconciliation.engines.supply_terms import delivery_on, tolerance_on
 from app.reconciliation.engines.tables import AMOUNT
 from app.reconciliation.model import ContractLine, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
@@ -133,6 +134,10 @@ SELECT
     agreed.least AS agreed_least,
     agreed.most AS agreed_most,
     agreed.price AS agreed_price,
+    coalesce(told.dispensing_route = '4', FALSE) AS homecare,
+    supplied.least AS delivery_least,
+    supplied.most AS delivery_most,
+    coalesce(supplied.tolerance, 0) AS tolerance,
     told.provider AS own_provider,
     told.commissioner AS own_commissioner,
     told.financial_year,
@@ -165,6 +170,12 @@ LEFT JOIN agreed
     AND agreed.unit IS NOT DISTINCT FROM told.unit
     AND agreed.first_day = told.first_day
     AND agreed.last_day = told.last_day
+LEFT JOIN supplied
+    ON supplied.folded_commissioner = told.folded_commissioner
+    AND supplied.folded_provider IS NOT DISTINCT FROM told.folded_provider
+    AND supplied.drug IS NOT DISTINCT FROM told.drug
+    AND supplied.first_day = told.first_day
+    AND supplied.last_day = told.last_day
 """
 
 
@@ -199,6 +210,7 @@ def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
     _contracts(connection, known.index)
     _payers(connection, known.index)
     _prices(connection, known.index)
+    _supplies(connection, known.index)
     stated = ((digest,) for digest in sorted(known.index.earlier.stated))
     _hold(connection, "stated", {"content_hash": _TEXT}, stated)
     file = folder / "line.parquet"
@@ -372,6 +384,26 @@ def _prices(connection: Connection, index: SnapshotIndex) -> None:
         rows.append((*said, found.least, found.most, found.price))
     limits = dict.fromkeys(("least", "most", "price"), AMOUNT)
     _hold(connection, "agreed", {**_PRICED, **limits}, rows)
+
+
+def _supplies(connection: Connection, index: SnapshotIndex) -> None:
+    """The agreed charge for a delivery, and the tolerance of quantity, of those who agreed any."""
+    _hold(connection, "supply_keeper", {"code": _TEXT}, ((code,) for code in index.supplies))
+    where = (
+        "first_day IS NOT NULL AND "
+        "folded_commissioner IN (SELECT supply_keeper.code FROM supply_keeper)"
+    )
+    key = "folded_commissioner, folded_provider, drug, first_day, last_day"
+    rows = []
+    for said in _distinct(connection, key, "told", where):
+        payer, provider, drug, first, last = said
+        held = index.supplies[payer], provider, drug, _period(first, last)
+        agreed = delivery_on(*held)
+        rows.append((*said, agreed.least, agreed.most, tolerance_on(*held)))
+    columns = dict.fromkeys(("folded_commissioner", "folded_provider", "drug"), _TEXT)
+    columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
+    columns |= dict.fromkeys(("least", "most", "tolerance"), AMOUNT)
+    _hold(connection, "supplied", columns, rows)
 
 
 def _keepers(index: SnapshotIndex) -> set[str]:

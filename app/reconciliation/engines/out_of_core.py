@@ -33,17 +33,19 @@ from app.reconciliation.engines.index import (
     index_snapshot,
 )
 from app.reconciliation.engines.known import check_known
-from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.limits import EXACT_DIGITS, LENGTH
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.passes import PASSES
-from app.reconciliation.engines.plain import told_of, used_before
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.supply_terms import HOME_DELIVERY, VAT
 from app.reconciliation.engines.tables import (
     coverage_tables,
     debit_tables,
     hand_tables,
     other_tables,
+    tolerances_of,
 )
+from app.reconciliation.engines.told import told_of, used_before
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import (
@@ -110,7 +112,9 @@ def match_rows(
         prepared = prepared_of(lines)
         debits = _debits(prepared_of(_credited(connection)), index)
         coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
-        tables = coverage_tables(coverages, used_before(index, debits)) | other_tables(snapshot)
+        percents = tolerances_of(snapshot)
+        tables = coverage_tables(coverages, used_before(index, debits), percents)
+        tables |= other_tables(snapshot)
         tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
         running = InDuckDB(connection)
         for name, table in tables.items():
@@ -287,6 +291,9 @@ _TESTS: Final = ", ".join(
         _test("agreed price", "told.test_agreed", f"{_FOUND} AND told.has_agreed"),
         _test("quantity", "test_quantity", _FOUND),
         _test("dose", "test_dose", f"{_FOUND} AND has_dose"),
+        _test(LENGTH, "(CASE WHEN has_dose THEN test_dose END)", f"{_FOUND} AND told.has_length"),
+        _test(HOME_DELIVERY, "test_delivery", f"{_FOUND} AND has_delivery"),
+        _test(VAT, "(NOT told.vat_charged)", f"{_FOUND} AND told.homecare"),
         _test(DEBIT, "debit_test.passed", "debit_test.pos IS NOT NULL"),
         _test(BY_HAND, "overridden", "has_override"),
     )

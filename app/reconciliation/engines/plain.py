@@ -20,15 +20,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import partial
 
-from app.reconciliation.contract import COMMISSIONER, check_contract, check_payer
-from app.reconciliation.engines.agreed import Agreed, Priced, agreed_on, check_agreed
+from app.reconciliation.contract import COMMISSIONER, check_payer
+from app.reconciliation.engines.agreed import check_agreed
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
     decisions_on,
     matched_by_hand,
     overridden,
 )
-from app.reconciliation.engines.debits import Debits, find_debits
+from app.reconciliation.engines.contract_data import (
+    agreed_price_of,
+    contract_of,
+    delivery_of,
+    tolerance_of,
+)
 from app.reconciliation.engines.diagnose import (
     Need,
     Verdict,
@@ -39,13 +44,14 @@ from app.reconciliation.engines.diagnose import (
     pending_request,
 )
 from app.reconciliation.engines.heirs import with_heirs
-from app.reconciliation.engines.index import Folder, SnapshotIndex, coverage_order, index_snapshot
+from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
 from app.reconciliation.engines.limits import (
     EXACT_DIGITS,
     ONE,
     ZERO,
     accepted_part,
     check_dose,
+    check_length,
     check_price,
     check_quantity,
     countable,
@@ -53,7 +59,7 @@ from app.reconciliation.engines.limits import (
 )
 from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
-from app.reconciliation.engines.repeats import Repeats, find_repeats
+from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.settled import (
     duplicate,
     not_pass_through,
@@ -62,6 +68,11 @@ from app.reconciliation.engines.settled import (
     stated_before,
     without_debit,
 )
+from app.reconciliation.engines.supply_terms import (
+    advise_on_vat,
+    check_delivery,
+)
+from app.reconciliation.engines.told import Told, allowance_of, told_of, used_before
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -74,7 +85,7 @@ from app.reconciliation.model import (
     TestResult,
     UsedQuantity,
 )
-from app.reconciliation.outcomes import PASSED, outcome_of
+from app.reconciliation.outcomes import FAILED, PASSED, outcome_of
 from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -85,7 +96,10 @@ Find = Callable[[int], Found | None]
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """A line on its way: its verdict so far, and the share of the drug's cost allowed."""
+    """A line on its way: its verdict so far, and the share of the drug's cost allowed.
+
+    `delivery` is what is accepted of a home delivery that costs more than agreed.
+    """
 
     prepared: Prepared
     verdict: Verdict
@@ -93,6 +107,7 @@ class _Decided:
     tests: tuple[Test, ...] = ()
     within: Coverage | None = None
     share: Decimal = ONE
+    delivery: Decimal | None = None
     override: DecisionKind | None = None
     proposed: str | None = None
 
@@ -119,25 +134,6 @@ def match_prepared(
         return find_coverage(prepared[position], index)
 
     return account(prepared, index, by_hand, told_of(prepared, index), find)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Which lines repeat or take back others, in their own file and before it."""
-
-    repeats: Repeats
-    debits: Debits
-
-    @property
-    def taken_back(self) -> frozenset[int]:
-        """Positions of the charges that a credit of the file takes back."""
-        return self.repeats.reversed | self.debits.taken
-
-
-def told_of(prepared: Sequence[Prepared], index: SnapshotIndex) -> Told:
-    """What the lines say of each other and of lines before them."""
-    repeats = find_repeats(prepared, index.earlier.stated)
-    return Told(repeats, find_debits(prepared, repeats.reverses, index.earlier.charges))
 
 
 def account(
@@ -233,23 +229,6 @@ def _by_contract(
     return replace(decided, tests=tests, proposed=payer.proposed)
 
 
-def contract_of(item: Prepared, index: SnapshotIndex) -> Test:
-    """What the contract between the line's provider and commissioner says of its drug."""
-    held = index.contracts.get((item.provider, item.commissioner), ())
-    return check_contract(held, item.recognition.drug or "", item.period)
-
-
-def agreed_price_of(item: Prepared, index: SnapshotIndex) -> Agreed | None:
-    """What the line's commissioner agreed to pay; None where it keeps no prices."""
-    if item.commissioner not in index.keep_prices:
-        return None
-    line, drug = item.line, item.recognition.drug
-    rows = index.prices.get((item.commissioner, drug), ())
-    product, code = item.recognition.product, line.drug_code
-    priced = Priced(item.provider, drug, product, code, line.strength, line.unit)
-    return agreed_on(rows, priced, item.period)
-
-
 def _match(
     item: Prepared,
     index: SnapshotIndex,
@@ -316,29 +295,9 @@ def _uses(item: _Decided, position: int, told: Told) -> Decimal | None:
     return countable(item.prepared.line, item.within) if stands else None
 
 
-def used_before(index: SnapshotIndex, debits: Debits) -> Mapping[tuple[object, ...], Decimal]:
-    """What earlier submissions use of each allowance, less what credits of this one give back."""
-    used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO)
-    with localcontext(prec=EXACT_DIGITS):
-        for each in index.earlier.used:
-            used["approval", each.approval_reference, each.unit] += each.quantity
-        for place in debits.released:
-            if (back := index.earlier.charges[place].uses) is not None:
-                used["approval", back.approval_reference, back.unit] -= back.quantity
-    return dict(used)
-
-
 def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
     period = item.prepared.period
     return (period.first if period else dt.date.max), position
-
-
-def allowance_of(coverage: Coverage) -> tuple[object, ...]:
-    """What a quantity cap is counted over: an approval in a unit; a coverage without one alone."""
-    if coverage.approval_reference is not None:
-        unit = unit_key(coverage.quantity_unit) or ""
-        return ("approval", coverage.approval_reference, unit)
-    return ("coverage", *map(str, coverage_order(coverage)))
 
 
 def _limit(item: _Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> _Decided:
@@ -346,17 +305,24 @@ def _limit(item: _Decided, used: Decimal, before: Decimal, index: SnapshotIndex)
     assert item.within is not None
     line = item.prepared.line
     price = check_price(line, item.within)
-    quantity = check_quantity(line, item.within, used, before)
-    dose = check_dose(line, item.within, item.prepared.period) if item.prepared.period else None
+    percent, period = tolerance_of(item.prepared, index), item.prepared.period
+    quantity = check_quantity(line, item.within, used, before, percent)
+    dose = check_dose(line, item.within, period, percent) if period else None
+    length = check_length(item.within, dose)
+    agreed_delivery = delivery_of(item.prepared, index)
+    delivery = check_delivery(line, agreed_delivery)
     held = agreed_price_of(item.prepared, index)
     agreed = check_agreed(line, held) if held else None
     made = [each.test for each in (price, agreed, quantity, dose) if each]
-    tests = (*item.tests, *made)
+    also = (each for each in (length, delivery, advise_on_vat(line)) if each)
+    tests = (*item.tests, *made, *also)
     outcome, reason = outcome_of(item.within, tests)
     allowed = min(quantity.allowed_share, dose.allowed_share if dose else ONE)
     share = min(price.allowed_share, agreed.allowed_share if agreed else ONE) * allowed
     verdict = _reconsidered(item.prepared, Verdict(outcome, reason, item.within), index)
-    return replace(item, verdict=verdict, tests=tests, share=share)
+    over = delivery is not None and delivery.result is FAILED
+    kept = agreed_delivery.most if over else None
+    return replace(item, verdict=verdict, tests=tests, share=share, delivery=kept)
 
 
 # Failures that mean nothing where the drug needs no approval.
@@ -425,7 +391,7 @@ def _accepted(item: _Decided) -> Decimal:
     if outcome in ACCEPTED_WHOLE:
         return line.total_cost
     if outcome in SPLIT:
-        return accepted_part(line, item.share)
+        return accepted_part(line, item.share, item.delivery)
     # Money given back is taken, whatever it was given for.
     return line.total_cost if outcome in _GIVES_BACK and line.total_cost < 0 else ZERO
 

@@ -9,11 +9,18 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
 
 from app.reconciliation.engines.by_hand import matched_by_hand
+from app.reconciliation.engines.contract_data import (
+    agreed_price_of,
+    contract_of,
+    delivery_of,
+    tolerance_of,
+)
 from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.diagnose import GIVES_COVER
 from app.reconciliation.engines.index import (
@@ -24,16 +31,11 @@ from app.reconciliation.engines.index import (
     references,
 )
 from app.reconciliation.engines.known import NotTabular, check_known
-from app.reconciliation.engines.limits import ZERO, unit_key
+from app.reconciliation.engines.limits import ZERO, tolerated, unit_key
 from app.reconciliation.engines.passes import USABLE
-from app.reconciliation.engines.plain import (
-    agreed_price_of,
-    allowance_of,
-    contract_of,
-    told_of,
-    used_before,
-)
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.engines.supply_terms import HOMECARE
+from app.reconciliation.engines.told import allowance_of, told_of, used_before
 from app.reconciliation.model import (
     Coverage,
     DecisionKind,
@@ -44,6 +46,7 @@ from app.reconciliation.model import (
 )
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.period import last_day, overdue_after
+from app.reconciliation.terms_model import SupplyTermKind
 
 AMOUNT = pa.decimal128(38, 8)
 _PLACES, _WHOLE_DIGITS = 8, 18
@@ -76,7 +79,9 @@ def inputs_of(
     check_known(prepared, snapshot)
     coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
     debits = told_of(prepared, index).debits
-    tables = coverage_tables(coverages, used_before(index, debits)) | other_tables(snapshot)
+    percents = tolerances_of(snapshot)
+    tables = coverage_tables(coverages, used_before(index, debits), percents)
+    tables |= other_tables(snapshot)
     tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
     return Inputs({"line": line_table(prepared, index)} | tables, coverages, debits)
 
@@ -84,7 +89,10 @@ def inputs_of(
 def line_table(prepared: Sequence[Prepared], index: SnapshotIndex) -> pa.Table:
     """The lines in the order of the file, `pos` counting them from 0."""
     rows = [
-        (n, item, _no_pass_through(item, index), agreed_price_of(item, index), index.earlier.stated)
+        (
+            *(n, item, _no_pass_through(item, index), agreed_price_of(item, index)),
+            *(index.earlier.stated, delivery_of(item, index), tolerance_of(item, index)),
+        )
         for n, item in enumerate(prepared)
     ]
     return _table(_LINE, rows)
@@ -130,6 +138,10 @@ _LINE: tuple[Column, ...] = (
     ("agreed_least", AMOUNT, lambda it: it[3].least if it[3] else None),
     ("agreed_most", AMOUNT, lambda it: it[3].most if it[3] else None),
     ("agreed_price", AMOUNT, lambda it: it[3].price if it[3] else None),
+    ("homecare", pa.bool_(), lambda it: it[1].line.dispensing_route == HOMECARE),
+    ("delivery_least", AMOUNT, lambda it: it[5].least),
+    ("delivery_most", AMOUNT, lambda it: it[5].most),
+    ("tolerance", AMOUNT, lambda it: it[6]),
 )
 
 
@@ -174,11 +186,13 @@ _POS: tuple[Column, ...] = (("pos", pa.int64(), lambda it: it),)
 
 
 def coverage_tables(
-    coverages: Sequence[Coverage], used: Mapping[tuple[object, ...], Decimal] = NOTHING
+    coverages: Sequence[Coverage],
+    used: Mapping[tuple[object, ...], Decimal] = NOTHING,
+    percents: Sequence[Decimal] = (),
 ) -> Tables:
     """The coverages, numbered by their place, and the sets that many of them share.
 
-    `used` is what earlier submissions used of each allowance.
+    `used` is what earlier submissions used of each allowance, `percents` the tolerances agreed.
     """
     products, providers = _Numbered(), _Numbered()
     doses, allowances = _Numbered(), _Numbered()
@@ -193,6 +207,8 @@ def coverage_tables(
         }
         for each in coverages
     ]
+    dose_rows = _dose_rows(doses)
+    caps = [(n, each.quantity_cap) for n, each in enumerate(coverages) if each.quantity_cap]
     capped = {row["allowance"] for row in rows if row["coverage"].quantity_cap is not None}
     return {
         "coverage": _table(_COVERAGE, list(enumerate(rows))),
@@ -201,7 +217,9 @@ def coverage_tables(
         "coverage_pause": _table(_PAUSE, _pauses(coverages)),
         "product_set": _table(_PRODUCTS, products.members()),
         "provider_set": _table(_PROVIDERS, providers.members()),
-        "dose_set": _table(_DOSES, _dose_rows(doses)),
+        "dose_set": _table(_DOSES, dose_rows),
+        "dose_tolerated": _table(_DOSE_TOLERATED, list(product(dose_rows, percents))),
+        "cap_tolerated": _table(_CAP_TOLERATED, list(product(caps, percents))),
         "capped_allowance": _table((("allowance", pa.int64(), lambda it: it),), sorted(capped)),
     }
 
@@ -238,7 +256,28 @@ _COVERAGE: tuple[Column, ...] = (
     ("allowance", pa.int64(), lambda it: it[1]["allowance"]),
     ("used_before", AMOUNT, lambda it: it[1]["used_before"]),
     ("dose_set", pa.int64(), lambda it: it[1]["dose_set"]),
+    ("has_length", pa.bool_(), lambda it: it[1]["coverage"].max_supply_days is not None),
 )
+
+
+#: A limit and its tolerance, worked out here: the product of two such numbers is none in SQL.
+_CAP_TOLERATED: tuple[Column, ...] = (
+    ("cov", pa.int64(), lambda it: it[0][0]),
+    ("percent", AMOUNT, lambda it: it[1]),
+    ("most", AMOUNT, lambda it: tolerated(it[0][1], it[1])),
+)
+_DOSE_TOLERATED: tuple[Column, ...] = (
+    ("set_id", pa.int64(), lambda it: it[0][0]),
+    ("largest_first", pa.int64(), lambda it: it[0][1]),
+    ("percent", AMOUNT, lambda it: it[1]),
+    ("most", AMOUNT, lambda it: tolerated(it[0][3], it[1])),
+)
+
+
+def tolerances_of(snapshot: Snapshot) -> list[Decimal]:
+    """The distinct tolerances of quantity that any commissioner agreed, in per cent."""
+    kind = SupplyTermKind.QUANTITY_TOLERANCE
+    return sorted({t.amount for t in snapshot.terms.supplies if t.kind is kind and t.amount})
 
 
 def _own_reference(coverage: Coverage) -> str | None:

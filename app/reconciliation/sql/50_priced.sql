@@ -1,9 +1,10 @@
--- Price and dose of the lines that lie within a coverage, and their verdict before price and
+-- Price, dose and delivery of the lines that lie within a coverage, and their verdict before price and
 -- quantity are looked at (`standing` where none of the earlier tests failed).
 SELECT
     chosen.*,
     coverage.allowance,
     coverage.quantity_cap,
+    coalesce(cap_tolerated.most, coverage.quantity_cap) AS quantity_most,
     coverage.used_before,
     line.first_day,
     CASE WHEN line.quantity > 0 AND line.unit = coverage.quantity_unit THEN line.quantity END
@@ -23,8 +24,18 @@ SELECT
         WHEN line.unit_price > line.agreed_most THEN FALSE
     END AS test_agreed,
     dose.pos IS NOT NULL AS has_dose,
-    CASE WHEN line.quantity > 0 AND dose.same_unit THEN line.quantity <= dose.most END AS test_dose,
+    CASE WHEN line.quantity > 0 AND dose.same_unit THEN line.quantity <= dose.tolerated END AS test_dose,
     dose.most,
+    coverage.has_length,
+    coalesce(line.home_delivery > 0, FALSE) AS has_delivery,
+    CASE
+        WHEN line.home_delivery <= 0 THEN NULL
+        WHEN NOT line.homecare THEN NULL
+        WHEN line.home_delivery <= line.delivery_least THEN TRUE
+        WHEN line.home_delivery > line.delivery_most AND line.vat_charged THEN NULL
+        WHEN line.home_delivery > line.delivery_most THEN FALSE
+    END AS test_delivery,
+    line.delivery_most,
     CASE
         WHEN NOT chosen.test_funding THEN 'not recoverable'
         WHEN line.first_day > coverage.died_on + line.after_death THEN 'outside approval period'
@@ -39,3 +50,5 @@ FROM chosen
 INNER JOIN coverage ON coverage.cov = chosen.cov
 INNER JOIN line ON line.pos = chosen.pos
 LEFT JOIN dose ON dose.pos = chosen.pos
+LEFT JOIN cap_tolerated
+    ON cap_tolerated.cov = chosen.cov AND cap_tolerated.percent = line.tolerance

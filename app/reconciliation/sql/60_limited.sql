@@ -5,7 +5,7 @@ WITH counted AS (
         coalesce(used.used, 0) AS used,
         CASE
             WHEN priced.quantity_cap IS NULL THEN TRUE
-            ELSE coalesce(used.used, 0) + priced.countable <= priced.quantity_cap
+            ELSE coalesce(used.used, 0) + priced.countable <= priced.quantity_most
         END AS test_quantity
     FROM priced
     LEFT JOIN used ON used.pos = priced.pos
@@ -14,11 +14,12 @@ WITH counted AS (
 SELECT
     pos, cov, pass, test_provider, test_product, test_indication, test_birth_date, test_funding,
     test_continuation, test_price, has_agreed, test_agreed, agreed_price, test_quantity, has_dose,
-    test_dose, used, countable, most,
+    test_dose, has_length, has_delivery, test_delivery, delivery_most, used, countable, most,
     CASE
         WHEN first_verdict <> 'standing' THEN first_verdict
         WHEN NOT test_price OR NOT test_agreed THEN 'over price'
         WHEN NOT test_quantity OR NOT test_dose THEN 'over quantity'
+        WHEN NOT test_delivery THEN 'over price'
         WHEN late THEN 'approved late'
         ELSE 'matched'
     END AS verdict

@@ -46,6 +46,10 @@ SELECT
     limited.test_quantity,
     limited.has_dose,
     limited.test_dose,
+    limited.has_length,
+    limited.has_delivery,
+    limited.test_delivery,
+    limited.delivery_most,
     limited.used,
     limited.countable,
     limited.most

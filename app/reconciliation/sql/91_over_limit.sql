@@ -16,7 +16,8 @@ SELECT
         AS quantity_left,
     CASE WHEN NOT decision.test_quantity THEN decision.countable END AS counted,
     CASE WHEN NOT decision.test_dose THEN decision.most END AS most,
-    CASE WHEN NOT decision.test_dose THEN line.quantity END AS quantity
+    CASE WHEN NOT decision.test_dose THEN line.quantity END AS quantity,
+    CASE WHEN NOT decision.test_delivery THEN decision.delivery_most END AS delivery_agreed
 FROM decision
 INNER JOIN line ON line.pos = decision.pos
 INNER JOIN coverage ON coverage.cov = decision.within_cov

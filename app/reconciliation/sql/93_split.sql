@@ -11,3 +11,4 @@ INNER JOIN split_case
     AND split_case.counted IS NOT DISTINCT FROM over_limit.counted
     AND split_case.most IS NOT DISTINCT FROM over_limit.most
     AND split_case.quantity IS NOT DISTINCT FROM over_limit.quantity
+    AND split_case.delivery_agreed IS NOT DISTINCT FROM over_limit.delivery_agreed

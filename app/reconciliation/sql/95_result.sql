@@ -32,7 +32,7 @@ SELECT
     part.has_reference, part.test_reference, part.test_provider, part.test_product,
     part.test_indication, part.test_birth_date, part.test_funding, part.test_continuation,
     part.test_price, part.has_agreed, part.test_agreed, part.test_quantity, part.has_dose,
-    part.test_dose,
+    part.test_dose, part.has_length, part.has_delivery, part.test_delivery,
     coalesce(taken_back.accepted, part.own_part) AS accepted,
     coalesce(part.total, 0) - coalesce(taken_back.accepted, part.own_part) AS queried
 FROM part

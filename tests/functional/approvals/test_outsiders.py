@@ -213,6 +213,8 @@ TABLE: dict[str, Try] = {
     "POST /v1/contract-terms": Try(COMMISSIONER, PAYER, {"terms": []}, expected=200),
     "GET /v1/agreed-prices": Try(COMMISSIONER, PAYER, expected=200),
     "POST /v1/agreed-prices": Try(COMMISSIONER, PAYER, {"prices": []}, expected=200),
+    "GET /v1/supply-terms": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/supply-terms": Try(COMMISSIONER, PAYER, {"terms": []}, expected=200),
     "GET /v1/responsible-commissioners": Try(COMMISSIONER, PAYER, expected=200),
     "POST /v1/responsible-commissioners": Try(COMMISSIONER, PAYER, {"rows": []}, expected=200),
     # An organisation's administrator sees and changes nothing of another's.

@@ -49,6 +49,7 @@ NOTHING_OF_PATIENTS = {
     "GET /v1/drug-names",
     "GET /v1/contract-terms",
     "GET /v1/agreed-prices",
+    "GET /v1/supply-terms",
     "GET /v1/responsible-commissioners",
     "GET /v1/drafts",
     "GET /v1/reports/identifier-access",

@@ -87,3 +87,32 @@ def test_agreed_prices_over_the_api_decide_and_no_text_names_them(
     found = payer.get(f"/v1/runs/{run}/lines")
     assert "agreed price" in {test["name"] for test in good(found)["lines"][0]["tests"]}
     assert "12.345" not in found.text
+
+
+def test_supply_terms_over_the_api_decide_and_no_text_names_them(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI
+) -> None:
+    payer = people["commissioner"]
+    term = {
+        "kind": "home delivery",
+        "amount": "23.45",
+        "provider": "DEMO1",
+        "drug": "adalimumab",
+        "source": "Invented",
+        "demonstration": True,
+    }
+    assert good(payer.post("/v1/supply-terms", {"terms": [term]})) == {"rows": 1}
+    assert good(payer.get("/v1/supply-terms"))["terms"][0]["amount"] == "23.45"
+    for fault in ({"drug": "no-such-drug"}, {"amount": "-1"}):
+        wrong = payer.post("/v1/supply-terms", {"terms": [term | fault]})
+        assert (wrong.status_code, "23.45" in wrong.text) == (409, False)
+    too_much = term | {"kind": "quantity tolerance", "amount": "101"}
+    assert payer.post("/v1/supply-terms", {"terms": [too_much]}).status_code == 409
+    assert payer.post("/v1/supply-terms", {"terms": [term | {"kind": "x"}]}).status_code == 422
+    assert len(good(payer.get("/v1/supply-terms"))["terms"]) == 1
+    stated = {"HOME DELIVERY CHARGE": "40.00", "DISPENSING ROUTE": "4", "TOTAL COST": "303.00"}
+    run = run_of(payer, application, table(SUBMISSION_ROW | stated))
+    found = payer.get(f"/v1/runs/{run}/lines")
+    made = {test["name"]: test["result"] for test in good(found)["lines"][0]["tests"]}
+    assert made["home delivery"] == "failed"
+    assert "23.45" not in found.text

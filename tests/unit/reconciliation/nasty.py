@@ -37,6 +37,8 @@ from app.reconciliation.terms_model import (
     Basis,
     ContractTerm,
     ResponsiblePayer,
+    SupplyTerm,
+    SupplyTermKind,
     Terms,
 )
 from tests.unit.reconciliation.builders import OTHER_PATIENT, PATIENT, coverage, pending, policy
@@ -164,7 +166,24 @@ def _terms(draw: Draw) -> Terms:
         "DEMQ1", "natalizumab", among, "DEMQ2", draw.day(), None, "nasty", True
     )
     prices = draw.one((), tuple(_price(draw) for _ in range(draw.source.randint(1, 6))))
-    return Terms(contracts, draw.one((), (payer,)), prices=prices)
+    supplies = tuple(_supply(draw) for _ in range(draw.source.randint(0, 5)))
+    return Terms(contracts, draw.one((), (payer,)), prices=prices, supplies=supplies)
+
+
+def _supply(draw: Draw) -> SupplyTerm:
+    """Charges for deliveries and tolerances that clash, end and lie in each other."""
+    kind = draw.one(*SupplyTermKind)
+    return SupplyTerm(
+        commissioner=draw.one("DEMQ1", "DEMQ1", "DEMQ2"),
+        kind=kind,
+        amount=draw.amount("0", "5", "9.99", "10", "33.333"),
+        from_=draw.maybe(draw.day(), 0.5),
+        to=draw.maybe(draw.day(60, 200), 0.3),
+        source="nasty",
+        demonstration=True,
+        provider=draw.one(None, None, "DEMO1"),
+        drug=draw.one(None, "natalizumab"),
+    )
 
 
 def _price(draw: Draw) -> AgreedPrice:
