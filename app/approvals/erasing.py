@@ -1,20 +1,30 @@
 """Erasing what is kept of a patient beside the record of their treatment.
 
-Gone afterwards: the payloads of the audit log, drafts, stored answers of writes, and the free words
-of declarations, links, objections and break-glass. Kept: who the patient is, requests with their
-answers, decisions, approvals and segments, since payment and the replay of decisions rest on them;
-and the events of the log, so that its chain stays whole.
+Gone afterwards: the payloads of the audit log, drafts, stored answers of writes, what imports that
+nobody accepted yet hold, and the free words of declarations, links, objections and break-glass;
+those about the patient's invoiced lines are `app.reconciliation.erasing`'s. Kept: who the patient
+is, requests with their answers, decisions, approvals and segments, since payment and the replay of
+decisions rest on them; and the events of the log, so that its chain stays whole.
 """
 
+import datetime as dt
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, false, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, false, or_, select, update
 
 from app.approvals import patients
 from app.approvals.errors import NotFound
-from app.audit import Actor, Event, erase, record
+from app.approvals.import_model import (
+    ImportState,
+    RowFault,
+    Verdict,
+    verdict_from_json,
+    verdict_to_json,
+)
+from app.audit import Actor, Event, erase, erase_told_of, record
 from app.db import tables
 from app.db.work import Work
 from app.reference_data.nhs_number import format_nhs_number
@@ -31,6 +41,33 @@ _WORDS: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAs:
+    """What the records of one person go by: record ids, numbers, and what was made of them.
+
+    `nhs_numbers` are bare; `local_ids` are hospital numbers, whoever gave them.
+    """
+
+    records: tuple[str, ...]
+    nhs_numbers: tuple[str, ...]
+    local_ids: tuple[str, ...]
+    birth_dates: frozenset[dt.date]
+    treatments: tuple[str, ...]
+    requests: tuple[str, ...]
+    references: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of their treatments and requests."""
+        return (*self.treatments, *self.requests)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """NHS numbers, bare and as shown, and hospital numbers, as JSON writes them."""
+        shown = [format_nhs_number(number) for number in self.nhs_numbers]
+        return tuple(json.dumps(each) for each in (*self.nhs_numbers, *shown, *self.local_ids))
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """How many of each were erased."""
 
@@ -38,25 +75,53 @@ class Erasure:
     drafts: int
     answers: int
     words: int
+    import_rows: int
+
+
+def known_as(work: Work, patient_id: str) -> KnownAs:
+    """What every record that stands for the person goes by; the id alone where there is none."""
+    same = _records(work, patient_id)
+    patient, identifier = tables.patient.c, tables.patient_identifier.c
+    treatment, request, approval = tables.treatment.c, tables.request.c, tables.approval.c
+
+    def every(query: Select[Any]) -> tuple[Any, ...]:
+        return tuple(work.connection.execute(query).scalars())
+
+    treatments = select(treatment.id).where(treatment.patient_id.in_(same))
+    numbers = select(patient.nhs_number).where(patient.id.in_(same))
+    return KnownAs(
+        records=same,
+        nhs_numbers=every(numbers.where(patient.nhs_number.is_not(None))),
+        local_ids=every(select(identifier.local_id).where(identifier.patient_id.in_(same))),
+        birth_dates=frozenset(every(select(patient.birth_date).where(patient.id.in_(same)))),
+        treatments=every(treatments),
+        requests=every(select(request.id).where(request.treatment_id.in_(treatments))),
+        references=every(select(approval.reference).where(approval.treatment_id.in_(treatments))),
+    )
 
 
 def erase_patient(work: Work, actor: Actor, patient_id: str, reason: str) -> Erasure:
     """Erase it for every record that stands for the person, and record that. For an operator.
 
-    An id without a record has its payloads erased alone. A draft that names the patient by a number
-    that the record does not hold is not found.
+    An id without a record has its payloads erased alone. A draft, or an import's row, that names
+    the patient by a number that the record does not hold is not found.
     """
-    same = _records(work, patient_id)
-    numbers = _numbers(work, same)
-    ids = _ids(work, same)
-    payloads = sum(erase(work, actor, patient_id=each, reason=reason) for each in same)
+    known = known_as(work, patient_id)
+    payloads = sum(erase(work, actor, patient_id=each, reason=reason) for each in known.records)
+    payloads += erase_told_of(work, {"treatment": known.treatments, "request": known.requests})
     done = Erasure(
         payloads,
-        _drafts(work, ids, numbers),
-        _answers(work, same, ids, numbers),
-        _words(work, same),
+        _drafts(work, known.ids, known.numbers),
+        erase_answers(work, (*known.records, *known.ids, *known.numbers)),
+        _words(work, known.records),
+        _import_rows(work, known),
     )
-    after = {"drafts": done.drafts, "answers": done.answers, "words": done.words}
+    after = {
+        "drafts": done.drafts,
+        "answers": done.answers,
+        "words": done.words,
+        "import rows": done.import_rows,
+    }
     record(work, actor, Event("patient's data erased", "patient", patient_id, after=after))
     return done
 
@@ -68,27 +133,6 @@ def _records(work: Work, patient_id: str) -> tuple[str, ...]:
     except NotFound:
         return (patient_id,)
     return patients.same_person(work, known.canonical_id)
-
-
-def _numbers(work: Work, same: tuple[str, ...]) -> tuple[str, ...]:
-    """NHS numbers, bare and as shown, and hospital numbers, as JSON writes them."""
-    patient, identifier = tables.patient.c, tables.patient_identifier.c
-    nhs = select(patient.nhs_number).where(patient.id.in_(same), patient.nhs_number.is_not(None))
-    local = select(identifier.local_id).where(identifier.patient_id.in_(same))
-    found = [n for n in work.connection.execute(nhs).scalars() if n]
-    shown = [format_nhs_number(number) for number in found]
-    hospital = work.connection.execute(local).scalars().all()
-    return tuple(json.dumps(each) for each in (*found, *shown, *hospital))
-
-
-def _ids(work: Work, same: tuple[str, ...]) -> tuple[str, ...]:
-    """The ids of the person's treatments and of the requests on them."""
-    treatment, request = tables.treatment.c, tables.request.c
-    treatments = select(treatment.id).where(treatment.patient_id.in_(same))
-    requests = select(request.id).where(request.treatment_id.in_(treatments))
-    return tuple(
-        id_ for query in (treatments, requests) for id_ in work.connection.execute(query).scalars()
-    )
 
 
 def _drafts(work: Work, ids: tuple[str, ...], numbers: tuple[str, ...]) -> int:
@@ -125,18 +169,55 @@ def _names(row: Any, ids: tuple[str, ...], numbers: tuple[str, ...]) -> bool:
     return any(number in text for number in numbers)
 
 
-def _answers(
-    work: Work, same: tuple[str, ...], ids: tuple[str, ...], numbers: tuple[str, ...]
-) -> int:
-    """The keys stay, so that a late repeat is never carried out as a second write."""
+def erase_answers(work: Work, texts: Iterable[str]) -> int:
+    """Erase the stored answers that hold one of these texts; returns how many.
+
+    The keys stay, so that a late repeat is never carried out as a second write.
+    """
     answer = tables.idempotent_answer
     tells: list[ColumnElement[bool]] = [
-        answer.c.body.contains(each, autoescape=True) for each in (*same, *ids, *numbers)
+        answer.c.body.contains(each, autoescape=True) for each in texts
     ]
     done = work.connection.execute(
         update(answer).where(or_(false(), *tells)).values(body=None, headers={})
     )
     return done.rowcount
+
+
+def _import_rows(work: Work, known: KnownAs) -> int:
+    """What previews of imports keep of the person until they are accepted; the rows are rejected.
+
+    Each is counted as it would have been: its number and the old reference stay.
+    """
+    imports = tables.approval_import
+    count = 0
+    waiting = select(imports.c.id, imports.c.rows).where(
+        imports.c.state == ImportState.PREVIEWED.value
+    )
+    for row in work.connection.execute(waiting.with_for_update()).all():
+        rows = [_without(each) if _is_of(each, known) else each for each in row.rows]
+        changed = sum(before is not after for before, after in zip(row.rows, rows, strict=True))
+        if changed:
+            count += changed
+            work.connection.execute(update(imports).where(imports.c.id == row.id).values(rows=rows))
+    return count
+
+
+def _is_of(row: Mapping[str, Any], known: KnownAs) -> bool:
+    candidate = row.get("candidate")
+    if candidate is None:
+        return False
+    return candidate["nhs_number"] in known.nhs_numbers or candidate["local_id"] in known.local_ids
+
+
+def _without(row: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = replace(
+        verdict_from_json(row),
+        verdict=Verdict.REJECTED,
+        faults=(RowFault(None, "what it said of the patient was erased; it is not imported"),),
+        notes=(),
+    )
+    return verdict_to_json(verdict)
 
 
 def _words(work: Work, same: tuple[str, ...]) -> int:

@@ -2,7 +2,7 @@
 
 from app.audit.errors import InvalidCursor, UnauditableValue
 from app.audit.keys import Keyring
-from app.audit.log import READING, erase, record, recorded_together
+from app.audit.log import READING, erase, erase_told_of, record, recorded_together
 from app.audit.model import Actor, Event, Fault, TrailEntry
 from app.audit.reading import Reading, record_reading
 from app.audit.store import changes_after, request_trail, trail
@@ -20,6 +20,7 @@ __all__ = [
     "UnauditableValue",
     "changes_after",
     "erase",
+    "erase_told_of",
     "record",
     "record_reading",
     "recorded_together",

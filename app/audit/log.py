@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -140,6 +140,30 @@ def erase(work: Work, actor: Actor, *, patient_id: str, reason: str) -> int:
     ).rowcount
     after = {"payloads": erased, "reason": reason}
     record(work, actor, Event("erase audit payloads", "patient", patient_id, after=after))
+    return erased
+
+
+def erase_told_of(work: Work, objects: Mapping[str, Collection[str]]) -> int:
+    """Erase the payloads of every event of these objects; returns how many there were.
+
+    `objects`: a type of object, `treatment` and `request` meaning what happened on them too, and
+    ids. Whoever asks records it: nothing here says why.
+    """
+    e = audit_event.c
+    erased = 0
+    for kind, ids in objects.items():
+        of_them = sa.and_(e.object_type == kind, e.object_id.in_(sorted(ids)))
+        on_them = {"treatment": e.treatment_id, "request": e.request_id}.get(kind)
+        if on_them is not None:
+            of_them = sa.or_(of_them, on_them.in_(sorted(ids)))
+        erased += work.connection.execute(
+            sa.update(audit_payload)
+            .where(
+                audit_payload.c.id.in_(sa.select(e.payload_id).where(of_them)),
+                audit_payload.c.erased_at.is_(None),
+            )
+            .values(body=None, salt=None, erased_at=work.moment.instant)
+        ).rowcount
     return erased
 
 

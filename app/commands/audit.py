@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.approvals.erasing import erase_patient
+from app.approvals.erasing import Erasure, KnownAs, erase_patient, known_as
 from app.audit import Event, Fault, checkpoints, export, record, verify_rows
 from app.audit.errors import CheckpointUnreadable, EpochNotOpened, SealRefused
 from app.audit.export import Told
@@ -15,7 +15,9 @@ from app.audit.verify_seals import unsealed, verify_checkpoints, verify_seals
 from app.commands.callers import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
+from app.desk import make_desk
 from app.door import Door
+from app.reconciliation.erasing import FoundLines, LineWords, erase_line_words, find_lines
 from app.sealer import Sealer, sealer
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: seal, verify, export, erase.")
@@ -170,12 +172,34 @@ def erase_command(
 ) -> None:
     """Erase what is kept of a patient beside the record of their treatment.
 
-    That is what the log says of them, drafts, stored answers, and free words. Requests, decisions
-    and approvals stay, and so do the events and the chain of seals.
+    That is what the log says of them, drafts, stored answers, rows of imports that wait, and free
+    words, also those of challenges and decisions about their lines. Requests, decisions and
+    approvals stay, and so do the events and the chain of seals.
     """
     door = door_or_exit()
-    done = door.transact(lambda work: erase_patient(work, administrator(door), patient, reason))
-    typer.echo(f"{done.payloads} payloads erased")
+    files = make_desk(settings_or_exit()).files
+
+    def find(work: Work) -> tuple[KnownAs, FoundLines]:
+        known = known_as(work, patient)
+        return known, find_lines(work, files, known)
+
+    known, found = door.read(find)
+
+    def run(work: Work) -> tuple[Erasure, LineWords]:
+        actor = administrator(door)
+        done = erase_patient(work, actor, patient, reason)
+        return done, erase_line_words(work, actor, patient, known, found)
+
+    done, lines = door.transact(run)
+    typer.echo(f"{done.payloads + lines.payloads} payloads erased")
     typer.echo(
-        f"{done.drafts} drafts, {done.answers} stored answers, {done.words} free words erased"
+        f"{done.drafts} drafts, {done.answers} stored answers, {done.words} free words, "
+        f"{done.import_rows} rows of imports erased"
     )
+    typer.echo(f"the words of {lines.challenges} challenges and {lines.others} decisions erased")
+    if found.unread:
+        typer.echo(
+            f"{found.unread} stored files could not be read: words about their lines may name the "
+            "patient. Put the files back from a backup, then erase again.",
+            err=True,
+        )

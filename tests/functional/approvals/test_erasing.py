@@ -3,16 +3,28 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 
-from app.approvals.erasing import ERASED, erase_patient
+from app.approvals.erasing import ERASED, Erasure, erase_patient, known_as
 from app.audit import Keyring, verify_rows
 from app.db import tables
 from app.db.transaction import Database
 from app.db.work import Moment
+from app.reconciliation.erasing import LineWords, erase_line_words, find_lines
+from tests.architecture.test_patient_data import told
 from tests.conftest import AUDIT_KEY
 from tests.functional.approvals.api import Api, good, initiation
-from tests.functional.approvals.scene import HOSPITAL_NUMBER, Scene
+from tests.functional.approvals.scene import (
+    HOSPITAL_NUMBER,
+    IMPORT_ROW,
+    SUBMISSION_ROW,
+    Scene,
+    run_of,
+    table,
+    upload,
+)
 from tests.functional.conftest import ADMINISTRATOR
 
 NUMBER = initiation(1)["patient"]["nhs_number"]
@@ -67,3 +79,138 @@ def test_erasing_takes_what_stands_beside_the_record_and_leaves_the_rest(
     # A repeat of the erased answer is not carried out again.
     repeat = people["clinician"].post(at, {"reason": "Her words."}, request_id=name)
     assert repeat.status_code == 410
+
+
+#: Stands in everything that somebody writes about the patient in these tests.
+MARK = "Mrs Marked"
+REASON = {"reason": f"{MARK} rang."}
+
+
+@pytest.fixture
+def written_about(people: Mapping[str, Api], scene: Scene, application: FastAPI) -> Scene:
+    """The scene's first patient in a waiting import, and named in words about invoiced lines."""
+    payer, trust = people["commissioner"], people["pharmacist"]
+    row = {
+        "Blueteq ID": "BLQ-77",
+        "NHS No": NUMBER,
+        "Hospital No": HOSPITAL_NUMBER,
+        "Form name": "Adalimumab for severe plaque psoriasis (TA146)",
+    }
+    assert good(upload(trust, "/v1/imports", table(IMPORT_ROW | row)), 201)["new"] == 1
+
+    run = run_of(payer, application, table(SUBMISSION_ROW | {"DRUG NAME": "TYSABRI 300mg"}))
+    (drafted,) = good(payer.post("/v1/challenges", {"run": run}), 201)["challenges"]
+    at = f"/v1/challenges/{drafted['id']}"
+    day = {"respond_by": "2026-07-31"}
+    raised = good(payer.post(f"{at}/raise", day, version=drafted["version"]))
+    words = {"evidence": f"{MARK}, {NUMBER}, had it on the ward."}
+    answered = good(trust.post(f"{at}/answer", words, version=raised["version"]))
+    good(payer.post(f"{at}/uphold", REASON, version=answered["version"]))
+
+    other = run_of(payer, application, table(SUBMISSION_ROW | {"TOTAL COST": "310.00"}))
+    by_hand = {"kind": "query", **REASON}
+    good(payer.post(f"/v1/runs/{other}/lines/1/override", by_hand), 201)
+    found = {"approval_reference": scene.reference, **REASON}
+    good(payer.post(f"/v1/linkage-proposals/{scene.proposal}/accept", found))
+    good(people["clinician"].post(f"/v1/patients/{scene.patient}/objection", REASON))
+    return scene
+
+
+@pytest.fixture
+def erase(
+    application: FastAPI,
+) -> Callable[[str], tuple[Erasure, LineWords]]:
+    """Erase a patient as the command line does."""
+
+    def run(patient: str) -> tuple[Erasure, LineWords]:
+        door, files = application.state.door, application.state.desk.files
+        known = door.read(lambda work: known_as(work, patient))
+        found = door.read(lambda work: find_lines(work, files, known))
+        assert found.unread == 0
+        done: tuple[Erasure, LineWords] = door.transact(
+            lambda work: (
+                erase_patient(work, ADMINISTRATOR, patient, "Asked."),
+                erase_line_words(work, ADMINISTRATOR, patient, known, found),
+            )
+        )
+        return done
+
+    return run
+
+
+def holding(database: Database, moment: Moment, *texts: str) -> set[str]:
+    """Every column of the database that holds one of these."""
+    return {
+        f"{each.name}.{column.name}"
+        for each in tables.metadata.sorted_tables
+        for column in each.columns
+        for row in stored(database, moment, each, column.name)
+        if any(text in str(tuple(row)) for text in texts)  # a row's own words are cut short
+    }
+
+
+def test_nothing_of_the_patient_is_left_but_what_is_said_to_be_kept(
+    people: Mapping[str, Api],
+    written_about: Scene,
+    database: Database,
+    moment: Moment,
+    erase: Callable[[str], tuple[Erasure, LineWords]],
+) -> None:
+    before = holding(database, moment, MARK, NUMBER, HOSPITAL_NUMBER)
+    assert {
+        "approval_import.rows",
+        "challenge.evidence",
+        "challenge.reason",
+        "line_decision.reason",
+        "linkage_proposal.reason",
+        "audit_payload.body",
+    } <= before
+
+    done, lines = erase(written_about.patient)
+
+    assert (done.import_rows, lines.challenges) == (1, 1)
+    assert lines.others >= 2
+    after = holding(database, moment, MARK, NUMBER, HOSPITAL_NUMBER)
+    kept = told()["kept"]
+    left = {name for name in after if name not in kept and f"{name.split('.')[0]}.*" not in kept}
+    assert left == set()
+    assert "approval_import.rows" not in after
+    keys = Keyring.of(AUDIT_KEY)
+    assert database.read(lambda work: list(verify_rows(work, keys)), moment=moment) == []
+
+
+def test_what_was_decided_and_owed_stays_and_anothers_words_do_too(
+    people: Mapping[str, Api],
+    written_about: Scene,
+    erase: Callable[[str], tuple[Erasure, LineWords]],
+) -> None:
+    payer = people["commissioner"]
+    before = good(payer.get("/v1/challenges"))["challenges"]
+    mine = next(each for each in before if each["state"] == "upheld")
+    at = f"/v1/challenges/{written_about.challenge}"
+    words = {"evidence": "Of somebody else."}
+    version = good(payer.get(at))["challenge"]["version"]
+    good(people["pharmacist"].post(f"{at}/answer", words, version=version))
+
+    erase(written_about.patient)
+
+    shown = good(payer.get(f"/v1/challenges/{mine['id']}"))
+    assert (shown["evidence"], shown["challenge"]["reason"]) == (ERASED, ERASED)
+    assert shown["challenge"] == mine | {"reason": ERASED}
+    assert good(payer.get(at))["evidence"] == "Of somebody else."
+
+
+def test_an_erased_row_of_an_import_is_not_imported(
+    people: Mapping[str, Api],
+    written_about: Scene,
+    erase: Callable[[str], tuple[Erasure, LineWords]],
+    database: Database,
+    moment: Moment,
+) -> None:
+    erase(written_about.patient)
+    rows = stored(database, moment, tables.approval_import, "id", "rows")
+    theirs = next(row for row in rows if row.id != written_about.imported)
+    done = good(people["pharmacist"].post(f"/v1/imports/{theirs.id}/accept"))
+    assert (done["accepted"], done["rejected"]) == (0, 1)
+    assert "was erased" in str(done)
+    assert "candidate" in str(next(row for row in rows if row.id == written_about.imported))
