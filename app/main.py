@@ -50,16 +50,20 @@ from app.tracing import Tracer
 from app.web import (
     about_pages,
     assets,
+    attachments,
     changing,
     correcting,
     drafts,
     home,
+    individual_funding,
     requests,
     sign_in,
     starting,
     steps,
     treatments,
+    working_out,
 )
+from app.web import break_glass as break_glass_pages
 from app.web.desk import pages as desk_pages
 from app.web.library import pages as library_pages
 from app.web.library.room import make_room
@@ -75,8 +79,12 @@ PAGES = (
     sign_in.router,
     starting.router,
     drafts.router,
+    working_out.router,
     requests.router,
     correcting.router,
+    attachments.router,
+    individual_funding.router,
+    break_glass_pages.router,
     steps.router,
     treatments.router,
     changing.router,

@@ -167,7 +167,7 @@ def read_record(request: Request, caller: SignedIn, office: ThisOffice, id: IdPa
 
     def read(work: Work) -> tuple[Response, tuple[Reading, ...]]:
         return break_glass.read_under_grant(
-            work, caller, id, lambda opened: shown(_record(work, office, caller, opened))
+            work, caller, id, lambda opened: shown(record_document(work, office, caller, opened))
         )
 
     return read_recorded(request, caller, read)
@@ -224,7 +224,8 @@ def _grant(work: Work, grant: Grant) -> GrantDocument:
     )
 
 
-def _record(work: Work, office: Office, caller: Caller, opened: Opened) -> RecordDocument:
+def record_document(work: Work, office: Office, caller: Caller, opened: Opened) -> RecordDocument:
+    """What a declaration opened, as a document."""
     return RecordDocument(
         grant=_grant(work, opened.grant),
         patient=patient_document(work, office, caller, opened.patient),

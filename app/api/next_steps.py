@@ -72,7 +72,7 @@ _OVER: Final[dict[ApprovalState, str]] = {
 
 CHECK_STEPS: Final[dict[Outcome, str]] = {
     Outcome.APPROVED: "Submitting this form today would be approved, unless something changes.",
-    Outcome.MORE_INFORMATION_NEEDED: "Answer the questions that are still missing, then check again.",
+    Outcome.MORE_INFORMATION_NEEDED: "Answer what is still missing, then check again.",
     Outcome.CRITERIA_NOT_MET: (
         "Look at the findings that are 'not met'. Nothing was stored; the form can still be "
         f"submitted, escalated to the panel or sent for individual funding. {CARE}"

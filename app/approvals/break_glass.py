@@ -33,6 +33,8 @@ from app.auth.model import Caller, Role
 from app.db.work import Work
 
 T = TypeVar("T")
+#: No operator lets a declaration last longer (`break_glass_minutes`).
+_LONGEST_OPEN: Final = dt.timedelta(days=1)
 #: What the audit log calls each step: the declaration itself, and what it does to a treatment.
 DECLARED: Final = "break-glass declared"
 OPENED: Final = "break-glass opened"
@@ -107,6 +109,14 @@ def find(work: Work, caller: Caller, grant_id: str) -> Grant:
     if grant.opened_by != caller.id:
         raise NotFound("break-glass access")
     return grant
+
+
+def open_now(work: Work, caller: Caller) -> tuple[Grant, ...]:
+    """The caller's own declarations that are open: to remind them, and to end them."""
+    check_can(caller, Action.BREAK_GLASS)
+    now = work.moment.instant
+    found = break_glass_store.not_ended(work, caller, now - _LONGEST_OPEN)
+    return tuple(each for each in found if each.state(now) is GrantState.OPEN)
 
 
 def read_under_grant(

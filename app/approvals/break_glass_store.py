@@ -31,6 +31,24 @@ def find(work: Work, caller: Caller, grant_id: str) -> Grant:
     return Grant(**{**row._mapping, "reason": BreakGlassReason(row.reason)})
 
 
+def not_ended(work: Work, caller: Caller, since: dt.datetime) -> tuple[Grant, ...]:
+    """The caller's own since an instant that nobody ended; newest first."""
+    query = (
+        select(_TABLE)
+        .where(
+            _TABLE.c.organisation == caller.organisation,
+            _TABLE.c.opened_by == caller.id,
+            _TABLE.c.opened_at >= since,
+            _TABLE.c.ended_at.is_(None),
+        )
+        .order_by(_TABLE.c.opened_at.desc(), _TABLE.c.id)
+    )
+    return tuple(
+        Grant(**{**row._mapping, "reason": BreakGlassReason(row.reason)})
+        for row in work.connection.execute(query)
+    )
+
+
 def end(work: Work, grant: Grant, by: str) -> bool:
     """Mark a declaration as ended now; False where somebody else has ended it meanwhile."""
     ended = work.connection.execute(

@@ -1,10 +1,10 @@
 """Erasing what is kept of a patient beside the record of their treatment.
 
-Gone afterwards: the payloads of the audit log, drafts, stored answers of writes, what imports that
-nobody accepted yet hold, and the free words of declarations, links, objections and break-glass;
-those about the patient's invoiced lines are `app.reconciliation.erasing`'s. Kept: who the patient
-is, requests with their answers, decisions, approvals and segments, since payment and the replay of
-decisions rest on them; and the events of the log, so that its chain stays whole.
+Gone afterwards: the payloads of the audit log, drafts, stored answers of writes, attached files,
+what imports that nobody accepted yet hold, and the free words of declarations, links, objections
+and break-glass; those about the patient's invoiced lines are `app.reconciliation.erasing`'s. Kept:
+who the patient is, requests with their answers, decisions, approvals and segments, since payment
+and the replay of decisions rest on them; and the events of the log, so that its chain stays whole.
 """
 
 import datetime as dt
@@ -76,6 +76,7 @@ class Erasure:
     answers: int
     words: int
     import_rows: int
+    attachments: int
 
 
 def known_as(work: Work, patient_id: str) -> KnownAs:
@@ -115,12 +116,14 @@ def erase_patient(work: Work, actor: Actor, patient_id: str, reason: str) -> Era
         erase_answers(work, (*known.records, *known.ids, *known.numbers)),
         _words(work, known.records),
         _import_rows(work, known),
+        _attachments(work, known.requests),
     )
     after = {
         "drafts": done.drafts,
         "answers": done.answers,
         "words": done.words,
         "import rows": done.import_rows,
+        "attachments": done.attachments,
     }
     record(work, actor, Event("patient's data erased", "patient", patient_id, after=after))
     return done
@@ -218,6 +221,23 @@ def _without(row: Mapping[str, Any]) -> dict[str, Any]:
         notes=(),
     )
     return verdict_to_json(verdict)
+
+
+def _attachments(work: Work, ids: tuple[str, ...]) -> int:
+    """What was attached to the person's requests; that there was something stays."""
+    attachment = tables.request_attachment
+    theirs = attachment.c.request_id.in_(ids)
+    work.connection.execute(
+        update(attachment)
+        .where(theirs, attachment.c.removed_why.is_not(None))
+        .values(removed_why=ERASED)
+    )
+    done = work.connection.execute(
+        update(attachment)
+        .where(theirs, or_(attachment.c.content.is_not(None), attachment.c.title != ERASED))
+        .values(content=None, title=ERASED)
+    )
+    return done.rowcount
 
 
 def _words(work: Work, same: tuple[str, ...]) -> int:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from app.approvals import issuing, store
 from app.approvals.coverage import Cover
-from app.approvals.deciding import add_decision, hold, move, open_request
+from app.approvals.deciding import add_decision, add_opinion, hold, move, open_request
 from app.approvals.details import check_amount
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import (
@@ -16,7 +16,7 @@ from app.approvals.lifecycle import (
     RequestState,
     next_approval_state,
 )
-from app.approvals.model import ApprovalRecord, Basis, RequestView, TreatmentRecord
+from app.approvals.model import ApprovalRecord, Basis, RequestView, Route, TreatmentRecord
 from app.approvals.notices import suspending_funding
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_acts_for, check_can
@@ -113,6 +113,35 @@ def record_funding(
             funding.quantity_cap,
             funding.quantity_unit,
         ),
+    )
+    return request_view(work, caller, request_id)
+
+
+def refuse_funding(
+    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
+) -> RequestView:
+    """Decline a request for individual funding or a group approval, with the reason.
+
+    Nothing about it stops a running treatment. Raises TransitionNotAllowed for a request that is
+    asked of the policy: its panel, or the commissioner in a panel's place, declines that.
+    """
+    request, treatment = open_request(
+        work, caller, Action.FUND, request_id, expected_version, lambda r: r.commissioner
+    )
+    if request.route is Route.POLICY:
+        raise TransitionNotAllowed(
+            "The request is asked of the policy, not for funding outside it. Whoever decides in "
+            "the panel's place declines it."
+        )
+    add_opinion(work, caller, request, treatment, "commissioner", "declined", reason)
+    move(
+        work,
+        caller,
+        treatment,
+        request,
+        RequestEvent.REFUSE_FUNDING,
+        RequestState.DECLINED,
+        reason=reason,
     )
     return request_view(work, caller, request_id)
 

@@ -37,6 +37,7 @@ class RequestEvent(StrEnum):
     PANEL_RETURN = "panel returns"
     DECLARE_INTEREST = "panel member stands aside"
     FUND = "commissioner funds"
+    REFUSE_FUNDING = "commissioner refuses to fund"
     CONSENT = "consent"
     REFUSE_CONSENT = "refuse consent"
     CORRECT = "correct"
@@ -95,6 +96,8 @@ REQUEST_TRANSITIONS: dict[tuple[RequestState, RequestEvent], frozenset[RequestSt
     # One member declared an interest and may not decide; the others still may.
     (_R.REFERRED, _E.DECLARE_INTEREST): frozenset({_R.REFERRED}),
     (_R.REFERRED, _E.FUND): frozenset({_R.APPROVED}),
+    # Where the request was asked of the commissioner outside the policy.
+    (_R.REFERRED, _E.REFUSE_FUNDING): frozenset({_R.DECLINED}),
     (_R.CRITERIA_NOT_MET, _E.FUND): frozenset({_R.APPROVED}),
     (_R.DECLINED, _E.FUND): frozenset({_R.APPROVED}),
     (_R.AWAITING_CONSENT, _E.CONSENT): frozenset({_R.APPROVED}),

@@ -21,6 +21,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw a request"
     ESCALATE = "send a request to the panel"
     CORRECT = "correct a request"
+    ATTACH = "attach files to a request"
     AUTHORISE = "authorise a request as trust pharmacist"
     CONSENT = "consent to a transfer"
     RECORD_START = "record that a treatment started"
@@ -97,6 +98,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.WITHDRAW: _each(_SENIOR, _OWN),
     Action.ESCALATE: {Role.CLINICIAN: _OWN},
     Action.CORRECT: {Role.CLINICIAN: _OWN},
+    Action.ATTACH: _each(_CARE_TEAM, _OWN),
     Action.AUTHORISE: {Role.PHARMACIST: _OWN},
     Action.CONSENT: _each(_SENIOR, frozenset({_R.RECEIVING_PROVIDER})),
     Action.RECORD_START: _each(_CARE_TEAM, _OWN | _SUPPLIER),
@@ -173,6 +175,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.WITHDRAW: "requests",
     Action.ESCALATE: "requests",
     Action.CORRECT: "requests",
+    Action.ATTACH: "requests",
     Action.AUTHORISE: "requests",
     Action.CONSENT: "requests",
     Action.RECORD_START: "requests",

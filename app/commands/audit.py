@@ -196,6 +196,7 @@ def erase_command(
         f"{done.drafts} drafts, {done.answers} stored answers, {done.words} free words, "
         f"{done.import_rows} rows of imports erased"
     )
+    typer.echo(f"{done.attachments} attached files erased")
     typer.echo(f"the words of {lines.challenges} challenges and {lines.others} decisions erased")
     if found.unread:
         typer.echo(

@@ -16,6 +16,7 @@ from app.api.decisions_model import (
 from app.api.requests_model import RequestDocument
 from app.api.treatments_model import PatientDocument
 from app.approvals.lifecycle import RequestState
+from app.approvals.model import Route
 from app.web.words import day_words, first_upper, instant_words
 
 Colour = Literal["green", "blue", "yellow", "orange", "grey"]
@@ -133,13 +134,18 @@ def cover_pairs(document: RequestDocument) -> Pairs:
 
 def request_pairs(document: RequestDocument, patient: PatientDocument, policy: str) -> Pairs:
     """What was asked, for whom and when."""
-    return (
+    outside = document.route is not Route.POLICY
+    note = str(document.details.get("note", ""))
+    pairs = (
         ("Patient", patient_words(patient)),
         ("Kind", first_upper(document.kind)),
+        ("Asked for", f"{first_upper(document.route)}, outside the policy" if outside else ""),
         ("Policy", f"{policy}, version {document.policy.version}"),
         ("Decision to treat", day_words(document.decision_to_treat)),
         ("Sent", instant_words(document.submitted_at)),
+        ("The case for it" if outside else "Note", note),
     )
+    return tuple((key, value) for key, value in pairs if value)
 
 
 def finding_row(finding: FindingDocument) -> FindingRow:

@@ -1,5 +1,6 @@
 """A draft's pages as they are drawn: one page of fields, and the answers to check."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -18,8 +19,10 @@ from app.web.draft_parts import about_wrong, abouts, entries
 from app.web.filling import Filling
 from app.web.form import about
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
-from app.web.form.fields import errors_of, question_fields
+from app.web.form.fields import Field, errors_of, question_fields
+from app.web.form.scores import SCORES
 from app.web.form.steps import Step, find_step, only_open
+from app.web.form.typed import PREFIX
 from app.web.pages import door_of
 from app.web.refusals import refused_detail
 from app.web.rendering import page
@@ -73,7 +76,10 @@ def step_page(
     put_in, told = filling.proposals(known, found.draft.answers, all_of_them=every)
     shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
     blocks = [
-        (block.criterion, question_fields(block.questions, shown, found.faults, told, more))
+        (
+            block.criterion,
+            _workable(question_fields(block.questions, shown, found.faults, told, more)),
+        )
         for block in part.blocks
     ]
     return page(
@@ -85,6 +91,13 @@ def step_page(
         more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
         step=step,
         errors=errors_of([field for _, fields in blocks for field in fields]),
+    )
+
+
+def _workable(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields, with those marked that a formula of the library gives."""
+    return tuple(
+        replace(each, workable=each.name.removeprefix(PREFIX) in SCORES) for each in fields
     )
 
 

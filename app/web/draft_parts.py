@@ -7,6 +7,7 @@ from dataclasses import replace
 from fastapi import Request
 
 from app.approvals.drafting import DraftRecord
+from app.approvals.model import Route
 from app.policy import Kind
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.reference_data.drugs import load_drugs
@@ -49,13 +50,15 @@ def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecor
 def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
     drugs = load_drugs().drugs
     known = drugs.get(found.version.drug)
-    return filling.entries_of(
+    asked = filling.entries_of(
         found,
         step,
         commissioners(found.day),
         {product.key: product.name for product in known.products} if known else {},
         {key: drug.name for key, drug in drugs.items()},
     )
+    outside = found.draft.form.get("route") not in (None, Route.POLICY)
+    return (*asked, about.CASE) if outside and step == about.TREATMENT else asked
 
 
 def commissioners(day: dt.date) -> list[tuple[str, str]]:

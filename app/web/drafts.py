@@ -27,6 +27,7 @@ from app.web.draft_parts import about_wrong, abouts, typed_into
 from app.web.filling import Filling
 from app.web.form import about
 from app.web.form.check import with_override
+from app.web.form.scores import SCORES
 from app.web.form.steps import find_step, only_open
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
@@ -235,6 +236,8 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
     """Where a saved page leads: to itself with a fault or another row, back to the check, or on."""
     if form.get("add"):
         return f"{step}?more={form['add']}"
+    if form.get("work_out") in SCORES:
+        return f"work-out/{form['work_out']}"
     if _has_faults(request, found, step):
         return step
     if form.get("from") == CHECK:

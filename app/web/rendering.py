@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PackageLoader
 
 from app.web import words
+from app.web.glass import open_glass
 from app.web.menu import menu_of
 
 _templates: Final = Environment(
@@ -47,6 +48,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     text = _templates.get_template(template).render(
         demonstration=settings.demonstration,
         menu=menu_of(session, request.url.path),
+        glass=open_glass(request, session),
         **({"session": None} | values),
     )
     headers = {

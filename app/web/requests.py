@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
 from app.approvals import correcting, store, submitting
+from app.approvals.attaching import CLOSED, attachments_of
 from app.approvals.errors import AnswersNotAccepted
 from app.approvals.lifecycle import REQUEST_TRANSITIONS, RequestEvent, RequestState
 from app.approvals.permissions import Action, can, check_can
@@ -20,12 +21,14 @@ from app.authoring.show import as_pdf, sets_pdfs
 from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion
 from app.problems import NOT_READY, DoorProblem
+from app.web.acting import fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, request_pairs
 from app.web.decision_paper import as_typst
 from app.web.form.fields import answer_words, errors_of, question_fields
 from app.web.form.typed import typed_answers
+from app.web.individual_funding import may_ask
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -65,6 +68,9 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         outcome=outcome_of(document),
         covers=cover_pairs(document),
         about=request_pairs(document, treatment.patient, version.title),
+        asks=may_ask(caller, document),
+        once=fresh_name(request),
+        files=door_of(request).read(lambda work: attachments_of(work, caller, id)),
         pdf=sets_pdfs(),
         answers=_answer_rows(document, version),
         may=_steps(caller, document) if own else {},
@@ -252,6 +258,7 @@ def _steps(caller: Caller, document: RequestDocument) -> dict[str, bool]:
         "correct": event_for(document) is not None and can(caller, Action.CORRECT),
         "enter-in-error": (state, RequestEvent.ENTER_IN_ERROR) in REQUEST_TRANSITIONS
         and can(caller, Action.CORRECT),
+        "attach": can(caller, Action.ATTACH) and state not in CLOSED,
         "continue": document.approval is not None and can(caller, Action.PREPARE),
     }
 

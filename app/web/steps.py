@@ -15,6 +15,7 @@ from app.api.requests_model import RequestDocument
 from app.approvals import consenting, funding, interests, reviewing, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import RequestState
+from app.approvals.model import Route
 from app.approvals.office import Office
 from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller, Role
@@ -65,7 +66,12 @@ def steps_for(caller: Caller, document: RequestDocument) -> tuple[Step, ...]:
         and can(caller, Action.FUND)
         and state in _FUNDABLE
     ):
-        found.append(Step("fund", "Fund it outside the policy", "Why", funds=True))
+        asked = document.route is not Route.POLICY and state is RequestState.REFERRED
+        found.append(
+            Step("fund", "Fund it outside the policy", "Why", funds=True, secondary=not asked)
+        )
+        if asked:
+            found.append(Step("refuse-funding", "Decline to fund it", "Why it is declined"))
     return tuple(found)
 
 
@@ -75,7 +81,8 @@ _FUNDABLE: Final = frozenset(
 
 
 def _decides(caller: Caller, document: RequestDocument) -> bool:
-    if not can(caller, Action.DECIDE_AS_PANEL):
+    """Whether the reader decides in a panel's place; never on what is asked outside the policy."""
+    if document.route is not Route.POLICY or not can(caller, Action.DECIDE_AS_PANEL):
         return False
     if caller.role is Role.PANEL_MEMBER:
         return document.panel == caller.organisation
@@ -149,6 +156,10 @@ def _fund(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> 
     return funding.record_funding(w, o, c, id, _funding(f).to_decision(), v)
 
 
+def _refuse_funding(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return funding.refuse_funding(w, c, id, f["reason"], v)
+
+
 _FUNDING_LABELS: Final = {
     "basis": "what it rests on",
     "case_reference": "your case reference",
@@ -191,6 +202,7 @@ _TAKES: Final[dict[str, tuple[Action, Take, bool]]] = {
     "consent": (Action.CONSENT, _consent, False),
     "refuse-consent": (Action.CONSENT, _refuse_consent, True),
     "fund": (Action.FUND, _fund, True),
+    "refuse-funding": (Action.FUND, _refuse_funding, True),
 }
 
 

@@ -33,8 +33,17 @@ _NEITHER: Final = "Enter the NHS number, or your hospital's number."
 @router.get("/patients")
 def ask(request: Request, session: SignedInBrowser) -> Response:
     """Whom to look for. Numbers go by POST, so that none stands in an address."""
-    check_can(caller_of(request, session), Action.READ)
-    return page(request, "patients.html", session=session, number="", errors=[], hits=None)
+    caller = caller_of(request, session)
+    check_can(caller, Action.READ)
+    return page(
+        request,
+        "patients.html",
+        session=session,
+        number="",
+        errors=[],
+        hits=None,
+        may_break=can(caller, Action.BREAK_GLASS),
+    )
 
 
 @router.post("/patients")
@@ -62,6 +71,7 @@ def find(request: Request, session: SignedInBrowser, form: FormFields) -> Respon
         number=number,
         errors=[],
         hits=hits,
+        may_break=can(caller, Action.BREAK_GLASS),
         drugs={key: drug.name for key, drug in load_drugs().drugs.items()},
     )
 

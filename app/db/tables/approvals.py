@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -129,6 +130,29 @@ request_override = Table(
     Column("relied_on", Boolean, nullable=False),
     Column("made_by", ID, nullable=False),
     Column("made_at", Instant, nullable=False),
+)
+
+# What a provider attaches to a request. `content` is null once it was removed or erased; `shared`:
+# its provider says that it names no patient, so that panel and payer may read it.
+request_attachment = Table(
+    "request_attachment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ID, ForeignKey("request.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # counts the request's attachments from 1
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("title", String(80), nullable=False),
+    Column("media_type", String(40), nullable=False),
+    Column("size", Integer, nullable=False),  # bytes
+    Column("sha256", String(64), nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("content", LargeBinary),
+    Column("added_at", Instant, nullable=False),
+    Column("added_by", ID, nullable=False),
+    Column("removed_at", Instant),
+    Column("removed_by", ID),
+    Column("removed_why", Text),
+    UniqueConstraint("request_id", "organisation", "number"),
 )
 
 decision = Table(

@@ -51,6 +51,15 @@ class Entry:
         return ".".join(self.path)
 
 
+#: Asked where the request goes to the commissioner outside the policy.
+CASE: Final = Entry(
+    ("details", "note"),
+    "text",
+    "The case for funding outside the policy",
+    "Why this patient, and not others like them. Put no patient's name in it.",
+)
+
+
 def patient_entries() -> tuple[Entry, ...]:
     """The patient: an NHS number, or the reason for having none."""
     at = ("patient",)

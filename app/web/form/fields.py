@@ -47,6 +47,7 @@ class Field:
     error: str | None = None
     known: Known | None = None
     optional: bool = False
+    workable: bool = False  # a score that can be worked out from its parts
 
     @property
     def is_filled(self) -> bool:

@@ -14,9 +14,10 @@ PARTS = {
     "step": "check",
     "policy": "abc",
     "version": "2020-01-01",
+    "question": "das28_at_start",
     "row": "1",
     "name": "not-started",
-    **dict.fromkeys(("job", "run", "submission"), NOWHERE),
+    **dict.fromkeys(("job", "run", "submission", "attachment"), NOWHERE),
 }
 GUARDED = sorted(name for name, action in PAGE_ROUTES.items() if isinstance(action, Action))
 #: A person of each role, at an organisation that has no part in DEMO1's treatments.
