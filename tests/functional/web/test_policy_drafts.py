@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.transaction import Database
+from app.db.work import Moment, Work
 from app.handlers import make_handlers
 from app.work import run_next
 from tests.functional.web.conftest import Enter, Person
@@ -239,20 +240,21 @@ def test_a_file_that_is_no_text_is_told_off(enter: Enter) -> None:
     assert "plain text in UTF-8" in reply.text
 
 
-def test_what_is_published_holds_in_another_process(
-    enter: Enter, application: FastAPI, database: Database
+def test_both_names_and_every_step_stand_on_record(
+    enter: Enter, database: Database, moment: Moment
 ) -> None:
-    """The text and both names stand in the database, with the audit events."""
     one, two = enter("demq1-policy-author"), enter("demq1-policy-author-2")
     at = begun(one, OVERLAY.format(code="DEMQ1"))
     send(one, at, f"{at}/ask")
     send(two, at, f"{at}/publish")
-    with database.engine.connect() as connection:
-        row = connection.exec_driver_sql(
-            "SELECT version, published_by, seconded_by FROM publication"
-        ).one()
-        actions = set(connection.exec_driver_sql("SELECT action FROM audit_event").scalars())
-    assert tuple(row) == (
+
+    def read(work: Work) -> tuple[tuple[str, ...], set[str]]:
+        ask = work.connection.exec_driver_sql
+        row = ask("SELECT version, published_by, seconded_by FROM publication").one()
+        return tuple(row), set(ask("SELECT action FROM audit_event").scalars())
+
+    row, actions = database.read(read, moment=moment, scope="*")
+    assert row == (
         "overlay-DEMQ1-2027-03-01",
         "Policy author of DEMQ1 (demonstration)",
         "Second policy author of DEMQ1 (demonstration)",
