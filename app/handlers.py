@@ -38,7 +38,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
                 return _from_file_to_file(held, desk, caller, record)
             rows = held.door.read(lambda work: rows_store.rows_of(work, record))
             submission = stored_submission(desk.files, record, rows)
-            marks, snapshot = held.door.read(
+            looked, snapshot = held.door.read(
                 lambda work: service.seen_for(work, desk, caller, record)
             )
             worked = service.match(desk, caller, submission, snapshot)
@@ -48,7 +48,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
         def save(work: Work) -> dict[str, Any]:
             keep_rows(work, desk.files, record, submission, caller.actor())
-            run, is_new = service.save_run(work, desk, caller, record, worked, marks)
+            run, is_new = service.save_run(work, desk, caller, record, worked, looked)
             return {"run": run.id, "new": is_new}
 
         return save
@@ -107,13 +107,13 @@ def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: Submissio
         rows = held.door.read(lambda work: rows_store.rows_of(work, record))
         with told_when_out():
             large = at_scale.large_of(desk, record, rows, folder)
-        marks, snapshot = held.door.read(lambda work: service.seen_for(work, desk, caller, record))
+        looked, snapshot = held.door.read(lambda work: service.seen_for(work, desk, caller, record))
         with told_when_out():
             worked = at_scale.match_large(large, snapshot, folder / "outcomes.parquet")
         held.progress(record.lines, record.lines)
 
         def save(work: Work) -> dict[str, Any]:
-            run, is_new = at_scale.save_large(work, caller, large, record, worked, marks)
+            run, is_new = at_scale.save_large(work, caller, large, record, worked, looked)
             return {"run": run.id, "new": is_new}
 
         # Saving may be tried again, so the folder stays until nobody can: as long as `save` does.

@@ -5,7 +5,7 @@ from app.audit.keys import Keyring
 from app.audit.log import READING, erase, erase_told_of, record, recorded_together
 from app.audit.model import Actor, Event, Fault, TrailEntry
 from app.audit.reading import Reading, record_reading
-from app.audit.store import changes_after, request_trail, trail
+from app.audit.store import changes_after, feed_position, parse_cursor, request_trail, trail
 from app.audit.verify import verify_rows
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "changes_after",
     "erase",
     "erase_told_of",
+    "feed_position",
+    "parse_cursor",
     "record",
     "record_reading",
     "recorded_together",

@@ -87,6 +87,11 @@ def changes_after(
     return _entries(rows), "{}.{}.{}".format(*max(end, start))
 
 
+def feed_position(work: Work) -> str:
+    """Where the feed is now: every event before it is seen by this very transaction's snapshot."""
+    return "{}.{}.{}".format(current_epoch(work), *_end(work, _horizon(work)))
+
+
 def parse_cursor(cursor: str | None) -> tuple[int, int, int]:
     """The (epoch, xid, id) after which the feed goes on. Raises InvalidCursor."""
     found = CURSOR.fullmatch(cursor or START)

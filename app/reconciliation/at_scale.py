@@ -39,7 +39,7 @@ from app.reconciliation.service import Desk, Reconciled, Run, Worked
 from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import CountedLines, Placed, SliceKey, slice_stated
 from app.reconciliation.source import Source, on_disk
-from app.reconciliation.standing_store import Mark
+from app.reconciliation.standing import Looked
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import ROWS, SUBMISSIONS
 from app.reconciliation.summary import ZERO, Summary
@@ -97,9 +97,9 @@ def reconcile_file(
         large = LargeSubmission(desk, facts, rows)
         _check_readable(caller, large)
         record = transact(lambda work: _receive(work, caller, large, path))
-        marks, snapshot = read(lambda work: service.seen_for(work, desk, caller, record))
+        looked, snapshot = read(lambda work: service.seen_for(work, desk, caller, record))
         worked = match_large(large, snapshot, folder / "outcomes.parquet")
-        run, is_new = transact(lambda work: save_large(work, caller, large, record, worked, marks))
+        run, is_new = transact(lambda work: save_large(work, caller, large, record, worked, looked))
         return ReconciledFile(facts, run, worked.summary, is_new)
 
 
@@ -186,11 +186,11 @@ def save_large(
     large: LargeSubmission,
     record: SubmissionRecord,
     worked: Worked,
-    marks: Sequence[Mark] = (),
+    looked: Looked,
 ) -> tuple[RunRecord, bool]:
     """Keep the rows where they were made anew, and save the run."""
     keep_large_rows(work, caller, large, record)
-    return service.save_run(work, large.desk, caller, record, worked, marks)
+    return service.save_run(work, large.desk, caller, record, worked, looked)
 
 
 def keep_large_rows(

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import func, or_, select
 
-from app.audit import TrailEntry, changes_after
+from app.audit import TrailEntry, changes_after, parse_cursor
 from app.auth.model import Caller, Role
 from app.db import jobs, tables
 from app.db.work import Work
@@ -50,13 +50,14 @@ def mark_changes(work: Work) -> tuple[int, bool]:
     Returns how many marks are new, and whether more changes wait. Runs beyond every scope: each
     organisation is shown no more than that slices of its own are out of date.
     """
-    was = standing_store.cursor(work, CURSOR)
-    page, position = changes_after(work, was, PAGE)
+    cursors = standing_store.cursors(work)
+    start = min(cursors.values(), key=parse_cursor, default=None)
+    page, position = changes_after(work, start, PAGE)
     since = _since(work)
     events = [event for event in page if since is not None and event.at >= since]
     new = standing_store.add_marks(work, (*_of_treatments(work, events), *_of_terms(work, events)))
-    if position != was:
-        standing_store.move_cursor(work, CURSOR, was, position)
+    if cursors != {CURSOR: position}:
+        standing_store.replace_cursors(work, cursors, CURSOR, position)
     queue_rematches(work)
     return new, len(page) == PAGE
 

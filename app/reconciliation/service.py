@@ -15,6 +15,7 @@ from typing import Any
 
 from app.approvals.office import Office
 from app.approvals.permissions import PAYER_ROLES, Action, check_can
+from app.audit import feed_position
 from app.auth.model import Caller, Role
 from app.clock import london_day
 from app.db import jobs
@@ -45,8 +46,8 @@ from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import place
 from app.reconciliation.snapshots import digest_of, take_snapshot
 from app.reconciliation.source import in_memory, on_disk
-from app.reconciliation.standing import Result, let_stand
-from app.reconciliation.standing_store import Mark, open_marks
+from app.reconciliation.standing import Looked, Result, let_stand
+from app.reconciliation.standing_store import open_marks
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import OUTCOMES as OUTCOMES
 from app.reconciliation.stored_lines import SUBMISSIONS as SUBMISSIONS
@@ -226,10 +227,12 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
 
 def seen_for(
     work: Work, desk: Desk, caller: Caller, record: SubmissionRecord
-) -> tuple[tuple[Mark, ...], Snapshot]:
-    """The changes that made the submission out of date, and a snapshot that has seen them."""
+) -> tuple[Looked, Snapshot]:
+    """A snapshot, with the log's position and the marks that it has seen."""
     marks = open_marks(work, record.organisation, record.id)
-    return marks, snapshot_for(work, desk, caller, record)
+    return Looked(feed_position(work), work.moment.instant, marks), snapshot_for(
+        work, desk, caller, record
+    )
 
 
 def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
@@ -297,18 +300,17 @@ def save_run(
     caller: Caller,
     record: SubmissionRecord,
     worked: Worked,
-    marks: Sequence[Mark] = (),
+    looked: Looked,
 ) -> tuple[RunRecord, bool]:
     """Save the outcomes and totals and let the run stand; one that exists is not saved again.
 
-    `marks` are what made slices out of date before the approvals were read: they are settled. Two
-    workers on one submission take turns. The outcomes file is known by its content, so that a save
-    that is tried again writes the same file.
+    Two workers on one submission take turns. The outcomes file is known by its content, so that
+    a save that is tried again writes the same file.
     """
     store.lock_submission(work, record)
     stood = store.runs_of(work, record.organisation, record.id)[:1]
     run, is_new = _saved(work, desk, caller, record, worked)
-    result = Result(worked.matched, worked.slices, marks)
+    result = Result(worked.matched, worked.slices, looked)
     before = stood[0] if stood else None
     let_stand(work, stored_by(desk), caller, record, run, before, result)
     return run, is_new
@@ -378,12 +380,12 @@ def reconcile(
     look = read or transact
     submission = _received(look, desk, caller, data) or read_own(desk, caller, data, file_name)
     record = transact(lambda work: receive(work, desk, caller, data, submission))
-    marks, snapshot = look(lambda work: seen_for(work, desk, caller, record))
+    looked, snapshot = look(lambda work: seen_for(work, desk, caller, record))
     worked = match(desk, caller, submission, snapshot)
 
     def save(work: Work) -> tuple[RunRecord, bool]:
         keep_rows(work, desk.files, record, submission, caller.actor())
-        return save_run(work, desk, caller, record, worked, marks)
+        return save_run(work, desk, caller, record, worked, looked)
 
     run, is_new = transact(save)
     return Reconciled(submission, run, worked.matched, worked.summary, is_new)

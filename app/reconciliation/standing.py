@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from app.audit import Event, record
+from app.audit import Event, parse_cursor, record
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import slice_store, standing_store
@@ -33,12 +33,21 @@ from app.reconciliation.touches import ANY, keys_of_lines
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """When a run looked at the approvals: the log's position, and what was marked before."""
+
+    position: str
+    at: dt.datetime
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a run says: line by line where lines are held in memory, and by slice in any case."""
 
     matched: Sequence[MatchedLine]
     slices: Sequence[SliceOutcome]
-    marks: Sequence[Mark]
+    looked: Looked
 
 
 def let_stand(
@@ -53,12 +62,17 @@ def let_stand(
     """Let the run stand in place of the one before it, in the transaction that saves it.
 
     Its submission is held. `before` is the run that stood. Whatever marked slices before the run
-    saw the approvals is settled. Raises TotalsDoNotTie, and TooManyLines where a frozen month of a
-    file that is not held in memory would change.
+    saw the approvals is settled. One that saw them earlier than the run that stands does not come
+    to stand. What changed since it saw them is read again, now that it can be found. Raises
+    TotalsDoNotTie, and TooManyLines where a frozen month of a file that is not held in memory would
+    change.
     """
-    standing_store.settle(work, result.marks)
+    looked = result.looked
+    standing_store.settle(work, looked.marks)
     last = standing_store.last_standing(work, submission.organisation, submission.id)
     if last is not None and last.run_id == run.id:
+        return
+    if last is not None and _earlier(looked, last):
         return
     standing = Standing(
         id=work.new_id(),
@@ -67,9 +81,12 @@ def let_stand(
         number=1 if last is None else last.number + 1,
         run_id=run.id,
         role=caller.role.value,
+        position=looked.position,
+        looked_at=looked.at,
         stood_at=work.moment.instant,
     )
     standing_store.add_standing(work, standing)
+    standing_store.add_cursor(work, standing.id, looked.position)
     own = [head for head in _heads(work, submission, result) if _states(head, submission)]
     placed = place((item.line for item in result.matched), stored.fold)
     _keep_touches(work, submission, own, result, placed)
@@ -82,6 +99,12 @@ def let_stand(
             # Held, so that no correction takes lines away meanwhile.
             held = slice_store.locked_head(work, submission.organisation, head.key)
             _Freezing(work, stored, caller, standing, before, result).add(held, freeze, placed)
+
+
+def _earlier(looked: Looked, last: Standing) -> bool:
+    """Whether the run that stands has seen the approvals later."""
+    own, its = parse_cursor(looked.position), parse_cursor(last.position)
+    return (own, looked.at) < (its, last.looked_at)
 
 
 def _heads(work: Work, submission: SubmissionRecord, result: Result) -> Iterable[Head]:
@@ -192,7 +215,7 @@ class _Freezing:
 
     def _delta(self, frozen: Frozen, change: Change, line_key: str) -> Delta:
         item, was = change.item, change.was
-        cause = cause_of(change, line_key, self.result.marks)
+        cause = cause_of(change, line_key, self.result.looked.marks)
         return Delta(
             id=self.work.new_id(),
             organisation=frozen.organisation,

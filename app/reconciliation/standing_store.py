@@ -29,6 +29,8 @@ class Standing:
     number: int
     run_id: str
     role: str
+    position: str
+    looked_at: dt.datetime
     stood_at: dt.datetime
 
 
@@ -271,20 +273,24 @@ def taken_up(work: Work, organisation: str, submission_id: str, job_id: str) -> 
     )
 
 
-def cursor(work: Work, name: str) -> str | None:
-    """How far the log was read; None before the first time."""
-    column = tables.change_cursor.c
-    query = select(column.position).where(column.name == name).with_for_update()
-    return work.connection.execute(query).scalar_one_or_none()
-
-
-def move_cursor(work: Work, name: str, was: str | None, position: str) -> None:
-    """Keep how far the log was read."""
+def cursors(work: Work) -> dict[str, str]:
+    """From where on the log is to be read, by who asks for it; held until the end."""
     table = tables.change_cursor
-    if was is None:
-        work.connection.execute(insert(table).values(name=name, position=position))
-    else:
-        work.connection.execute(update(table).where(table.c.name == name).values(position=position))
+    rows = work.connection.execute(select(table).order_by(table.c.name).with_for_update())
+    return {name: position for name, position in rows}
+
+
+def add_cursor(work: Work, name: str, position: str) -> None:
+    """Have the log read from a position on."""
+    work.connection.execute(insert(tables.change_cursor).values(name=name, position=position))
+
+
+def replace_cursors(work: Work, was: Collection[str], name: str, position: str) -> None:
+    """Keep how far the log was read, in place of these."""
+    column = tables.change_cursor.c
+    for chunk in _chunks(was):
+        work.connection.execute(delete(tables.change_cursor).where(column.name.in_(chunk)))
+    add_cursor(work, name, position)
 
 
 # --- frozen months --------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def upgrade() -> None:
     _deltas()
     op.create_table(
         "change_cursor",
-        needed("name", sa.String(30)),
+        needed("name", ID),
         needed("position", sa.String(80)),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_change_cursor")),
     )
@@ -107,6 +107,8 @@ def _runs() -> None:
         needed("number", sa.Integer()),
         needed("run_id", ID),
         needed("role", sa.String(30)),
+        needed("position", sa.String(80)),
+        needed("looked_at", INSTANT),
         needed("stood_at", INSTANT),
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
         refers(table, "submission_id", "submission"),

@@ -26,6 +26,8 @@ run_standing = Table(
     Column("number", Integer, nullable=False),  # dense per submission, from 1
     Column("run_id", ID, ForeignKey("reconciliation_run.id"), nullable=False, index=True),
     Column("role", String(30), nullable=False),
+    Column("position", String(80), nullable=False),  # of the log, as the run saw the approvals
+    Column("looked_at", Instant, nullable=False),
     Column("stood_at", Instant, nullable=False),
     UniqueConstraint("submission_id", "number"),
 )
@@ -106,10 +108,11 @@ slice_delta = Table(
     UniqueConstraint("frozen_id", "standing_id", "row"),
 )
 
-#: How far the audit log was read for changes that make slices out of date.
+#: From where on the audit log is read for changes that make slices out of date: the least of its
+#: rows. A run that comes to stand adds one, for changes that were read before it could be found.
 change_cursor = Table(
     "change_cursor",
     metadata,
-    Column("name", String(30), primary_key=True),
+    Column("name", ID, primary_key=True),
     Column("position", String(80), nullable=False),
 )

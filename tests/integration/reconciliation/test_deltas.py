@@ -302,7 +302,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_same_after_all(
     assert slices(world)[key(3)].changes == 0
 
 
-@pytest.mark.parametrize("where", ["move_cursor", "taken_up"])
+@pytest.mark.parametrize("where", ["replace_cursors", "taken_up"])
 def test_marking_killed_in_the_middle_is_done_over(
     world: World, desk: Desk, matched: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +397,66 @@ def test_a_large_submission_is_matched_again_at_most_once_a_day(
     world.on(AFTER + dt.timedelta(days=2))
     assert match_again(world, desk) == (0, 1)
     assert slices(world)[key(3)].changes == 0
+
+
+def test_a_change_while_a_run_is_under_way_is_not_lost(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run saw the approvals before the change, and is saved after the change was read."""
+    view = world.trial()
+    world.on(dt.date(2026, 8, 1))
+    work_out = service.match
+
+    def meanwhile(*arguments: Any) -> Any:
+        revoke(world, view.request.treatment_id)
+        mark(world)
+        return work_out(*arguments)
+
+    monkeypatch.setattr(service, "match", meanwhile)
+    run(world, desk, data=FILE)
+    monkeypatch.undo()
+    assert slices(world)[key(3)].accepted == Decimal(1000)
+    assert match_again(world, desk) == (2, 1)
+    assert slices(world)[key(3)].accepted == Decimal(0)
+
+
+def test_a_run_that_saw_the_approvals_earlier_does_not_come_to_stand(
+    world: World, desk: Desk, matched: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low(world, matched)
+    work_out, later = service.match, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        found = work_out(*arguments)
+        revoke_queried(world, matched)
+        _settle(world.database)
+        later.append(run(world, desk, data=FILE))  # another worker looks later and is done first
+        return found
+
+    monkeypatch.setattr(service, "match", meanwhile)
+    earlier = run(world, desk, data=FILE)
+    (last,) = later
+    assert earlier.run.id != last.run.id
+
+    def stands(work: Any) -> Any:
+        return standing_store.last_standing(work, "DEMQ1", last.run.submission_id)
+
+    assert world.do(stands).run_id == last.run.id
+    match_again(world, desk)
+    assert world.do(stands).run_id == last.run.id
+
+
+def revoke_queried(world: World, treatment: str) -> None:
+    """Withdraw an approval that is under query."""
+    view = world.treatment(treatment)
+    (held,) = view.approvals
+    resolution = ApprovalEvent.WITHDRAW
+    world.do(
+        lambda w: reviewing.resolve_query(
+            w, COMMISSIONER, held.reference, resolution, "seen", held.version
+        )
+    )
 
 
 # --- pure -----------------------------------------------------------------------------------------
