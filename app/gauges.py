@@ -11,7 +11,10 @@ from app.audit.sealing import oldest_waiting
 from app.db import jobs
 from app.db.work import Work
 from app.door import Door
+from app.reminders import outbox
 from app.work import Chore, Watcher
+
+_Waiting = tuple[int, dt.datetime | None]
 
 SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 
@@ -31,6 +34,20 @@ class Gauges(Watcher):
         self._chores = Counter(
             "assent_chore_failures", "Chores failed", ("chore", "error"), registry=self.registry
         )
+        self._mails = Counter(
+            "assent_reminders",
+            "Reminders handed to the mail server, by how it went",
+            ("how",),
+            registry=self.registry,
+        )
+        self._mails_waiting = Gauge(
+            "assent_reminders_waiting", "Reminders not sent yet", registry=self.registry
+        )
+        self._mail_age = Gauge(
+            "assent_oldest_reminder_seconds",
+            "How long the oldest reminder has waited to be sent",
+            registry=self.registry,
+        )
         self._waiting = Gauge("assent_jobs_waiting", "Jobs queued", registry=self.registry)
         self._job_age = Gauge(
             "assent_oldest_job_seconds",
@@ -49,15 +66,21 @@ class Gauges(Watcher):
     def chore_failed(self, name: str, error: str) -> None:
         self._chores.labels(name, error).inc()
 
+    def reminded(self, how: str) -> None:
+        """A reminder was sent, refused, given up, or is tried again."""
+        self._mails.labels(how).inc()
+
     def queues(self, every_seconds: int) -> Chore:
         """The chore that looks at what waits."""
 
         def look(door: Door) -> None:
-            def ages(work: Work) -> tuple[int, dt.datetime | None, dt.datetime | None]:
-                return *jobs.waiting(work), oldest_waiting(work)
+            def ages(work: Work) -> tuple[_Waiting, dt.datetime | None, _Waiting]:
+                return jobs.waiting(work), oldest_waiting(work), outbox.waiting(work)
 
-            count, job, row = door.read(ages)
+            (count, job), row, (mails, mail) = door.read(ages)
             now = door.now()
+            self._mails_waiting.set(mails)
+            self._mail_age.set(0 if mail is None else (now - mail).total_seconds())
             self._waiting.set(count)
             self._job_age.set(0 if job is None else (now - job).total_seconds())
             self._row_age.set(0 if row is None else (now - row).total_seconds())

@@ -56,6 +56,8 @@ from app.web import (
     drafts,
     home,
     individual_funding,
+    minutes,
+    reminders,
     requests,
     sign_in,
     starting,
@@ -64,6 +66,8 @@ from app.web import (
     working_out,
 )
 from app.web import break_glass as break_glass_pages
+from app.web.administration import pages as administration_pages
+from app.web.auditing import pages as auditing_pages
 from app.web.desk import pages as desk_pages
 from app.web.library import pages as library_pages
 from app.web.library.room import make_room
@@ -88,9 +92,13 @@ PAGES = (
     steps.router,
     treatments.router,
     changing.router,
+    reminders.router,
+    minutes.router,
     *desk_pages.ROUTERS,
     *library_pages.ROUTERS,
     overview_pages.router,
+    *administration_pages.ROUTERS,
+    auditing_pages.router,
 )
 ROUTERS = (
     health.router,

@@ -13,6 +13,7 @@ import structlog
 
 from app.audit import Keyring, checkpoints
 from app.audit.errors import SealRefused
+from app.audit.findings import Check, keep_finding
 from app.audit.sealing import Sealed, seal
 from app.db.work import Work
 from app.door import Door
@@ -74,9 +75,14 @@ def sealing(settings: Settings) -> Chore:
     made = sealer(settings)
 
     def do(door: Door) -> None:
+        faults = 0
         try:
-            made.seal_all(door)
+            if not made.seal_all(door):
+                return
         except SealRefused as refusal:
+            faults = 1
             log.critical("audit log not sealed", row=refusal.event_id)
+        kept = checkpoints.last_kept(made.folder)
+        door.transact(lambda work: keep_finding(work, Check.SEALING, faults=faults, seal=kept))
 
     return Chore("seal the audit log", dt.timedelta(seconds=settings.seal_every_seconds), do)

@@ -1,6 +1,7 @@
 """The service's settings, read once from the environment (prefix ASSENT_) at the doors."""
 
 import datetime as dt
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -19,6 +20,7 @@ DEMONSTRATION_PSEUDONYM_KEY = "assent-demonstration-pseudonym-key-which-is-no-se
 DEMONSTRATION_PUBLISHERS = ("DEMQ1", "DEMQ2")
 SHORTEST_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
 #: Addresses that only this machine reaches.
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -109,6 +111,18 @@ class Settings(BaseSettings):
     oidc_scopes: str = "openid profile nationalrbacaccess"
     #: What the provider's role codes mean here, as a JSON list. None is built in.
     national_roles: tuple[RoleMeaning, ...] = ()
+    #: The mail server that reminders go through; without one, none go out. `starttls` and `tls`
+    #: take no server whose certificate is not trusted; `none` is for this machine only.
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = Field(default="", repr=False)
+    smtp_password: SecretStr = SecretStr("")
+    #: Certificates, in PEM, to trust in place of the system's.
+    smtp_ca_file: Path | None = None
+    #: Whom reminders come from, and the domains, as a JSON list, that they may go to.
+    mail_from: str = ""
+    mail_domains: tuple[str, ...] = ()
     session_idle_minutes: int = Field(default=30, ge=1, le=24 * 60)
     session_hours: int = Field(default=12, ge=1, le=24)
     #: Sign in as an invented person, without a password. Demonstration mode on loopback only.
@@ -135,6 +149,7 @@ class Settings(BaseSettings):
         self._check_provider()
         self._check_telemetry()
         self._check_engine()
+        self._check_mail()
         return self
 
     def _check_demonstration_sign_in(self) -> None:
@@ -192,6 +207,29 @@ class Settings(BaseSettings):
                 "ASSENT_OTLP_ENDPOINT asks for traces, which need the extra `telemetry`: "
                 "pip install 'assent[telemetry]'. Or leave ASSENT_OTLP_ENDPOINT out."
             )
+
+    def _check_mail(self) -> None:
+        if not self.smtp_host:
+            return
+        if _ADDRESS.fullmatch(self.mail_from) is None:
+            raise ValueError("ASSENT_SMTP_HOST needs ASSENT_MAIL_FROM, a plain address. Set it.")
+        if not self.mail_domains:
+            raise ValueError(
+                "ASSENT_SMTP_HOST needs ASSENT_MAIL_DOMAINS: the domains that reminders may go to, "
+                'such as ["nhs.net"]. Set it.'
+            )
+        if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise ValueError(
+                "Mail may go without TLS on this machine only. Set ASSENT_SMTP_SECURITY to "
+                "starttls or tls."
+            )
+        if self.smtp_user and self.smtp_security == "none":
+            raise ValueError(
+                "A mail server's password may not go without TLS. Set ASSENT_SMTP_SECURITY to "
+                "starttls or tls, or leave ASSENT_SMTP_USER out."
+            )
+        if self.smtp_ca_file is not None and not self.smtp_ca_file.is_file():
+            raise ValueError("ASSENT_SMTP_CA_FILE is no file. Correct it, or leave it out.")
 
     def _check_engine(self) -> None:
         if self.reconciliation_engine == "spark" and not _is_installed("pyspark"):

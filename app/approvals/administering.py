@@ -5,6 +5,7 @@ systems are not found; a system that acts for others too is changed by the peopl
 service.
 """
 
+import datetime as dt
 from typing import Any
 
 from app.approvals.errors import NotFound
@@ -21,6 +22,15 @@ def list_people(work: Work, caller: Caller) -> list[tuple[Person, tuple[Role, ..
     """Who was granted a role at the caller's organisation, and which."""
     check_can(caller, Action.ADMINISTER)
     return people.people_at(work, caller.organisation)
+
+
+def list_acting(work: Work, caller: Caller) -> list[tuple[Person, Role, dt.datetime]]:
+    """Who has a live session in a role at the caller's organisation, and when they were last seen.
+
+    By the session's absolute end: one that has been idle too long is still told.
+    """
+    check_can(caller, Action.ADMINISTER)
+    return sessions.acting_at(work, caller.organisation)
 
 
 def withdraw_role(work: Work, caller: Caller, person_id: str, role: Role) -> None:

@@ -53,6 +53,8 @@ class Action(StrEnum):
     BREAK_GLASS = "open what other providers hold of a patient, for their safety"
     REPORT_BREAK_GLASS = "read who opened records by break-glass"
     END_BREAK_GLASS = "end break-glass access of one's own, or as auditor another's"
+    READ_MINUTES = "read the minutes of a panel's decisions"
+    REMIND = "be reminded by e-mail of what waits for one's role"
     ADMINISTER = "administer people, systems and settings"
     WRITE_POLICY = "write, check and publish policies"
     ADOPT = "adopt a policy version for one's organisation"
@@ -151,6 +153,12 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.BREAK_GLASS: _each(_SENIOR, _NO_OBJECT),
     Action.REPORT_BREAK_GLASS: {Role.AUDITOR: _OWN},
     Action.END_BREAK_GLASS: {**_each(_SENIOR, _NO_OBJECT), Role.AUDITOR: _OWN},
+    Action.READ_MINUTES: {
+        Role.PANEL_MEMBER: frozenset({_R.PANEL_ASKED}),
+        Role.COMMISSIONER: _PAYER,
+        Role.AUDITOR: _AUDITED,
+    },
+    Action.REMIND: _each(_CARE_TEAM | {Role.PANEL_MEMBER, Role.COMMISSIONER}, _NO_OBJECT),
     Action.ADMINISTER: {Role.ADMINISTRATOR: _NO_OBJECT},
     Action.WRITE_POLICY: {Role.POLICY_AUTHOR: _NO_OBJECT},
     Action.ADOPT: {Role.COMMISSIONER: _NO_OBJECT},
@@ -206,6 +214,8 @@ SCOPE_OF: dict[Action, str] = {
     Action.BREAK_GLASS: "break-glass",
     Action.REPORT_BREAK_GLASS: "audit",
     Action.END_BREAK_GLASS: "break-glass",
+    Action.READ_MINUTES: "read",
+    Action.REMIND: "read",
     Action.ADMINISTER: "administer",
     Action.WRITE_POLICY: "administer",
     Action.ADOPT: "decide",

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from app.approvals.lifecycle import RequestState
 from app.approvals.permissions import Action, check_can
@@ -38,9 +38,6 @@ def waiting_requests(
     """
     check_can(caller, Action.READ)
     request, treatment = tables.request.c, tables.treatment.c
-    conditions = [request.state.in_(list(states)), visible_requests(caller)]
-    if own:
-        conditions.append(request.provider == caller.organisation)
     query = (
         select(
             request.id,
@@ -53,7 +50,7 @@ def waiting_requests(
             treatment.indication,
         )
         .join(tables.treatment, treatment.id == request.treatment_id)
-        .where(and_(*conditions))
+        .where(_waiting(caller, states, own))
         .order_by(request.submitted_at, request.id)
         .limit(limit)
     )
@@ -70,3 +67,32 @@ def waiting_requests(
         )
         for row in work.connection.execute(query)
     )
+
+
+def count_waiting(
+    work: Work,
+    caller: Caller,
+    states: Collection[RequestState],
+    counted: ColumnElement[bool],
+    *,
+    own: bool,
+) -> int:
+    """How many `waiting_requests` there are; `counted` is a condition on them and their treatments.
+
+    Raises NotAllowed for a role that reads no request.
+    """
+    check_can(caller, Action.READ)
+    query = (
+        select(func.count(tables.request.c.id))
+        .join(tables.treatment, tables.treatment.c.id == tables.request.c.treatment_id)
+        .where(_waiting(caller, states, own), counted)
+    )
+    return work.connection.execute(query).scalar_one()
+
+
+def _waiting(caller: Caller, states: Collection[RequestState], own: bool) -> ColumnElement[bool]:
+    request = tables.request.c
+    conditions = [request.state.in_(list(states)), visible_requests(caller)]
+    if own:
+        conditions.append(request.provider == caller.organisation)
+    return and_(*conditions)

@@ -5,6 +5,7 @@ delegates, whom it does not know as such, are granted theirs by an administrator
 organisation: to belong to it is to have the role *panel member* there.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.audit.model import Actor, Event
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Role
 from app.auth.store import NAME_LENGTH, check_description
-from app.db.tables import person, person_role
+from app.db.tables import caller, person, person_role
 from app.db.work import Work
 
 SUBJECT_LENGTH = 120
@@ -176,6 +177,18 @@ def people(work: Work) -> list[tuple[Person, bool, tuple[Seat, ...]]]:
     """Everybody, by name: the person, whether active, and the roles granted here."""
     rows = work.connection.execute(sa.select(person).order_by(person.c.name, person.c.id)).all()
     return [(_person(row), row.revoked_at is None, granted(work, row.id)) for row in rows]
+
+
+def names_of(work: Work, ids: Collection[str]) -> dict[str, str]:
+    """The names of people and registered callers, by their ids of ours; unknown ids are left out.
+
+    Only for ids that the reader has met on a record that they may see.
+    """
+    found: dict[str, str] = {}
+    for table in (caller, person):
+        query = sa.select(table.c.id, table.c.name).where(table.c.id.in_(ids))
+        found |= {row.id: row.name for row in work.connection.execute(query)}
+    return found
 
 
 def _person(row: Any) -> Person:

@@ -17,10 +17,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.audit.log import record
 from app.audit.model import Actor, Event
 from app.auth.errors import NotAllowed, NotSignedIn
-from app.auth.model import Caller
+from app.auth.model import Caller, Role
 from app.auth.people import Person, Seat, active_person, granted, seat_from
 from app.auth.store import draw_token, token_hash
 from app.db.tables import logout_token, session, sign_in
+from app.db.tables import person as person_table
 from app.db.work import Work
 
 SIGN_IN_LIFE: Final = dt.timedelta(minutes=10)
@@ -233,6 +234,27 @@ def acts_at(work: Work, person_id: str, organisation: str) -> bool:
         session.c.revoked_at.is_(None),
     )
     return work.connection.execute(query.limit(1)).first() is not None
+
+
+def acting_at(work: Work, organisation: str) -> list[tuple[Person, Role, dt.datetime]]:
+    """Who has a session that is neither revoked nor over, in a role at an organisation."""
+    c = session.c
+    query = (
+        sa.select(person_table, c.role, sa.func.max(c.last_seen_at).label("seen"))
+        .join(person_table, person_table.c.id == c.person_id)
+        .where(
+            c.organisation == organisation,
+            c.revoked_at.is_(None),
+            c.ends_at > work.moment.instant,
+            person_table.c.revoked_at.is_(None),
+        )
+        .group_by(*person_table.c, c.role)
+        .order_by(person_table.c.name, person_table.c.id, c.role)
+    )
+    return [
+        (Person(row.id, row.issuer, row.subject, row.name), Role(row.role), row.seen)
+        for row in work.connection.execute(query)
+    ]
 
 
 def end_at_provider(

@@ -10,6 +10,7 @@ from app.approvals.erasing import Erasure, KnownAs, erase_patient, known_as
 from app.audit import Event, Fault, checkpoints, export, record, verify_rows
 from app.audit.errors import CheckpointUnreadable, EpochNotOpened, SealRefused
 from app.audit.export import Told
+from app.audit.findings import Check, keep_finding
 from app.audit.sealing import open_epoch
 from app.audit.verify_seals import unsealed, verify_checkpoints, verify_seals
 from app.commands.callers import administrator
@@ -81,6 +82,12 @@ def verify_command(
         return [*faults, *verify_checkpoints(work, kept)], unsealed(work)
 
     faults, waiting = door.read(check)
+    newest = max((each.number for each in kept), default=0)
+    door.transact(
+        lambda work: keep_finding(
+            work, Check.VERIFICATION, faults=len(faults), seal=newest, checkpoints=len(kept)
+        )
+    )
     typer.echo(f"{len(kept)} checkpoints held against the log; {waiting} rows not sealed yet")
     if not faults:
         typer.echo("the audit log is as it was written")

@@ -14,6 +14,7 @@ from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
 from app.housekeeping import forgetting, rematching_changes, summing_up
+from app.postman import posting
 from app.sealer import sealing
 from app.work import run_for_ever
 
@@ -65,6 +66,7 @@ def worker(
         summing_up(desk),
         rematching_changes(),
         gauges.queues(settings.seal_every_seconds),
+        *posting(settings, gauges.reminded),
     ]
     if settings.worker_metrics_port and not until_idle:
         start_http_server(settings.worker_metrics_port, settings.host, gauges.registry)

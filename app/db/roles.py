@@ -43,6 +43,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "sign_in": _REMOVE,
     "logout_token": _REMOVE,
     "rate_bucket": _REMOVE,
+    "reminder_address": _REMOVE,
+    "reminder_message": _REMOVE,
 }
 _NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
 

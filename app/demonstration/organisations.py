@@ -41,7 +41,7 @@ class Seat:
     organisation: str
     role: Role
     kind: CallerKind = "person"
-    second: bool = False
+    second: bool = False  # where it takes two of a role
 
     @property
     def token(self) -> str:
@@ -73,6 +73,15 @@ def seats() -> tuple[Seat, ...]:
     # What takes two people of one organisation can be tried at the integrated care board.
     found += [Seat(ICB, r, second=True) for r in (Role.COMMISSIONER, Role.POLICY_AUTHOR)]
     return tuple(found)
+
+
+def administrators() -> tuple[Seat, ...]:
+    """Two at each of some organisations. They sign in only: no public token may take power away."""
+    return tuple(
+        Seat(code, Role.ADMINISTRATOR, second=second)
+        for code in ("DEMO1", "DEMO2", ICB)
+        for second in (False, True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

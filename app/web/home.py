@@ -92,9 +92,15 @@ def home(request: Request, session: SignedInBrowser) -> Response:
     def read(work: Work) -> tuple[WaitingList, ...]:
         return tuple(_lists(work, office.library_at(work), caller, session))
 
-    may_prepare = can(caller, Action.PREPARE)
     lists = door_of(request).read(read)
-    return page(request, "home.html", session=session, may_prepare=may_prepare, lists=lists)
+    return page(
+        request,
+        "home.html",
+        session=session,
+        may_prepare=can(caller, Action.PREPARE),
+        may_be_reminded=bool(request.app.state.settings.smtp_host) and can(caller, Action.REMIND),
+        lists=lists,
+    )
 
 
 def _lists(work: Work, library: Library, caller: Caller, session: Session) -> Iterator[WaitingList]:

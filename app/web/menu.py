@@ -14,15 +14,24 @@ _MONEY: Final = (
     ("Months", "/slices"),
     ("Supplies to check", "/supply-lists"),
 )
+_MINUTES: Final = ("Minutes", "/minutes")
 _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
     Role.CLINICIAN: (*_CARE, *_CHECK),
     Role.DELEGATE: (*_CARE, *_CHECK),
     Role.PHARMACIST: (*_CARE, *_CHECK, *_MONEY),
     Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
-    Role.AUDITOR: (("Overview", "/overview"),),
     Role.POLICY_AUTHOR: (("Drafts", "/policy-drafts"), ("Replays", "/replays")),
+    Role.PANEL_MEMBER: (_MINUTES,),
+    Role.ADMINISTRATOR: (
+        ("Proposals", "/administration"),
+        ("People", "/administration/people"),
+        ("Systems", "/administration/systems"),
+        ("Settings", "/administration/settings"),
+    ),
+    Role.AUDITOR: (("Audit", "/audit"), ("Overview", "/overview"), _MINUTES),
     Role.COMMISSIONER: (
         ("Overview", "/overview"),
+        _MINUTES,
         *_MONEY,
         ("Drug names", "/drug-names"),
         ("Decided by hand", "/line-decisions"),
@@ -45,7 +54,8 @@ def menu_of(session: Session | None, path: str) -> tuple[MenuItem, ...]:
     if session is None or session.seat is None:
         return ()
     places = (("Home", "/"), *_MENUS.get(session.seat.role, ()), ("Policies", "/library"))
-    return tuple(MenuItem(text, href, _is_at(path, href)) for text, href in places)
+    here = max((href for _, href in places if _is_at(path, href)), key=len, default="")
+    return tuple(MenuItem(text, href, href == here) for text, href in places)
 
 
 def _is_at(path: str, href: str) -> bool:

@@ -13,7 +13,7 @@ from app.auth.errors import NotAllowed
 from app.auth.people import Seat
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.demonstration.organisations import ISSUER, seats
+from app.demonstration.organisations import ISSUER, administrators, seats
 from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
@@ -238,7 +238,7 @@ def _sign_out_address(request: Request, session: Session) -> str | None:
 def _invented() -> list[dict[str, Any]]:
     return [
         {"key": one.token, "name": one.name, "seat": Seat(one.organisation, one.role)}
-        for one in seats()
+        for one in (*seats(), *administrators())
         if one.kind == "person"
     ]
 

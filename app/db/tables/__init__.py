@@ -21,6 +21,7 @@ from app.db.tables.approvals import (
 from app.db.tables.audit import (
     audit_epoch,
     audit_event,
+    audit_finding,
     audit_payload,
     audit_seal,
 )
@@ -83,6 +84,7 @@ from app.db.tables.reconciliation import (
     submission,
     submission_rows,
 )
+from app.db.tables.reminders import reminder_address, reminder_message
 from app.db.tables.standing import (
     change_cursor,
     run_standing,
@@ -109,6 +111,7 @@ __all__ = [
     "approval_import",
     "audit_epoch",
     "audit_event",
+    "audit_finding",
     "audit_payload",
     "audit_seal",
     "break_glass",
@@ -152,6 +155,8 @@ __all__ = [
     "publication",
     "rate_bucket",
     "reconciliation_run",
+    "reminder_address",
+    "reminder_message",
     "request",
     "request_attachment",
     "request_override",

@@ -91,3 +91,15 @@ audit_epoch = Table(
     Column("key_id", String(16), nullable=False),
     Column("hmac", String(64), nullable=False),
 )
+
+# What a check of the log last found, of each kind: for people to look at. It proves nothing, since
+# whoever can change the log can change this too.
+audit_finding = Table(
+    "audit_finding",
+    metadata,
+    Column("kind", String(20), primary_key=True),  # verification | sealing
+    Column("at", Instant, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("seal", Integer, nullable=False),  # the newest seal with a checkpoint kept elsewhere
+    Column("checkpoints", Integer, nullable=False),  # held against the log
+)

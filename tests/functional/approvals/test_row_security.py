@@ -49,6 +49,7 @@ SHARED = {
     "audit_seal": "hashes",
     "audit_epoch": "numbers",
     "change_cursor": "how far the log was read; no row of it",
+    "audit_finding": "how many faults a check of the log found, and when",
 }
 
 

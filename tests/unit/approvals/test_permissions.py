@@ -53,6 +53,8 @@ TABLE: dict[Action, str] = {
     Action.RECONCILE: "        no   no   yes  no   yes  no   no  yes  no",
     Action.KEEP_TERMS: "       no   no   no   no   yes  no   no   no  no",
     Action.KEEP_CALENDAR: "    no   no   yes  no   yes  no   no   no  no",
+    Action.REMIND: "           yes  yes  yes  yes  yes  no   no   no  no",
+    Action.READ_MINUTES: "     no   no   no   yes  yes  no   yes  no  no",
     Action.ADMINISTER: "       no   no   no   no   no   no   no  no   yes",
     Action.CHECK_SUPPLY: "     yes  yes  yes  no   no   no   no   no  no",
     Action.CHALLENGE: "        no   no   no   no   yes  no   no   no  no",

@@ -1,0 +1,86 @@
+"""What a panel decided within a period, for its minutes: decisions, reasons, waivers, interests."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from app.approvals.errors import DetailsNotAccepted
+from app.approvals.permissions import Action, check_can
+from app.approvals.scope import visible_requests
+from app.auth.model import Caller
+from app.auth.people import names_of
+from app.clock import london_midnight
+from app.db.tables import decision, request
+from app.db.work import Work
+
+LONGEST = dt.timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A period's minutes: which requests, in the order of their first decision in it, and who.
+
+    `requests` are pairs of a request's id and its treatment's. `more`: there are others, not given.
+    """
+
+    first: dt.datetime  # from this instant
+    end: dt.datetime  # to before this one
+    requests: tuple[tuple[str, str], ...]
+    more: bool
+    names: Mapping[str, str]
+
+
+def sitting(
+    work: Work, caller: Caller, first: dt.date, last: dt.date, panel: str | None, limit: int
+) -> Sitting:
+    """The requests that a panel, or a commissioner in a panel's place, decided between two days.
+
+    A member reads those of the own panel, a commissioner those it pays for, an auditor those of
+    their organisation; `panel` narrows them to one. Raises DetailsNotAccepted for days that are no
+    period, and NotAllowed.
+    """
+    check_can(caller, Action.READ_MINUTES)
+    if last < first:
+        raise DetailsNotAccepted("to", "The last day is before the first. Correct one of them.")
+    if last - first > LONGEST:
+        raise DetailsNotAccepted("to", "Minutes are of a year at most. Choose days nearer by.")
+    start, end = london_midnight(first), london_midnight(last + dt.timedelta(days=1))
+    where = and_(
+        visible_requests(caller),
+        decision.c.made_by == "panel",
+        decision.c.decided_at >= start,
+        decision.c.decided_at < end,
+    )
+    if panel is not None:
+        where = and_(where, request.c.panel == panel)
+    query = (
+        select(request.c.id, request.c.treatment_id)
+        .join(decision, decision.c.request_id == request.c.id)
+        .where(where)
+        .group_by(request.c.id, request.c.treatment_id)
+        .order_by(func.min(decision.c.decided_at), request.c.id)
+        .limit(limit + 1)
+    )
+    rows = work.connection.execute(query).all()
+    found = tuple((row.id, row.treatment_id) for row in rows[:limit])
+    names = names_of(work, _people(work, [id_ for id_, _ in found]))
+    return Sitting(start, end, found, len(rows) > limit, names)
+
+
+def panels_of(work: Work, caller: Caller) -> tuple[str, ...]:
+    """The panels that were asked about requests that the caller may see."""
+    check_can(caller, Action.READ_MINUTES)
+    where: ColumnElement[bool] = and_(visible_requests(caller), request.c.panel.is_not(None))
+    found = work.connection.execute(select(request.c.panel).where(where).distinct()).scalars()
+    return tuple(sorted(each for each in found if each))
+
+
+def _people(work: Work, requests: list[str]) -> set[str]:
+    """The ids of whoever asked for these requests or decided on them."""
+    asked = select(request.c.submitted_by).where(request.c.id.in_(requests))
+    decided = select(decision.c.decided_by).where(
+        decision.c.request_id.in_(requests), decision.c.decided_by.is_not(None)
+    )
+    return set(work.connection.execute(asked.union(decided)).scalars())

@@ -1,0 +1,1 @@
+"""The administrator's pages: people, systems and settings of one's own organisation."""
