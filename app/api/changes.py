@@ -15,7 +15,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.veil import Veil
 from app.approvals.permissions import Action, can, check_can
-from app.approvals.scope import TOLD_TO_SUPPLIERS, told_as_supplier
+from app.approvals.scope import TOLD_TO_SUPPLIERS, told_as_supplier, visible_requests
 from app.approvals.store import find_request
 from app.approvals.trails import fits, visible_events
 from app.audit import READING, Reading, TrailEntry, changes_after, request_trail
