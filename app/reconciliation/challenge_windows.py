@@ -58,7 +58,8 @@ def _stands(
     calendar: Mapping[Period, ContractMonth], window: Window, work: Work
 ) -> ColumnElement[bool]:
     """As `timing_of` has it, over the months of the calendar."""
-    over, ahead = [], []
+    over: list[str] = []
+    ahead: list[str] = []
     for period, month in calendar.items():
         if month.challenge_by is not None:
             late = month.challenge_by < work.moment.day

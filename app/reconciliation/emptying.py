@@ -21,6 +21,7 @@ from app.reconciliation.preview import SliceRows
 from app.reconciliation.service import SUBMISSIONS, Desk, stored_by
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import ZERO, SliceKey, row_changes
+from app.reconciliation.standing import mark_later
 from app.reconciliation.store import SubmissionRecord
 
 #: What a submission record names as its layout when it is a statement and no file.
@@ -82,6 +83,8 @@ def state_empty(
         )
     submission = _record_statement(work, desk, caller, head, reason)
     change = restate(work, stored_by(desk), caller, submission, head, (), told.change)
+    if head.current is not None:
+        mark_later(work, submission, [head.current.id])
     _tell(work, caller, submission, change)
     return Emptying(change, told.rows)
 

@@ -1,9 +1,10 @@
 """Letting a run stand: for open months it is the result, for frozen ones it adds signed deltas."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from typing import Final
 
 from app.audit import Event, parse_cursor, record
 from app.auth.model import Caller
@@ -30,6 +31,9 @@ from app.reconciliation.standing_store import Delta, Frozen, Mark, Standing
 from app.reconciliation.store import RunRecord, SubmissionRecord, find_run
 from app.reconciliation.stored_lines import OUTCOMES, Stored
 from app.reconciliation.touches import ANY, keys_of_lines
+
+#: What a mark says of a slice where a month of an earlier submission was stated anew.
+STATED_ANEW: Final = "earlier month stated anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,10 @@ def let_stand(
     )
     standing_store.add_standing(work, standing)
     standing_store.add_cursor(work, standing.id, looked.position)
-    own = [head for head in _heads(work, submission, result) if _states(head, submission)]
+    heads = tuple(_heads(work, submission, result))
+    if last is None:
+        mark_later(work, submission, _corrected(heads, submission))
+    own = [head for head in heads if _states(head, submission)]
     placed = place((item.line for item in result.matched), stored.fold)
     _keep_touches(work, submission, own, result, placed)
     if before is None or before.id == run.id:
@@ -118,6 +125,45 @@ def _states(head: Head, submission: SubmissionRecord) -> bool:
     return now is not None and now.submission_id == submission.id and now.lines > 0
 
 
+def _corrected(heads: Iterable[Head], submission: SubmissionRecord) -> tuple[str, ...]:
+    """The statements of the slices that the submission is the newest correction of."""
+    return tuple(
+        head.current.id
+        for head in heads
+        if head.current is not None
+        and head.newest is not None
+        and head.newest.kind != STATEMENT
+        and head.newest.submission_id == submission.id
+    )
+
+
+def mark_later(work: Work, submission: SubmissionRecord, versions: Collection[str]) -> None:
+    """Mark slices of later submissions that counted these versions, which count otherwise now.
+
+    What a submission uses of an approval, and which of its lines stand already, hangs on what the
+    submissions before it state (ADR 55).
+    """
+    own = submission.organisation
+    standing_store.add_marks(
+        work,
+        [
+            Mark(
+                id=work.new_id(),
+                organisation=own,
+                version_id=version,
+                submission_id=other,
+                event_id=None,
+                action=STATED_ANEW,
+                changed_at=work.moment.instant,
+                treatment_id=None,
+                line_key=None,
+                marked_at=work.moment.instant,
+            )
+            for version, other in standing_store.later_beside(work, own, submission.id, versions)
+        ],
+    )
+
+
 def _keep_touches(
     work: Work,
     submission: SubmissionRecord,
@@ -134,7 +180,9 @@ def _keep_touches(
         found = keys_of_lines(items) if items else frozenset({ANY})
         keys[head.current.id] = frozenset({ANY}) if ANY in found else found
     older = slice_store.versions_of(work, submission.organisation, [head.id for head in own])
-    standing_store.replace_touches(work, submission.organisation, keys, older - keys.keys())
+    gone = older - keys.keys()
+    mark_later(work, submission, gone)
+    standing_store.replace_touches(work, submission.organisation, keys, gone)
 
 
 @dataclass(frozen=True, slots=True)

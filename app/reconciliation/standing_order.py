@@ -1,16 +1,18 @@
 """In which order runs stand for their submission: the last to stand first, then the newest."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Table, func, select
 
 from app.db import tables
 
 
-def standing_first(run: Table) -> tuple[ColumnElement[object], ...]:
+def standing_first(run: Table) -> tuple[ColumnElement[Any], ...]:
     """Sort runs so that the one that stands is the first; runs of before any stood are last."""
     return (_stood(run).desc(), run.c.created_at.desc(), run.c.id)
 
 
-def standing_last(run: Table) -> tuple[ColumnElement[object], ...]:
+def standing_last(run: Table) -> tuple[ColumnElement[Any], ...]:
     """The same the other way round."""
     return (_stood(run), run.c.created_at, run.c.id.desc())
 

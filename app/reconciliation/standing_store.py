@@ -164,6 +164,43 @@ def versions_touched(work: Work, keys: Collection[str]) -> tuple[tuple[str, str,
     return tuple(found)
 
 
+def later_beside(
+    work: Work, organisation: str, submission_id: str, versions: Collection[str]
+) -> tuple[tuple[str, str], ...]:
+    """Version and submission of current slices that may have counted what these versions state.
+
+    They are the organisation's own, of other submissions that were accepted later, and share a key
+    with a version: they may name the same patient. Versions whose keys went before find none.
+    """
+    touch, version, submission = tables.slice_touch.c, tables.slice_version, tables.submission
+    keys: set[str] = set()
+    numbers: list[int] = []
+    for chunk in _chunks(versions):
+        rows = work.connection.execute(
+            select(touch.key, submission.c.number)
+            .join_from(tables.slice_touch, version, version.c.id == touch.version_id)
+            .join(submission, submission.c.id == version.c.submission_id)
+            .where(touch.organisation == organisation, touch.version_id.in_(chunk))
+        )
+        for key, number in rows:
+            keys.add(key)
+            numbers.append(number)
+    if not keys:
+        return ()
+    beside = (
+        set(current_versions(work, organisation))
+        if ANY in keys
+        else {(id_, of) for _, id_, of, own in versions_touched(work, keys) if own == organisation}
+    )
+    later: set[str] = set()
+    for chunk in _chunks(of for _, of in beside if of != submission_id):
+        query = select(submission.c.id).where(
+            submission.c.id.in_(chunk), submission.c.number > min(numbers)
+        )
+        later.update(id_ for (id_,) in work.connection.execute(query))
+    return tuple(sorted((id_, of) for id_, of in beside if of in later))
+
+
 def current_versions(
     work: Work, organisation: str, submission_id: str | None = None
 ) -> tuple[tuple[str, str], ...]:

@@ -100,7 +100,7 @@ def _parts(work: Work, caller: Caller) -> Iterator[ColumnElement[bool]]:
     # Only which treatments these are: row-level security would ask a function about everybody's.
     with work.beyond_scope():
         for way in _led(caller):
-            moved.update(work.connection.execute(moved_query(caller, way)).scalars())
+            moved.update(id_ for (id_,) in work.connection.execute(moved_query(caller, way)))
     for chunk in _chunks(sorted(moved)):
         yield tables.treatment.c.id.in_(chunk)
 

@@ -1,7 +1,7 @@
 """What waits for somebody of a role at an organisation, as counts. No patient is in them.
 
-Counted is what the home page lists, without what no reminder is about: treatments that have ended,
-patients who have died, and patients who object to being shown (ADR 38).
+Counted is what the home page lists, without what no reminder is about: treatments that have ended
+and patients who have died (ADR 38).
 """
 
 import datetime as dt
@@ -14,7 +14,6 @@ from app.approvals.deaths import has_died
 from app.approvals.due import count_due, count_lapsing
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import Route
-from app.approvals.objecting import objects
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.waiting import count_waiting
 from app.auth.model import Caller, Role
@@ -78,12 +77,15 @@ def _counted(work: Work, caller: Caller) -> Iterator[Count]:
 
 
 def _goes_on() -> ColumnElement[bool]:
-    """Condition on `treatment`: it may be told of in a message."""
+    """Condition on `treatment`: it may be told of in a message.
+
+    Also where the patient objects to display: a number shows nobody, and an approval that lapses
+    unseen is the worse harm (ADR 58).
+    """
     return and_(
         treatment.c.stopped_on.is_(None),
         treatment.c.not_started_on.is_(None),
         ~has_died(treatment.c.patient_id),
-        ~objects(treatment.c.patient_id),
     )
 
 

@@ -44,8 +44,8 @@ For the {role} at {organisation}, on {day}:
 
 Your worklist: {home}
 
-These are counts, without any patient. They leave out patients who have died, patients who object
-to being shown, and treatments that have ended. Rely on the worklist, not on this message.
+These are counts, without any patient. They leave out patients who have died and treatments that
+have ended. Rely on the worklist, not on this message.
 
 An approval is about who pays. That one ends is no reason to change a patient's treatment: the
 patient and the people who treat them decide on that.

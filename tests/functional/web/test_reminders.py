@@ -188,7 +188,7 @@ def test_no_wording_says_what_to_do_with_a_treatment(reason: counting.Reason) ->
         assert "no reason to change a patient's treatment" in text
 
 
-def test_the_dead_those_who_object_and_ended_treatments_are_not_counted(
+def test_the_dead_and_ended_treatments_are_not_counted_but_those_who_object_are(
     application: FastAPI,
     database: Database,
     enter: Enter,
@@ -218,7 +218,7 @@ def test_the_dead_those_who_object_and_ended_treatments_are_not_counted(
 
     post(application, told)
     assert counts_in(text_of(caught)) == {
-        "approval ends within 30 days and is due for its continuation": 1
+        "approvals end within 30 days and are due for their continuations": 2
     }
     # Nor does the list of what is due name the patient who has died.
     shown = enter("demo1-clinician").get("/").text

@@ -18,6 +18,7 @@ from app.handlers import make_handlers
 from app.policy import Kind
 from app.reconciliation import deciding_lines, rematching, service, standing_store
 from app.reconciliation import deltas as pure
+from app.reconciliation.emptying import state_empty
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.model import DecisionKind
 from app.reconciliation.rematching import mark_changes
@@ -26,6 +27,7 @@ from app.reconciliation.standing_store import Delta
 from app.work import run_next
 from tests.conftest import _settle
 from tests.integration.reconciliation.matching import START, line
+from tests.integration.reconciliation.test_earlier import approve, vials
 from tests.integration.reconciliation.test_runs import count, door, race, run
 from tests.integration.reconciliation.test_slices import FREEZE, freeze, key, send, slices
 from tests.integration.reconciliation.test_states import imported
@@ -484,3 +486,46 @@ def test_of_several_changes_the_line_s_own_approval_tells_most() -> None:
 
 def _item(treatment: str) -> Any:
     return type("Item", (), {"treatment_id": treatment})()
+
+
+def test_a_month_stated_anew_marks_the_later_submissions_that_counted_it(
+    world: World, desk: Desk
+) -> None:
+    approve(world)
+    run(world, desk, data=csv_bytes([vials(JUNE, 3)]))
+    later = run(world, desk, data=csv_bytes([vials(JULY, 1)]))
+    beside = run(world, desk, data=csv_bytes([line(dt.date(2026, 8, 3), total="70", **OTHER)]))
+    match_again(world, desk)
+    assert [item.outcome.value for item in later.matched] == ["over quantity"]
+    assert slices(world)[key(4)].accepted == 0
+
+    run(world, desk, data=csv_bytes([vials(JUNE, 1)]))
+    marked = world.do(lambda w: standing_store.open_marks(w, "DEMQ1", later.run.submission_id))
+    assert [each.action for each in marked] == ["earlier month stated anew"]
+    assert world.do(lambda w: standing_store.open_marks(w, "DEMQ1", beside.run.submission_id)) == ()
+    match_again(world, desk)
+    assert slices(world)[key(4)].accepted == 1000
+    assert match_again(world, desk) == (0, 0)
+
+
+def test_a_month_that_is_emptied_or_corrected_marks_them_too(world: World, desk: Desk) -> None:
+    approve(world)
+    run(world, desk, data=csv_bytes([vials(JUNE, 3)]))
+    run(world, desk, data=csv_bytes([vials(JULY, 1)]))
+    match_again(world, desk)
+    world.do(
+        lambda w: state_empty(
+            w, desk, COMMISSIONER, key(3), lines=1, total=Decimal(3000), reason="Sent by mistake"
+        )
+    )
+    match_again(world, desk)
+    assert slices(world)[key(4)].accepted == 1000
+
+    freeze(world, 4, FREEZE)
+    run(world, desk, data=csv_bytes([vials(dt.date(2026, 8, 3), 3)]))
+    match_again(world, desk)
+    assert slices(world)[key(5)].accepted == 2000
+    world.on(AFTER)
+    run(world, desk, data=csv_bytes([vials(JULY, 2)]))  # a correction of what is closed
+    match_again(world, desk)
+    assert slices(world)[key(5)].accepted == 1000
