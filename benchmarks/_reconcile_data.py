@@ -136,7 +136,12 @@ SELECT
     FALSE AS has_agreed,
     CAST(NULL AS DECIMAL(38, 8)) AS agreed_least,
     CAST(NULL AS DECIMAL(38, 8)) AS agreed_most,
-    CAST(NULL AS DECIMAL(38, 8)) AS agreed_price
+    CAST(NULL AS DECIMAL(38, 8)) AS agreed_price,
+    FALSE AS stated_before,
+    FALSE AS homecare,
+    CAST(NULL AS DECIMAL(38, 8)) AS delivery_least,
+    CAST(NULL AS DECIMAL(38, 8)) AS delivery_most,
+    CAST(0 AS DECIMAL(38, 8)) AS tolerance
 FROM told, names
 """
 _COVERAGE = """
@@ -172,7 +177,9 @@ SELECT
     CASE WHEN pick(cov, 'cap', 10) < 3 THEN CAST(12 AS DECIMAL(38, 8)) END AS quantity_cap,
     'vial' AS quantity_unit,
     cov AS allowance,
-    CAST(NULL AS BIGINT) AS dose_set
+    CAST(0 AS DECIMAL(38, 8)) AS used_before,
+    CAST(NULL AS BIGINT) AS dose_set,
+    FALSE AS has_length
 FROM cover, names
 """
 _LOCAL = f"""
@@ -209,6 +216,12 @@ _SELECTS = {
         "set_id:BIGINT largest_first:BIGINT from_day:DATE to_day:DATE unit:VARCHAR "
         "most:DECIMAL(38,8)"
     ),
+    "dose_tolerated": _none(
+        "set_id:BIGINT largest_first:BIGINT percent:DECIMAL(38,8) most:DECIMAL(38,8)"
+    ),
+    "cap_tolerated": _none("cov:BIGINT percent:DECIMAL(38,8) most:DECIMAL(38,8)"),
+    "undebited": _none("pos:BIGINT"),
+    "taken": _none("pos:BIGINT"),
     "capped_allowance": f"SELECT allowance FROM ({_COVERAGE}) WHERE quantity_cap IS NOT NULL",
     "pending": f"SELECT cov AS pending, cov AS place, nhs_number, drug, provider, "
     f"'initiation' AS kind, TRUE AS gives_cover FROM ({_COVERAGE}) "

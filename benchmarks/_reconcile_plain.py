@@ -21,12 +21,15 @@ from app.reconciliation import (
     read_submission,
 )
 from app.reconciliation.at_scale import MOST
+from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.line_sql import Reference, hold_lines
-from app.reconciliation.engines.passes import PASSES
-from app.reconciliation.engines.plain import match_prepared
+from app.reconciliation.engines.passes import PASSES, find_coverage
+from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.engines.repeats import find_repeats
+from app.reconciliation.engines.told import Told
 from app.reconciliation.period import Basis, Period
 from app.reconciliation.read_columns import read_columns
 from app.reconciliation.source import on_disk
@@ -77,7 +80,10 @@ def compare(folder: Path) -> None:
     prepared = [_prepared(row) for row in _rows(folder, "line", "pos")]
     snapshot = _snapshot(folder)
     started = time.perf_counter()
-    matched = match_prepared(prepared, index_snapshot(snapshot), {})
+    index = index_snapshot(snapshot)
+    # No file of before is drawn, and no credit but of a charge's own day.
+    told = Told(find_repeats(prepared), Debits())
+    matched = account(prepared, index, {}, told, lambda n: find_coverage(prepared[n], index))
     took = time.perf_counter() - started
     rows = _rows(folder, "outcome", "pos")
     differing = sum(_told(each) != _said(row) for each, row in zip(matched, rows, strict=True))

@@ -40,7 +40,7 @@ PEAK_GIGABYTES = 5.0
 TABLES = (
     *("line", "coverage", "coverage_local", "coverage_legacy", "coverage_pause", "product_set"),
     *("provider_set", "dose_set", "capped_allowance", "pending", "pending_local", "policy"),
-    *("named_by_hand", "override"),
+    *("named_by_hand", "override", "dose_tolerated", "cap_tolerated", "undebited", "taken"),
 )
 OUTCOME = """
 SELECT result.* EXCLUDE (step, other_pos, cov, within_cov),

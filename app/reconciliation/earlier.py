@@ -23,7 +23,7 @@ from app.reconciliation.engines.index import local_keys
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_columns import batch_of, lines_of
-from app.reconciliation.model import NO_EARLIER, DecisionKind, Earlier, Snapshot
+from app.reconciliation.model import NO_EARLIER, Coverage, DecisionKind, Earlier, Snapshot
 from app.reconciliation.pseudonymised import as_pseudonyms, names_pseudonyms
 from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
 from app.reconciliation.store import SubmissionRecord
@@ -76,8 +76,7 @@ def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Sna
         if not others:
             return NO_EARLIER
         credited = _hold_names(connection, by, snapshot)
-        for other in others:
-            _want_repeated(connection, other, fold)
+        _want_repeated(connection, others, fold)
         files = [_file(connection, by, snapshot, other, fold) for other in others]
         bearing = Bearing(_contents(connection, files), credited)
     return what_stands_before(files, bearing, by.dictionary, by.organisations)
@@ -126,29 +125,39 @@ def _slices(connection: Connection, view: str, fold: Fold) -> Mapping[tuple[Any,
 
 #: All that a line names its patient or approval by; what one kind names may be another's: that
 #: only reads a line more.
-_NAMES: Final = "unnest([nhs_number, nhs_pseudonym, local_patient_id, local_pseudonym, reference])"
+_NAMES: Final = "[nhs_number, nhs_pseudonym, local_patient_id, local_pseudonym, reference]"
 
 
 def _hold_names(connection: Connection, by: Looking, snapshot: Snapshot) -> frozenset[str]:
     """Hold the names whose lines are read, and lines by hand. Returns the names in credits."""
-    credited = _names(connection, "SELECT * FROM own WHERE starts_with(total_cost, '-')")
     capped = [each for each in snapshot.coverages if each.quantity_cap is not None]
-    forms = _forms(by, {each.nhs_number for each in capped if each.nhs_number}, number=True)
-    locals_ = {local for each in capped for _, local in local_keys(each.local_ids)}
-    forms |= _forms(by, locals_, number=False)
-    _hold(connection, "capped", "name", {name for pair in forms for name in pair})
-    stated = _names(connection, "SELECT * FROM own", "name IN (SELECT capped.name FROM capped)")
-    named = {name for pair in forms if stated.intersection(pair) for name in pair}
-    credited |= {name for pair in _of_credits(connection, by) for name in pair}
-    _hold(connection, "wanted", "name", named | credited)
     references = {each.approval_reference for each in capped}
-    hand = {
-        each.line_key.partition(".")[0]
+    hand = [
+        each
         for each in snapshot.decisions
         if each.kind is DecisionKind.MATCH and each.approval_reference in references
-    }
-    _hold(connection, "by_hand", "content_hash", hand)
+    ]
+    _hold(connection, "by_hand", "content_hash", {x.line_key.partition(".")[0] for x in hand})
+    names = [_names_of(by, each) for each in capped]
+    _hold(connection, "capped", "name", {name for each in names for name in each})
+    stated = _names(connection, "SELECT * FROM own", "name IN (SELECT capped.name FROM capped)")
+    named_by_hand = {each.approval_reference for each in hand}
+    credited = _names(connection, "SELECT * FROM own WHERE starts_with(total_cost, '-')")
+    credited |= {name for pair in _of_credits(connection, by) for name in pair}
+    wanted = set(credited)
+    for coverage, its in zip(capped, names, strict=True):
+        # By one name or another: an earlier line may state the number, this one the local id.
+        if coverage.approval_reference in named_by_hand or not stated.isdisjoint(its):
+            wanted |= its
+    _hold(connection, "wanted", "name", wanted)
     return frozenset(credited)
+
+
+def _names_of(by: Looking, coverage: Coverage) -> set[str]:
+    """All by which a coverage's patient may be named in a line."""
+    forms = _forms(by, {coverage.nhs_number} if coverage.nhs_number else (), number=True)
+    forms |= _forms(by, {local for _, local in local_keys(coverage.local_ids)}, number=False)
+    return {name for pair in forms for name in pair}
 
 
 def _forms(by: Looking, names: Iterable[str], *, number: bool) -> set[tuple[str, str]]:
@@ -170,7 +179,7 @@ def _of_credits(connection: Connection, by: Looking) -> set[tuple[str, str]]:
 
 def _names(connection: Connection, lines: str, where: str = "TRUE") -> set[str]:
     rows = connection.sql(
-        f"SELECT DISTINCT name FROM (SELECT {_NAMES} AS name FROM ({lines})) "
+        f"SELECT DISTINCT name FROM (SELECT unnest({_NAMES}) AS name FROM ({lines})) "
         f"WHERE name IS NOT NULL AND {where}"
     ).fetchall()
     return {name for (name,) in rows}
@@ -182,26 +191,45 @@ def _hold(connection: Connection, table: str, column: str, values: Iterable[str]
     connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {table}_held")
 
 
-def _want_repeated(connection: Connection, other: _Other, fold: Fold) -> None:
+def _want_repeated(connection: Connection, others: Sequence[_Other], fold: Fold) -> None:
     """Want the patients, too, of lines that stand and state the same as one of the submission's.
 
     A credit elsewhere may take such a line back; so for lines that were matched by hand.
     """
-    _view(connection, "other", other.source)
-    said = [each for each, key in _slices(connection, "other", fold).items() if key in other.keys]
-    names = ("provider", "commissioner", "financial_year", "financial_month", "day")
-    kinds = (pa.string(), pa.string(), pa.string(), pa.int8(), pa.date32())
-    columns = list(zip(*said, strict=True)) or [()] * len(names)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    connection.register("stands", pa.Table.from_arrays(arrays, list(names)))
-    same = " AND ".join(f"stands.{name} IS NOT DISTINCT FROM told.{name}" for name in names)
+    connection.execute("CREATE TABLE standing (content_hash VARCHAR, names VARCHAR[])")
+    for other in others:
+        _view(connection, "other", other.source)
+        _hold_stands(connection, other, fold)
+        connection.execute(
+            f"INSERT INTO standing SELECT told.content_hash, {_NAMES} "
+            f"FROM (SELECT *, {_DAY} AS day FROM other) AS told SEMI JOIN stands ON {_SAME_SLICE}"
+        )
     connection.execute(
-        f"INSERT INTO wanted SELECT DISTINCT name FROM (SELECT {_NAMES} AS name FROM ("
-        f"SELECT told.* FROM (SELECT *, {_DAY} AS day FROM other) AS told "
-        f"SEMI JOIN stands ON {same}) AS standing "
-        "WHERE content_hash IN (SELECT own.content_hash FROM own) "
-        "OR content_hash IN (SELECT by_hand.content_hash FROM by_hand)) WHERE name IS NOT NULL"
+        "INSERT INTO wanted SELECT DISTINCT name FROM (SELECT unnest(names) AS name FROM ("
+        "SELECT names FROM standing SEMI JOIN own USING (content_hash) UNION ALL "
+        "SELECT names FROM standing SEMI JOIN by_hand USING (content_hash))) "
+        "WHERE name IS NOT NULL"
     )
+    connection.execute("DROP TABLE standing")
+
+
+_STANDS: Final = {
+    **dict.fromkeys(("provider", "commissioner", "financial_year"), pa.string()),
+    "financial_month": pa.int8(),
+    "day": pa.date32(),
+}
+_SAME_SLICE: Final = " AND ".join(
+    f"stands.{name} IS NOT DISTINCT FROM told.{name}" for name in _STANDS
+)
+
+
+def _hold_stands(connection: Connection, other: _Other, fold: Fold) -> None:
+    """Hold what lines of the slices that stand state of their slice."""
+    said = [each for each, key in _slices(connection, "other", fold).items() if key in other.keys]
+    columns = list(zip(*said, strict=True)) or [()] * len(_STANDS)
+    pairs = zip(columns, _STANDS.values(), strict=True)
+    arrays = [pa.array(column, kind) for column, kind in pairs]
+    connection.register("stands", pa.Table.from_arrays(arrays, list(_STANDS)))
 
 
 _DAY: Final = _STATED.rpartition(", ")[2]

@@ -22,17 +22,17 @@ from app.reconciliation.engines.by_hand import (
     decisions_digest,
     matched_by_hand,
 )
-from app.reconciliation.engines.debits import DEBIT, Debits
+from app.reconciliation.engines.debits import DEBIT
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
 from app.reconciliation.engines.index import (
     Folder,
-    SnapshotIndex,
     coverage_order,
     index_snapshot,
 )
 from app.reconciliation.engines.known import check_known
+from app.reconciliation.engines.large_debits import credited_lines, debit_tests, debits_of
 from app.reconciliation.engines.limits import EXACT_DIGITS, LENGTH
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.passes import PASSES
@@ -45,7 +45,7 @@ from app.reconciliation.engines.tables import (
     other_tables,
     tolerances_of,
 )
-from app.reconciliation.engines.told import told_of, used_before
+from app.reconciliation.engines.told import used_before
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import (
@@ -54,7 +54,6 @@ from app.reconciliation.model import (
     LineDecision,
     LineOutcome,
     Snapshot,
-    TestResult,
 )
 from app.reconciliation.slices import Fold, SliceKey, slice_stated
 from app.reconciliation.summary import (
@@ -110,7 +109,7 @@ def match_rows(
 
         lines, by_hand = _decided_by_hand(connection, snapshot.decisions)
         prepared = prepared_of(lines)
-        debits = _debits(prepared_of(_credited(connection)), index)
+        debits = debits_of(prepared_of(credited_lines(connection)), index)
         coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
         percents = tolerances_of(snapshot)
         tables = coverage_tables(coverages, used_before(index, debits), percents)
@@ -126,7 +125,7 @@ def match_rows(
             if decision.kind is DecisionKind.MATCH
         }
         _hold_words(running, {position: _as_json(test) for position, test in told.items()})
-        running.hold("debit_test", _debit_tests(debits))
+        running.hold("debit_test", debit_tests(debits))
         connection.execute(_TOLD)
         connection.sql(_OUTCOMES).write_parquet(str(outcomes), compression="zstd")
         return Decided(
@@ -154,55 +153,6 @@ def _decided_by_hand(
         if f"{line.content_hash}.{seen[line.content_hash]}" in by_key:
             found[place] = (line, by_key[f"{line.content_hash}.{seen[line.content_hash]}"])
     return {p: line for p, (line, _) in found.items()}, {p: d for p, (_, d) in found.items()}
-
-
-_CREDITED: Final = """
-WITH sum AS (
-    SELECT pos, kind, nhs_number, local_id, reference, abs(total) AS amount
-    FROM line
-    WHERE NOT shifted AND total <> 0 AND kind IN ('credit or rebate', 'drug')
-),
-
-credit AS (SELECT * FROM sum WHERE kind = 'credit or rebate'),
-
-found AS (
-    SELECT pos FROM credit
-    UNION
-    SELECT pos FROM sum SEMI JOIN credit
-        ON credit.nhs_number = sum.nhs_number AND credit.amount = sum.amount
-    UNION
-    SELECT pos FROM sum SEMI JOIN credit
-        ON credit.local_id = sum.local_id AND credit.amount = sum.amount
-    UNION
-    SELECT pos FROM sum SEMI JOIN credit
-        ON credit.reference = sum.reference AND credit.amount = sum.amount
-)
-
-SELECT read.* FROM read SEMI JOIN found USING (pos) ORDER BY pos
-"""
-
-
-def _credited(connection: Connection) -> dict[int, ContractLine]:
-    """The credits, and the charges of their amounts that they may give back, by their places."""
-    rows = connection.sql(_CREDITED).to_arrow_table()
-    return dict(zip(rows.column("pos").to_pylist(), lines_of(rows), strict=True))
-
-
-def _debits(prepared: Mapping[int, Prepared], index: SnapshotIndex) -> Debits:
-    """What those credits give back, by the lines' places in the file."""
-    places = list(prepared)
-    found = told_of(list(prepared.values()), index).debits
-    tests = {places[n]: test for n, test in found.tests.items()}
-    return Debits(tests, frozenset(places[n] for n in found.taken), found.released)
-
-
-def _debit_tests(debits: Debits) -> pa.Table:
-    said = {n: test.result for n, test in debits.tests.items()}
-    passed = [
-        None if result is TestResult.NOT_TESTABLE else result is TestResult.PASSED
-        for result in said.values()
-    ]
-    return pa.table({"pos": pa.array(said, pa.int64()), "passed": pa.array(passed, pa.bool_())})
 
 
 def _as_json(test: Any) -> str:

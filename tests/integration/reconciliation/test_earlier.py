@@ -76,6 +76,19 @@ def test_a_second_file_does_not_use_an_approval_afresh(world: World, desk: Desk)
     assert "2 of them in earlier submissions" in second.matched[0].reason
 
 
+@pytest.mark.parametrize("names", [{"nhs": ""}, {"local": ""}])
+def test_a_patient_is_one_by_number_and_by_local_identifier(
+    world: World, desk: Desk, names: dict[str, str]
+) -> None:
+    """An approval is used up however the lines of each file name its patient."""
+    approve(world)
+    other = {"local": ""} if "nhs" in names else {"nhs": ""}
+    run(world, desk, data=csv_bytes([vials(JUNE, 3, **names)]))
+    assert told(run(world, desk, data=csv_bytes([vials(JULY, 1, **other)]))) == [
+        ("over quantity", 0)
+    ]
+
+
 def test_neither_the_order_of_runs_nor_a_second_run_changes_anything(
     world: World, desk: Desk
 ) -> None:
@@ -159,6 +172,20 @@ def test_a_credit_takes_an_earlier_charge_once_and_frees_its_quantity(
     assert told(twice) == [("credit without its debit", -3000), ("matched", 1000)]
     anew = run(world, desk, data=csv_bytes([vials(dt.date(2026, 9, 1), 1)]))
     assert told(anew) == [("over quantity", 0)]
+
+
+def test_a_credit_that_a_newer_statement_leaves_out_takes_nothing_back(
+    world: World, desk: Desk
+) -> None:
+    approve(world)
+    fee = line(JULY, drug="delivery", total="9")
+    send(world, desk, vials(JUNE, 3), line(JUNE, month="4", total="-3000", quantity="3"), fee)
+    free = run(world, desk, data=csv_bytes([vials(AUGUST, 3)]))
+    assert told(free) == [("matched", 3000)]
+    send(world, desk, fee)  # July without the credit: June's charge stands again
+    send(world, desk, vials(AUGUST, 2))
+    again_used = run(world, desk, data=csv_bytes([vials(dt.date(2026, 9, 1), 1)]))
+    assert told(again_used) == [("over quantity", 0)]
 
 
 @pytest.mark.parametrize("way", ["duckdb", "large"])
