@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1", tags=["terms"], route_class=StrictRoute)
 class SupplyTermDocument(Dated):
     """A charge or a tolerance. Without a drug or a provider it is said of all."""
 
-    kind: SupplyTermKind
+    kind: SupplyTermKind = Field(strict=False)
     amount: StoredNumber = Field(
         description="Pounds for a home delivery; per cent for a quantity tolerance"
     )

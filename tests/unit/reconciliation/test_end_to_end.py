@@ -136,7 +136,7 @@ def test_the_file_comes_back_with_every_value_and_our_columns_appended() -> None
         "PA0000000000001X", "matched", "1000.00", "0.00", "Covered by an approval.", ""
     ]  # fmt: skip
     assert returned[6][-6:-2] == ["", "cannot be read", "", ""]
-    assert returned[8][-5:-2] == ["not a drug line", "-12.50", "0.00"]
+    assert returned[8][-6:-2] == ["", "credit without its debit", "-12.50", "0.00"]
 
 
 def test_reading_the_same_file_twice_changes_nothing() -> None:
