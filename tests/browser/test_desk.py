@@ -36,6 +36,12 @@ def test_every_page_of_the_desk_is_accessible(visit: Visit, who: str) -> None:
     if who == "demq2-commissioner":
         visitor.go("/submissions").click("Reconciled", role="link")
         visitor.click("See the lines", role="link").click("Row 1", role="link")
+        visitor.go("/slices").click("Changes to closed months", role="link")
+        visitor.go("/submissions").click("Reconciled", role="link")
+        visitor.click("Approvals proposed for lines whose patient is not known", role="link")
+        visitor.click("Compare the lines")
+        visitor.page.wait_for_url("**/links", timeout=120_000)
+        visitor.look()
     assert visitor.complaints == []
 
 
