@@ -81,13 +81,13 @@ def run(size: int = two_million.SIZE, filled: str | None = None) -> int:
 
 def compare(database: Database) -> None:
     """Time each page in turns with the look-up, then print its plan."""
-    first = _rows(database, USUAL, page_query(USUAL, SearchQuery()))[0].id
+    first = rows_of(database, USUAL, page_query(USUAL, SearchQuery()))[0].id
     lookup = sa.select(treatment).where(treatment.c.id == first)
     print(f"{'page of 50':<36}{'ms':>10}{'look-up ms':>12}{'ratio':>8}")
     for name, (caller, query) in PAGES.items():
         asked = page_query(caller, query)
-        page, one = _in_turns(
-            partial(_rows, database, caller, asked), partial(_rows, database, USUAL, lookup)
+        page, one = in_turns(
+            partial(rows_of, database, caller, asked), partial(rows_of, database, USUAL, lookup)
         )
         print(f"{name:<36}{page:>10.2f}{one:>12.2f}{page / one:>8.1f}", flush=True)
     for name, (caller, query) in PAGES.items():
@@ -95,10 +95,10 @@ def compare(database: Database) -> None:
         print(f"\n-- {name}\n" + "\n".join(plan))
 
 
-def _in_turns(*calls: Callable[[], Any]) -> tuple[float, ...]:
+def in_turns(*calls: Callable[[], Any], turns: int = TURNS) -> tuple[float, ...]:
     """The median milliseconds of each call, run one after the other again and again."""
     taken: list[list[float]] = [[] for _ in calls]
-    for turn in range(TURNS):
+    for turn in range(turns):
         for times, call in zip(taken, calls, strict=True):
             started = time.perf_counter()
             call()
@@ -107,7 +107,8 @@ def _in_turns(*calls: Callable[[], Any]) -> tuple[float, ...]:
     return tuple(statistics.median(times) for times in taken)
 
 
-def _rows(database: Database, caller: Caller, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+def rows_of(database: Database, caller: Caller, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    """What the caller's query finds, as the application asks it."""
     return database.read(
         lambda work: work.connection.execute(query).all(),
         moment=MOMENT,

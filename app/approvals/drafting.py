@@ -113,17 +113,21 @@ def find_draft(work: Work, caller: Caller, draft_id: str, *, lock: bool = False)
 def open_drafts(work: Work, caller: Caller) -> tuple[DraftRecord, ...]:
     """The organisation's open drafts, those changed last first, 200 at most."""
     check_can(caller, Action.PREPARE)
-    query = (
+    return tuple(_record(row) for row in work.connection.execute(open_query(caller)))
+
+
+def open_query(caller: Caller) -> sa.Select[Any]:
+    """What `open_drafts` asks: a walk along the index of open drafts."""
+    return (
         sa.select(drafts)
         .where(
             drafts.c.organisation == caller.organisation,
             drafts.c.submitted_request.is_(None),
             drafts.c.discarded_at.is_(None),
         )
-        .order_by(drafts.c.changed_at.desc(), drafts.c.id)
+        .order_by(drafts.c.changed_at.desc(), drafts.c.id.desc())
         .limit(SHOWN)
     )
-    return tuple(_record(row) for row in work.connection.execute(query))
 
 
 def change(

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from app.approvals.deaths import has_died
 from app.approvals.lifecycle import ApprovalState
@@ -34,8 +35,17 @@ def approvals_due(
     nothing is due for them.
     """
     check_can(caller, Action.READ)
+    rows = work.connection.execute(due_query(caller, from_day, to_day, limit))
+    return tuple(
+        Due(row.id, row.drug, row.indication, row.policy, row.covers_to, row.first_dose is not None)
+        for row in rows
+    )
+
+
+def due_query(caller: Caller, from_day: dt.date, to_day: dt.date, limit: int) -> Select[Any]:
+    """What `approvals_due` asks: a walk along the index of organisation, state and last day."""
     approval, treatment = tables.approval.c, tables.treatment.c
-    query = (
+    return (
         select(
             treatment.id,
             treatment.drug,
@@ -46,12 +56,8 @@ def approvals_due(
         )
         .join(tables.treatment, treatment.id == approval.treatment_id)
         .where(_ends_between(caller, from_day, to_day))
-        .order_by(approval.covers_to, treatment.id)
+        .order_by(approval.covers_to, approval.treatment_id)
         .limit(limit)
-    )
-    return tuple(
-        Due(row.id, row.drug, row.indication, row.policy, row.covers_to, row.first_dose is not None)
-        for row in work.connection.execute(query)
     )
 
 

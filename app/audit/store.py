@@ -17,7 +17,7 @@ from app.db.work import Work
 #: An epoch, a transaction and a row. The first release gave out the last two alone.
 START = "1.0.0"
 #: How many events one page of the feed looks at, at most, for those that the caller may see.
-MOST_LOOKED_AT: Final = 10_000
+MOST_LOOKED_AT: Final = 5_000
 _NUMBER = "(0|[1-9][0-9]{0,17})"
 CURSOR = re.compile(rf"(?:{_NUMBER}\.)?{_NUMBER}\.{_NUMBER}")
 

@@ -6,7 +6,18 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from app.approvals.permissions import PAYER_ROLES
 from app.audit import Event, record
@@ -74,13 +85,18 @@ def listed(
     also: ColumnElement[bool] | None = None,
 ) -> tuple[Challenge, ...]:
     """The newest challenges that the caller's organisation may see, and that fit `also`."""
+    rows = work.connection.execute(listed_query(caller, asked, limit, also)).mappings()
+    return tuple(map(_challenge, rows))
+
+
+def listed_query(
+    caller: Caller, asked: Asked, limit: int, also: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    """What `listed` asks: a walk along the index of organisation and day."""
     query = select(_TABLE).where(visible_challenges(caller), *_conditions(asked))
     if also is not None:
         query = query.where(also)
-    rows = work.connection.execute(
-        query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
-    ).mappings()
-    return tuple(map(_challenge, rows))
+    return query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
 
 
 def _conditions(asked: Asked) -> Iterator[ColumnElement[bool]]:

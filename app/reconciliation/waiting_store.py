@@ -40,14 +40,18 @@ def overdue(work: Work, caller: Caller, scope: Scope, today: dt.date) -> list[st
     """
     found: list[tuple[dt.date, str]] = []
     for part in _parts(work, caller):
-        narrowed = narrow(scope, NOT_BEGUN, part)
-        pauses = read_pauses(work, narrowed)
-        for row in _newest(work.connection.execute(holding_query(narrowed))):
+        newest = _newest(work.connection.execute(holding_query(narrow(scope, NOT_BEGUN, part))))
+        for row in newest:
             over = row.covers_to is not None and row.covers_to < today
-            due = row.start_by is not None and row.start_by < today
-            if due and not over and not holds_on(pauses.get(row.treatment_id, ()), today):
+            if row.start_by is not None and row.start_by < today and not over:
                 found.append((row.start_by, row.treatment_id))
-    return [treatment_id for _, treatment_id in sorted(found)]
+    paused = {
+        treatment_id
+        for some in in_chunks(scope, (treatment_id for _, treatment_id in found))
+        for treatment_id, pauses in read_pauses(work, some).items()
+        if holds_on(pauses, today)
+    }
+    return [treatment_id for _, treatment_id in sorted(found) if treatment_id not in paused]
 
 
 def holds_on(pauses: Iterable[Pause], day: dt.date) -> bool:

@@ -1,4 +1,7 @@
-"""Indexes of what waits: approvals that end soon, treatments that have not begun, open drafts."""
+"""Indexes of what waits: approvals that end soon, treatments that have not begun, open drafts.
+
+Those of challenges get the list's whole order.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +17,9 @@ OPEN_DRAFT = sa.text("submitted_request IS NULL AND discarded_at IS NULL")
 
 def upgrade() -> None:
     """Make the indexes."""
-    op.create_index("ix_approval_provider_ends", "approval", ["provider", "state", "covers_to"])
+    op.create_index(
+        "ix_approval_provider_ends", "approval", ["provider", "state", "covers_to", "treatment_id"]
+    )
     for organisation in ("provider", "commissioner"):
         op.create_index(
             f"ix_treatment_{organisation}_waiting",
@@ -26,7 +31,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_draft_open",
         "draft",
-        ["organisation", sa.text("changed_at DESC"), "id"],
+        ["organisation", "changed_at", "id"],
         postgresql_where=OPEN_DRAFT,
         sqlite_where=OPEN_DRAFT,
     )
+    for organisation in ("commissioner", "provider"):  # in the very order of the list
+        name = f"ix_challenge_{organisation}"
+        op.drop_index(name, table_name="challenge")
+        op.create_index(name, "challenge", [organisation, "drafted_at", "id"])

@@ -241,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if harness is not None:
             print(f"{harness.totals.words()} (seed {seed} to {harness.seed})", flush=True)
-        if not options.keep and not (harness and harness.failed):
+        if not options.keep and not (harness is not None and harness.failed):
             shutil.rmtree(folder)
     if harness.failed:
         print(f"FAILED; the databases and logs are in {folder}")

@@ -1,7 +1,7 @@
 """A call that runs out of time is sent again; a long wait is looked into, and a hang ends it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -46,7 +46,9 @@ def patient(clock: Clock, found: Diagnosis, told: list[str]) -> Patience:
 
 def test_a_call_that_runs_out_of_time_is_sent_again() -> None:
     counted: Counter[str] = Counter()
-    outcomes = iter([TimeoutError(), ConnectionRefusedError(), Reply(503, b""), Reply(201, b"ok")])
+    outcomes: Iterator[Exception | Reply] = iter(
+        [TimeoutError(), ConnectionRefusedError(), Reply(503, b""), Reply(201, b"ok")]
+    )
 
     def attempt() -> Reply:
         outcome = next(outcomes)

@@ -204,7 +204,7 @@ approval = Table(
     Column("version", Integer, nullable=False),
     UniqueConstraint("provider", "legacy_reference"),
     # What ends soon, in the order of its last days.
-    Index("ix_approval_provider_ends", "provider", "state", "covers_to"),
+    Index("ix_approval_provider_ends", "provider", "state", "covers_to", "treatment_id"),
 )
 
 segment = Table(
@@ -290,7 +290,7 @@ draft = Table(
     Index(
         "ix_draft_open",
         "organisation",
-        text("changed_at DESC"),
+        "changed_at",
         "id",
         postgresql_where=text(OPEN_DRAFT),
         sqlite_where=text(OPEN_DRAFT),

@@ -40,8 +40,8 @@ challenge = Table(
     Column("decided_at", Instant),
     Column("credited_at", Instant),
     Column("version", Integer, nullable=False),
-    Index("ix_challenge_commissioner", "commissioner", "drafted_at"),
-    Index("ix_challenge_provider", "provider", "drafted_at"),
+    Index("ix_challenge_commissioner", "commissioner", "drafted_at", "id"),
+    Index("ix_challenge_provider", "provider", "drafted_at", "id"),
 )
 
 # `line_key` is the line's content and which of the lines of that content it is, so that it stays

@@ -1,0 +1,136 @@
+"""The plans of the lists: each is a walk along its index, on both databases."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.api.changes import visible_changes
+from app.approvals.drafting import open_query
+from app.approvals.due import due_query
+from app.audit import changes_after
+from app.auth.model import Caller
+from app.db.tables import treatment
+from app.db.transaction import Database
+from app.db.work import Moment, Work
+from app.reconciliation.challenge_store import EVERY, listed_query
+from app.reconciliation.scope import scope_of
+from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, overdue
+from benchmarks import two_million
+from benchmarks.lists import add_challenges, explained
+from benchmarks.search import LARGEST, MOMENT, PAYER, explain
+from tests.integration.approvals.test_search_plan import TREATMENTS, scans
+
+LIMIT = 20
+MORE_DRAFTS = (
+    "INSERT INTO draft SELECT d.* FROM (SELECT * FROM draft LIMIT 1) AS one, "
+    "generate_series(1, 3000) AS i, jsonb_populate_record(NULL::draft, to_jsonb(one) || "
+    "jsonb_build_object('id', 'more-' || i, 'organisation', 'DEMO1', "
+    "'changed_at', now() - make_interval(mins => i))) AS d"
+)
+#: A page, and what its conditions pass over on the way; of few that are due all are sorted.
+MOST_ROWS = 8 * LIMIT
+FROM, TO = MOMENT.day - dt.timedelta(days=14), MOMENT.day + dt.timedelta(days=28)
+#: List → who asks, the query, and the index that it walks along.
+PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
+    "due": (LARGEST, due_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_ends"),
+    "drafts": (LARGEST, open_query(LARGEST).limit(LIMIT), "ix_draft_open"),
+    "challenges": (PAYER, listed_query(PAYER, EVERY, LIMIT), "ix_challenge_commissioner"),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(_postgres_admin: sa.Engine) -> Iterator[Database]:
+    """A database of its own with many treatments, as the application opens it."""
+    name = f"assent_lists_{os.getpid()}"
+    url = two_million.make(_postgres_admin, name, TREATMENTS)
+    owner = sa.create_engine(url)
+    add_challenges(owner, TREATMENTS)
+    with owner.begin() as connection:  # as many of one hospital as it takes to choose an index
+        connection.exec_driver_sql(MORE_DRAFTS)
+        connection.exec_driver_sql("ANALYZE draft")
+    owner.dispose()
+    database = two_million.application(url)
+    yield database
+    database.engine.dispose()
+    with _postgres_admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_a_list_looks_at_a_page(filled: Database, name: str) -> None:
+    caller, query, index = PAGES[name]
+
+    found = explain(filled, caller, query, "ANALYZE, FORMAT JSON")
+
+    read = list(scans(found[0][0]["Plan"]))
+    assert f"'Index Name': '{index}'" in str(found)
+    for scan in read:
+        looked_at = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+        assert looked_at <= MOST_ROWS, scan["Node Type"] + " " + scan["Relation Name"]
+
+
+def reading(database: Database, caller: Caller, fn: Callable[[Work], Any]) -> str:
+    """The plans of everything that a reading asks."""
+    return "\n".join(
+        explained(
+            database,
+            caller,
+            lambda: database.read(fn, moment=MOMENT, scope=caller.organisation),
+        )
+    )
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("caller", [LARGEST, PAYER], ids=["hospital", "payer"])
+def test_the_feed_makes_no_set_of_all_that_a_caller_sees(filled: Database, caller: Caller) -> None:
+    plan = reading(filled, caller, lambda w: changes_after(w, None, LIMIT, visible_changes(caller)))
+
+    assert "ix_audit_event_feed" in plan
+    for table in ("treatment", "request", "audit_event"):
+        assert f"Seq Scan on {table}" not in plan
+    assert "hashed SubPlan" not in plan
+
+
+@pytest.mark.postgres
+def test_what_has_not_begun_is_read_along_its_own_index(filled: Database) -> None:
+    plan = reading(filled, LARGEST, lambda w: overdue(w, LARGEST, scope_of(LARGEST), MOMENT.day))
+
+    assert "ix_treatment_provider_waiting" in plan
+    assert "Seq Scan on segment" not in plan
+
+
+def test_sqlite_walks_along_the_same_indexes(sqlite_database: Database, moment: Moment) -> None:
+    own = treatment.c.provider == LARGEST.organisation
+    waiting = holding_query(narrow(scope_of(LARGEST), NOT_BEGUN, own))
+    asked = {
+        "ix_treatment_provider_waiting": waiting,
+    } | {
+        # Not drafts: SQLite, without statistics, takes the unique key of what was submitted.
+        index: query
+        for name, (_, query, index) in PAGES.items()
+        if name != "drafts"
+    }
+    for index, query in asked.items():
+        plan = sqlite_plan(sqlite_database, moment, query)
+        assert index in plan, plan
+        assert "SCAN" not in plan, plan
+        if query is not waiting:
+            assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
+
+
+def sqlite_plan(database: Database, moment: Moment, query: sa.Select[Any]) -> str:
+    """EXPLAIN QUERY PLAN, a line for each step."""
+    text = str(
+        query.compile(dialect=database.engine.dialect, compile_kwargs={"literal_binds": True})
+    )
+    return database.read(
+        lambda work: "\n".join(
+            row.detail for row in work.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")
+        ),
+        moment=moment,
+    )
