@@ -7,11 +7,13 @@ from app.commands import (
     callers,
     challenges,
     clients,
+    configured,
     db,
     linkage,
     people,
     policies,
     pseudonyms,
+    records,
     reports,
     runs,
     slices,
@@ -49,7 +51,9 @@ app.add_typer(terms, name="terms")
 app.add_typer(callers.app, name="callers")
 app.add_typer(clients.app, name="clients")
 app.add_typer(people.app, name="people")
+app.add_typer(configured.app, name="settings")
 app.add_typer(audit.app, name="audit")
+app.add_typer(records.app, name="records")
 app.add_typer(reports.app, name="report")
 app.add_typer(pseudonyms.app, name="pseudonyms")
 app.add_typer(challenges.app, name="challenges")

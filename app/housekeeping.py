@@ -5,6 +5,8 @@ from typing import Final
 
 import structlog
 
+from app.approvals.retention import end_retention
+from app.audit import Actor
 from app.auth.clients import forget_the_past
 from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
@@ -22,6 +24,7 @@ log = structlog.stdlib.get_logger("assent.housekeeping")
 EVERY: Final = dt.timedelta(hours=1)
 #: How soon a change of an approval is looked at.
 REMATCH_EVERY: Final = dt.timedelta(minutes=1)
+DAILY: Final = dt.timedelta(days=1)
 
 
 def forgetting(settings: Settings) -> Chore:
@@ -56,6 +59,24 @@ def rematching_changes() -> Chore:
                 log.info("slices out of date", marks=new)
 
     return Chore("find slices that are out of date", REMATCH_EVERY, do)
+
+
+def ending_retention(settings: Settings) -> Chore:
+    """Erase the records that are past the period which the operator set; nothing without one."""
+    years = settings.records_kept_years
+
+    def do(door: Door) -> None:
+        if years is None:
+            return
+        actor = Actor("worker", "system", "SERVICE", "worker", "retention", door.new_id())
+        people = treatments = 0
+        while done := door.transact(lambda work: end_retention(work, actor, years)):
+            people += len(done)
+            treatments += sum(len(each.treatments) for each in done)
+        if people:
+            log.info("retention ended", patients=people, treatments=treatments)
+
+    return Chore("erase records past their period", DAILY, do)
 
 
 def summing_up(desk: Desk) -> Chore:

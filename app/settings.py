@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     #: How long a write's answer is kept for a repeat of it. Then its text is erased, its key not.
     answers_kept_days: int = Field(default=30, ge=1, le=3_650)
+    #: For how many years after the last that happened to a treatment its answers, findings and
+    #: words are kept; then the worker erases them. By default they are kept. NHS England's Records
+    #: Management Code of Practice keeps an adult's record 8 years at least, many kinds longer.
+    records_kept_years: int | None = Field(default=None, ge=8, le=100)
     max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
     #: Where the outside world reaches the service: what tokens and sign-in are meant for.
@@ -95,6 +99,10 @@ class Settings(BaseSettings):
     #: declarations one caller may make in an hour.
     break_glass_minutes: int = Field(default=240, ge=5, le=1_440)
     break_glass_per_hour: int = Field(default=10, ge=1, le=1_000)
+    #: How many patients who are not known by NHS number and birth date a person may name in an
+    #: hour, when asking after other providers' approvals; and a system that is tied to no person.
+    guesses_per_hour: int = Field(default=30, ge=1, le=10_000)
+    guesses_per_hour_of_systems: int = Field(default=600, ge=1, le=100_000)
     #: Where `assent worker` shows its metrics, on `host`; 0: nowhere.
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     #: Where people sign in (OpenID Connect). Without an issuer, nobody can.

@@ -25,7 +25,7 @@ from app.db.tables import treatment
 from app.db.transaction import Database
 from app.db.work import Work
 from app.reconciliation.challenge_model import ChallengeState
-from app.reconciliation.challenge_store import listed
+from app.reconciliation.challenge_store import EVERY, Asked, listed
 from app.reconciliation.scope import scope_of
 from app.reconciliation.waiting_store import overdue
 from benchmarks import two_million
@@ -44,8 +44,8 @@ def readings(end: str) -> dict[str, tuple[Caller, Reading]]:
     """Each list by name. `end` is a position of the change feed shortly before its end."""
     today = MOMENT.day
     due: Reading = lambda w, c: approvals_due(w, c, today, today + SOON, 20)  # noqa: E731
-    raised: Reading = lambda w, c: listed(w, c, ChallengeState.RAISED, None, 100)  # noqa: E731
-    newest: Reading = lambda w, c: listed(w, c, None, None, 100)  # noqa: E731
+    raised: Reading = lambda w, c: listed(w, c, Asked(ChallengeState.RAISED), 100)  # noqa: E731
+    newest: Reading = lambda w, c: listed(w, c, EVERY, 100)  # noqa: E731
     return {
         "approvals due, a hospital": (USUAL, due),
         "approvals due, the largest hospital": (LARGEST, due),

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.approvals import store
+from app.approvals import retention, store
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.details import details_from_json
 from app.approvals.errors import PolicyNotUsable, StoredDecisionDiffers, UnknownPolicy
@@ -144,6 +144,8 @@ def replay_everything(work: Work, library: Library) -> tuple[int, list[str]]:
 
 
 def _check(work: Work, library: Library, request: RequestRecord) -> int:
+    if retention.is_over(work, request.treatment_id):
+        return 0  # what was decided on is erased
     replayed = 0
     for stored in store.decisions_of(work, request.id):
         if stored.made_by == "policy":

@@ -34,7 +34,7 @@ from app.demonstration.submission import NAME
 from app.desk import make_desk
 from app.door import Door
 from app.handlers import make_handlers
-from app.housekeeping import forgetting, rematching_changes, summing_up
+from app.housekeeping import ending_retention, forgetting, rematching_changes, summing_up
 from app.main import create_app
 from app.reconciliation import store
 from app.reconciliation.errors import StoredFileDamaged
@@ -256,6 +256,7 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
             "chores": [
                 sealing(settings),
                 forgetting(settings),
+                ending_retention(settings),
                 summing_up(desk),
                 rematching_changes(),
             ],

@@ -13,7 +13,7 @@ from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
-from app.housekeeping import forgetting, rematching_changes, summing_up
+from app.housekeeping import ending_retention, forgetting, rematching_changes, summing_up
 from app.postman import posting
 from app.sealer import sealing
 from app.work import run_for_ever
@@ -63,6 +63,7 @@ def worker(
     chores = [
         sealing(settings),
         forgetting(settings),
+        ending_retention(settings),
         summing_up(desk),
         rematching_changes(),
         gauges.queues(settings.seal_every_seconds),

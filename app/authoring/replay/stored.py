@@ -118,6 +118,7 @@ def _rows(
             request.kind == kind.value,
             request.decision_to_treat >= first,
             request.decision_to_treat <= last,
+            request.treatment_id.not_in(select(tables.retention_end.c.treatment_id)),
         )
         .order_by(request.id)
     )

@@ -267,6 +267,16 @@ supply = Table(
     Index("ix_supply_treatment_id", "treatment_id"),
 )
 
+# Treatments whose answers were erased when their retention period was over.
+retention_end = Table(
+    "retention_end",
+    metadata,
+    Column("treatment_id", ID, ForeignKey("treatment.id"), primary_key=True),
+    Column("ended_at", Instant, nullable=False),
+    Column("kept_years", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+)
+
 # A form that is half filled: nothing in it is checked before it is submitted.
 draft = Table(
     "draft",

@@ -1,0 +1,183 @@
+"""The end of retention: a record of long ago is emptied, whole; what is live stays."""
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.approvals import replaying
+from app.approvals.erasing import ERASED
+from app.approvals.model import StopReason
+from app.approvals.retention import Due, due, end_retention, is_over, years_before
+from app.audit import Actor, Keyring, verify_rows
+from app.db import tables
+from app.policy import Kind
+from tests.conftest import AUDIT_KEY
+from tests.world import TRIAL_ANSWERS, World, patient
+
+WORKER = Actor("worker", "system", "SERVICE", "worker", "retention", "tests")
+YEARS = 8
+STOPPED = dt.date(2026, 8, 1)
+LONG_AFTER = dt.date(2036, 3, 1)
+NIL, ONE = Decimal(0), Decimal(1)
+
+
+@pytest.fixture
+def world(wide: World) -> World:
+    """With the invented policy."""
+    return wide
+
+
+def stopped(world: World, sequence: int = 1, **changes: Any) -> str:
+    """A treatment that was approved on the world's day and stopped on STOPPED."""
+    begun = world.moment.day
+    made = world.trial(patient=patient(sequence, **changes))
+    treatment: str = made.request.treatment_id
+    world.on(STOPPED)
+    world.change(treatment, Kind.STOP, from_day=STOPPED, stop_reason=StopReason.REMISSION)
+    world.on(begun)
+    return treatment
+
+
+def found(world: World) -> tuple[Due, ...]:
+    return world.do(lambda work: tuple(due(work, YEARS)))
+
+
+def end(world: World) -> tuple[Due, ...]:
+    return world.do(lambda work: end_retention(work, WORKER, YEARS))
+
+
+def rows(world: World, table: sa.Table) -> list[Any]:
+    return world.do(lambda work: list(work.connection.execute(sa.select(table)).mappings()))
+
+
+def test_a_record_is_due_once_the_period_after_its_last_day_is_over(world: World) -> None:
+    treatment = stopped(world)
+    for day, count in ((dt.date(2034, 8, 1), 0), (dt.date(2034, 8, 2), 1), (LONG_AFTER, 1)):
+        world.on(day)
+        assert len(found(world)) == count, day
+    (one,) = found(world)
+    assert (one.treatments, one.requests) == ((treatment,), 2)
+
+
+def test_answers_findings_and_words_go_and_the_evidence_of_payment_stays(world: World) -> None:
+    treatment = stopped(world)
+    world.on(LONG_AFTER)
+    kept = {t: rows(world, t) for t in (tables.approval, tables.segment, tables.treatment)}
+    people = rows(world, tables.patient)
+
+    assert [each.treatments for each in end(world)] == [(treatment,)]
+
+    assert all(row["answers"] == {} for row in rows(world, tables.request_revision))
+    decisions = rows(world, tables.decision)
+    assert all(row["findings"] == row["reasons"] == [] for row in decisions)
+    assert {row["outcome"] for row in decisions if row["made_by"] == "policy"} >= {"approved"}
+    assert {row["reason"] for row in decisions} <= {None, ERASED}
+    payloads = rows(world, tables.audit_payload)
+    assert not any(TRIAL_ANSWERS["score"] in (row["body"] or "") for row in payloads)
+    assert {t: rows(world, t) for t in kept} == kept
+    assert rows(world, tables.patient) == people
+    assert world.do(lambda work: is_over(work, treatment))
+    keys = Keyring.of(AUDIT_KEY)
+    assert world.do(lambda work: list(verify_rows(work, keys))) == []
+    told = [row for row in rows(world, tables.audit_event) if row["action"] == "retention ended"]
+    assert [row["treatment_id"] for row in told] == [treatment]
+    # It is read as before, without the answers, and is not replayed; and goes once.
+    request = rows(world, tables.request)[0]["id"]
+    assert world.request(request).revision.answers == {}
+    replayed = world.do(lambda work: replaying.replay_everything(work, world.office.library))
+    assert replayed == (0, [])
+    assert end(world) == found(world) == ()
+
+
+def running(world: World) -> None:
+    """Another treatment of the same person still runs."""
+    stopped(world)
+    world.on(dt.date(2035, 1, 1))
+    world.submit(decision_to_treat=world.moment.day)
+
+
+def of_a_child(world: World) -> None:
+    stopped(world, birth_date=dt.date(2015, 1, 1))
+
+
+def not_stopped(world: World) -> None:
+    """Without an end: its coverage was made open."""
+    world.trial()
+    world.do(lambda work: work.connection.execute(sa.update(tables.segment).values(to_day=None)))
+
+
+def challenged(world: World) -> None:
+    """A line that was matched with its approval is challenged, and nobody has decided that."""
+    stopped(world)
+
+    def add(work: Any) -> None:
+        at = work.moment.instant
+        reference = work.connection.scalar(sa.select(tables.approval.c.reference))
+        run = dict.fromkeys(
+            ("engine", "rules_version", "reference_version", "snapshot_digest"), "x"
+        )
+        values: dict[sa.Table, dict[str, Any]] = {
+            tables.submission: {
+                "id": "s", "organisation": "DEMQ1", "sha256": "x", "file_name": "x", "size": 1,
+                "layout": "x", "lines": 1, "skipped": 0, "total": ONE, "received_at": at,
+                "received_by": "x",
+            },
+            tables.reconciliation_run: run | {
+                "id": "r", "submission_id": "s", "organisation": "DEMQ1", "as_at": STOPPED,
+                "lines": 1, "total": ONE, "accepted": NIL, "queried": ONE, "summary": {},
+                "outcomes_file": "x", "outcomes_sha256": "x", "created_at": at, "created_by": "x",
+            },
+            tables.challenge: {
+                "id": "c", "commissioner": "DEMQ1", "provider": "DEMO1", "run_id": "r",
+                "outcome": "over price", "state": "raised", "lines": 1, "queried": ONE,
+                "drafted_at": at, "drafted_by": "x", "version": 1,
+            },
+            tables.challenge_line: {
+                "challenge_id": "c", "row": 1, "commissioner": "DEMQ1", "line_key": "x",
+                "queried": ONE, "reason": "x", "told": "x", "remedy": "x", "reference": reference,
+            },
+        }  # fmt: skip
+        for table, row in values.items():
+            work.connection.execute(sa.insert(table).values(**row))
+
+    world.do(add)
+
+
+@pytest.mark.parametrize("case", [running, of_a_child, not_stopped, challenged])
+def test_what_is_live_or_challenged_or_a_childs_is_never_touched(
+    world: World, case: Callable[[World], None]
+) -> None:
+    case(world)
+    world.on(LONG_AFTER)
+    before = rows(world, tables.request_revision)
+    assert end(world) == ()
+    assert rows(world, tables.request_revision) == before != []
+
+
+def test_a_challenge_that_was_decided_long_ago_holds_nothing(world: World) -> None:
+    challenged(world)
+    world.on(LONG_AFTER)
+    assert found(world) == ()
+    for day, count in ((dt.date(2030, 1, 1), 0), (dt.date(2027, 1, 1), 1)):
+        at = dt.datetime.combine(day, dt.time(12), dt.UTC)
+        decided = sa.update(tables.challenge).values(decided_at=at)
+        world.do(lambda work, stated=decided: work.connection.execute(stated))
+        assert len(found(world)) == count
+
+
+def test_another_persons_record_is_left_alone(world: World) -> None:
+    first = stopped(world)
+    world.on(dt.date(2035, 1, 1))
+    other = world.submit(patient=patient(2), decision_to_treat=world.moment.day)
+    world.on(LONG_AFTER)
+    assert [each.treatments for each in end(world)] == [(first,)]
+    assert world.request(other.request.id).revision.answers != {}
+
+
+def test_a_period_of_years_ends_on_a_day_that_there_is() -> None:
+    assert years_before(dt.date(2036, 2, 29), 8) == dt.date(2028, 2, 29)
+    assert years_before(dt.date(2036, 2, 29), 9) == dt.date(2027, 3, 1)
