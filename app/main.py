@@ -36,6 +36,7 @@ from app.api.middleware import BodyLimit, Outermost
 from app.api.openapi import describe
 from app.approvals.library import Library, load_library
 from app.approvals.office import Office
+from app.auth.guesses import GuessLimits
 from app.auth.national import meanings
 from app.auth.sessions import Limits as SessionLimits
 from app.db.engine import make_engine
@@ -161,7 +162,8 @@ def create_app(
     if library is None:
         library = load_library(settings.policies_dir, load_drugs().keys(), trusting_lock=True)
     pseudonyms = Pseudonyms(settings.pseudonym_key_bytes())
-    office = Office(library, settings.demonstration, pseudonyms, settings.back_entry_days)
+    guesses = GuessLimits(settings.guesses_per_hour, settings.guesses_per_hour_of_systems)
+    office = Office(library, settings.demonstration, pseudonyms, settings.back_entry_days, guesses)
     app.state.office = office
     app.state.desk = make_desk(settings, office)
     app.state.reading_room = make_room(settings.policies_dir, load_drugs())

@@ -167,6 +167,7 @@ TABLE: dict[type[Exception], Kind] = {
     ),
     reconciliation.TermsNotAccepted: Kind(409, "terms-not-accepted", "The terms have faults"),
     approvals.TooManyDeclarations: TOO_MANY_REQUESTS,
+    approvals.TooManyGuesses: TOO_MANY_REQUESTS,
     approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),
     approvals.PatientObjects: Kind(409, "patient-objects", "The patient objects to being shown"),
     approvals.PatientDied: Kind(409, "patient-died", "The record says that the patient died"),
@@ -227,7 +228,7 @@ def headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, DoorProblem) and error.headers:
         return error.headers
     kind = kind_of(error)
-    if isinstance(error, approvals.TooManyDeclarations):
+    if isinstance(error, approvals.TooManyDeclarations | approvals.TooManyGuesses):
         return {"Retry-After": "600"}
     if kind.status == 401:
         return {"WWW-Authenticate": "Bearer"}

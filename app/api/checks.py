@@ -169,10 +169,13 @@ def approval_need(
     dependencies=[NAMED],
     openapi_extra=for_roles(Action.DECLARE_CARE),
 )
-def approval_existence(request: Request, caller: SignedIn, body: ExistenceBody) -> Response:
+def approval_existence(
+    request: Request, caller: SignedIn, office: ThisOffice, body: ExistenceBody
+) -> Response:
     """Declares that the caller's organisation cares for the patient, which is kept and audited.
 
-    A birth date that does not fit the NHS number learns no more than that nothing was found.
+    A birth date that does not fit the NHS number learns no more than that nothing was found. Who
+    names too many patients who are not known within an hour is refused, whatever they call with.
     """
 
     def run(work: Work) -> Answer:
@@ -184,6 +187,7 @@ def approval_existence(request: Request, caller: SignedIn, body: ExistenceBody) 
             body.drug,
             body.indication,
             body.care_reason,
+            office.guesses,
         )
         return Answer(
             200, ExistenceDocument(exists=found.exists, own=found.own, advice=found.advice)

@@ -1,15 +1,15 @@
 """A trust's check before it invoices: one planned supply, or a whole draft file."""
 
+from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from app.api.callers import SignedIn
+from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
-from app.api.fields import Amount, LocalId, NhsNumber, PlausibleDay, Unit
+from app.api.fields import Amount, LocalId, NhsNumber, PlausibleDay, Reason, Unit
 from app.api.openapi import refusals
-from app.api.reading import read_recorded
 from app.api.request_bodies import EXAMPLE_PATIENT, example
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
@@ -20,10 +20,11 @@ from app.api.writing import NAMED
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
 from app.policy import Kind
-from app.reconciliation import checking_supplies, returned_file
+from app.reconciliation import Submission, checking_supplies, returned_file
 from app.reconciliation.advice import Advice
-from app.reconciliation.checking_supplies import PlannedSupply
+from app.reconciliation.checking_supplies import Checked, PlannedSupply
 from app.reconciliation.returned import encoding_of
+from app.reconciliation.service import Desk
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
@@ -41,6 +42,7 @@ class SupplyBody(Document):
             "birth_date": EXAMPLE_PATIENT["birth_date"],
             "commissioner": "DEMQ1",
             "total": "352.14",
+            "care_reason": "Seen in our clinic; their drug is supplied here from now on.",
         }
     )
 
@@ -62,6 +64,11 @@ class SupplyBody(Document):
     unit: Unit | None = None
     unit_price: Amount | None = None
     total: Amount | None = Field(default=None, description="Pounds")
+    care_reason: Reason | None = Field(
+        default=None,
+        description="Why you care for the patient; without it no other provider is asked. Kept "
+        "and audited",
+    )
 
 
 class SupplyCheckDocument(Document):
@@ -85,11 +92,13 @@ class SupplyCheckDocument(Document):
 def check_supply(
     request: Request, caller: SignedIn, desk: ThisDesk, body: SupplyBody
 ) -> SupplyCheckDocument:
-    """Will it be challenged, and what is to be done: which form is missing, which is due."""
+    """Will it be challenged, and what is to be done: which form is missing, which is due.
+
+    Whether another provider holds an approval is told to who declares that they care for the
+    patient. Who names too many patients who are not known within an hour is refused.
+    """
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = read_recorded(
-        request, caller, lambda work: checking_supplies.check(work, desk, caller, submission)
-    )
+    checked = check_and_keep(request, desk, caller, submission, body.care_reason)
     (advice,) = checked.advice
     return _document(advice)
 
@@ -134,12 +143,12 @@ def check_submission(
 ) -> Response:
     """The file back with reference, outcome and remedy appended to each line; nothing is stored.
 
-    For a trust's own lines. Of an approval at another provider it says that there is one, no more.
+    For a trust's own lines. Of an approval at another provider it says that there is one, no more;
+    that the trust supplied the patient is kept as its declaration of care. A number with several
+    birth dates is not asked after.
     """
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
-    checked = read_recorded(
-        request, caller, lambda work: checking_supplies.check(work, desk, caller, submission)
-    )
+    checked = check_and_keep(request, desk, caller, submission, checking_supplies.SUPPLIED)
     return Response(
         returned_file(submission, checked.matched, safe=True),
         headers={
@@ -149,9 +158,21 @@ def check_submission(
     )
 
 
+def check_and_keep(
+    request: Request, desk: Desk, caller: Caller, submission: Submission, why: str | None
+) -> Checked:
+    """Check on one snapshot, keep what was declared, asked and told, then let it be told."""
+    door = door_of(request)
+    checked, readings = door.read(
+        lambda work: checking_supplies.check(work, desk, caller, submission, why)
+    )
+    door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
+    return checked
+
+
 def planned_supply(body: SupplyBody) -> PlannedSupply:
     """The body as the room takes it."""
-    return PlannedSupply(**{name: getattr(body, name) for name in SupplyBody.model_fields})
+    return PlannedSupply(**{each.name: getattr(body, each.name) for each in fields(PlannedSupply)})
 
 
 def _document(advice: Advice) -> SupplyCheckDocument:

@@ -52,7 +52,7 @@ def claim(
     """
     check_can(caller, Action.DECLARE_CARE)
     held = searching.declared_treatments(
-        work, caller, (nhs_number, birth_date), drug, indication, care_reason
+        work, caller, (nhs_number, birth_date), drug, indication, care_reason, office.guesses
     )
     for treatment in held:
         if treatment.provider == caller.organisation:

@@ -84,6 +84,10 @@ class TooManyDeclarations(ApprovalsError):
     """The caller declared break-glass access too often within an hour."""
 
 
+class TooManyGuesses(ApprovalsError):
+    """The caller named patients who are not known too often within an hour."""
+
+
 class BreakGlassOver(ApprovalsError):
     """The break-glass access was ended, or its time is over."""
 

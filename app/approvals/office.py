@@ -12,6 +12,7 @@ from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, Transition
 from app.approvals.library import Library
 from app.approvals.published import JoinedLibrary
 from app.audit import Actor, Event, record
+from app.auth.guesses import DEFAULT_LIMITS, GuessLimits
 from app.auth.holders import check_two_named
 from app.db import tables
 from app.db.statements import Statement
@@ -47,6 +48,7 @@ class Office:
     demonstration: bool
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
     back_entry_days: int = 7  # for how long after its signature a paper form may be entered
+    guesses: GuessLimits = DEFAULT_LIMITS
     joined: JoinedLibrary = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

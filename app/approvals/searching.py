@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, insert,
 from app.approvals import identifiers, issuing, patients, store
 from app.approvals.deaths import has_died
 from app.approvals.errors import DetailsNotAccepted
+from app.approvals.guessing import check_may_name, not_known
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.objecting import objects
@@ -17,6 +18,7 @@ from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import Way, visible_treatments, ways_to_requests, ways_to_see
 from app.approvals.views import sees_part, treatment_view
 from app.audit import Event, Reading, record, record_reading
+from app.auth.guesses import DEFAULT_LIMITS, GuessLimits
 from app.auth.model import Caller, Role
 from app.db import tables
 from app.db.work import Work
@@ -215,6 +217,7 @@ def approval_exists(
     drug: str,
     indication: str,
     care_reason: str,
+    guesses: GuessLimits = DEFAULT_LIMITS,
 ) -> Existence:
     """Whether a live approval exists, for a caller who declares a care relationship.
 
@@ -223,7 +226,8 @@ def approval_exists(
     """
     check_can(caller, Action.DECLARE_CARE)
     who = (nhs_number, birth_date)
-    for treatment in declared_treatments(work, caller, who, drug, indication, care_reason):
+    held = declared_treatments(work, caller, who, drug, indication, care_reason, guesses)
+    for treatment in held:
         if issuing.is_live(work, treatment, work.moment.day):
             if treatment.provider == caller.organisation:
                 return Existence(True, True, "Your organisation holds it. Search for it.")
@@ -240,22 +244,27 @@ def declared_treatments(
     drug: str,
     indication: str,
     care_reason: str,
+    guesses: GuessLimits = DEFAULT_LIMITS,
 ) -> tuple[TreatmentRecord, ...]:
     """Any provider's treatments of a patient, for whom the caller declares to care.
 
     `who` is an NHS number and a birth date that must fit it; otherwise nothing is found. Callers
-    see no more of another provider's treatment than the rule that asks tells them.
+    see no more of another provider's treatment than the rule that asks tells them. Raises
+    TooManyGuesses for one who named too many patients who are not known.
     """
+    check_may_name(work, caller, guesses)
     person = patients.known_by(work, *who)  # across providers: that an approval exists is told
     if person is None:
         _log(work, caller)
+        not_known(work, caller, guesses)
         return ()
-    _declare(work, caller, person, care_reason)
+    declare_care(work, caller, person, care_reason)
     same = patients.same_person(work, person.canonical_id)
     return store.treatments_for(work, same, drug, indication)
 
 
-def _declare(work: Work, caller: Caller, person: PatientRecord, reason: str) -> None:
+def declare_care(work: Work, caller: Caller, person: PatientRecord, reason: str) -> None:
+    """Keep that the caller's organisation cares for a patient, and why it says so. Audited."""
     work.connection.execute(
         insert(tables.care_declaration).values(
             id=work.new_id(),

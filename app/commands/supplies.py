@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from app.audit import record_reading
 from app.auth.model import Caller, Role
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.refusals import done
-from app.db.work import Work
 from app.desk import make_desk
 from app.door import Door
 from app.reconciliation import Submission, as_text, checking_supplies, returned_file
@@ -29,8 +27,12 @@ def supply_check(
         dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The patient's birth date.")
     ] = None,
     total: Annotated[str | None, typer.Option(help="Pounds.")] = None,
+    care_reason: Annotated[
+        str | None,
+        typer.Option(help="Why you care for the patient; without it no other provider is asked."),
+    ] = None,
 ) -> None:
-    """Check one planned supply: will it be challenged, and what is to be done. Stores nothing."""
+    """Check one planned supply: will it be challenged, and what is to be done."""
     planned = PlannedSupply(
         drug=drug,
         supply_date=on.date(),
@@ -41,7 +43,8 @@ def supply_check(
     )
     caller = pharmacist(provider)
     submission = done(lambda: checking_supplies.as_submission(caller, planned))
-    (advice,) = _checked(door_or_exit(), make_desk(settings_or_exit()), caller, submission).advice
+    desk = make_desk(settings_or_exit())
+    (advice,) = _checked(door_or_exit(), desk, caller, submission, care_reason).advice
     verdict = "would be challenged" if advice.challenged else "would not be challenged"
     typer.echo(f"{advice.item.outcome.value}: {verdict}. {advice.item.reason}")
     if advice.form is not None:
@@ -54,7 +57,8 @@ def check_draft(data: bytes, name: str, provider: str, output: Path | None) -> N
     """Check a draft file of a provider, print the totals, and write the file back."""
     desk, caller = make_desk(settings_or_exit()), pharmacist(provider)
     submission = done(lambda: checking_supplies.read_draft(desk, caller, data, name))
-    checked = _checked(door_or_exit(), desk, caller, submission)
+    why = checking_supplies.SUPPLIED
+    checked = _checked(door_or_exit(), desk, caller, submission, why)
     typer.echo(as_text(checked.summary))
     wrong = sum(each.challenged for each in checked.advice)
     typer.echo(f"{wrong} line(s) would be challenged. Nothing was stored.", err=True)
@@ -76,16 +80,13 @@ def pharmacist(provider: str) -> Caller:
     )
 
 
-def _checked(door: Door, desk: Desk, caller: Caller, submission: Submission) -> Checked:
+def _checked(
+    door: Door, desk: Desk, caller: Caller, submission: Submission, why: str | None
+) -> Checked:
     checked, readings = done(
-        lambda: door.read(lambda work: checking_supplies.check(work, desk, caller, submission))
+        lambda: door.read(lambda work: checking_supplies.check(work, desk, caller, submission, why))
     )
-
-    def keep(work: Work) -> None:
-        for reading in readings:
-            record_reading(work, caller.actor(), reading)
-
-    door.transact(keep)
+    door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
     return checked
 
 

@@ -1,22 +1,28 @@
 """A trust's check before it invoices: the same engine on a draft file or on one planned supply.
 
-Nothing is stored but the audit entries. Of an approval at another provider the trust learns that
-there is one, for lines that name the patient by NHS number and the birth date that fits it, and not
-where the patient objects to being shown; each time it is told, that is audited on the patient.
+Nothing is stored but the audit entries and declarations of care. Of an approval at another provider
+the trust learns that there is one, where it declares that it cares for the patient: in words for a
+planned supply, and for a draft file by the line itself, which states what it supplied (ADR 62). It
+names the patient by NHS number and the birth date that fits it; where the patient objects to being
+shown it is told nothing. Each declaration, and each time it is told, is audited on the patient.
 """
 
 import csv
 import datetime as dt
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from app.approvals import objecting, patients, standing, store
-from app.approvals.model import TreatmentRecord
+from app.approvals.guessing import check_may_name, not_known
+from app.approvals.model import PatientRecord, TreatmentRecord
+from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
-from app.audit import Reading
+from app.approvals.searching import declare_care
+from app.audit import Reading, record_reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service
@@ -29,6 +35,8 @@ from app.reconciliation.service import Desk
 from app.reconciliation.snapshots import take_snapshot
 from app.reconciliation.summary import Summary
 
+#: Why a trust that sends a draft file cares for the patients of its lines.
+SUPPLIED: Final = "Supplied: a line of a draft submission states it."
 #: How many patients one check asks after at other providers; further lines are told nothing.
 MOST_ASKED: Final = 2_000
 TOLD: Final = "told that an approval exists elsewhere"
@@ -59,11 +67,25 @@ class Checked:
     submission: Submission
     advice: tuple[Advice, ...]
     summary: Summary
+    asked: "Asked"
 
     @property
     def matched(self) -> tuple[MatchedLine, ...]:
         """The lines with what the trust may read of their outcomes."""
         return tuple(each.item for each in self.advice)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom the check asked after at other providers, and why the trust says that it cares for them.
+
+    `missed`: somebody was not known by the number and birth date.
+    """
+
+    why: str | None
+    known: tuple[PatientRecord, ...] = ()
+    missed: bool = False
+    held: Mapping[int, TreatmentRecord] = field(default_factory=dict)
 
 
 def read_draft(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submission:
@@ -86,13 +108,20 @@ def as_submission(caller: Caller, planned: PlannedSupply) -> Submission:
 
 
 def check(
-    work: Work, desk: Desk, caller: Caller, submission: Submission
+    work: Work, desk: Desk, caller: Caller, submission: Submission, why: str | None
 ) -> tuple[Checked, tuple[Reading, ...]]:
-    """What would come of the lines today, and what is to be audited of the asking."""
+    """What would come of the lines today, and what is to be audited of the asking.
+
+    `why`: the care relationship that is declared; without it nothing is asked elsewhere. Whoever
+    calls keeps both, with `keep`, before it tells the answer. Raises TooManyGuesses.
+    """
     check_can(caller, Action.CHECK_SUPPLY)
+    if why is not None:
+        check_may_name(work, caller, desk.office.guesses)
     snapshot = take_snapshot(work, desk.office, scope_of(caller), work.moment.day)
     worked = service.match(desk, caller, submission, snapshot)
-    held = _held_elsewhere(work, caller, worked.matched)
+    asked_after = Asked(None) if why is None else _ask(work, caller, worked.matched, why)
+    held = asked_after.held
     advice = tuple(
         advise(item, snapshot.coverages, elsewhere=item.line.row in held) for item in worked.matched
     )
@@ -102,34 +131,54 @@ def check(
         for treatment in {t.id: t for t in held.values()}.values()
     )
     reading = Reading("supplies checked before invoicing", names=asked)
-    return Checked(submission, advice, worked.summary), (reading, *told)
+    return Checked(submission, advice, worked.summary, asked_after), (reading, *told)
 
 
-def _held_elsewhere(
-    work: Work, caller: Caller, matched: Sequence[MatchedLine]
-) -> Mapping[int, TreatmentRecord]:
-    """Row → the live treatment with that drug that another provider holds."""
-    known: dict[tuple[str, dt.date, str], TreatmentRecord | None] = {}
+def keep(
+    work: Work, office: Office, caller: Caller, checked: Checked, readings: Iterable[Reading]
+) -> None:
+    """Keep what was declared, asked and told, in one transaction, before the caller is told."""
+    for person in checked.asked.known:
+        declare_care(work, caller, person, checked.asked.why or "")
+    if checked.asked.missed:
+        not_known(work, caller, office.guesses)
+    for reading in readings:
+        record_reading(work, caller.actor(), reading)
+
+
+def _ask(work: Work, caller: Caller, matched: Sequence[MatchedLine], why: str) -> Asked:
+    """Whom the lines name, and row → the live treatment with that drug at another provider.
+
+    A number that lines give with several birth dates is not asked after: that would be a way to
+    try them all in one file.
+    """
+    born: dict[str, set[dt.date]] = defaultdict(set)
+    for item in matched:
+        if item.line.nhs_number is not None and item.line.birth_date is not None:
+            born[item.line.nhs_number].add(item.line.birth_date)
+    known: dict[str, PatientRecord | None] = {}
+    told: dict[tuple[str, str], TreatmentRecord | None] = {}
     found: dict[int, TreatmentRecord] = {}
     for item in matched:
-        line, drug = item.line, item.recognition.drug
-        if item.outcome not in ASKED_ELSEWHERE or drug is None:
+        number, drug = item.line.nhs_number, item.recognition.drug
+        if item.outcome not in ASKED_ELSEWHERE or drug is None or number is None:
             continue
-        if line.nhs_number is None or line.birth_date is None:
+        if len(born[number]) != 1 or (number not in known and len(known) >= MOST_ASKED):
             continue
-        who = (line.nhs_number, line.birth_date, drug)
-        if who not in known and len(known) < MOST_ASKED:
-            known[who] = _live_elsewhere(work, caller, *who)
-        treatment = known.get(who)
+        if number not in known:
+            known[number] = patients.known_by(work, number, *born[number])
+        if (number, drug) not in told:
+            told[number, drug] = _live_elsewhere(work, caller, known[number], drug)
+        treatment = told[number, drug]
         if treatment is not None:
-            found[line.row] = treatment
-    return found
+            found[item.line.row] = treatment
+    persons = {each.id: each for each in known.values() if each is not None}
+    return Asked(why, tuple(persons.values()), None in known.values(), found)
 
 
 def _live_elsewhere(
-    work: Work, caller: Caller, nhs_number: str, birth_date: dt.date, drug: str
+    work: Work, caller: Caller, person: PatientRecord | None, drug: str
 ) -> TreatmentRecord | None:
-    person = patients.known_by(work, nhs_number, birth_date)
     if person is None or objecting.stands(work, person):
         return None
     for treatment in store.all_treatments_of(work, patients.same_person(work, person.canonical_id)):

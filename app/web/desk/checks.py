@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app.api.fields import ID_PATTERN
 from app.api.routing import UPLOAD
 from app.api.submissions import desk_of
-from app.api.supply_checks import SupplyBody, planned_supply
+from app.api.supply_checks import SupplyBody, check_and_keep, planned_supply
 from app.api.treatments_model import treatment_document
 from app.approvals.permissions import Action, check_can
 from app.approvals.views import treatment_view
@@ -100,9 +100,7 @@ def check_one(request: Request, session: SignedInBrowser, form: FormFields) -> R
     if body is None or wrong:
         return _asked(request, session, typed, wrong)
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = read_recorded(
-        request, caller, lambda work: checking_supplies.check(work, desk, caller, submission)
-    )
+    checked = check_and_keep(request, desk, caller, submission, body.care_reason)
     (advice,) = checked.advice
     return _asked(request, session, typed, verdict=verdict_of(advice))
 
@@ -169,9 +167,7 @@ def _checked(request: Request, session: Session, name: str) -> Checked:
     caller, desk = caller_of(request, session), desk_of(request)
     data, file_name = staging.staged(desk, caller, name, Waits.CHECKED_ONLY)
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
-    return read_recorded(
-        request, caller, lambda work: checking_supplies.check(work, desk, caller, submission)
-    )
+    return check_and_keep(request, desk, caller, submission, checking_supplies.SUPPLIED)
 
 
 def _asked(

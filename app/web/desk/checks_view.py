@@ -101,6 +101,14 @@ def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
         Entry(("commissioner",), "one of", "Who pays", options=tuple(commissioners), optional=True),
         Entry(("reference",), "text", "Approval reference", optional=True),
         Entry(("indication_code",), "text", "SNOMED CT code of the indication", optional=True),
+        Entry(
+            ("care_reason",),
+            "text",
+            "Why you care for this patient",
+            "Fill this in to be told whether another hospital holds an approval. It is kept, and "
+            "the other hospital may read it.",
+            optional=True,
+        ),
     )
 
 
@@ -119,6 +127,7 @@ FAULTS: Final[dict[str, str]] = {
     "commissioner": "Choose one of the list.",
     "reference": "Enter letters and digits, at most 17.",
     "indication_code": "Enter the code of 6 to 18 digits.",
+    "care_reason": "Enter at most 2,000 characters.",
 }
 
 

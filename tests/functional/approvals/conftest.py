@@ -1,6 +1,7 @@
 """The application with the packaged policies, and one caller for each role and organisation."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,7 @@ def application(
 
     for name, (organisation, role) in PEOPLE.items():
         database.transact(
-            lambda work, name=name, organisation=organisation, role=role: register(
-                work, name, organisation, role
-            ),
+            partial(register, name=name, organisation=organisation, role=role),
             moment=moment,
             new_id=ids,
             random_bytes=random_bytes,

@@ -23,6 +23,7 @@ SUPPLY = {
     "birth_date": "1970-01-01",
     "commissioner": "DEMQ1",
     "total": "352.14",
+    "care_reason": "Seen in our clinic.",
 }
 OTHER = "other pharmacist"
 
@@ -115,7 +116,7 @@ def test_a_draft_file_comes_back_with_its_remedies_and_nothing_is_stored(
     assert first["ASSENT LINE REFERENCE"] == ""
     assert second["ASSENT OUTCOME"] == "cannot be read"
     changed = {name for name, count in rows().items() if count != before[name]}
-    assert changed == {"audit_event", "audit_payload"}
+    assert changed == {"audit_event", "audit_payload", "care_declaration"}
     assert good(people[OTHER].get("/v1/submissions"))["submissions"] == []
 
 
@@ -138,3 +139,22 @@ def test_a_check_tells_when_the_continuation_is_due(
 ) -> None:
     found = ask(people["pharmacist"])
     assert found["continuation_due"] == approval["approval"]["covers_to"]
+
+
+def test_without_a_declared_relationship_nothing_is_asked_elsewhere(
+    people: Mapping[str, Api], rows: Callable[[], dict[str, int]]
+) -> None:
+    before = rows()["care_declaration"]
+    found = ask(people[OTHER], care_reason=None)
+    assert (found["line"]["outcome"], found["approval_elsewhere"]) == ("no approval", False)
+    assert rows()["care_declaration"] == before
+    assert ask(people[OTHER])["approval_elsewhere"] is True
+    assert rows()["care_declaration"] == before + 1
+
+
+def test_a_file_that_tries_several_birth_dates_is_told_nothing(people: Mapping[str, Api]) -> None:
+    mine = ROW | {"ORGANISATION IDENTIFIER (CODE OF PROVIDER)": "DEMO2"}
+    tried = [mine | {"PERSON BIRTH DATE": day} for day in ("1970-01-01", "1970-01-02")]
+    reply = upload(people[OTHER], "/v1/submission-checks", as_csv(*tried))
+    told = [row["ASSENT REASON"] for row in csv.DictReader(io.StringIO(reply.text))]
+    assert all("not at your organisation" not in each for each in told)

@@ -1,0 +1,74 @@
+"""How often a person may name a patient who is not known: each such call may be a guess.
+
+Whoever knows an NHS number can guess the birth date. Calls that found nobody are counted by person,
+whatever credential they call with, in a bucket that fills steadily over an hour; a system that is
+tied to nobody has one of its own. Calls that found somebody cost nothing.
+"""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.auth.holders import person_of
+from app.auth.model import Caller
+from app.auth.rates import PARTS
+from app.db.tables import rate_bucket
+from app.db.work import Work
+
+HOUR: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class GuessLimits:
+    """Guesses an hour: of a person, and of a system that is tied to none."""
+
+    person: int = 30
+    system: int = 600
+
+
+DEFAULT_LIMITS: Final = GuessLimits()
+
+
+def seconds_to_wait(work: Work, caller: Caller, limits: GuessLimits) -> int:
+    """After how many seconds the caller may guess again; 0 for now."""
+    key, per_hour = _bucket_of(work, caller, limits)
+    c = rate_bucket.c
+    query = sa.select(c.parts, c.at).where(c.who == key)
+    row = work.connection.execute(query).one_or_none()
+    left = per_hour * PARTS if row is None else _filled(row.parts, row.at, per_hour, work)
+    return 0 if left >= PARTS else max(ceil((PARTS - left) * HOUR / (per_hour * PARTS)), 1)
+
+
+def spend(work: Work, caller: Caller, limits: GuessLimits) -> bool:
+    """Count a guess; whether it was the last for now."""
+    key, per_hour = _bucket_of(work, caller, limits)
+    insert = postgresql.insert if work.on_postgres else sqlite.insert
+    c = rate_bucket.c
+    made = insert(rate_bucket).values(who=key, parts=per_hour * PARTS, at=work.moment.instant)
+    # One statement that makes or locks the row: between two, housekeeping could remove it.
+    row = work.connection.execute(
+        made.on_conflict_do_update(
+            index_elements=[c.who], set_={"who": made.excluded.who}
+        ).returning(c.parts, c.at)
+    ).one()
+    left = _filled(row.parts, row.at, per_hour, work) - PARTS
+    at = max(row.at, work.moment.instant)
+    work.connection.execute(sa.update(rate_bucket).where(c.who == key).values(parts=left, at=at))
+    return left < PARTS
+
+
+def _bucket_of(work: Work, caller: Caller, limits: GuessLimits) -> tuple[str, int]:
+    person = person_of(work, caller.id)
+    per_hour = limits.system if person is None and caller.kind == "system" else limits.person
+    key = hashlib.sha256(f"guesses of {person or caller.id}".encode()).hexdigest()
+    return key, per_hour
+
+
+def _filled(parts: int, at: dt.datetime, per_hour: int, work: Work) -> int:
+    passed = max((work.moment.instant - at).total_seconds(), 0.0)
+    return min(parts + int(passed * per_hour * PARTS / HOUR), per_hour * PARTS)
