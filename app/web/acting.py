@@ -21,7 +21,7 @@ from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
 from app.db.work import Work
 from app.problems import BAD_REQUEST, CHANGED_SINCE, NOT_ALLOWED, DoorProblem
 from app.web.callers import caller_of
-from app.web.pages import LONGEST_FIELD, check_csrf, door_of, go, signed_in
+from app.web.pages import LONGEST_FIELD, check_csrf, door_of, go, may_be_typed, signed_in
 
 B = TypeVar("B", bound=BaseModel)
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._ -]")
@@ -90,7 +90,7 @@ async def uploaded_form(
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 data, file_name = await value.read(), plain_name(value.filename or "")
-            elif len(value) > LONGEST_FIELD or name in fields:
+            elif not may_be_typed(name, value) or name in fields:
                 raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
             else:
                 fields[name] = value

@@ -22,7 +22,7 @@ from app.policy import Kind
 from app.web.acting import act_once
 from app.web.callers import caller_of, this_office
 from app.web.correction import stored
-from app.web.pages import PageRoute, check_csrf, go
+from app.web.pages import PageRoute, check_csrf, go, in_role
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 
@@ -64,6 +64,7 @@ def begin(request: Request, session: SignedInBrowser, id: IdPath, form: FormFiel
     check_can(caller, Action.PREPARE)
     case = form.get("case", "").strip()
     if not case:
+        in_role(request, session, lambda work: store.find_request(work, caller, id))
         return go(f"/requests/{id}#individual-funding")
 
     def run(work: Work) -> str:

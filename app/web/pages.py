@@ -1,6 +1,7 @@
 """What every page and every form of a page goes through."""
 
 import hmac
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from app.web import cookies
 from app.web.rendering import page
 
 LONGEST_FIELD: Final = 2000
+#: No keyboard types these, the API takes none, and PostgreSQL keeps no NUL.
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -95,10 +98,15 @@ async def form_of(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     async with request.form(max_fields=200, max_files=0) as form:
         for name, value in form.multi_items():
-            if not isinstance(value, str) or len(value) > LONGEST_FIELD or name in found:
+            if not isinstance(value, str) or not may_be_typed(name, value) or name in found:
                 raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
             found[name] = value
     return found
+
+
+def may_be_typed(name: str, value: str) -> bool:
+    """Whether a field of a form has what a person can type, and no more than fits."""
+    return len(value) <= LONGEST_FIELD and CONTROL.search(name + value) is None
 
 
 def check_csrf(session: Session, form: dict[str, str]) -> None:

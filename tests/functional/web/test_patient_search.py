@@ -58,3 +58,15 @@ def test_a_number_finds_the_own_treatments_and_never_anothers(enter: Enter) -> N
     nothing = person.send("/patients", "/patients", number="   ")
     assert nothing.status_code == 422
     assert person.http.post("/patients", data={"number": number}).status_code == 403
+
+
+def test_what_nobody_can_type_is_no_form_of_ours(enter: Enter) -> None:
+    person = enter("demo1-clinician")
+    request, _ = sent(person, ANSWERS)
+    at = f"/requests/{request}"
+    for typed in ("a\x00b", "\x1b[2J", "\x7f"):
+        assert person.send("/patients", "/patients", number=typed).status_code == 400
+        marked = person.send(at, f"{at}/enter-in-error", reason=typed)
+        assert marked.status_code == 400
+    lines = person.send(at, f"{at}/enter-in-error", reason="One line.\r\n\tAnother.")
+    assert lines.status_code == 303
