@@ -19,6 +19,7 @@ from app.web.form.fields import Field, question_fields
 from app.web.form.steps import steps_of as form_steps
 from app.web.library import view
 from app.web.library.catalogue import Catalogue, area_words
+from app.web.library.worked import Retold, WorkedCases
 from app.web.words import instant_words
 
 SAVED_BETWEEN: Final = (
@@ -166,9 +167,12 @@ class Reading:
     forms: tuple[tuple[str, tuple[tuple[Criterion | None, tuple[Field, ...]], ...]], ...]
     before: str | None
     groups: tuple[view.ChangeGroup, ...]
+    retold: Retold | None
 
 
-def reading_of(found: Published | None, library: Library, catalogue: Catalogue) -> Reading | None:
+def reading_of(
+    found: Published | None, library: Library, catalogue: Catalogue, cases: WorkedCases
+) -> Reading | None:
     """The draft as text and forms, and what changes from the version before it, in words.
 
     An overlay is shown on the newest version that it may lie on; None where nothing loads.
@@ -178,6 +182,8 @@ def reading_of(found: Published | None, library: Library, catalogue: Catalogue) 
         return None
     held = library.versions(version.policy) if library.decides(version.policy) else ()
     earlier = [each for each in held if _order(each) < _order(version)]
+    if version.base is not None:
+        earlier.append(version.base)
     before = version.base or (earlier[-1] if earlier else None)
     return Reading(
         title=version.title,
@@ -204,6 +210,7 @@ def reading_of(found: Published | None, library: Library, catalogue: Catalogue) 
         ),
         before=None if before is None else before.version,
         groups=() if before is None else view.change_groups(before, version),
+        retold=cases.under(version, earlier),
     )
 
 

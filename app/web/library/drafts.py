@@ -99,7 +99,7 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
     draft = door_of(request).read(lambda work: drafting.find_draft(work, desk.caller, id))
     checked = _check(request, desk, draft.text)
     room = room_of(request)
-    shown = draft_view.reading_of(checked.found, desk.library, room.catalogue)
+    shown = draft_view.reading_of(checked.found, desk.library, room.catalogue, room.cases)
     return page(request, "library/draft_reading.html", session=session, draft=draft, shown=shown)
 
 

@@ -4,7 +4,7 @@ Cases lie in files beside the packaged versions; they are read once and run once
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,15 @@ class CaseRow:
     differences: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """The worked cases of another version, decided under a draft: those that come out otherwise."""
+
+    version: str
+    cases: int
+    differing: tuple[CaseRow, ...]
+
+
 class WorkedCases:
     """The packaged worked cases, read and run at most once."""
 
@@ -61,6 +70,21 @@ class WorkedCases:
             text = "cases: []" if path is None else path.read_text(encoding="utf-8")
             self._read[policy] = read_cases(text, f"{policy}/cases.yaml")
         return self._read[policy]
+
+    def under(self, draft: PolicyVersion, earlier: Sequence[PolicyVersion]) -> Retold | None:
+        """The worked cases of the newest of some versions that has any, decided under a draft.
+
+        None where none of them has cases.
+        """
+        with self._lock:
+            held = self.cases(draft.policy)
+        for version in reversed(earlier):
+            own = [each for each in held if each.version == version.version]
+            if own:
+                results = run_cases({version.version: draft}, own)
+                differing = tuple(_row(draft, each) for each in results if each.differences)
+                return Retold(version.version, len(own), differing)
+        return None
 
     def _run(self, version: PolicyVersion) -> Iterator[CaseRow]:
         layer = f" with {version.overlay.layer}" if version.overlay else ""

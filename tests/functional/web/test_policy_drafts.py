@@ -194,6 +194,19 @@ def test_a_draft_is_read_as_text_and_forms_with_what_changes(enter: Enter) -> No
         assert words in shown, words
 
 
+def test_the_worked_cases_of_the_version_before_are_decided_under_the_draft(
+    enter: Enter,
+) -> None:
+    author = enter("demq1-policy-author")
+    same = author.get(f"{begun(author, NEXT)}/reading").text
+    assert "under this draft" in same
+    assert "all come out as before" in same
+    other = NEXT.replace("das28_at_start > 5.1", "das28_at_start > 9.1")
+    shown = author.get(f"{begun(author, other)}/reading").text
+    assert re.search(r"[1-9]\d* would come out otherwise", shown)
+    assert "Outcome: expected approved, got criteria not met" in shown
+
+
 LAUGHS = "a: &a [x, x, x]\n" + "\n".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]" for n in range(9)
 )
