@@ -70,9 +70,12 @@ def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Sna
     with database(by.machine) as connection:
         _view(connection, "own", _source(work, by, record))
         own = set(_slices(connection, "own", fold).values())
-        left = {each: keys - own for each, keys in before.items() if keys - own}
-        records = [store.find_submission(work, record.organisation, each) for each in left]
-        others = [_Other(each, _source(work, by, each), left[each.id]) for each in records]
+        others = [
+            _Other(found, _source(work, by, found), keys - own)
+            for each, keys in before
+            if keys - own
+            for found in (store.find_submission(work, record.organisation, each),)
+        ]
         if not others:
             return NO_EARLIER
         credited = _hold_names(connection, by, snapshot)

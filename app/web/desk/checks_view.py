@@ -105,8 +105,8 @@ def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
             ("care_reason",),
             "text",
             "Why you care for this patient",
-            "Fill this in to be told whether another hospital holds an approval. It is kept, and "
-            "the other hospital may read it.",
+            "Fill this in to be told whether another hospital holds an approval. It is kept in the "
+            "audit record.",
             optional=True,
         ),
     )
