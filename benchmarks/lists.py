@@ -79,12 +79,16 @@ def compare(database: Database, end: str, plans: bool) -> None:
     lookup = sa.select(treatment).where(treatment.c.id == first)
     print(f"{'list':<44}{'rows':>8}{'ms':>10}{'look-up ms':>12}{'ratio':>8}")
     for name, (caller, reading) in readings(end).items():
-        read = partial(_read, database, caller, lambda w, f=reading, c=caller: f(w, c))
+        read = partial(_read, database, caller, _asked_by(caller, reading))
         found = read()
         whole, one = in_turns(read, partial(rows_of, database, USUAL, lookup), turns=7)
         print(f"{name:<44}{len(found):>8}{whole:>10.2f}{one:>12.2f}{whole / one:>8.1f}", flush=True)
         if plans:
             print("\n".join(explained(database, caller, read)))
+
+
+def _asked_by(caller: Caller, reading: Reading) -> Callable[[Work], Any]:
+    return lambda work: reading(work, caller)
 
 
 def _read(database: Database, caller: Caller, fn: Callable[[Work], Any]) -> Any:

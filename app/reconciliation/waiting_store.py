@@ -86,7 +86,7 @@ def holding_query(scope: Scope) -> Select[Any]:
     )
 
 
-def moved_query(caller: Caller, way: Way) -> Select[tuple[str]]:
+def moved_query(caller: Caller, way: Way) -> Select[Any]:
     """Treatments that have not begun, to which a way leads that is not their own organisation's."""
     column, reached = way
     own, treatment = _own(caller), tables.treatment.c.id
