@@ -88,7 +88,13 @@ def list_challenges(
     wanted = ChallengeState(state) if state in set(ChallengeState) else None
     within = Window(window) if window in set(Window) else None
     period = period_of_month(month)
-    asked = Asked(wanted, run, provider or None, None, *(period or (None, None)))
+    asked = Asked(
+        state=wanted,
+        run=run,
+        provider=provider or None,
+        financial_year=None if period is None else period.financial_year,
+        financial_month=None if period is None else period.financial_month,
+    )
 
     def read(work: Work) -> tuple[list[ChallengeDocument], list[str]]:
         found = challenging.list_challenges(work, caller, asked, LARGEST, within)
