@@ -61,7 +61,7 @@ def again(world: World, desk: Desk, record: SubmissionRecord) -> Reconciled:
     return run(world, desk, data=data)
 
 
-def told(done: Reconciled) -> list[tuple[str, Decimal]]:
+def told(done: Reconciled) -> list[tuple[str, Any]]:
     return [(item.outcome.value, item.accepted) for item in done.matched]
 
 
