@@ -2,7 +2,7 @@
 
 Nothing is stored but the audit entries and declarations of care. Of an approval at another provider
 the trust learns that there is one, where it declares that it cares for the patient: in words for a
-planned supply, and for a draft file by the line itself, which states what it supplied (ADR 62). It
+planned supply, and for a draft file by the line itself, which states what it supplied (ADR 59). It
 names the patient by NHS number and the birth date that fits it; where the patient objects to being
 shown it is told nothing. Each declaration, and each time it is told, is audited on the patient.
 """
