@@ -9,7 +9,7 @@ and the replay of decisions rest on them; and the events of the log, so that its
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -116,7 +116,7 @@ def erase_patient(work: Work, actor: Actor, patient_id: str, reason: str) -> Era
         erase_answers(work, (*known.records, *known.ids, *known.numbers)),
         _words(work, known.records),
         _import_rows(work, known),
-        _attachments(work, known.requests),
+        erase_attachments(work, known.requests),
     )
     after = {
         "drafts": done.drafts,
@@ -223,7 +223,7 @@ def _without(row: Mapping[str, Any]) -> dict[str, Any]:
     return verdict_to_json(verdict)
 
 
-def _attachments(work: Work, ids: tuple[str, ...]) -> int:
+def erase_attachments(work: Work, ids: Sequence[str]) -> int:
     """What was attached to the person's requests; that there was something stays."""
     attachment = tables.request_attachment
     theirs = attachment.c.request_id.in_(ids)

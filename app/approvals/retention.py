@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, not_, or_, select, update
 
 from app.approvals import patients, store
-from app.approvals.erasing import ERASED, erase_answers
+from app.approvals.erasing import ERASED, erase_answers, erase_attachments
 from app.audit import Actor, Event, erase_told_of, record
 from app.clock import london_midnight
 from app.db import tables
@@ -150,6 +150,7 @@ def _erase(work: Work, actor: Actor, treatment_id: str, years: int) -> None:
     requests = tuple(ids)
     _empty_requests(work, requests)
     _empty_drafts(work, treatment_id, requests)
+    erase_attachments(work, requests)
     payloads = erase_told_of(work, {"treatment": [treatment_id], "request": requests})
     erase_answers(work, (treatment_id, *requests))
     work.connection.execute(

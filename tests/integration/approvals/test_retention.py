@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.approvals import replaying
+from app.approvals.attaching import attach
 from app.approvals.erasing import ERASED
 from app.approvals.model import StopReason
 from app.approvals.retention import Due, due, end_retention, is_over, years_before
@@ -16,7 +17,7 @@ from app.audit import Actor, Keyring, verify_rows
 from app.db import tables
 from app.policy import Kind
 from tests.conftest import AUDIT_KEY
-from tests.world import TRIAL_ANSWERS, World, patient
+from tests.world import CLINICIAN, TRIAL_ANSWERS, World, patient
 
 WORKER = Actor("worker", "system", "SERVICE", "worker", "retention", "tests")
 YEARS = 8
@@ -65,6 +66,9 @@ def test_a_record_is_due_once_the_period_after_its_last_day_is_over(world: World
 
 def test_answers_findings_and_words_go_and_the_evidence_of_payment_stays(world: World) -> None:
     treatment = stopped(world)
+    asked = rows(world, tables.request)[0]["id"]
+    scan = b"%PDF-1.7 an invented letter"
+    world.do(lambda w: attach(w, CLINICIAN, asked, "Scan of Ann", scan, shared=False))
     world.on(LONG_AFTER)
     kept = {t: rows(world, t) for t in (tables.approval, tables.segment, tables.treatment)}
     people = rows(world, tables.patient)
@@ -76,6 +80,8 @@ def test_answers_findings_and_words_go_and_the_evidence_of_payment_stays(world: 
     assert all(row["findings"] == row["reasons"] == [] for row in decisions)
     assert {row["outcome"] for row in decisions if row["made_by"] == "policy"} >= {"approved"}
     assert {row["reason"] for row in decisions} <= {None, ERASED}
+    (attached,) = rows(world, tables.request_attachment)
+    assert (attached["content"], attached["title"]) == (None, ERASED)
     payloads = rows(world, tables.audit_payload)
     assert not any(TRIAL_ANSWERS["score"] in (row["body"] or "") for row in payloads)
     assert {t: rows(world, t) for t in kept} == kept
