@@ -67,7 +67,7 @@ def test_a_record_is_due_once_the_period_after_its_last_day_is_over(world: World
 def test_answers_findings_and_words_go_and_the_evidence_of_payment_stays(world: World) -> None:
     treatment = stopped(world)
     asked = rows(world, tables.request)[0]["id"]
-    scan = b"%PDF-1.7 an invented letter"
+    scan = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\nstartxref\n9\n%%EOF\n"
     world.do(lambda w: attach(w, CLINICIAN, asked, "Scan of Ann", scan, shared=False))
     world.on(LONG_AFTER)
     kept = {t: rows(world, t) for t in (tables.approval, tables.segment, tables.treatment)}
