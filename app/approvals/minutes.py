@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import visible_requests
+from app.auth.holders import person_of
 from app.auth.model import Caller
 from app.auth.people import names_of
 from app.clock import london_midnight
@@ -23,6 +24,7 @@ class Sitting:
     """A period's minutes: which requests, in the order of their first decision in it, and who.
 
     `requests` are pairs of a request's id and its treatment's. `more`: there are others, not given.
+    `persons`: a credential's id → the person whose it is, where it is somebody's.
     """
 
     first: dt.datetime  # from this instant
@@ -30,6 +32,13 @@ class Sitting:
     requests: tuple[tuple[str, str], ...]
     more: bool
     names: Mapping[str, str]
+    persons: Mapping[str, str]
+
+    def same_person(self, one: str | None, other: str | None) -> bool:
+        """Whether two credentials are one, or one person's."""
+        if one is None or other is None:
+            return False
+        return self.persons.get(one, one) == self.persons.get(other, other)
 
 
 def sitting(
@@ -65,8 +74,11 @@ def sitting(
     )
     rows = work.connection.execute(query).all()
     found = tuple((row.id, row.treatment_id) for row in rows[:limit])
-    names = names_of(work, _people(work, [id_ for id_, _ in found]))
-    return Sitting(start, end, found, len(rows) > limit, names)
+    credentials = _people(work, [id_ for id_, _ in found])
+    held = {each: person_of(work, each) for each in sorted(credentials)}
+    persons = {each: person for each, person in held.items() if person is not None}
+    names = names_of(work, credentials)
+    return Sitting(start, end, found, len(rows) > limit, names, persons)
 
 
 def panels_of(work: Work, caller: Caller) -> tuple[str, ...]:

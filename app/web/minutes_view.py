@@ -129,22 +129,22 @@ def _rows(document: RequestDocument, sitting: Sitting) -> Iterator[DecisionRow]:
     texts = {f.criterion: f.text for each in document.decisions for f in each.findings}
     for each in document.decisions:
         if each.made_by == "panel" and sitting.first <= each.decided_at < sitting.end:
-            yield _row(each, document, texts, sitting.names)
+            yield _row(each, document, texts, sitting)
 
 
 def _row(
     each: DecisionDocument,
     document: RequestDocument,
     texts: Mapping[str, str],
-    names: Mapping[str, str],
+    sitting: Sitting,
 ) -> DecisionRow:
     outcome, colour = _OUTCOMES.get(each.outcome, (first_upper(each.outcome), "grey"))
-    same = each.decided_by == document.submitted_by
+    same = sitting.same_person(each.decided_by, document.submitted_by)
     return DecisionRow(
         outcome=outcome,
         colour=colour,
         at=instant_words(each.decided_at),
-        by=_name(each.decided_by, names),
+        by=_name(each.decided_by, sitting.names),
         reason=each.reason or "none given",
         waived=tuple(f"{id_}: {texts.get(id_, 'text not on record')}" for id_ in each.waived),
         interest=_interest(each),
