@@ -55,6 +55,7 @@ def test_a_supply_and_a_draft_file_are_checked(visit: Visit, tmp_path: Path, scr
 @SCRIPTS
 def test_an_answer_is_corrected_after_seeing_what_it_changes(visit: Visit, scripts: bool) -> None:
     visitor = visit("demo1-clinician", scripts=scripts)
+    visitor.expected = {422}
     at, _ = a_request(visitor, _NUMBERS[scripts], das28_at_start="4.0")
     assert "Criteria not met" in visitor.heading
     visitor.go(f"{at}/correct")

@@ -23,7 +23,7 @@ def test_two_administrators_give_a_role_and_register_a_system(visit: Visit, scri
     assert "You proposed it" in first.text
     for page in ("people", "systems", "settings"):
         first.go(f"/administration/{page}")
-    second = visit("demo1-second-administrator", **more).go("/administration")
+    second = visit("demo1-administrator-2", **more).go("/administration")
     keep(second, "administration")
     second.click(f"Confirm Give {name} the role pharmacist")
     assert second.page.get_by_role("button", name=f"Confirm Give {name}").count() == 0

@@ -1,5 +1,7 @@
 """Adopting a version for one's organisation: one commissioner proposes, another confirms."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from app.api.fields import IdPath
@@ -30,7 +32,7 @@ def list_adoptions(request: Request, session: SignedInBrowser) -> Response:
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.ADOPT)
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> dict[str, Any]:
         library = office.library_at(work)
         found = adoption_proposals(work, caller)
         titles = {
@@ -38,15 +40,12 @@ def list_adoptions(request: Request, session: SignedInBrowser) -> Response:
             for each in found
             if each.policy in library.usable()
         }
-        return page(
-            request,
-            "library/adoptions.html",
-            session=session,
+        return dict(
             rows=proposal_rows(found, titles, caller.id),
             once=fresh_name(request),
         )
 
-    return door_of(request).read(read)
+    return page(request, "library/adoptions.html", session=session, **door_of(request).read(read))
 
 
 @router.post("/library/{policy}/{version}/adopt")

@@ -1,7 +1,7 @@
 """The library for anybody who is signed in: the list, a version, its form, cases and changes."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -139,16 +139,13 @@ def show_version(
     """One version in full: readable, with its sources, terms, history, adoption and proofs."""
     caller, office, room = caller_of(request, session), this_office(request), room_of(request)
 
-    def read(work: Work) -> Response:
+    def read(work: Work) -> dict[str, Any]:
         library, day = office.library_at(work), work.moment.day
         found = library.shown(policy, version, commissioner)
         held, notices = library.versions(policy), known(work, library)
         holding = in_force(notices, found.drug, policy, day)
         newer = held[-1] if held[-1].version != found.version else None
-        return page(
-            request,
-            "library/version.html",
-            session=session,
+        return dict(
             version=found,
             at=f"/library/{policy}/{version}",
             overlaid=commissioner if found.overlay is not None else None,
@@ -181,7 +178,7 @@ def show_version(
             today=day,
         )
 
-    return door_of(request).read(read)
+    return page(request, "library/version.html", session=session, **door_of(request).read(read))
 
 
 @router.get("/{policy}/{version}/form")
