@@ -79,8 +79,9 @@ def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Sna
         if not others:
             return NO_EARLIER
         credited = _hold_names(connection, by, snapshot)
-        _want_repeated(connection, others, fold)
-        files = [_file(connection, by, snapshot, other, fold) for other in others]
+        _want_repeated(connection, _with_lines(connection, others, _REPEATED), fold)
+        wanted = _with_lines(connection, others, _WANTED)
+        files = [_file(connection, by, snapshot, other, fold) for other in wanted]
         bearing = Bearing(_contents(connection, files), credited)
     return what_stands_before(files, bearing, by.dictionary, by.organisations)
 
@@ -109,6 +110,20 @@ def _view(connection: Connection, name: str, source: Source) -> None:
         rows = f"{name}_rows"
         connection.register(rows, source)
     connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows} WHERE why_skipped IS NULL")
+
+
+def _with_lines(connection: Connection, others: Sequence[_Other], where: str) -> tuple[_Other, ...]:
+    """Those with a line that fits: one look at all files, where most have none."""
+    paths = sorted({each.source for each in others if isinstance(each.source, str)})
+    found: set[str] = set()
+    if paths:
+        every = ", ".join(f"'{path}'" for path in paths)
+        rows = connection.sql(
+            f"SELECT DISTINCT filename FROM read_parquet([{every}], filename = true, "
+            f"union_by_name = true) WHERE why_skipped IS NULL AND ({where})"
+        ).fetchall()
+        found = {path for (path,) in rows}
+    return tuple(x for x in others if not isinstance(x.source, str) or x.source in found)
 
 
 _STATED: Final = (
@@ -236,15 +251,17 @@ def _hold_stands(connection: Connection, other: _Other, fold: Fold) -> None:
 
 
 _DAY: Final = _STATED.rpartition(", ")[2]
+_REPEATED: Final = """
+content_hash IN (SELECT own.content_hash FROM own)
+    OR content_hash IN (SELECT by_hand.content_hash FROM by_hand)
+"""
 _WANTED: Final = """
-SELECT * FROM other
-WHERE content_hash IN (SELECT by_hand.content_hash FROM by_hand)
+content_hash IN (SELECT by_hand.content_hash FROM by_hand)
     OR nhs_number IN (SELECT wanted.name FROM wanted)
     OR nhs_pseudonym IN (SELECT wanted.name FROM wanted)
     OR local_patient_id IN (SELECT wanted.name FROM wanted)
     OR local_pseudonym IN (SELECT wanted.name FROM wanted)
     OR reference IN (SELECT wanted.name FROM wanted)
-ORDER BY row
 """
 
 
@@ -253,7 +270,8 @@ def _file(
 ) -> EarlierFile:
     """Its lines that are wanted, as the engine compares them."""
     _view(connection, "other", other.source)
-    lines = lines_of(connection.sql(_WANTED).to_arrow_table())
+    rows = connection.sql(f"SELECT * FROM other WHERE {_WANTED} ORDER BY row")
+    lines = lines_of(rows.to_arrow_table())
     standing = frozenset(line.row for line in lines if slice_of(line, fold) in other.keys)
     seen = replace(snapshot, layout=other.record.layout)
     if by.key is not None and names_pseudonyms(lines):
