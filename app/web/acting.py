@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from app.api.headers import UUID
 from app.auth.sessions import Session
@@ -86,7 +87,11 @@ async def uploaded_form(
         raise DoorProblem(NOT_ALLOWED, "The form came from another site, so it was not taken.")
     fields: dict[str, str] = {}
     data, file_name = b"", ""
-    async with request.form(max_fields=20, max_files=1, max_part_size=LONGEST_FIELD * 4) as form:
+    try:
+        form = await request.form(max_fields=20, max_files=1, max_part_size=LONGEST_FIELD * 4)
+    except HTTPException:  # of the framework: no form, or one of its fields is too long
+        raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.") from None
+    try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 data, file_name = await value.read(), plain_name(value.filename or "")
@@ -94,6 +99,8 @@ async def uploaded_form(
                 raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
             else:
                 fields[name] = value
+    finally:
+        await form.close()
     return fields, data, file_name
 
 

@@ -10,9 +10,15 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 #: The steps on a treatment that end a supplier's days, or bring them back. See app/api/changes.py.
-TOLD = (
-    "'treatment stopped', 'treatment no longer stopped', 'treatment not started', "
-    "'treatment transferred'"
+#: Not IN: PostgreSQL writes a list otherwise after a restore, and a policy should read as it did.
+TOLD = " OR ".join(
+    f"action = '{step}'"
+    for step in (
+        "treatment stopped",
+        "treatment no longer stopped",
+        "treatment not started",
+        "treatment transferred",
+    )
 )
 
 
@@ -30,7 +36,7 @@ def upgrade() -> None:
         return
     connection.exec_driver_sql(
         "CREATE POLICY audit_event_supply ON audit_event FOR SELECT USING ("
-        f"action IN ({TOLD}) AND object_type = 'treatment' AND EXISTS ("
+        f"({TOLD}) AND object_type = 'treatment' AND EXISTS ("
         "SELECT 1 FROM supply u WHERE u.treatment_id = audit_event.treatment_id "
         "AND u.provider = assent_organisation() "
         "AND (u.superseded_at = audit_event.at OR u.recorded_at = audit_event.at)))"

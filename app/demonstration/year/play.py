@@ -5,6 +5,7 @@ play that was interrupted is simply done again. Approvals are those known when i
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,9 +31,9 @@ from app.demonstration.year.claims import Claim, claims_of
 from app.demonstration.year.disputes import settle
 from app.demonstration.year.files import EMPTY, FREEZE, TO_DATE, Sent, figures_of, files_of
 from app.demonstration.year.terms import contracts_of, payers_of
-from app.reconciliation import emptying, slice_store
+from app.reconciliation import emptying, slice_store, store
 from app.reconciliation.calendar import set_calendar, set_figures
-from app.reconciliation.service import Desk, Reconciled, reconcile
+from app.reconciliation.service import Desk, Reconciled, load_run, reconcile
 from app.reconciliation.slice_store import Period
 from app.reconciliation.slices import SliceKey
 from app.reconciliation.terms_loading import put_contracts, put_payers
@@ -121,7 +122,9 @@ def play(
             transact(partial(_empty, desk=desk, caller=caller, year=year.name, sent=sent))
         else:
             read = player.read(sent.day)
-            found = reconcile(transact, desk, caller, sent.data, sent.name, read=read)
+            found = read(partial(_run_of, desk=desk, caller=caller, data=sent.data)) or reconcile(
+                transact, desk, caller, sent.data, sent.name, read=read
+            )
             runs.append((sent, found))
         progress("Reconciling the year's files", (place + 1) / len(year.files))
     finals = [(sent, run) for sent, run in runs if sent.stage in (FREEZE, TO_DATE)]
@@ -130,6 +133,13 @@ def play(
         progress("Challenging what is queried", (place + 1) / len(finals))
     _close(player, year)
     return tuple(run for _, run in runs)
+
+
+def _run_of(work: Work, desk: Desk, caller: Caller, data: bytes) -> Reconciled | None:
+    """The run that stands of a file that was played before: what came after it changes no play."""
+    known = store.submission_by_hash(work, caller.organisation, hashlib.sha256(data).hexdigest())
+    runs = store.runs_of(work, caller.organisation, known.id) if known else ()
+    return load_run(work, desk, caller, runs[0].id) if runs else None
 
 
 def _empty(work: Work, desk: Desk, caller: Caller, year: str, sent: Sent) -> None:

@@ -79,11 +79,15 @@ def test_what_is_known_of_a_treatment_stands_in_the_form(sit: Sit, approval: Any
 def test_of_another_trusts_approval_is_told_that_there_is_one_and_no_more(
     sit: Sit, approval: Any
 ) -> None:
-    told = sit("DEMO2", Role.PHARMACIST).send(PAGE, PAGE, **TYPED)
+    other = sit("DEMO2", Role.PHARMACIST)
+    assert "not at your organisation" not in other.send(PAGE, PAGE, **TYPED).text
+    told = other.send(PAGE, PAGE, care_reason="Taken over in June", **TYPED)
     assert "not at your organisation" in told.text
     for secret in (approval["approval"]["reference"], approval["treatment_id"], "DEMO1"):
         assert secret not in told.text
-    asked = ask(sit("DEMO2", Role.PHARMACIST), **{"birth_date-day": "2"})
+    asked = ask(
+        sit("DEMO2", Role.PHARMACIST), care_reason="Taken over in June", **{"birth_date-day": "2"}
+    )
     assert "not at your organisation" not in asked
 
 
@@ -131,7 +135,7 @@ def test_a_draft_file_comes_back_with_its_remedies_and_nothing_is_accepted(
     assert first["ASSENT LINE REFERENCE"].startswith("PA")
     assert second["ASSENT REMEDY"]
     changed = {name for name, count in rows().items() if count != before[name]}
-    assert changed <= {"audit_event", "audit_payload", "session", "person"}
+    assert changed <= {"audit_event", "audit_payload", "session", "person", "rate_bucket"}
     assert good(people["pharmacist"].get("/v1/submissions"))["submissions"] == []
     assert browser.send(kept, f"{kept}/discard").headers["location"] == PAGE
     assert browser.get(kept).status_code == 404

@@ -140,7 +140,7 @@ def test_one_proposes_an_adoption_and_another_confirms_it(enter: Enter) -> None:
     once, id_ = _row(shown)
     refused = own.send("/adoptions", f"/adoptions/{id_}/confirm", once=once)
     assert refused.status_code == 403
-    assert "you proposed it yourself" in refused.text
+    assert "you made it yourself" in refused.text
     second = enter("demq1-commissioner-2")
     waiting = second.get("/adoptions").text
     assert ">Confirm<" in waiting

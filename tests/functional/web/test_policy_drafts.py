@@ -63,7 +63,7 @@ def test_it_takes_two_authors_to_publish_and_the_text_never_changes_after(
     assert send(one, at, f"{at}/ask").status_code == 303
     own = send(one, at, f"{at}/publish")
     assert own.status_code == 403
-    assert "you wrote it" in own.text
+    assert "you made it yourself" in own.text
     early = send(two, at, f"{at}/publish")
     assert early.status_code == 422
     assert "not been proved yet" in early.text

@@ -85,7 +85,9 @@ def test_a_restored_service_holds_every_row_guard_and_file_and_opens_an_epoch(
 
     triggers, walls, policies = guards(restored)
     assert triggers == TRIGGERS[restored.database().engine.dialect.name]
-    assert (triggers, walls, policies) == guards(original)
+    kept = guards(original)
+    assert sorted(policies ^ kept[2]) == []
+    assert (triggers, walls) == kept[:2]
     assert restored.run("audit", "verify").exit_code == 0
 
 

@@ -234,6 +234,9 @@ def _delete_and_fill_again(
     schema = sa.MetaData()
     schema.reflect(connection)
     guarded = set(TRIGGERS[connection.dialect.name])  # these are only added to
+    for table in reversed(schema.sorted_tables):  # nor what these, or such a table, refer to
+        if table.name in guarded:
+            guarded |= {key.column.table.name for key in table.foreign_keys}
     unguarded = [t for t in schema.sorted_tables if t.name in before and t.name not in guarded]
     for table in reversed(unguarded):
         connection.execute(table.delete())

@@ -26,7 +26,7 @@ from app.settings import Settings
 DAY = dt.date(2026, 11, 2)
 MOMENT = Moment(dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC), DAY)
 #: Of these, a database's own stamp of the transaction and what is signed with it.
-STAMPS = frozenset({"xid", "hmac", "key_id"})
+STAMPS = frozenset({"xid", "hmac", "key_id", "position"})
 
 
 @dataclass
