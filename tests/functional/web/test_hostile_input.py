@@ -57,6 +57,27 @@ NOT_REACHED: Final = frozenset(
         "/drug-names",
         "/drug-names/{id}/accept",
         "/drug-names/{id}/withdraw",
+        # These stand behind an act that the walk does not do: a draft of a policy, a proposal, a
+        # file that was attached or checked, a declaration, a preview.
+        "/adoptions/{id}/confirm",
+        "/adoptions/{id}/decline",
+        "/break-glass/{id}/end",
+        "/drafts/{id}/work-out/{question}",
+        "/library/{policy}/{version}/replay",
+        "/linkage-proposals/{id}/accept",
+        "/linkage-proposals/{id}/refuse",
+        "/policy-drafts/{id}",
+        "/policy-drafts/{id}/ask",
+        "/policy-drafts/{id}/discard",
+        "/policy-drafts/{id}/proofs",
+        "/policy-drafts/{id}/publish",
+        "/policy-drafts/{id}/replay",
+        "/policy-drafts/{id}/return",
+        "/requests/{id}/attachments/{attachment}/remove",
+        "/requests/{id}/correct/confirm",
+        "/requests/{id}/refuse-funding",
+        "/submissions/runs/{run}/links",
+        "/supply-check/files/{name}/discard",
     )
 )
 WALKERS: Final = (
