@@ -22,6 +22,8 @@ from app.reconciliation.scope import scope_of
 from app.reconciliation.standing_store import Mark
 from app.reconciliation.touches import of_local_id, of_number, of_reference, of_treatment
 
+#: By whom the jobs are queued that no call asked for.
+OWN: Final = "rematch"
 CURSOR: Final = "slices out of date"
 #: Events that are read at a time.
 PAGE: Final = 500
@@ -127,7 +129,7 @@ def _caller(work: Work, organisation: str, submission: str) -> Caller | None:
     if standing is None:
         return None
     return Caller(
-        id="rematch",
+        id=OWN,
         name="Matched again after a change",
         kind="system",
         organisation=organisation,
