@@ -94,7 +94,7 @@ class Harness:
         started = time.monotonic()
         kind = "postgres" if postgres else "sqlite"
         house = House(
-            folder=self.folder / f"{kind}-{name}-{self.seed}".replace(" ", "-"),
+            folder=self.folder_of(kind, name),
             nursery=self.nursery,
             cluster=(cluster or self.cluster) if postgres else None,
             seed=self.seed,
@@ -126,6 +126,10 @@ class Harness:
             for what in house.found.all()[:SHOWN]:
                 print(f"  {what}")
 
+    def folder_of(self, kind: str, name: str) -> Path:
+        """Where a scenario's house stands in this round."""
+        return self.folder / f"{kind}-{name}-{self.seed}".replace(" ", "-")
+
     def _tell_wait(self, what: str) -> None:
         """The verdict to the screen, the evidence to a file beside the databases."""
         print(f"  wait: {what.splitlines()[0]}", flush=True)
@@ -144,7 +148,7 @@ class Harness:
 
     def fill_sqlite_disk(self, size: Size) -> None:
         """A full disk under SQLite."""
-        with small_disk(self.folder / "sqlite-full-disk") as small:
+        with small_disk(self.folder_of("sqlite", "full disk")) as small:
             self.run(
                 "full disk",
                 lambda h: scenarios.full_disk(h, size.disk_failures, small),
