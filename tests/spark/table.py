@@ -27,9 +27,9 @@ def _shared(snap: Snapshot) -> Snapshot:
     return replace(snap, coverages=(), pending=(), earlier=NO_EARLIER)
 
 
-def check_table(on: spark.Running | spark.Cluster) -> None:
-    """Every case of the table, in as few runs as it takes."""
-    for cases, drawn in table():
+def check_table(on: spark.Running | spark.Cluster, most: int | None = None) -> None:
+    """Every case of the table, in as few runs as it takes; or those of the `most` largest runs."""
+    for cases, drawn in sorted(table(), key=lambda run: len(run[0]), reverse=True)[:most]:
         matched = iter(
             spark.match_submission(*pack(drawn), load_drugs(), load_organisations(), on=on)
         )
