@@ -103,7 +103,7 @@ def _from_store(
 
     def read(work: Work) -> tuple[Stored, int]:
         known: Sequence[Path | bytes] = outcomes or latest_outcomes(work, files)
-        return stored_forms(work, draft, kind, *days, known), len(known)
+        return stored_forms(work, draft, kind, *days, known, before=before), len(known)
 
     try:
         stored, runs = door_or_exit().read(read)
@@ -123,7 +123,7 @@ def _from_store(
             err=True,
         )
     typer.echo(_whence(outcomes, runs), err=True)
-    return replay(stored.forms, draft, kind, before)
+    return replay(stored.forms, draft, kind)  # the forms hold what the version before says
 
 
 def _whence(outcomes: tuple[Path, ...], runs: int) -> str:
