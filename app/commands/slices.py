@@ -221,6 +221,8 @@ def _as_text(rows: tuple[SliceRow, ...]) -> str:
 
 
 def _deltas_text(rows: tuple[DeltaRow, ...]) -> str:
+    if not rows:
+        return "No line of a closed month has changed since it was frozen.\n"
     out = io.StringIO()
     console = Console(file=out, width=120, color_system=None, highlight=False, markup=False)
     months = Table(title="Closed months that changed", title_justify="left")
