@@ -189,7 +189,11 @@ class Harness:
             )
 
     def fill_disks(self, size: Size) -> None:
-        """Full disks under PostgreSQL: its tables', then the log's of a cluster of its own."""
+        """Full disks under PostgreSQL, of its tables and of its log, each under its own cluster.
+
+        A cluster that outlives a tablespace's disk does not start again after an immediate stop:
+        its log still tells of the tablespace.
+        """
         tables, log = self.folder / "small-tables", self.folder / "small-log"
         with small_disk(tables, "400m") as small:
             if not small:
@@ -197,23 +201,21 @@ class Harness:
                     "postgres   full disks SKIPPED: this machine mounts no small disk", flush=True
                 )
                 return
-            self.run(
-                "full disk",
-                lambda h: scenarios.full_tablespace(h, size.disk_failures),
-                postgres=True,
-                tablespace=tables,
-            )
-        with small_disk(log, "400m"):
-            cluster = Cluster(self.folder / "of-a-small-log", log)
-            try:
+            with closing(Cluster(self.folder / "of-small-tables")) as cluster:
                 self.run(
-                    "full log disk",
-                    lambda h: scenarios.full_wal(h, size.disk_failures),
+                    "full disk",
+                    lambda h: scenarios.full_tablespace(h, size.disk_failures),
                     postgres=True,
+                    tablespace=tables,
                     cluster=cluster,
                 )
-            finally:
-                cluster.fall()
+        with small_disk(log, "400m"), closing(Cluster(self.folder / "of-a-small-log", log)) as own:
+            self.run(
+                "full log disk",
+                lambda h: scenarios.full_wal(h, size.disk_failures),
+                postgres=True,
+                cluster=own,
+            )
 
     def run_mutant(self, size: Size, *, postgres: bool) -> None:
         """The planted fault, which must show as losses."""
@@ -260,7 +262,7 @@ def _open(open_: ExitStack, options: argparse.Namespace, folder: Path, seed: int
     cluster = None
     if options.database != "sqlite":
         cluster = Cluster(folder)
-        open_.callback(cluster.fall)
+        open_.callback(cluster.close)
     nursery = open_.enter_context(closing(Nursery(folder)))
     ends = time.monotonic() + 60 * options.in_all
     return Harness(folder, seed, cluster, nursery, options.minutes, ends)

@@ -99,11 +99,11 @@ class Cluster:
     def start_if_down(self) -> None:
         """Start it unless it runs: a scenario that broke off may have left it stopped."""
         if not self.processes():
-            self.fall()
+            self.close()
             self.start()
 
-    def fall(self) -> None:
-        """Stop what is left of a cluster that has fallen; nothing to do where nothing is left."""
+    def close(self) -> None:
+        """Stop what is left of it, fallen or not; nothing to do where nothing is left."""
         with contextlib.suppress(subprocess.CalledProcessError):
             self.stop("immediate")
 

@@ -35,6 +35,15 @@ class Proxy:
         """Stop listening; connections end with the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        if not self._thread.is_alive():
+            self._loop.run_until_complete(self._end_connections())
+            self._loop.close()
+
+    async def _end_connections(self) -> None:
+        open_ = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in open_:
+            task.cancel()
+        await asyncio.gather(*open_, return_exceptions=True)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -50,7 +59,9 @@ class Proxy:
             reply.close()
             return
         link = _Link(self, client, server, answer, reply)
-        await asyncio.gather(link.upwards(), link.downwards())
+        # Only close() cancels it; Python 3.11 prints a cancelled handler as a fault.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(link.upwards(), link.downwards())
 
     def draw(self) -> str | None:
         """Whether to cut this COMMIT, and how."""

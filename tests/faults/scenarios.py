@@ -151,7 +151,7 @@ def full_wal(house: House, failures: int) -> None:
         house.faults = house.ledger.counts["failures answered"]
         if "PANIC" not in house.cluster.log():
             house.found.unsound.append("PostgreSQL did not fall: this scenario shows nothing")
-        house.cluster.fall()
+        house.cluster.close()
         grow(house.cluster.wal)
         house.cluster.start()
         house.wait_for_answers(5)
