@@ -4,9 +4,10 @@
 approvals with a seed and measures in one run, each in a process of its own: the floor (DuckDB reads
 the lines from Parquet and writes the same columns), matching from Parquet to Parquet, the intake of
 a CSV and of a Parquet file into rows and their preparing for the match, and at up to 100,000 lines
-the plain engine too, with the lines that differ. `--spark` has Spark match the same files
-(`local[2]`, as much memory), with the lines that differ from DuckDB's; its start is told apart.
-Patients are invented: their numbers are counters.
+the plain engine too, with the lines that differ. Beside them pandas, as an analyst would write it
+(`_reconcile_pandas`), which does less, from the same Parquet. `--spark` has Spark match the same
+files (`local[2]`, as much memory), with the lines that differ from DuckDB's; its start is told
+apart. Patients are invented: their numbers are counters.
 
 Of the lines 5% lack the NHS number, 2% have a wrong one, half quote a reference of which 3% are
 wrong, 1% are credits that reverse a line and half a percent restate one. Approvals nest and
@@ -70,7 +71,7 @@ def run(
     approvals = approvals or max(lines * 3 // 10, 100)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        generate(folder, lines, approvals, seed=1)
+        _cost("generate", folder, memory, lines, approvals)
         print(f"  {lines:,} lines, {approvals:,} approvals, memory_limit {memory}")
         floor = _cost("floor", folder, memory)
         print(f"  floor           {floor}")
@@ -79,6 +80,9 @@ def run(
         print("\n".join(f"    {row}" for row in matching.said.splitlines()))
         for name, cost in _intake(folder, lines, memory):
             print(f"  {name:15} {cost}  {cost.said.strip()}")
+        by_pandas = _cost("pandas", folder, memory)
+        print(f"  pandas          {by_pandas}  {by_pandas.wall / floor.wall:.1f} x the floor")
+        print(f"    {by_pandas.said.splitlines()[0]}")
         differing = 0
         if spark:
             by_spark = _cost("spark", folder, memory)
@@ -106,20 +110,25 @@ def run(
 
 def _intake(folder: Path, lines: int, memory: str) -> Iterator[tuple[str, Cost]]:
     """From the file that a provider sends to the table that the steps read."""
-    write_submission(folder, lines)
+    _cost("write", folder, memory, lines)
     for name in ("csv", "parquet", "prepared"):
         yield name, _cost(name, folder, memory)
     if lines > ROW_BY_ROW_UP_TO:
-        write_submission(folder, ROW_BY_ROW_UP_TO)
+        _cost("write", folder, memory, ROW_BY_ROW_UP_TO)
     yield "row by row", _cost("row by row", folder, memory)
 
 
-def _cost(what: str, folder: Path, memory: str) -> Cost:
+def _cost(what: str, folder: Path, memory: str, lines: int = 0, approvals: int = 0) -> Cost:
+    """Run a part in a process of its own.
+
+    Generating is one too: the system counts what this process has ever held as the peak of each
+    process that it starts, so this one must stay small.
+    """
     started = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.reconcile", "--part", what]
-    child = subprocess.Popen(
-        [*command, "--folder", str(folder), "--memory", memory], stdout=subprocess.PIPE, text=True
-    )
+    command += ["--folder", str(folder), "--memory", memory]
+    command += ["--lines", str(lines), "--approvals", str(approvals)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     said = child.stdout.read()
     _, status, used = os.wait4(child.pid, 0)
@@ -129,9 +138,13 @@ def _cost(what: str, folder: Path, memory: str) -> Cost:
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6, said)
 
 
-def _part(what: str, folder: Path, memory: str) -> None:
-    """One measured part, in a process of its own."""
-    if what in ("csv", "parquet"):
+def _part(what: str, folder: Path, memory: str, lines: int, approvals: int) -> None:
+    """One part, in a process of its own."""
+    if what == "generate":
+        generate(folder, lines, approvals, seed=1)
+    elif what == "write":
+        write_submission(folder, lines)
+    elif what in ("csv", "parquet"):
         plainly.intake(folder, what)
     elif what == "prepared":
         plainly.prepared(folder, memory)
@@ -139,6 +152,11 @@ def _part(what: str, folder: Path, memory: str) -> None:
         plainly.row_by_row(folder)
     elif what == "plain":
         plainly.compare(folder)
+    elif what == "pandas":
+        # Imported here, so that no other part carries it in its memory.
+        from benchmarks._reconcile_pandas import reconcile
+
+        reconcile(folder)
     elif what == "spark":
         _in_spark(folder, memory)
     else:
@@ -221,7 +239,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.part:
-        _part(chosen.part, chosen.folder, chosen.memory)
+        _part(chosen.part, chosen.folder, chosen.memory, chosen.lines, chosen.approvals)
         return 0
     return run(chosen.lines, chosen.approvals, chosen.memory, spark=chosen.spark)
 
