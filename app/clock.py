@@ -6,7 +6,7 @@ be replayed. `ruff` bans the calls below everywhere else.
 
 import datetime as dt
 import secrets
-import uuid
+import time
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
@@ -28,8 +28,16 @@ def london_midnight(day: dt.date) -> dt.datetime:
 
 
 def new_id() -> str:
-    """A fresh random identifier (UUID version 4, as text)."""
-    return str(uuid.uuid4())
+    """A fresh identifier (UUID version 7, RFC 9562, as text): 48 bits of time, 74 random bits.
+
+    Identifiers of one moment lie side by side in every index, so that a write touches a few of
+    its pages instead of one for each row. Nothing rests on nobody guessing one.
+    """
+    drawn = int.from_bytes(secrets.token_bytes(10), "big")
+    high, low = drawn >> 64 & 0x0FFF, drawn & 0x3FFF_FFFF_FFFF_FFFF
+    value = time.time_ns() // 1_000_000 << 80 | 7 << 76 | high << 64 | 2 << 62 | low
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def random_bytes(count: int) -> bytes:

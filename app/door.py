@@ -39,10 +39,12 @@ class Door:
         instant = self.now()
         return Moment(instant, clock.london_day(instant))
 
-    def transact(self, fn: Callable[[Work], T], *, name: str = "") -> T:
+    def transact(
+        self, fn: Callable[[Work], T], *, name: str = "", shares_commit: bool = False
+    ) -> T:
         """Run a use case in one transaction, committed before this returns.
 
-        Traces call it `name`, or else what `fn` is called.
+        Traces call it `name`, or else what `fn` is called. `shares_commit`: see Database.transact.
         """
         with self.tracer.part(f"write {name or name_of(fn)}") as span:
             return self.database.transact(
@@ -53,6 +55,7 @@ class Door:
                 scope=self.scope,
                 committed=self.committed,
                 again=lambda times: span.tell(Fact.RETRIES, times),
+                shares_commit=shares_commit,
             )
 
     def read(self, fn: Callable[[Work], T]) -> T:

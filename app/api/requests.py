@@ -49,7 +49,7 @@ def submit(
         view = submitting.submit_initiation(work, office, caller, command)
         return created(work, office, caller, view)
 
-    return write(request, caller, run)
+    return write(request, caller, run, shares_commit=True)
 
 
 @router.get(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import READ_ONLY
 from app.db.errors import NestedTransaction, ReadOnlyWork
+from app.db.sharing import CommitLost, SharedCommits
 from app.db.work import EVERYBODY, Moment, Work
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Database:
         self._sleep = sleep
         self._thread = threading.local()
         # SQLite has one writer. Queueing here is fair and quick; polling its file lock is neither.
-        self._writer = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._commits = SharedCommits(engine) if engine.dialect.name == "sqlite" else None
 
     def transact(
         self,
@@ -50,6 +51,7 @@ class Database:
         scope: str = EVERYBODY,
         committed: Callable[[Sequence[tuple[str, ...]]], None] = lambda _: None,
         again: Callable[[int], None] = lambda _: None,
+        shares_commit: bool = False,
     ) -> T:
         """Run `fn` in a transaction and commit it before returning its result.
 
@@ -60,16 +62,25 @@ class Database:
         whose outcome is unknown (the connection died) is raised, never run again: the caller's
         repeat with the same X-Request-ID finds out. `committed` is told what the work noted in
         `happened`, once, after the commit; `again` how often `fn` had to run again, each time.
+
+        With `shares_commit`, those that wait for SQLite's only writer are committed together with
+        it (`app/db/sharing.py`): for what takes no longer than an answer may wait.
         """
+
+        def carry_out(connection: sa.Connection) -> tuple[T, Sequence[tuple[str, ...]]]:
+            work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
+            work.enter_own_scope()
+            result = fn(work)
+            work.send()
+            return result, work.happened
+
         for attempt in range(1, TRIES + 1):
             try:
-                with self._writing() as connection:  # commits on leaving, so before the return
-                    work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
-                    work.enter_own_scope()
-                    result = fn(work)
-                    work.send()
-                committed(work.happened)
+                result, happened = self._committed(carry_out, shares_commit and attempt == 1)
+                committed(happened)
                 return result
+            except CommitLost:
+                pass
             except DBAPIError as error:
                 if attempt == TRIES or not is_transient(error):
                     raise
@@ -99,15 +110,14 @@ class Database:
                 transaction.rollback()  # so that nothing could be kept
                 return found
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _committed(self, carry_out: Callable[[sa.Connection], T], shared: bool) -> T:
+        """Carry it out in a transaction that is committed before this returns."""
         with self._alone():
-            if self._writer is None:
-                with self.engine.begin() as connection:
-                    yield connection
-            else:
-                with self._writer, self.engine.begin() as connection:
-                    yield connection
+            if self._commits is not None and shared:
+                return self._commits.together(carry_out)
+            opened = self.engine.begin() if self._commits is None else self._commits.alone()
+            with opened as connection:
+                return carry_out(connection)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
