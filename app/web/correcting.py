@@ -37,6 +37,7 @@ from app.web.correction import (
     stored,
 )
 from app.web.form.fields import errors_of, question_fields
+from app.web.form.scales import scale_faults
 from app.web.form.typed import typed_answers
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
@@ -105,6 +106,8 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: FormFi
         wrong["answers"] = NOTHING_CHANGED
     if wrong:
         return _form(request, session, document, version, asked, form, wrong)
+    if graded := tuple(scale_faults(given)):
+        return _form(request, session, document, version, asked, form, faults=graded)
 
     def run(work: Work) -> tuple[tuple[RequestDocument, TreatmentDocument], ...]:
         before = _documents(work, office, caller, id)

@@ -20,6 +20,7 @@ from app.web.filling import Filling
 from app.web.form import about
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import Field, errors_of, question_fields
+from app.web.form.scales import SCALES
 from app.web.form.scores import SCORES
 from app.web.form.steps import Step, find_step, only_open
 from app.web.form.typed import PREFIX
@@ -78,7 +79,7 @@ def step_page(
     blocks = [
         (
             block.criterion,
-            _workable(question_fields(block.questions, shown, found.faults, told, more)),
+            _helped(question_fields(block.questions, shown, found.faults, told, more)),
         )
         for block in part.blocks
     ]
@@ -90,14 +91,17 @@ def step_page(
         blocks=blocks,
         more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
         step=step,
+        doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
         errors=errors_of([field for _, fields in blocks for field in fields]),
     )
 
 
-def _workable(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields, with those marked that a formula of the library gives."""
+def _helped(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields, those marked that a formula of the library gives, with the steps of scales."""
     return tuple(
-        replace(each, workable=each.name.removeprefix(PREFIX) in SCORES) for each in fields
+        replace(each, workable=name in SCORES, scale=SCALES.get(name))
+        for each in fields
+        for name in [each.name.removeprefix(PREFIX)]
     )
 
 
@@ -136,6 +140,7 @@ def check_page(request: Request, session: Session, caller: Caller, found: Fillin
         version=found.draft.version,
         groups=rows,
         missing=missing_links(found),
+        doses=found.doses,
         wrong=bool(wrong or found.faults),
         run=run,
         overridable=_overridable(caller, found, None if run is None else run.decision),
@@ -185,6 +190,7 @@ def not_taken(
         version=found.draft.version,
         groups=check_rows(found, {s: entries(found, s) for s in abouts(found)}, wrong),
         missing=missing_links(found),
+        doses=found.doses,
         wrong=bool(wrong or found.faults),
         run=None,
         overridable=_overridable(caller, found, None),

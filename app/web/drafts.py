@@ -164,6 +164,7 @@ def submit(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
         draft = drafting.find_draft(work, caller, id, lock=True)
         if draft.submitted_request is not None:
             return draft.submitted_request
+        filling.check_grades(filling.fill(work, office, caller, draft))
         return drafting.submit(
             work,
             caller,

@@ -34,7 +34,9 @@ from app.policy import (
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
 from app.web.form import about
+from app.web.form.doses import DoseCheck, dose_checks
 from app.web.form.fields import Known, answer_words
+from app.web.form.scales import scale_faults
 from app.web.form.steps import Step, steps_of
 from app.web.words import day_words
 
@@ -43,7 +45,8 @@ from app.web.words import day_words
 class Filling:
     """A draft under the version that will decide it, as of today.
 
-    `open` are the questions that can still matter; `faults` what can't be read of the answers.
+    `open` are the questions that can still matter; `faults` what can't be read of the answers,
+    or is no step of its scale; `doses` the doses held against the weight.
     """
 
     draft: DraftRecord
@@ -54,6 +57,7 @@ class Filling:
     open: frozenset[str]
     day: dt.date
     today: dt.date
+    doses: tuple[DoseCheck, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -86,11 +90,31 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
         version=version,
         treatment=treatment,
         steps=steps_of(version, draft.kind),
-        faults=faults,
+        faults=(*faults, *graded_wrong(version, draft.answers, faults)),
         open=frozenset(open_questions(version, draft.kind, answers, context)),
         day=day,
         today=today,
+        doses=dose_checks(version, draft.kind, answers, context),
     )
+
+
+def graded_wrong(
+    version: PolicyVersion, typed: Mapping[str, Any], faults: Sequence[AnswerFault]
+) -> tuple[AnswerFault, ...]:
+    """What the version asks for as a step of a scale and is none, where nothing else is wrong."""
+    told = {each.question for each in faults}
+    return tuple(
+        each
+        for each in scale_faults(typed)
+        if each.question in version.questions and each.question not in told
+    )
+
+
+def check_grades(filling: Filling) -> None:
+    """Raise DetailsNotAccepted where an answer is to be a step of a scale and is none."""
+    for each in graded_wrong(filling.version, filling.draft.answers, ()):
+        label = filling.version.questions[each.question].label
+        raise DetailsNotAccepted(each.question, f"{label}: {each.message}. {each.mend}.")
 
 
 def readable_answers(

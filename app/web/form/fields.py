@@ -48,6 +48,7 @@ class Field:
     known: Known | None = None
     optional: bool = False
     workable: bool = False  # a score that can be worked out from its parts
+    scale: Any = None  # the steps of its scale, shown as help
 
     @property
     def is_filled(self) -> bool:
