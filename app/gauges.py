@@ -11,10 +11,12 @@ from app.audit.sealing import oldest_waiting
 from app.db import jobs
 from app.db.work import Work
 from app.door import Door
+from app.reconciliation import stale_store
 from app.reminders import outbox
 from app.work import Chore, Watcher
 
 _Waiting = tuple[int, dt.datetime | None]
+_Marked = tuple[int, int, dt.datetime | None]
 
 SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 
@@ -54,6 +56,21 @@ class Gauges(Watcher):
             "How long the oldest queued job has waited",
             registry=self.registry,
         )
+        self._stale = Gauge(
+            "assent_submissions_out_of_date",
+            "Submissions whose approvals changed and that no run has matched again",
+            registry=self.registry,
+        )
+        self._given_up = Gauge(
+            "assent_rematches_given_up",
+            "Submissions out of date whose matching failed too often to be tried again",
+            registry=self.registry,
+        )
+        self._stale_age = Gauge(
+            "assent_oldest_change_seconds",
+            "How long the oldest change of an approval has waited to be matched",
+            registry=self.registry,
+        )
         self._row_age = Gauge(
             "assent_oldest_unsealed_row_seconds",
             "How long the oldest row of the audit log has waited for a seal",
@@ -74,15 +91,19 @@ class Gauges(Watcher):
         """The chore that looks at what waits."""
 
         def look(door: Door) -> None:
-            def ages(work: Work) -> tuple[_Waiting, dt.datetime | None, _Waiting]:
-                return jobs.waiting(work), oldest_waiting(work), outbox.waiting(work)
+            def ages(work: Work) -> tuple[_Waiting, dt.datetime | None, _Waiting, _Marked]:
+                marked = stale_store.waiting(work)
+                return jobs.waiting(work), oldest_waiting(work), outbox.waiting(work), marked
 
-            (count, job), row, (mails, mail) = door.read(ages)
+            (count, job), row, (mails, mail), (stale, given_up, changed) = door.read(ages)
             now = door.now()
             self._mails_waiting.set(mails)
             self._mail_age.set(0 if mail is None else (now - mail).total_seconds())
             self._waiting.set(count)
             self._job_age.set(0 if job is None else (now - job).total_seconds())
+            self._stale.set(stale)
+            self._given_up.set(given_up)
+            self._stale_age.set(0 if changed is None else (now - changed).total_seconds())
             self._row_age.set(0 if row is None else (now - row).total_seconds())
 
         return Chore("look at the queues", dt.timedelta(seconds=every_seconds), look)

@@ -13,7 +13,7 @@ from app.db.idempotency import forget_answers
 from app.door import Door
 from app.insight import counting, figures
 from app.reconciliation.files import FileStore
-from app.reconciliation.rematching import mark_changes
+from app.reconciliation.rematching import MOST_TRIES, give_up, mark_changes
 from app.reconciliation.service import Desk
 from app.reconciliation.staging import forget_staged
 from app.settings import Settings
@@ -49,9 +49,21 @@ def forgetting(settings: Settings) -> Chore:
 
 
 def rematching_changes() -> Chore:
-    """Mark the slices that changes of approvals have made out of date, and queue them."""
+    """Mark the slices that changes of approvals have made out of date, and queue them.
+
+    What jobs failed to match is queued again, and given up with a loud line in the end.
+    """
 
     def do(door: Door) -> None:
+        for organisation, submission, job in door.transact(give_up):
+            log.error(
+                "rematch given up",
+                organisation=organisation,
+                submission=submission,
+                job=job,
+                tries=MOST_TRIES,
+                next="mend what the job's error tells, then reconcile the submission again",
+            )
         more = True
         while more:
             new, more = door.transact(mark_changes)

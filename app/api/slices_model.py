@@ -58,6 +58,10 @@ class SliceDocument(SliceKeyDocument):
     accepted_more: ExactNumber = Field(description="The sum of its deltas, to be added")
     queried_more: ExactNumber
     out_of_date: int = Field(description="Changes of approvals that no run has seen yet")
+    matching_failed: int = Field(
+        description="Those of them whose matching failed too often to be tried again by itself: "
+        "reconcile the submission again"
+    )
     not_testable: ExactNumber | None = Field(
         description="Of what is accepted: lines with a test that could not be made"
     )
@@ -220,6 +224,7 @@ def _slice(row: SliceRow) -> SliceDocument:
         accepted_more=row.accepted_more,
         queried_more=row.queried_more,
         out_of_date=row.changes,
+        matching_failed=row.given_up,
         not_testable=row.not_testable,
         corrections=row.corrections,
         corrected_lines=row.corrected_lines,

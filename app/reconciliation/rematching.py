@@ -17,7 +17,7 @@ from app.audit import TrailEntry, changes_after, parse_cursor
 from app.auth.model import Caller, Role
 from app.db import jobs, tables
 from app.db.work import Work
-from app.reconciliation import service, standing_store, store
+from app.reconciliation import service, stale_store, standing_store, store
 from app.reconciliation.scope import scope_of
 from app.reconciliation.standing_store import Mark
 from app.reconciliation.touches import of_local_id, of_number, of_reference, of_treatment
@@ -30,6 +30,10 @@ PAGE: Final = 500
 #: A submission of more lines is matched again at most once in REST, however much changes.
 LARGE: Final = 200_000
 REST: Final = dt.timedelta(days=1)
+#: How long a change waits after the first, second … job that failed to match it.
+WAITS: Final = tuple(dt.timedelta(minutes=each) for each in (10, 60, 360))
+#: After so many jobs that failed, people must look.
+MOST_TRIES: Final = len(WAITS) + 1
 #: Objects whose events may change what lines are matched to.
 _OF_TREATMENTS: Final = frozenset({"approval", "treatment", "request"})
 #: Objects that are an organisation's own, and may touch every line of its slices.
@@ -65,9 +69,9 @@ def mark_changes(work: Work) -> tuple[int, bool]:
 
 
 def queue_rematches(work: Work) -> tuple[str, ...]:
-    """Queue each submission with marks that no job has taken up; returns the jobs."""
+    """Queue each submission with marks that no job has taken up, or failed at; returns the jobs."""
     queued = []
-    for organisation, submission in standing_store.submissions_to_match(work):
+    for organisation, submission in stale_store.submissions_to_match(work, WAITS):
         caller = _caller(work, organisation, submission)
         if caller is not None and not _rests(work, organisation, submission):
             job = jobs.enqueue(
@@ -77,9 +81,18 @@ def queue_rematches(work: Work) -> tuple[str, ...]:
                 created_by=caller.id,
                 payload={"submission": submission, "caller": service.caller_payload(caller)},
             )
-            standing_store.taken_up(work, organisation, submission, job)
+            stale_store.taken_up(work, organisation, submission, job)
             queued.append(job)
     return tuple(queued)
+
+
+def give_up(work: Work) -> tuple[tuple[str, str, str], ...]:
+    """Give up what MOST_TRIES jobs failed at: organisation, submission and last job of each, once.
+
+    It stays out of date, and is told so, until somebody reconciles the submission or it changes
+    again.
+    """
+    return stale_store.give_up(work, MOST_TRIES)
 
 
 def _rests(work: Work, organisation: str, submission: str) -> bool:
@@ -109,6 +122,7 @@ def mark_decision(
                 line_key=line_key,
                 marked_at=work.moment.instant,
                 job_id=job_id,
+                tries=1,
             )
             for version, _ in standing_store.current_versions(work, organisation, submission_id)
         ],

@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import slice_store, standing_store
+from app.reconciliation import slice_store, stale_store, standing_store
 from app.reconciliation.accepting import frozen_on
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.slice_store import ContractMonth, Period, SliceOutcome
@@ -28,7 +28,8 @@ class SliceRow:
     `accepted` and `queried` are of the run that stands, or of a closed month its frozen result,
     None before there is one; so is `not_testable`, what it accepted of lines with a test that could
     not be made, and `untested` by test. Of a closed month `accepted_more` and `queried_more` are
-    the sum of its `deltas`. `changes` count what approvals have changed and no run has seen.
+    the sum of its `deltas`. `changes` count what approvals have changed and no run has seen, and
+    `given_up` those of them whose matching failed too often to be tried again by itself.
     `figure` is what the Aggregate Contract Monitoring set states and `difference` how far
     `corrected` is over it.
     """
@@ -53,6 +54,7 @@ class SliceRow:
     accepted_more: Decimal = ZERO
     queried_more: Decimal = ZERO
     changes: int = 0
+    given_up: int = 0
 
     @property
     def accepted_now(self) -> Decimal | None:
@@ -106,7 +108,8 @@ def current_slices(
     corrections = slice_store.corrections_since(work, own)
     outcomes = slice_store.standing_outcomes(work, own)
     closed = standing_store.frozen_with_deltas(work, own)
-    stale = standing_store.out_of_date(work, own)
+    stale = stale_store.out_of_date(work, own)
+    given_up = stale_store.given_up(work, own)
     wanted = (provider, commissioner, financial_year, financial_month)
     rows = []
     for head in slice_store.heads(work, own):
@@ -150,6 +153,7 @@ def current_slices(
                 accepted_more=_add(each.accepted_more for each in deltas),
                 queried_more=_add(each.queried_more for each in deltas),
                 changes=stale.get(now.id, 0),
+                given_up=given_up.get(now.id, 0),
             )
         )
     return tuple(rows)

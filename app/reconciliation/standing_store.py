@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from app.db import tables
 from app.db.statements import Statement
@@ -50,6 +50,8 @@ class Mark:
     marked_at: dt.datetime
     job_id: str | None = None
     settled_at: dt.datetime | None = None
+    tries: int = 0
+    given_up_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,11 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One line of a frozen slice that a later run accepts otherwise. Pounds, signed differences."""
+    """One line of a frozen slice that a later run accepts otherwise. Pounds, signed differences.
+
+    `of_submission` is empty for a line of the statement; else the correction's that added it.
+    `kind` is changed, added or taken away.
+    """
 
     id: str
     organisation: str
@@ -93,6 +99,8 @@ class Delta:
     cause_at: dt.datetime | None
     cause_event: int | None
     made_at: dt.datetime
+    of_submission: str = ""
+    kind: str = "changed"
 
 
 # --- runs that stand ------------------------------------------------------------------------------
@@ -260,54 +268,6 @@ def settle(work: Work, marks: Sequence[Mark]) -> None:
             .where(column.id.in_(chunk), column.settled_at.is_(None))
             .values(settled_at=work.moment.instant)
         )
-
-
-def out_of_date(work: Work, organisation: str) -> Mapping[str, int]:
-    """Version of a slice → how many changes it is out of date by."""
-    column = tables.slice_mark.c
-    rows = work.connection.execute(
-        select(column.version_id, func.count())
-        .where(column.organisation == organisation, column.settled_at.is_(None))
-        .group_by(column.version_id)
-    )
-    return {version: int(count) for version, count in rows}
-
-
-def submissions_to_match(work: Work) -> tuple[tuple[str, str], ...]:
-    """Organisation and submission of marks that no job has taken up, and none is about to."""
-    mark, job = tables.slice_mark, tables.job
-    other = mark.alias()
-    taken_up = (
-        select(other.c.id)
-        .join_from(other, job, job.c.id == other.c.job_id)
-        .where(
-            other.c.submission_id == mark.c.submission_id,
-            other.c.settled_at.is_(None),
-            job.c.state.in_(("queued", "running")),
-        )
-    )
-    rows = work.connection.execute(
-        select(mark.c.organisation, mark.c.submission_id)
-        .where(mark.c.settled_at.is_(None), mark.c.job_id.is_(None), ~taken_up.exists())
-        .distinct()
-        .order_by(mark.c.organisation, mark.c.submission_id)
-    )
-    return tuple((own, submission) for own, submission in rows)
-
-
-def taken_up(work: Work, organisation: str, submission_id: str, job_id: str) -> None:
-    """A job has taken up what waits of a submission."""
-    column = tables.slice_mark.c
-    work.connection.execute(
-        update(tables.slice_mark)
-        .where(
-            column.organisation == organisation,
-            column.submission_id == submission_id,
-            column.settled_at.is_(None),
-            column.job_id.is_(None),
-        )
-        .values(job_id=job_id)
-    )
 
 
 def cursors(work: Work) -> dict[str, str]:

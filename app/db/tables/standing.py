@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from app.db.tables.base import ID, ORGANISATION, SEQUENCE, metadata
@@ -58,6 +59,8 @@ slice_mark = Table(
     Column("marked_at", Instant, nullable=False),
     Column("job_id", ID, ForeignKey("job.id")),
     Column("settled_at", Instant),
+    Column("tries", Integer, nullable=False, server_default="0"),  # jobs that took it up
+    Column("given_up_at", Instant),  # so many of them failed that no other takes it up by itself
     Index("ix_slice_mark_submission", "submission_id", "settled_at"),
     Index("ix_slice_mark_open", "settled_at", "job_id"),
     UniqueConstraint("version_id", "event_id", "treatment_id"),
@@ -88,6 +91,9 @@ slice_delta = Table(
     Column("organisation", ORGANISATION, nullable=False),
     Column("frozen_id", ID, ForeignKey("slice_frozen.id"), nullable=False),
     Column("standing_id", ID, ForeignKey("run_standing.id"), nullable=False),
+    # The submission of the correction whose line it is; empty where the statement's own.
+    Column("of_submission", String(36), nullable=False, server_default=text("''")),
+    Column("kind", String(12), nullable=False, server_default="changed"),  # or added, taken away
     Column("row", Integer, nullable=False),
     Column("line_key", String(80), nullable=False),
     Column("outcome_was", String(40), nullable=False),
@@ -105,7 +111,7 @@ slice_delta = Table(
     Column("cause_at", Instant),
     Column("cause_event", SEQUENCE),
     Column("made_at", Instant, nullable=False),
-    UniqueConstraint("frozen_id", "standing_id", "row"),
+    UniqueConstraint("frozen_id", "standing_id", "of_submission", "row", "kind"),
 )
 
 #: From where on the audit log is read for changes that make slices out of date: the least of its

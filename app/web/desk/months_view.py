@@ -155,6 +155,12 @@ def _stale(each: SliceDocument) -> str:
     if not each.out_of_date:
         return ""
     changes = "1 change" if each.out_of_date == 1 else f"{each.out_of_date:,} changes"
+    if each.matching_failed:
+        return (
+            f"{changes} of approvals not matched: it failed each time and was given up. Open the "
+            "submission and reconcile it again; if that fails too, tell the people who run the "
+            "service."
+        )
     return f"{changes} of approvals not matched yet"
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from app.auth.model import Caller
 from app.db import tables
 from app.handlers import make_handlers
 from app.policy import Kind
-from app.reconciliation import deciding_lines, rematching, service, standing_store
+from app.reconciliation import deciding_lines, rematching, service, stale_store, standing_store
 from app.reconciliation import deltas as pure
 from app.reconciliation.emptying import state_empty
 from app.reconciliation.errors import TotalsDoNotTie
@@ -304,18 +305,25 @@ def test_a_worker_killed_in_the_middle_leaves_the_same_after_all(
     assert slices(world)[key(3)].changes == 0
 
 
-@pytest.mark.parametrize("where", ["replace_cursors", "taken_up"])
+@pytest.mark.parametrize(
+    ("store", "where"), [(standing_store, "replace_cursors"), (stale_store, "taken_up")]
+)
 def test_marking_killed_in_the_middle_is_done_over(
-    world: World, desk: Desk, matched: str, where: str, monkeypatch: pytest.MonkeyPatch
+    world: World,
+    desk: Desk,
+    matched: str,
+    store: ModuleType,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     revoke(world, matched)
-    real = getattr(standing_store, where)
+    real = getattr(store, where)
 
     def die(*arguments: Any) -> None:
         real(*arguments)
         raise Killed
 
-    monkeypatch.setattr(standing_store, where, die)
+    monkeypatch.setattr(store, where, die)
     with pytest.raises(Killed):
         mark(world)
     monkeypatch.undo()
