@@ -62,7 +62,13 @@ class SupplyBody(Document):
     reference: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9 -]{0,16}$")] | None = None
     quantity: Amount | None = None
     unit: Unit | None = None
+    strength: Annotated[str, Field(pattern="^[0-9A-Za-z][0-9A-Za-z .,/%]{0,99}$")] | None = None
     unit_price: Amount | None = None
+    homecare: bool = Field(default=False, description="It is dispensed as homecare")
+    home_delivery_charge: Amount | None = Field(
+        default=None, description="Pounds, within the total"
+    )
+    vat_charged: bool | None = Field(default=None, description="VAT is in the price")
     total: Amount | None = Field(default=None, description="Pounds")
     care_reason: Reason | None = Field(
         default=None,
@@ -94,11 +100,15 @@ def check_supply(
 ) -> SupplyCheckDocument:
     """Will it be challenged, and what is to be done: which form is missing, which is due.
 
+    It counts what your organisation has charged already: as its commissioners hold your files, and
+    as you hold them yourself where those do not. It is tested against the agreed prices, charges
+    and tolerances that your organisation may see; where it may not, the test says so.
+
     Whether another provider holds an approval is told to who declares that they care for the
     patient. Who names too many patients who are not known within an hour is refused.
     """
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = check_and_keep(request, desk, caller, submission, body.care_reason)
+    checked = check_and_keep(request, desk, caller, submission, body.care_reason, restates=False)
     (advice,) = checked.advice
     return _document(advice)
 
@@ -143,12 +153,14 @@ def check_submission(
 ) -> Response:
     """The file back with reference, outcome and remedy appended to each line; nothing is stored.
 
-    For a trust's own lines. Of an approval at another provider it says that there is one, no more;
-    that the trust supplied the patient is kept as its declaration of care. A number with several
+    For a trust's own lines. A month that the file states is checked as if it were sent anew; what
+    stands of other months counts. Of an approval at another provider it says that there is one, no
+    more; that the trust supplied the patient is kept as its declaration of care. A number with several
     birth dates is not asked after.
     """
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
-    checked = check_and_keep(request, desk, caller, submission, checking_supplies.SUPPLIED)
+    why = checking_supplies.SUPPLIED
+    checked = check_and_keep(request, desk, caller, submission, why, restates=True)
     return Response(
         returned_file(submission, checked.matched, safe=True),
         headers={
@@ -159,12 +171,18 @@ def check_submission(
 
 
 def check_and_keep(
-    request: Request, desk: Desk, caller: Caller, submission: Submission, why: str | None
+    request: Request,
+    desk: Desk,
+    caller: Caller,
+    submission: Submission,
+    why: str | None,
+    *,
+    restates: bool,
 ) -> Checked:
     """Check on one snapshot, keep what was declared, asked and told, then let it be told."""
     door = door_of(request)
     checked, readings = door.read(
-        lambda work: checking_supplies.check(work, desk, caller, submission, why)
+        lambda work: checking_supplies.check(work, desk, caller, submission, why, restates=restates)
     )
     door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
     return checked

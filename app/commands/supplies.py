@@ -14,6 +14,8 @@ from app.desk import make_desk
 from app.door import Door
 from app.reconciliation import Submission, as_text, checking_supplies, returned_file
 from app.reconciliation.checking_supplies import Checked, PlannedSupply
+from app.reconciliation.model import TestResult
+from app.reconciliation.outcomes import sentence
 from app.reconciliation.service import Desk
 
 
@@ -26,6 +28,15 @@ def supply_check(
     born: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The patient's birth date.")
     ] = None,
+    commissioner: Annotated[str | None, typer.Option(help="Who pays (its ODS code).")] = None,
+    reference: Annotated[str | None, typer.Option(help="The approval's reference.")] = None,
+    quantity: Annotated[str | None, typer.Option(help="How many of the unit.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Such as pen, vial or mg.")] = None,
+    unit_price: Annotated[str | None, typer.Option(help="Pounds for one unit.")] = None,
+    delivery: Annotated[
+        str | None, typer.Option(help="Pounds for a home delivery, within the total.")
+    ] = None,
+    homecare: Annotated[bool, typer.Option(help="It is dispensed as homecare.")] = False,
     total: Annotated[str | None, typer.Option(help="Pounds.")] = None,
     care_reason: Annotated[
         str | None,
@@ -39,14 +50,25 @@ def supply_check(
         nhs_number=nhs_number,
         local_id=local_id,
         birth_date=born.date() if born else None,
+        commissioner=commissioner,
+        reference=reference,
+        quantity=_amount(quantity),
+        unit=unit,
+        unit_price=_amount(unit_price),
+        home_delivery_charge=_amount(delivery),
+        homecare=homecare,
         total=_amount(total),
     )
     caller = pharmacist(provider)
     submission = done(lambda: checking_supplies.as_submission(caller, planned))
     desk = make_desk(settings_or_exit())
-    (advice,) = _checked(door_or_exit(), desk, caller, submission, care_reason).advice
+    door = door_or_exit()
+    (advice,) = _checked(door, desk, caller, submission, care_reason, restates=False).advice
     verdict = "would be challenged" if advice.challenged else "would not be challenged"
     typer.echo(f"{advice.item.outcome.value}: {verdict}. {advice.item.reason}")
+    for test in advice.item.tests:
+        if test.result is not TestResult.PASSED:
+            typer.echo(f"{sentence(test.name)[:-1]}, {test.result.value}: {test.detail}.")
     if advice.form is not None:
         typer.echo(f"Form: {advice.form.value}. {advice.item.remedy}")
     if advice.due is not None:
@@ -58,7 +80,7 @@ def check_draft(data: bytes, name: str, provider: str, output: Path | None) -> N
     desk, caller = make_desk(settings_or_exit()), pharmacist(provider)
     submission = done(lambda: checking_supplies.read_draft(desk, caller, data, name))
     why = checking_supplies.SUPPLIED
-    checked = _checked(door_or_exit(), desk, caller, submission, why)
+    checked = _checked(door_or_exit(), desk, caller, submission, why, restates=True)
     typer.echo(as_text(checked.summary))
     wrong = sum(each.challenged for each in checked.advice)
     typer.echo(f"{wrong} line(s) would be challenged. Nothing was stored.", err=True)
@@ -81,10 +103,20 @@ def pharmacist(provider: str) -> Caller:
 
 
 def _checked(
-    door: Door, desk: Desk, caller: Caller, submission: Submission, why: str | None
+    door: Door,
+    desk: Desk,
+    caller: Caller,
+    submission: Submission,
+    why: str | None,
+    *,
+    restates: bool,
 ) -> Checked:
     checked, readings = done(
-        lambda: door.read(lambda work: checking_supplies.check(work, desk, caller, submission, why))
+        lambda: door.read(
+            lambda work: checking_supplies.check(
+                work, desk, caller, submission, why, restates=restates
+            )
+        )
     )
     door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
     return checked
@@ -94,5 +126,5 @@ def _amount(text: str | None) -> Decimal | None:
     try:
         return None if text is None else Decimal(text)
     except InvalidOperation:
-        typer.echo(f"{text} is not an amount. Give pounds, such as 352.14.", err=True)
+        typer.echo(f"{text} is not a number. Give one such as 352.14.", err=True)
         raise typer.Exit(2) from None

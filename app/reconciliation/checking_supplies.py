@@ -27,12 +27,11 @@ from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service
 from app.reconciliation.advice import ASKED_ELSEWHERE, Advice, advise
+from app.reconciliation.engines.supply_terms import HOMECARE
 from app.reconciliation.intake import read_submission
 from app.reconciliation.model import MatchedLine, Submission
 from app.reconciliation.parse_dates import financial_month_of
-from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
-from app.reconciliation.snapshots import take_snapshot
 from app.reconciliation.summary import Summary
 
 #: Why a trust that sends a draft file cares for the patients of its lines.
@@ -56,7 +55,11 @@ class PlannedSupply:
     reference: str | None = None
     quantity: Decimal | None = None
     unit: str | None = None
+    strength: str | None = None
     unit_price: Decimal | None = None
+    homecare: bool = False
+    home_delivery_charge: Decimal | None = None
+    vat_charged: bool | None = None
     total: Decimal | None = None
 
 
@@ -108,17 +111,25 @@ def as_submission(caller: Caller, planned: PlannedSupply) -> Submission:
 
 
 def check(
-    work: Work, desk: Desk, caller: Caller, submission: Submission, why: str | None
+    work: Work,
+    desk: Desk,
+    caller: Caller,
+    submission: Submission,
+    why: str | None,
+    *,
+    restates: bool,
 ) -> tuple[Checked, tuple[Reading, ...]]:
     """What would come of the lines today, and what is to be audited of the asking.
 
     `why`: the care relationship that is declared; without it nothing is asked elsewhere. Whoever
-    calls keeps both, with `keep`, before it tells the answer. Raises TooManyGuesses.
+    calls keeps both, with `keep`, before it tells the answer. A draft file `restates` the months
+    that it states, as it will when it is sent; a planned supply comes on top of what was sent.
+    Raises TooManyGuesses.
     """
     check_can(caller, Action.CHECK_SUPPLY)
     if why is not None:
         check_may_name(work, caller, desk.office.guesses)
-    snapshot = take_snapshot(work, desk.office, scope_of(caller), work.moment.day)
+    snapshot = service.snapshot_to_check(work, desk, caller, submission, restates=restates)
     worked = service.match(desk, caller, submission, snapshot)
     asked_after = Asked(None) if why is None else _ask(work, caller, worked.matched, why)
     held = asked_after.held
@@ -189,6 +200,9 @@ def _live_elsewhere(
     return None
 
 
+_YES_NO: Final = {None: "", True: "Y", False: "N"}
+
+
 def _cells(provider: str, planned: PlannedSupply) -> dict[str, str]:
     year, month = financial_month_of(planned.supply_date)
 
@@ -210,8 +224,12 @@ def _cells(provider: str, planned: PlannedSupply) -> dict[str, str]:
         "DRUG NAME": name,
         "DRUG QUANTITY OR WEIGHT PROPORTION": text(planned.quantity),
         "UNIT OF MEASUREMENT (SNOMED CT DM+D)": text(planned.unit),
+        "DRUG STRENGTH": text(planned.strength),
+        "DISPENSING ROUTE": HOMECARE if planned.homecare else "",
         "PROVIDER REFERENCE NUMBER": text(planned.reference),
         "UNIT PRICE (COMMISSIONER)": text(planned.unit_price),
+        "HOME DELIVERY CHARGE": text(planned.home_delivery_charge),
+        "VALUE ADDED TAX CHARGED INDICATOR": _YES_NO[planned.vat_charged],
         # A plan without a price is matched like any other; its amounts are nil.
         "TOTAL COST": "0.00" if planned.total is None else f"{planned.total:f}",
     }

@@ -6,9 +6,12 @@ people matched by hand to such an approval. Lines without a slice are never summ
 count here either.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from functools import cache
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 import duckdb
@@ -16,14 +19,23 @@ import pyarrow as pa
 
 from app.db.work import Work
 from app.reconciliation import rows_store, store
-from app.reconciliation.earlier_store import standing_before
+from app.reconciliation.earlier_store import Held, held_of, standing_before
 from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_before
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import local_keys
+from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_columns import batch_of, lines_of
-from app.reconciliation.model import NO_EARLIER, Coverage, DecisionKind, Earlier, Snapshot
+from app.reconciliation.model import (
+    NO_EARLIER,
+    ContractLine,
+    Coverage,
+    DecisionKind,
+    Earlier,
+    Snapshot,
+    UsedQuantity,
+)
 from app.reconciliation.pseudonymised import as_pseudonyms, names_pseudonyms
 from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
 from app.reconciliation.store import SubmissionRecord
@@ -63,18 +75,73 @@ def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Sna
     nor a restatement counts itself.
     """
     assert record.number is not None
-    before = standing_before(work, record.organisation, record.number)
-    if not before:
+    before = [
+        Held(record.organisation, *each)
+        for each in standing_before(work, record.organisation, record.number)
+    ]
+    return _before(work, by, before, _source(work, by, record), snapshot) if before else NO_EARLIER
+
+
+def earlier_of_draft(
+    work: Work,
+    looking: Callable[[str], Looking],
+    provider: str,
+    lines: Sequence[ContractLine],
+    snapshot: Snapshot,
+    *,
+    restates: bool,
+) -> Earlier:
+    """What stands of a provider's own slices before lines that it has not sent yet.
+
+    As its commissioners hold them, and as it holds them itself where those do not (ADR 82): read
+    beyond scope, and only lines that name the provider. `looking` is how an organisation's are
+    read. A draft file `restates` the slices that it states; a planned supply comes on top of them.
+    """
+    if not lines:
         return NO_EARLIER
+    source = pa.Table.from_batches([batch_of(lines)])
+    found = NO_EARLIER
+    for organisation, held in groupby(held_of(work, provider), key=lambda each: each.organisation):
+        with work.beyond_scope():
+            said = _before(
+                work, looking(organisation), list(held), source, snapshot, restates=restates
+            )
+        found = _together(found, said)
+    return found
+
+
+def _together(one: Earlier, other: Earlier) -> Earlier:
+    """What two organisations' slices say, of which none is the other's."""
+    used: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with localcontext(prec=EXACT_DIGITS):
+        for each in (*one.used, *other.used):
+            used[each.approval_reference, each.unit] += each.quantity
+    return Earlier(
+        tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(used.items())),
+        one.charges + other.charges,
+        one.stated | other.stated,
+    )
+
+
+def _before(
+    work: Work,
+    by: Looking,
+    before: Sequence[Held],
+    source: Source,
+    snapshot: Snapshot,
+    *,
+    restates: bool = True,
+) -> Earlier:
+    """What these say that bears on the lines of `source`."""
     fold = cache(by.organisations.fold)
     with database(by.machine) as connection:
-        _view(connection, "own", _source(work, by, record))
-        own = set(_slices(connection, "own", fold).values())
+        _view(connection, "own", source)
+        own = set(_slices(connection, "own", fold).values()) if restates else set()
         others = [
-            _Other(found, _source(work, by, found), keys - own)
-            for each, keys in before
-            if keys - own
-            for found in (store.find_submission(work, record.organisation, each),)
+            _Other(found, _source(work, by, found), each.keys - own)
+            for each in before
+            if each.keys - own
+            for found in (store.find_submission(work, each.organisation, each.submission),)
         ]
         if not others:
             return NO_EARLIER

@@ -1,12 +1,24 @@
 """The SQL of what stands before a submission: current slices of submissions accepted earlier."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from app.db import tables
 from app.db.work import Work
 from app.reconciliation.slices import SliceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A submission that an organisation holds, and slices of it that nothing newer states."""
+
+    organisation: str
+    submission: str
+    keys: frozenset[SliceKey]
 
 
 def standing_before(
@@ -18,16 +30,46 @@ def standing_before(
     leaves it its place: else what later months were accepted for could be used once more. Slices
     that are stated to be empty are left out.
     """
+    head = tables.slice_head.c
+    own = select(head.id).where(head.organisation == organisation)
+    rows = work.connection.execute(_standing(own, tables.submission.c.number < number))
+    return tuple((each.submission, each.keys) for each in _grouped(rows))
+
+
+def held_of(work: Work, provider: str) -> tuple[Held, ...]:
+    """What is held of a provider's slices, by those who pay for them and by itself, in that order.
+
+    Read beyond scope: slices of this provider alone. Of a slice that its commissioner holds, that
+    one's statement counts; of any other, the provider's own.
+    """
+    head = tables.slice_head.c
+    its = select(head.id).where(
+        head.provider == provider,
+        or_(head.organisation == head.commissioner, head.organisation == provider),
+    )
+    with work.beyond_scope():
+        rows = work.connection.execute(_standing(its)).all()
+    found = _grouped(rows)
+    paid = {key for each in found if each.organisation != provider for key in each.keys}
+    kept = (
+        replace(each, keys=each.keys - paid) if each.organisation == provider else each
+        for each in sorted(found, key=lambda each: each.organisation == provider)
+    )
+    return tuple(each for each in kept if each.keys)
+
+
+def _standing(slices: Select[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
     version, head, submission = tables.slice_version, tables.slice_head, tables.submission
     stated = version.alias()
     newest = (
         select(version.c.slice_id, func.max(version.c.number).label("number"))
-        .where(version.c.organisation == organisation)
+        .where(version.c.slice_id.in_(slices))
         .group_by(version.c.slice_id)
         .subquery()
     )
-    rows = work.connection.execute(
+    return (
         select(
+            version.c.organisation,
             submission.c.number,
             version.c.submission_id,
             *(head.c[name] for name in SliceKey._fields),
@@ -40,14 +82,13 @@ def standing_before(
         .join(head, head.c.id == version.c.slice_id)
         .join(stated, stated.c.id == head.c.current_version)
         .join(submission, submission.c.id == stated.c.submission_id)
-        .where(
-            version.c.organisation == organisation,
-            version.c.lines > 0,
-            submission.c.number < number,
-        )
-        .order_by(submission.c.number, version.c.submission_id)
+        .where(version.c.lines > 0, *conditions)
+        .order_by(version.c.organisation, submission.c.number, version.c.submission_id)
     )
-    found: dict[tuple[int, str], set[SliceKey]] = defaultdict(set)
-    for place, submission_id, *key in rows:
-        found[place, submission_id].add(SliceKey(*key))
-    return tuple((id_, frozenset(keys)) for (_, id_), keys in found.items())
+
+
+def _grouped(rows: Iterable[Any]) -> tuple[Held, ...]:
+    found: dict[tuple[str, int, str], set[SliceKey]] = defaultdict(set)
+    for organisation, place, submission_id, *key in rows:
+        found[organisation, place, submission_id].add(SliceKey(*key))
+    return tuple(Held(who, id_, frozenset(keys)) for (who, _, id_), keys in found.items())

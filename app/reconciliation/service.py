@@ -22,7 +22,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
-from app.reconciliation.earlier import Looking, earlier_for
+from app.reconciliation.earlier import Looking, earlier_for, earlier_of_draft
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.heirs import with_heirs
@@ -55,7 +55,7 @@ from app.reconciliation.stored_lines import Stored, read_file, stored_submission
 from app.reconciliation.stored_lines import keep_rows as keep_rows
 from app.reconciliation.summary import Summary, summarise
 from app.reconciliation.terms_model import AcceptedSpelling
-from app.reconciliation.terms_store import terms_for
+from app.reconciliation.terms_store import terms_for, terms_to_check
 from app.reference_data.drugs import AcceptedName, DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 from app.reference_data.pseudonyms import PseudonymKey
@@ -223,6 +223,32 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
         key_of(desk, caller),
     )
     return replace(whole, earlier=earlier_for(work, looking, record, whole))
+
+
+def snapshot_to_check(
+    work: Work, desk: Desk, caller: Caller, submission: Submission, *, restates: bool
+) -> Snapshot:
+    """What a trust's draft may be matched against today; within `Database.read`.
+
+    What its commissioners' runs would see, as far as the trust may know it (ADR 82).
+    """
+    seen = take_snapshot(work, desk.office, scope_of(caller), work.moment.day)
+    whole = replace(
+        with_heirs(seen, desk.organisations),
+        terms=terms_to_check(work, caller),
+        layout=submission.layout,
+    )
+    dictionary = knowing(desk.dictionary, whole.terms.spellings)
+
+    def looking(organisation: str) -> Looking:
+        key = desk.office.pseudonyms.key_of(organisation)
+        machine = desk.matching.machine()
+        return Looking(desk.files, dictionary, desk.organisations, machine, key)
+
+    earlier = earlier_of_draft(
+        work, looking, caller.organisation, submission.lines, whole, restates=restates
+    )
+    return replace(whole, earlier=earlier)
 
 
 def seen_for(

@@ -57,7 +57,8 @@ class AgreedPrice:
     What a row leaves None it says of all: `drug_code` is a line's dm+d code, `product` a product
     of the dictionary, `strength` a line's own words, `provider` a trust. For `run_off_days` after
     `to` the price is accepted still, for stock that was bought before. It is exceeded by more
-    than the larger of `tolerance_percent` of itself and `tolerance_pence`.
+    than the larger of `tolerance_percent` of itself and `tolerance_pence`. A row that is not
+    `seen` is known to be there, without its price and tolerance: a trust's check may not see them.
     """
 
     commissioner: str
@@ -76,6 +77,7 @@ class AgreedPrice:
     run_off_days: int = 0
     tolerance_percent: Decimal = Decimal(0)
     tolerance_pence: Decimal = Decimal(0)
+    seen: bool = True
 
 
 class SupplyTermKind(StrEnum):
@@ -87,7 +89,10 @@ class SupplyTermKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SupplyTerm:
-    """A charge or tolerance that a commissioner agreed; of every drug or provider where None."""
+    """A charge or tolerance that a commissioner agreed; of every drug or provider where None.
+
+    One that is not `seen` is known to be there, without its amount, which is 0 then.
+    """
 
     commissioner: str
     kind: SupplyTermKind
@@ -98,6 +103,7 @@ class SupplyTerm:
     demonstration: bool
     provider: str | None = None
     drug: str | None = None
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,22 @@
 """The SQL of terms: what a run may know of them, and loading a new set in place of the old."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Table,
+    and_,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from app.approvals.permissions import PAYER_ROLES
 from app.auth.model import Caller
@@ -38,6 +51,41 @@ def terms_for(work: Work, caller: Caller) -> Terms:
         prices=tuple(map(_price, _about(work, caller, tables.agreed_price))),
         supplies=tuple(map(_supply, _about(work, caller, tables.supply_term))),
     )
+
+
+def terms_to_check(work: Work, caller: Caller) -> Terms:
+    """The same for a trust's check before it invoices.
+
+    Of prices and supply terms that name no provider, which are not the trust's to see, it knows
+    that they are there, when, and of what; never an amount, which is not even read.
+    """
+    terms = terms_for(work, caller)
+    with work.beyond_scope():
+        prices = _unseen(work, caller, tables.agreed_price, _AMOUNTS)
+        supplies = _unseen(work, caller, tables.supply_term, ("amount",))
+    return replace(
+        terms,
+        prices=terms.prices + tuple(replace(_price(row), seen=False) for row in prices),
+        supplies=terms.supplies + tuple(replace(_supply(row), seen=False) for row in supplies),
+    )
+
+
+_AMOUNTS: Final = ("price", "tolerance_percent", "tolerance_pence")
+
+
+def _unseen(
+    work: Work, caller: Caller, table: Table, amounts: Sequence[str]
+) -> Sequence[RowMapping]:
+    """Other organisations' rows that are of every provider, with 0 in place of their amounts."""
+    column = table.c
+    read = [each for each in column if each.name not in amounts]
+    nothing = [literal(Decimal(0), column[name].type).label(name) for name in amounts]
+    query = select(*read, *nothing).where(
+        column.replaced_at.is_(None),
+        column.provider.is_(None),
+        column.organisation != caller.organisation,
+    )
+    return work.connection.execute(query.order_by(column.organisation, column.id)).mappings().all()
 
 
 def _own(caller: Caller) -> ColumnElement[bool]:

@@ -7,12 +7,14 @@ run-off beside the one that stands, and the dearer of them is the limit: the che
 of stock that was bought before. With only a price in run-off, a dearer line is not shown to be too
 dear. Over a month the price must hold on each day, and fails where it is too high on every one.
 
-No text names a price: files with outcomes are passed on, and prices may be confidential.
+No text names a price: files with outcomes are passed on, and prices may be confidential. A trust's
+check knows of rows that it may not see that they are there. Where their price could make any
+difference, whatever it is, nothing is tested: so no answer tells anything of it.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import Final
 
@@ -28,6 +30,9 @@ _PLACE = Decimal("0.00000001")  # the least part of a price that a line can stat
 _NONE = "no agreed price is known for it at that time"
 _CLASH = "agreed prices that are equally specific differ"
 _UNIT = "no agreed price is known for the line's unit"
+_UNSEEN = "price is not tested here: your organisation may not see the commissioner's price for it"
+#: No price is as low as the one or as high as the other.
+_EXTREMES: Final = (Decimal(-1), Decimal(10) ** 18)
 _CHANGES = "the agreed price changes in that month, or is not known throughout it"
 
 
@@ -59,6 +64,17 @@ class Agreed:
 
 def agreed_on(rows: Sequence[AgreedPrice], line: Priced, period: Period | None) -> Agreed:
     """The limits over the whole time of supply, by the commissioner's rows of the line's drug."""
+    said = _agreed_on([row for row in rows if row.seen], line, period)
+    if all(row.seen for row in rows):
+        return said
+    for price in _EXTREMES:
+        guessed = [row if row.seen else replace(row, price=price) for row in rows]
+        if _agreed_on(guessed, line, period) != said:
+            return Agreed(None, None, None, _UNSEEN)
+    return said
+
+
+def _agreed_on(rows: Sequence[AgreedPrice], line: Priced, period: Period | None) -> Agreed:
     if period is None:
         return Agreed(None, None, None, _NONE)
     held = [row for row in rows if _answers(row, line)]

@@ -8,11 +8,15 @@ a charge that exceeds it, it is not testable. No text names a charge: it may be 
 
 A tolerance says when a query is worth its cost: past it the whole excess is queried. Of tolerances
 that differ within the time of supply the largest counts, since a line is not shown to be over it.
+
+A trust's check knows of terms that it may not see that they are there. Where such a charge could
+make any difference the delivery is not tested; such a tolerance counts as none, so that the check
+may warn of what the commissioner tolerates, and never the reverse.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -38,8 +42,14 @@ class Delivery:
 
     least: Decimal | None
     most: Decimal | None
+    why: str = "no one agreed charge for a delivery is known for that time"
 
 
+UNSEEN: Final = Delivery(
+    None,
+    None,
+    "delivery is not tested here: your organisation may not see the commissioner's charge for it",
+)
 NOT_AGREED: Final = Delivery(None, None)
 
 
@@ -47,6 +57,23 @@ def delivery_on(
     rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
 ) -> Delivery:
     """What the commissioner's terms say of a delivery on each day of the time of supply."""
+    found = _delivery_on([row for row in rows if row.seen], provider, drug, period)
+    if all(row.seen for row in rows):
+        return found
+    for amount in _EXTREMES:
+        guessed = [row if row.seen else replace(row, amount=amount) for row in rows]
+        if _delivery_on(guessed, provider, drug, period) != found:
+            return UNSEEN
+    return found
+
+
+#: No charge is as low as the one or as high as the other.
+_EXTREMES: Final = (Decimal(-1), Decimal(10) ** 18)
+
+
+def _delivery_on(
+    rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
+) -> Delivery:
     if period is None:
         return NOT_AGREED
     said = [
@@ -81,8 +108,7 @@ def check_delivery(line: ContractLine, agreed: Delivery) -> Test | None:
         detail = "a delivery is charged, and the line is not stated to be homecare"
         return Test(HOME_DELIVERY, NOT_TESTABLE, detail)
     if agreed.least is None or agreed.most is None:
-        detail = "no one agreed charge for a delivery is known for that time"
-        return Test(HOME_DELIVERY, NOT_TESTABLE, detail)
+        return Test(HOME_DELIVERY, NOT_TESTABLE, agreed.why)
     if charge <= agreed.least:
         return Test(HOME_DELIVERY, PASSED, "the delivery is within the agreed charge")
     if charge <= agreed.most:

@@ -32,6 +32,7 @@ from app.web.desk.checks_view import (
     FAULTS,
     MOST_LISTED,
     Verdict,
+    as_body,
     entries,
     file_verdict,
     verdict_of,
@@ -88,7 +89,7 @@ def check_one(request: Request, session: SignedInBrowser, form: FormFields) -> R
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.CHECK_SUPPLY)
     typed = about.put({}, entries(()), form)
-    body, unread = body_of(SupplyBody, typed)
+    body, unread = body_of(SupplyBody, as_body(typed))
     wrong = {name: FAULTS[name] for name in unread if name in FAULTS}
     if not (typed.get("nhs_number") or typed.get("local_id")):
         wrong["nhs_number"] = _NOBODY
@@ -100,7 +101,7 @@ def check_one(request: Request, session: SignedInBrowser, form: FormFields) -> R
     if body is None or wrong:
         return _asked(request, session, typed, wrong)
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = check_and_keep(request, desk, caller, submission, body.care_reason)
+    checked = check_and_keep(request, desk, caller, submission, body.care_reason, restates=False)
     (advice,) = checked.advice
     return _asked(request, session, typed, verdict=verdict_of(advice))
 
@@ -167,7 +168,8 @@ def _checked(request: Request, session: Session, name: str) -> Checked:
     caller, desk = caller_of(request, session), desk_of(request)
     data, file_name = staging.staged(desk, caller, name, Waits.CHECKED_ONLY)
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
-    return check_and_keep(request, desk, caller, submission, checking_supplies.SUPPLIED)
+    why = checking_supplies.SUPPLIED
+    return check_and_keep(request, desk, caller, submission, why, restates=True)
 
 
 def _asked(

@@ -1,9 +1,9 @@
 """What would come of a supply, or of a draft file, if it were invoiced today: in words. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from app.policy import Kind
@@ -15,6 +15,7 @@ from app.reference_data.drugs import load_drugs
 from app.web.decision import Colour
 from app.web.desk.common import TEST_COLOURS, drug_words, outcome_colour
 from app.web.form.about import Entry
+from app.web.form.fields import NO, YES
 from app.web.words import day_words, first_upper, pounds
 
 #: How many lines the page lists; the file to take away has all.
@@ -98,6 +99,16 @@ def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
         Entry(("unit",), "text", "Unit of the quantity", "Such as pen, vial or mg.", optional=True),
         Entry(("total",), "text", "What you would charge, in pounds", optional=True),
         Entry(("unit_price",), "text", "Price of one unit, in pounds", optional=True),
+        Entry(("strength",), "text", "Strength", "Such as 40 mg.", optional=True),
+        Entry(("vat_charged",), "yes or no", "Is VAT in the price?", optional=True),
+        Entry(("homecare",), "yes or no", "Is it homecare?", optional=True),
+        Entry(
+            ("home_delivery_charge",),
+            "text",
+            "What of it is for the delivery, in pounds",
+            "Within what you would charge.",
+            optional=True,
+        ),
         Entry(("commissioner",), "one of", "Who pays", options=tuple(commissioners), optional=True),
         Entry(("reference",), "text", "Approval reference", optional=True),
         Entry(("indication_code",), "text", "SNOMED CT code of the indication", optional=True),
@@ -112,6 +123,17 @@ def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
     )
 
 
+def as_body(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed as the API takes it."""
+    answers = {YES: True, NO: False}
+    return {
+        name: answers.get(value, value) if name in _YES_OR_NO else value
+        for name, value in typed.items()
+    }
+
+
+_YES_OR_NO: Final = frozenset({"homecare", "vat_charged"})
+
 #: What is wrong with a field that the check cannot read, by its name.
 FAULTS: Final[dict[str, str]] = {
     "nhs_number": "Enter 10 digits, such as 999 000 0018, or leave it empty.",
@@ -124,6 +146,10 @@ FAULTS: Final[dict[str, str]] = {
     "unit": "Enter a unit of at most 20 letters.",
     "total": "Enter an amount above zero without the pound sign, such as 352.14.",
     "unit_price": "Enter an amount above zero without the pound sign, such as 176.07.",
+    "strength": "Enter at most 100 letters and digits, such as 40 mg.",
+    "vat_charged": "Choose yes or no.",
+    "homecare": "Choose yes or no.",
+    "home_delivery_charge": "Enter an amount above zero without the pound sign, such as 25.00.",
     "commissioner": "Choose one of the list.",
     "reference": "Enter letters and digits, at most 17.",
     "indication_code": "Enter the code of 6 to 18 digits.",
