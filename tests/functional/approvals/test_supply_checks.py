@@ -158,3 +158,35 @@ def test_a_file_that_tries_several_birth_dates_is_told_nothing(people: Mapping[s
     reply = upload(people[OTHER], "/v1/submission-checks", as_csv(*tried))
     told = [row["ASSENT REASON"] for row in csv.DictReader(io.StringIO(reply.text))]
     assert all("not at your organisation" not in each for each in told)
+
+
+def test_what_its_commissioner_holds_is_counted_and_what_it_agreed_with_others_is_not_told(
+    people: Mapping[str, Api],
+) -> None:
+    """Over the wall between organisations, which PostgreSQL holds too."""
+    later = ROW | {"FINANCIAL MONTH": "4"}
+    good(upload(people["commissioner"], "/v1/submissions", as_csv(ROW)), 202)
+    prices = [
+        {
+            "framework": "Invented",
+            "drug": "adalimumab",
+            "unit": "pen",
+            "price": "100",
+            "demonstration": True,
+            "source": "invented",
+        }
+    ]
+    good(people["commissioner"].post("/v1/agreed-prices", {"prices": prices}))
+    reply = upload(people["pharmacist"], "/v1/submission-checks", as_csv(later))
+    (back,) = csv.DictReader(io.StringIO(reply.text))
+    assert back["ASSENT OUTCOME"] == "duplicate line"
+    mine = {"ORGANISATION IDENTIFIER (CODE OF PROVIDER)": "DEMO2"}
+    reply = upload(people[OTHER], "/v1/submission-checks", as_csv(later | mine))
+    (back,) = csv.DictReader(io.StringIO(reply.text))
+    assert back["ASSENT OUTCOME"] == "no approval"
+    for price in ("99", "101"):
+        found = ask(people["pharmacist"], unit="pen", quantity="2", unit_price=price)
+        told = {test["name"]: (test["result"], test["detail"]) for test in found["line"]["tests"]}
+        assert told["agreed price"][0] == "not testable"
+        assert "not tested here" in told["agreed price"][1]
+        assert found["line"]["outcome"] == "matched"
