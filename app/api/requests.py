@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.api.callers import SignedIn
+from app.api.direct import DirectRoute
 from app.api.fields import IdPath
 from app.api.headers import IfMatch
 from app.api.reading import read_recorded
@@ -26,15 +27,6 @@ from app.db.work import Work
 router = APIRouter(prefix="/v1/requests", tags=["requests"], route_class=StrictRoute)
 
 
-@router.post(
-    "",
-    status_code=201,
-    summary="Submit a first request",
-    response_model=RequestDocument,
-    responses=CREATED,
-    dependencies=[NAMED],
-    openapi_extra=for_roles(Action.SUBMIT),
-)
 def submit(
     request: Request, caller: SignedIn, office: ThisOffice, body: InitiationBody
 ) -> Response:
@@ -50,6 +42,20 @@ def submit(
         return created(work, office, caller, view)
 
     return write(request, caller, run, shares_commit=True)
+
+
+router.add_api_route(
+    "",
+    submit,
+    methods=["POST"],
+    status_code=201,
+    summary="Submit a first request",
+    response_model=RequestDocument,
+    responses=CREATED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.SUBMIT),
+    route_class_override=DirectRoute,
+)
 
 
 @router.get(

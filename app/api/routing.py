@@ -37,7 +37,7 @@ class StrictRoute(APIRoute):
     """A route that reads its body by our own rules before FastAPI sees it."""
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        handle = self.ready(super().get_route_handler())
         #: What may stand behind the `?`; a caller's other names are refused (`app/api/callers.py`).
         self.query_names = frozenset(_query_names(self.dependant))
         takes_body = self.body_field is not None
@@ -55,6 +55,10 @@ class StrictRoute(APIRoute):
             return await handle(strict)
 
         return strictly
+
+    def ready(self, handle: Handler) -> Handler:
+        """What is done with a call once its body has been read: here what FastAPI does."""
+        return handle
 
 
 def _query_names(dependant: Any) -> Iterator[str]:
