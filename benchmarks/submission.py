@@ -27,8 +27,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest import mock
 
-import anyio.to_thread
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from app import clock
 from benchmarks import load
@@ -43,7 +42,7 @@ FEWEST: Final = 3
 PROFILED: Final = 150
 
 
-async def post(app: ASGIApp, path: str, body: bytes) -> bytes:
+async def post(app: FastAPI, path: str, body: bytes) -> bytes:
     """One POST, as a server would hand it over; raises RuntimeError unless it answers 201."""
     scope = {
         "type": "http",
@@ -81,7 +80,7 @@ async def post(app: ASGIApp, path: str, body: bytes) -> bytes:
     return answer
 
 
-def _cost(app: ASGIApp, path: str, bodies: Iterator[bytes], size: int) -> float:
+def _cost(app: FastAPI, path: str, bodies: Iterator[bytes], size: int) -> float:
     """Milliseconds of this process's processor for a call: the least of several batches."""
 
     async def run() -> float:
@@ -98,7 +97,7 @@ def _cost(app: ASGIApp, path: str, bodies: Iterator[bytes], size: int) -> float:
     return asyncio.run(run())
 
 
-def _profile(app: ASGIApp, path: str, bodies: Iterator[bytes]) -> pstats.Stats:
+def _profile(app: FastAPI, path: str, bodies: Iterator[bytes]) -> pstats.Stats:
     """The profile of some calls, with what runs in threads run in place: cProfile sees only one."""
 
     async def in_place(fn: Callable[..., Any], *args: Any, **_: Any) -> Any:
@@ -114,7 +113,7 @@ def _profile(app: ASGIApp, path: str, bodies: Iterator[bytes]) -> pstats.Stats:
         profile.disable()
         return pstats.Stats(profile, stream=io.StringIO())
 
-    with mock.patch.object(anyio.to_thread, "run_sync", in_place):
+    with mock.patch("anyio.to_thread.run_sync", in_place):
         return asyncio.run(run())
 
 
@@ -126,7 +125,7 @@ def _bodies() -> Iterator[bytes]:
 
 
 @contextmanager
-def _serving(owner: str, served: str) -> Iterator[ASGIApp]:
+def _serving(owner: str, served: str) -> Iterator[FastAPI]:
     """The application on a prepared database, as `assent serve` makes it."""
     load._prepare(owner)
     with tempfile.TemporaryDirectory() as folder:

@@ -105,13 +105,18 @@ def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
     error: type[Exception] = dialect.loaded_dbapi.Error
     listeners = list(connection.dispatch.before_cursor_execute)
     sent: list[tuple[Sending, _Prepared, Any]] = []
+    writing: Any = None  # one cursor for all that nobody asks the answer of
     try:
         # One alone needs no pipeline; SQLite has none, and needs none.
         together = dialect.name == _POSTGRES and (len(waiting) > 1 or len(waiting[0].values) > 1)
         with driver.pipeline() if together else nullcontext():
             for each in waiting:
                 prepared = each.statement.prepared(dialect, each.values[0])
-                cursor = driver.cursor()
+                if each.asked or writing is None:
+                    cursor = driver.cursor()
+                    writing = writing if each.asked else cursor
+                else:
+                    cursor = writing
                 sent.append((each, prepared, cursor))
                 for listener in listeners:
                     listener(connection, cursor, prepared.text, None, None, len(each.values) > 1)
