@@ -29,15 +29,22 @@ _ABOUT: Final = (
     "When an approval is corrected, withdrawn, stopped for days past, transferred or brought over, "
     "or a decision by hand changes, its lines are matched again. An open month takes the new "
     "result; a month whose freeze is over keeps its own, and each line that now stands otherwise "
-    "gets a signed delta. Frozen amount and all deltas are what the lines stand at, exactly."
+    "gets a signed delta; so does each line that a correction after the freeze adds, once it is "
+    "reconciled, or takes away. Frozen amount and all deltas are what the lines stand at, exactly."
 )
 
 
 class DeltaDocument(SliceKeyDocument):
     """One line of a closed month that stands otherwise than it was frozen. Pounds, exact."""
 
-    submission: str
-    run: str = Field(description="The run that it comes of")
+    kind: str = Field(
+        description="changed: a line that stood; added, taken away: by a correction after the "
+        "freeze"
+    )
+    submission: str = Field(description="Whose row it is: the statement's, or a correction's")
+    run: str = Field(
+        description="The run that it comes of; of a line that was taken away the last that had it"
+    )
     frozen_run: str = Field(description="The run that was frozen")
     row: int
     reference: str | None = Field(description="Of the approval that it stands on, or stood on")
@@ -158,6 +165,7 @@ def _delta(row: DeltaRow) -> DeltaDocument:
     delta = row.delta
     return DeltaDocument(
         **row.key._asdict(),
+        kind=delta.kind,
         submission=row.submission,
         run=row.run,
         frozen_run=row.frozen.run_id,

@@ -30,6 +30,7 @@ from app.reconciliation.engines.out_of_core import exact, match_rows
 from app.reconciliation.errors import NotYourSubmission, StoredFileDamaged, TooManyLines
 from app.reconciliation.files import FileStore
 from app.reconciliation.find_table import Most
+from app.reconciliation.large_deltas import LargeFile
 from app.reconciliation.line_columns import FileFacts, facts_of, lines_of
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.own_lines import is_own
@@ -190,7 +191,9 @@ def save_large(
 ) -> tuple[RunRecord, bool]:
     """Keep the rows where they were made anew, and save the run."""
     keep_large_rows(work, caller, large, record)
-    return service.save_run(work, large.desk, caller, record, worked, looked)
+    desk = large.desk
+    file = LargeFile(large.rows, desk.matching.machine(), desk.organisations.fold)
+    return service.save_run(work, desk, caller, record, worked, looked, file.differing)
 
 
 def keep_large_rows(

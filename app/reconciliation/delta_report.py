@@ -17,13 +17,13 @@ from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.report import exact
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.slices import SliceKey
-from app.reconciliation.standing_store import Delta, Frozen
+from app.reconciliation.standing_store import TAKEN_AWAY, Delta, Frozen
 
 HEADER: Final = (
     *("FINANCIAL YEAR", "FINANCIAL MONTH", "PROVIDER", "COMMISSIONER", "FROZEN ON", "SUBMISSION"),
     *("ROW", "REFERENCE", "OUTCOME BEFORE", "OUTCOME", "ACCEPTED BEFORE", "ACCEPTED"),
     *("ACCEPTED DIFFERENCE", "QUERIED BEFORE", "QUERIED", "QUERIED DIFFERENCE", "WHAT CHANGED"),
-    *("CHANGED AT", "REASON", "ADDED AT", "RUN"),
+    *("CHANGED AT", "REASON", "ADDED AT", "RUN", "KIND"),
 )
 
 
@@ -80,10 +80,29 @@ def deltas_for(
         frozen, _, deltas = kept.get((now.id, freeze), (None, None, ()))
         if frozen is not None:
             found += [
-                DeltaRow(head.key, now.submission_id, runs[each.standing_id], frozen, each)
+                DeltaRow(
+                    head.key,
+                    each.of_submission or now.submission_id,
+                    _run_of(each, frozen, deltas, runs),
+                    frozen,
+                    each,
+                )
                 for each in deltas
             ]
     return tuple(sorted(found, key=_in_order))
+
+
+def _run_of(delta: Delta, frozen: Frozen, deltas: Sequence[Delta], runs: Mapping[str, str]) -> str:
+    """The run that says how the line stands; of one that was taken away the last that had it."""
+    if delta.kind != TAKEN_AWAY:
+        return runs[delta.standing_id]
+    place = (delta.of_submission, delta.row)
+    earlier = [
+        runs[each.standing_id]
+        for each in deltas
+        if (each.of_submission, each.row) == place and each.kind != TAKEN_AWAY
+    ]
+    return earlier[-1] if earlier else frozen.run_id
 
 
 def closed_months(rows: Iterable[DeltaRow]) -> tuple[ClosedMonth, ...]:
@@ -135,6 +154,7 @@ def _cells(row: DeltaRow) -> Mapping[str, str]:
         "REASON": delta.reason,
         "ADDED AT": delta.made_at.isoformat(),
         "RUN": row.run,
+        "KIND": delta.kind,
     }
 
 

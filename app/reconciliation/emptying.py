@@ -14,14 +14,14 @@ from app.audit import Event, record
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import slice_store, store
-from app.reconciliation.accepting import SliceChange, frozen_on, plan, restate
+from app.reconciliation.accepting import CORRECTS, SliceChange, frozen_on, plan, restate
 from app.reconciliation.errors import RunNotFound, StepNotPossible
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.preview import SliceRows
 from app.reconciliation.service import SUBMISSIONS, Desk, stored_by
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import ZERO, SliceKey, row_changes
-from app.reconciliation.standing import mark_later
+from app.reconciliation.standing import mark_later, take_back
 from app.reconciliation.store import SubmissionRecord
 
 #: What a submission record names as its layout when it is a statement and no file.
@@ -83,6 +83,8 @@ def state_empty(
         )
     submission = _record_statement(work, desk, caller, head, reason)
     change = restate(work, stored_by(desk), caller, submission, head, (), told.change)
+    if change.how == CORRECTS:
+        take_back(work, stored_by(desk), caller, key)
     if head.current is not None:
         mark_later(work, submission, [head.current.id])
     _tell(work, caller, submission, change)

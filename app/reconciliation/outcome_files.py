@@ -5,9 +5,11 @@ import io
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.reconciliation.model import (
@@ -62,6 +64,28 @@ def from_parquet(data: bytes, lines: Sequence[ContractLine]) -> tuple[MatchedLin
     if [r["content_hash"] for r in rows] != [line.content_hash for line in lines]:
         raise ValueError("the stored outcomes are not of this submission")
     return tuple(_matched(row, line) for row, line in zip(rows, lines, strict=True))
+
+
+def outcomes_among(path: Path, lines: Sequence[ContractLine]) -> tuple[MatchedLine, ...]:
+    """The outcomes of some lines of the submission, in their order; others are not held.
+
+    Raises ValueError where the file does not hold each of them.
+    """
+    wanted = pa.array([line.row for line in lines], pa.int64())
+    rows: dict[int, dict[str, Any]] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            found = batch.filter(pc.is_in(batch.column("row"), value_set=wanted))
+            rows |= {row["row"]: row for row in found.to_pylist()}
+    for line in lines:
+        if line.row not in rows or rows[line.row]["content_hash"] != line.content_hash:
+            raise ValueError("the stored outcomes are not of this submission")
+    return tuple(_matched(rows[line.row], line) for line in lines)
+
+
+def outcome_of(row: dict[str, Any], line: ContractLine) -> MatchedLine:
+    """A row of a file of outcomes beside its line."""
+    return _matched(row, line)
 
 
 def _values(item: MatchedLine) -> dict[str, Any]:

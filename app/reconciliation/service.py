@@ -22,6 +22,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
+from app.reconciliation.closed_months import Differing
 from app.reconciliation.earlier import Looking, earlier_for, earlier_of_draft
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
@@ -327,16 +328,18 @@ def save_run(
     record: SubmissionRecord,
     worked: Worked,
     looked: Looked,
+    differing: Differing | None = None,
 ) -> tuple[RunRecord, bool]:
     """Save the outcomes and totals and let the run stand; one that exists is not saved again.
 
     Two workers on one submission take turns. The outcomes file is known by its content, so that
-    a save that is tried again writes the same file.
+    a save that is tried again writes the same file. `differing` finds the lines that changed where
+    they are not held in memory.
     """
     store.lock_submission(work, record)
     stood = store.runs_of(work, record.organisation, record.id)[:1]
     run, is_new = _saved(work, desk, caller, record, worked)
-    result = Result(worked.matched, worked.slices, looked)
+    result = Result(worked.matched, worked.slices, looked, differing)
     before = stood[0] if stood else None
     let_stand(work, stored_by(desk), caller, record, run, before, result)
     return run, is_new

@@ -391,3 +391,21 @@ def versions_of(work: Work, organisation: str, slice_ids: Sequence[str]) -> set[
         )
         found.update(work.connection.execute(query).scalars())
     return found
+
+
+def counted_versions(work: Work, organisation: str, slice_ids: Sequence[str]) -> set[str]:
+    """The current statements of these slices, and the corrections of them."""
+    version, head = tables.slice_version, tables.slice_head
+    found: set[str] = set()
+    for at in range(0, len(slice_ids), _AT_ONCE):
+        query = (
+            select(version.c.id)
+            .join_from(version, head, head.c.id == version.c.slice_id)
+            .where(
+                version.c.organisation == organisation,
+                head.c.id.in_(slice_ids[at : at + _AT_ONCE]),
+                head.c.current_version.in_((version.c.id, version.c.cites)),
+            )
+        )
+        found.update(work.connection.execute(query).scalars())
+    return found

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, update
 
 from app.db import tables
 from app.db.work import Work
@@ -14,26 +14,23 @@ _AT_ONCE = 500
 
 def out_of_date(work: Work, organisation: str) -> Mapping[str, int]:
     """Version of a slice → how many changes it is out of date by."""
-    column = tables.slice_mark.c
-    rows = work.connection.execute(
-        select(column.version_id, func.count())
-        .where(column.organisation == organisation, column.settled_at.is_(None))
-        .group_by(column.version_id)
-    )
-    return {version: int(count) for version, count in rows}
+    return _open(work, organisation, true())
 
 
 def given_up(work: Work, organisation: str) -> Mapping[str, int]:
     """Version of a slice → the changes by which it stays out of date: their matching failed."""
-    column = tables.slice_mark.c
+    return _open(work, organisation, tables.slice_mark.c.given_up_at.is_not(None))
+
+
+def _open(work: Work, organisation: str, where: ColumnElement[bool]) -> Mapping[str, int]:
+    """Open marks by the statement that they are of; those of a correction are its statement's."""
+    column, version = tables.slice_mark.c, tables.slice_version.c
+    statement = func.coalesce(version.cites, version.id)
     rows = work.connection.execute(
-        select(column.version_id, func.count())
-        .where(
-            column.organisation == organisation,
-            column.settled_at.is_(None),
-            column.given_up_at.is_not(None),
-        )
-        .group_by(column.version_id)
+        select(statement, func.count())
+        .join_from(tables.slice_mark, tables.slice_version, version.id == column.version_id)
+        .where(column.organisation == organisation, column.settled_at.is_(None), where)
+        .group_by(statement)
     )
     return {version: int(count) for version, count in rows}
 

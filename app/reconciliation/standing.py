@@ -1,35 +1,28 @@
 """Letting a run stand: for open months it is the result, for frozen ones it adds signed deltas."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from typing import Final
 
-from app.audit import Event, parse_cursor, record
+from app.audit import parse_cursor
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import slice_store, standing_store
 from app.reconciliation.accepting import frozen_on
-from app.reconciliation.deltas import (
-    Amounts,
-    Change,
-    amounts_of,
-    cause_of,
-    changes,
-    check_tie,
-    standing_amounts,
+from app.reconciliation.closed_months import (
+    Adding,
+    Differing,
+    changed_month,
+    corrected_month,
+    large_month,
 )
-from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
-from app.reconciliation.errors import TooManyLines
-from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import MatchedLine
-from app.reconciliation.outcome_files import from_parquet
-from app.reconciliation.slice_store import STATEMENT, Head, SliceOutcome
-from app.reconciliation.slices import Placed, SliceKey, place, unequal
-from app.reconciliation.standing_store import Delta, Frozen, Mark, Standing
+from app.reconciliation.slice_store import STATEMENT, Head, SliceOutcome, SliceVersion
+from app.reconciliation.slices import Placed, SliceKey, place
+from app.reconciliation.standing_store import Mark, Standing
 from app.reconciliation.store import RunRecord, SubmissionRecord, find_run
-from app.reconciliation.stored_lines import OUTCOMES, Stored
+from app.reconciliation.stored_lines import Stored
 from app.reconciliation.touches import ANY, keys_of_lines
 
 #: What a mark says of a slice where a month of an earlier submission was stated anew.
@@ -52,6 +45,7 @@ class Result:
     matched: Sequence[MatchedLine]
     slices: Sequence[SliceOutcome]
     looked: Looked
+    differing: Differing | None = None
 
 
 def let_stand(
@@ -68,8 +62,7 @@ def let_stand(
     Its submission is held. `before` is the run that stood. Whatever marked slices before the run
     saw the approvals is settled. One that saw them earlier than the run that stands does not come
     to stand. What changed since it saw them is read again, now that it can be found. Raises
-    TotalsDoNotTie, and TooManyLines where a frozen month of a file that is not held in memory would
-    change.
+    TotalsDoNotTie.
     """
     looked = result.looked
     standing_store.settle(work, looked.marks)
@@ -94,18 +87,41 @@ def let_stand(
     heads = tuple(_heads(work, submission, result))
     if last is None:
         mark_later(work, submission, _corrected(heads, submission))
-    own = [head for head in heads if _states(head, submission)]
     placed = place((item.line for item in result.matched), stored.fold)
-    _keep_touches(work, submission, own, result, placed)
-    if before is None or before.id == run.id:
-        return
-    calendar = slice_store.calendar_of(work, submission.organisation)
-    for head in own:
+    _keep_touches(work, submission, heads, result, placed)
+    _add_deltas(work, stored, caller, standing, run, before, result, placed)
+
+
+def _add_deltas(
+    work: Work,
+    stored: Stored,
+    caller: Caller,
+    standing: Standing,
+    run: RunRecord,
+    before: RunRecord | None,
+    result: Result,
+    placed: Placed,
+) -> None:
+    """What the run changes of closed months, whether its submission states or corrects them."""
+    own = standing.organisation
+    calendar = slice_store.calendar_of(work, own)
+    for head, corrections in _counted(work, own, standing.submission_id, result):
         freeze = frozen_on(calendar, head.key, work.moment.day)
-        if freeze is not None:
-            # Held, so that no correction takes lines away meanwhile.
-            held = slice_store.locked_head(work, submission.organisation, head.key)
-            _Freezing(work, stored, caller, standing, before, result).add(held, freeze, placed)
+        if freeze is None or head.current is None:
+            continue
+        # Held, so that no correction takes lines away meanwhile.
+        held = slice_store.locked_head(work, own, head.key)
+        adding = Adding(work, stored, caller, standing, held, freeze, result.looked.marks)
+        assert held.newest is not None
+        if held.newest.kind != STATEMENT:
+            corrected_month(adding, before or run)
+        elif corrections or before is None or before.id == run.id:
+            continue
+        elif result.matched:
+            changed_month(adding, before, result.matched, placed)
+        else:
+            assert result.differing is not None
+            large_month(adding, before, run, result.slices, result.differing)
 
 
 def _earlier(looked: Looked, last: Standing) -> bool:
@@ -123,6 +139,23 @@ def _states(head: Head, submission: SubmissionRecord) -> bool:
     """Whether the submission is what is current of the slice."""
     now = head.current
     return now is not None and now.submission_id == submission.id and now.lines > 0
+
+
+def _counted(
+    work: Work, organisation: str, submission_id: str, result: Result
+) -> Iterable[tuple[Head, tuple[SliceVersion, ...]]]:
+    """The slices of which the submission's lines count, and its corrections that count there."""
+    found: dict[SliceKey, list[SliceVersion]] = {}
+    stated = slice_store.versions_of_submission(work, organisation, submission_id)
+    for key, version, _ in stated:
+        found.setdefault(key, []).append(version)
+    keys = [each.key for each in result.slices if each.key in found]
+    for head in slice_store.heads(work, organisation, keys) if keys else ():
+        now = head.current
+        if now is not None:
+            corrections = tuple(x for x in found[head.key] if x.cites == now.id)
+            if corrections or (now.submission_id == submission_id and now.lines > 0):
+                yield head, corrections
 
 
 def _corrected(heads: Iterable[Head], submission: SubmissionRecord) -> tuple[str, ...]:
@@ -167,150 +200,43 @@ def mark_later(work: Work, submission: SubmissionRecord, versions: Collection[st
 def _keep_touches(
     work: Work,
     submission: SubmissionRecord,
-    own: Sequence[Head],
+    heads: Sequence[Head],
     result: Result,
     placed: Placed,
 ) -> None:
-    """Keep by what changes find the slices. Lines that are not in memory are found by any."""
+    """Keep by what changes find the slices. Lines that are not in memory are found by any.
+
+    A correction of a closed month is found by all that it states, beside what it corrects.
+    """
+    own = submission.organisation
     of_row = {item.line.row: item for item in result.matched}
     keys: dict[str, frozenset[str]] = {}
-    for head in own:
+    for head, corrections in _counted(work, own, submission.id, result):
         assert head.current is not None
         items = [of_row[line.row] for line in placed.slices.get(head.key, ())]
         found = keys_of_lines(items) if items else frozenset({ANY})
-        keys[head.current.id] = frozenset({ANY}) if ANY in found else found
-    older = slice_store.versions_of(work, submission.organisation, [head.id for head in own])
-    gone = older - keys.keys()
+        states = [head.current] if _states(head, submission) else []
+        for version in (*states, *corrections):
+            keys[version.id] = frozenset({ANY}) if ANY in found else found
+    stated = [head for head in heads if _states(head, submission)]
+    older = slice_store.versions_of(work, own, [head.id for head in stated])
+    counted = slice_store.counted_versions(work, own, [head.id for head in stated])
+    gone = older - counted - keys.keys()
     mark_later(work, submission, gone)
-    standing_store.replace_touches(work, submission.organisation, keys, gone)
+    standing_store.replace_touches(work, own, keys, gone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Freezing:
-    """A run on its way to be added to frozen months."""
+def take_back(work: Work, stored: Stored, caller: Caller, key: SliceKey) -> None:
+    """Take the lines of a closed month back that a correction to nothing took away.
 
-    work: Work
-    stored: Stored
-    caller: Caller
-    standing: Standing
-    before: RunRecord
-    result: Result
-
-    def add(self, head: Head, freeze: dt.date, placed: Placed) -> None:
-        """The deltas of one slice, and its frozen result where it has none yet."""
-        if not self.result.matched:
-            self._check_same(head.key)
-            return
-        rows = {line.row for line in placed.slices[head.key]}
-        now = [item for item in self.result.matched if item.line.row in rows]
-        frozen, told = self._frozen(head, freeze, rows)
-        earlier = standing_store.deltas_of(self.work, frozen)
-        was = standing_amounts(told, earlier)
-        gone = self._taken_away(head, placed)
-        found = self._deltas(frozen, changes(was, now, gone))
-        standing_store.add_deltas(self.work, found)
-        check_tie(frozen, standing_store.deltas_of(self.work, frozen), was, now, gone)
-        if found:
-            self._tell(head.key, frozen, found)
-
-    def _frozen(
-        self, head: Head, freeze: dt.date, rows: set[int]
-    ) -> tuple[Frozen, Mapping[int, Amounts]]:
-        """The frozen result and each of its lines; that of the run that stood, if it is new."""
-        assert head.current is not None
-        own = head.current.organisation
-        frozen = standing_store.frozen_of(self.work, own, head.current.id, freeze)
-        run = self.before if frozen is None else find_run(self.work, own, frozen.run_id)
-        data = self.stored.files.read(own, OUTCOMES, run.outcomes_file, run.outcomes_sha256)
-        every = from_parquet(data, [item.line for item in self.result.matched])
-        told = {item.line.row: amounts_of(item) for item in every if item.line.row in rows}
-        if frozen is None:
-            frozen = self._new(head, freeze, run, told.values())
-            standing_store.add_frozen(self.work, frozen)
-        return frozen, told
-
-    def _new(self, head: Head, freeze: dt.date, run: RunRecord, told: Iterable[Amounts]) -> Frozen:
-        assert head.current is not None
-        every = tuple(told)
-        with localcontext(prec=EXACT_DIGITS):
-            return Frozen(
-                id=self.work.new_id(),
-                organisation=head.current.organisation,
-                version_id=head.current.id,
-                freeze=freeze,
-                run_id=run.id,
-                lines=len(every),
-                total=head.current.total,
-                accepted=sum((each.accepted for each in every), ZERO),
-                queried=sum((each.queried for each in every), ZERO),
-                made_at=self.work.moment.instant,
-            )
-
-    def _taken_away(self, head: Head, placed: Placed) -> frozenset[int]:
-        """The rows that corrections have taken away since: what they are now is not counted."""
-        assert head.newest is not None
-        if head.newest.kind == STATEMENT:
-            return frozenset()
-        states = self.stored.slice_lines(self.work, head).lines
-        gone, _ = unequal(placed.slices[head.key], states)
-        return frozenset(line.row for line in gone)
-
-    def _deltas(self, frozen: Frozen, found: Sequence[Change]) -> tuple[Delta, ...]:
-        lines = [item.line for item in self.result.matched]
-        key_of = dict(zip((line.row for line in lines), keys_of(lines), strict=True))
-        with localcontext(prec=EXACT_DIGITS):
-            return tuple(self._delta(frozen, each, key_of[each.item.line.row]) for each in found)
-
-    def _delta(self, frozen: Frozen, change: Change, line_key: str) -> Delta:
-        item, was = change.item, change.was
-        cause = cause_of(change, line_key, self.result.looked.marks)
-        return Delta(
-            id=self.work.new_id(),
-            organisation=frozen.organisation,
-            frozen_id=frozen.id,
-            standing_id=self.standing.id,
-            row=item.line.row,
-            line_key=line_key,
-            outcome_was=was.outcome,
-            outcome=item.outcome.value,
-            accepted_was=was.accepted,
-            accepted=item.accepted,
-            accepted_more=item.accepted - was.accepted,
-            queried_was=was.queried,
-            queried=item.queried,
-            queried_more=item.queried - was.queried,
-            reason=item.reason,
-            treatment_id=item.treatment_id or was.treatment_id,
-            reference=item.reference or was.reference,
-            cause=None if cause is None else cause.action,
-            cause_at=None if cause is None else cause.changed_at,
-            cause_event=None if cause is None else cause.event_id,
-            made_at=self.work.moment.instant,
-        )
-
-    def _check_same(self, key: SliceKey) -> None:
-        """Of a file that is not held in memory the frozen months must stand as they did."""
-        was = slice_store.outcomes_of_run(self.work, self.before.organisation, self.before.id)
-        now = {each.key: (each.accepted, each.queried) for each in self.result.slices}
-        if key in was and (was[key].accepted, was[key].queried) != now[key]:
-            raise TooManyLines(
-                self.before.lines,
-                "to have its frozen months changed line by line",
-                "Send the months whose approvals changed as a file of their own",
-            )
-
-    def _tell(self, key: SliceKey, frozen: Frozen, found: Sequence[Delta]) -> None:
-        with localcontext(prec=EXACT_DIGITS):
-            more: Decimal = sum((each.accepted_more for each in found), ZERO)
-        event = Event(
-            action="frozen month changed by deltas",
-            object_type="frozen month",
-            object_id=frozen.id,
-            after={
-                "month": f"{key.financial_year} M{key.financial_month:02d}",
-                "run": self.standing.run_id,
-                "lines": len(found),
-                "accepted more": f"{more:f}",
-            },
-        )
-        record(self.work, self.caller.actor(), event)
+    The slice is held. Nothing is taken back before its statement has been reconciled.
+    """
+    head = slice_store.locked_head(work, caller.organisation, key)
+    freeze = frozen_on(slice_store.calendar_of(work, caller.organisation), key, work.moment.day)
+    if head.current is None or freeze is None:
+        return
+    submission = head.current.submission_id
+    last = standing_store.last_standing(work, caller.organisation, submission)
+    if last is not None:
+        run = find_run(work, caller.organisation, last.run_id)
+        corrected_month(Adding(work, stored, caller, last, head, freeze, ()), run)

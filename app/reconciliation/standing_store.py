@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, insert, select, update
 
 from app.db import tables
 from app.db.statements import Statement
@@ -15,6 +15,7 @@ from app.reconciliation.slice_store import SliceOutcome, outcome_of
 from app.reconciliation.slices import SliceKey
 from app.reconciliation.touches import ANY
 
+CHANGED, ADDED, TAKEN_AWAY = "changed", "added", "taken away"
 _AT_ONCE: Final = 500
 _INSERT_TOUCH: Final = Statement(insert(tables.slice_touch), by_json=True)
 
@@ -100,7 +101,7 @@ class Delta:
     cause_event: int | None
     made_at: dt.datetime
     of_submission: str = ""
-    kind: str = "changed"
+    kind: str = CHANGED
 
 
 # --- runs that stand ------------------------------------------------------------------------------
@@ -158,15 +159,18 @@ def replace_touches(
 
 
 def versions_touched(work: Work, keys: Collection[str]) -> tuple[tuple[str, str, str, str], ...]:
-    """Key, version, submission and organisation of current slices with one of the keys, or any."""
+    """Key, version, submission and organisation of current slices with one of the keys, or any.
+
+    A version is what is current of its slice, or a correction of that.
+    """
     touch, head, version = tables.slice_touch, tables.slice_head, tables.slice_version
     found: list[tuple[str, str, str, str]] = []
     for chunk in _chunks({*keys, ANY}):
         rows = work.connection.execute(
             select(touch.c.key, version.c.id, version.c.submission_id, version.c.organisation)
             .join_from(touch, version, version.c.id == touch.c.version_id)
-            .join(head, head.c.current_version == version.c.id)
-            .where(touch.c.key.in_(chunk))
+            .join(head, head.c.id == version.c.slice_id)
+            .where(touch.c.key.in_(chunk), _counts())
         )
         found += [(key, id_, submission, own) for key, id_, submission, own in rows]
     return tuple(found)
@@ -209,16 +213,27 @@ def later_beside(
     return tuple(sorted((id_, of) for id_, of in beside if of in later))
 
 
+def _counts() -> ColumnElement[bool]:
+    """Whether a version is what is current of its slice, or a correction of that."""
+    version = tables.slice_version.c
+    return tables.slice_head.c.current_version.in_((version.id, version.cites))
+
+
 def current_versions(
     work: Work, organisation: str, submission_id: str | None = None
 ) -> tuple[tuple[str, str], ...]:
-    """Version and submission of the organisation's current slices that a run stands for."""
+    """Version and submission of the organisation's current slices that a run stands for.
+
+    Corrections of closed months are among them.
+    """
     head, version, standing = tables.slice_head, tables.slice_version, tables.run_standing
     stood = select(standing.c.id).where(standing.c.submission_id == version.c.submission_id)
     query = (
         select(version.c.id, version.c.submission_id)
-        .join_from(version, head, head.c.current_version == version.c.id)
-        .where(version.c.organisation == organisation, version.c.lines > 0, stood.exists())
+        .join_from(version, head, head.c.id == version.c.slice_id)
+        .where(
+            version.c.organisation == organisation, version.c.lines > 0, _counts(), stood.exists()
+        )
     )
     if submission_id is not None:
         query = query.where(version.c.submission_id == submission_id)
@@ -328,9 +343,16 @@ def deltas_of(work: Work, frozen: Frozen) -> tuple[Delta, ...]:
         select(delta)
         .join_from(delta, standing, standing.c.id == delta.c.standing_id)
         .where(delta.c.organisation == frozen.organisation, delta.c.frozen_id == frozen.id)
-        .order_by(standing.c.number, delta.c.row)
+        .order_by(*_as_made(), delta.c.row)
     ).mappings()
     return tuple(Delta(**row) for row in rows)
+
+
+def _as_made() -> tuple[ColumnElement[Any], ...]:
+    """Deltas of a line in the order in which they were made: added first, taken away last."""
+    delta, standing = tables.slice_delta.c, tables.run_standing.c
+    place = case((delta.kind == ADDED, 0), (delta.kind == TAKEN_AWAY, 2), else_=1)
+    return delta.made_at, standing.stood_at, standing.number, place
 
 
 def frozen_with_deltas(
@@ -343,7 +365,7 @@ def frozen_with_deltas(
         select(delta, tables.run_standing.c.number)
         .join_from(delta, tables.run_standing)
         .where(delta.c.organisation == organisation)
-        .order_by(tables.run_standing.c.stood_at, tables.run_standing.c.number, delta.c.row)
+        .order_by(*_as_made(), delta.c.row)
     ).mappings():
         made = Delta(**{name: row[name] for name in Delta.__slots__})
         of_frozen.setdefault(made.frozen_id, []).append(made)

@@ -4,20 +4,22 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from app.audit import Actor
 from app.db.work import Work
 from app.reconciliation import rows_store, store
 from app.reconciliation.errors import StoredFileDamaged, TotalsDoNotTie
 from app.reconciliation.files import FileStore
-from app.reconciliation.line_columns import submission_in
+from app.reconciliation.line_columns import rows_in, submission_in
 from app.reconciliation.model import ContractLine, MatchedLine, Submission
 from app.reconciliation.outcome_files import from_parquet
 from app.reconciliation.read_columns import read_columns
 from app.reconciliation.slice_store import Head
-from app.reconciliation.slices import Fold, place, total_of
+from app.reconciliation.slices import Fold, SliceKey, place, slice_of, total_of
 from app.reconciliation.source import in_memory
 from app.reconciliation.store import SubmissionRecord
 
@@ -91,6 +93,21 @@ class Stored:
             rows = rows_store.rows_of(work, record)
             self.read[record.id] = stored_submission(self.files, record, rows)
         return self.read[record.id]
+
+    def lines_in(
+        self, work: Work, record: SubmissionRecord, key: SliceKey
+    ) -> Sequence[ContractLine]:
+        """What a submission states for one slice; from kept rows no others are held in memory."""
+        digest = None if record.id in self.read else rows_store.rows_of(work, record)
+        if digest is not None:
+            try:
+                with pq.ParquetFile(self.files.path_of(record.organisation, ROWS, digest)) as file:
+                    lines = (each for each in rows_in(file) if isinstance(each, ContractLine))
+                    fold = cache(self.fold)
+                    return tuple(line for line in lines if slice_of(line, fold) == key)
+            except (StoredFileDamaged, OSError, KeyError, ValueError, pa.ArrowException):
+                pass  # the bytes are read anew
+        return place(self.submission(work, record).lines, self.fold).slices.get(key, ())
 
     def slice_lines(self, work: Work, head: Head) -> SliceLines:
         """What the newest version of a slice states. Raises TotalsDoNotTie if that has changed."""

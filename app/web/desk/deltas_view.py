@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from app.api.deltas import ClosedMonthDocument, DeltaDocument
 from app.clock import london_day
+from app.reconciliation.model import LineOutcome
 from app.web.decision import Colour
 from app.web.desk.common import outcome_colour, period_words
 from app.web.words import day_words, first_upper
@@ -24,6 +25,7 @@ _CAUSES: Final[dict[str, str]] = {
     "approval ended": "Approval ended",
     "coverage cut by a stop": "Treatment stopped",
     "treatment transferred": "Treatment transferred to another trust",
+    "earlier month stated anew": "An earlier month was stated anew",
 }
 _NOT_KNOWN: Final = "No single change: prices, terms or reference data"
 
@@ -114,6 +116,11 @@ def _month(each: ClosedMonthDocument) -> dict[str, str | int]:
     }
 
 
+def _colour(outcome: str) -> Colour:
+    """Grey for what a line stood at before a correction added it, and after one took it away."""
+    return outcome_colour(outcome) if outcome in set(LineOutcome) else "grey"
+
+
 def _line(each: DeltaDocument) -> DeltaLine:
     changed = each.changed_at
     return DeltaLine(
@@ -121,9 +128,9 @@ def _line(each: DeltaDocument) -> DeltaLine:
         row=each.row,
         href=f"/submissions/runs/{each.run}/lines/{each.row}",
         was=first_upper(each.outcome_before),
-        was_colour=outcome_colour(each.outcome_before),
+        was_colour=_colour(each.outcome_before),
         now=first_upper(each.outcome),
-        now_colour=outcome_colour(each.outcome),
+        now_colour=_colour(each.outcome),
         accepted_before=each.accepted_before,
         accepted=each.accepted,
         accepted_more=signed(each.accepted_more),

@@ -30,7 +30,7 @@ from tests.conftest import _settle
 from tests.integration.reconciliation.matching import START, line
 from tests.integration.reconciliation.test_earlier import approve, vials
 from tests.integration.reconciliation.test_runs import count, door, race, run
-from tests.integration.reconciliation.test_slices import FREEZE, freeze, key, send, slices
+from tests.integration.reconciliation.test_slices import FREEZE, freeze, key, slices
 from tests.integration.reconciliation.test_states import imported
 from tests.unit.reconciliation.builders import csv_bytes
 from tests.world import (
@@ -344,18 +344,6 @@ def test_a_penny_that_a_delta_loses_stops_the_whole(
     with pytest.raises(TotalsDoNotTie, match="A frozen month with its deltas"):
         run(world, desk, data=FILE)
     assert (deltas(world), count(world, tables.reconciliation_run)) == ([], 1)
-
-
-def test_a_line_that_a_correction_took_away_gets_no_delta(
-    world: World, desk: Desk, matched: str
-) -> None:
-    kept = line(JUNE, total="70", **OTHER)
-    send(world, desk, kept, line(JULY, total="500"))  # June is closed: its line is taken away
-    revoke(world, matched)
-    match_again(world, desk)
-    assert deltas(world) == []
-    june = slices(world)[key(3)]
-    assert (june.corrected, june.accepted, june.accepted_now) == (Decimal(70), 1000, 1000)
 
 
 def test_each_organisation_is_marked_for_what_it_may_see_and_for_nothing_else(
