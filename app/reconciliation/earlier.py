@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from app.db.work import Work
 from app.reconciliation import rows_store, store
-from app.reconciliation.earlier_store import Held, held_of, standing_before
+from app.reconciliation.earlier_store import Held, held_of, place_of, standing_before
 from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_before
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import local_keys
@@ -75,9 +75,10 @@ def earlier_for(work: Work, by: Looking, record: SubmissionRecord, snapshot: Sna
     nor a restatement counts itself.
     """
     assert record.number is not None
+    place = place_of(work, record.organisation, record.id, record.number)
     before = [
         Held(record.organisation, *each)
-        for each in standing_before(work, record.organisation, record.number)
+        for each in standing_before(work, record.organisation, place)
     ]
     return _before(work, by, before, _source(work, by, record), snapshot) if before else NO_EARLIER
 

@@ -21,10 +21,37 @@ class Held:
     keys: frozenset[SliceKey]
 
 
+def place_of(work: Work, organisation: str, submission_id: str, number: int) -> int:
+    """A submission's place in the order in which what it states counts: mostly its own number.
+
+    One that only corrects closed months counts where these do, at the number of the statement that
+    it corrects: what was accepted after a month does not come before its correction. Where it
+    states months of several places it has the last of them, so that it may count too much before
+    itself and never too little.
+    """
+    version, head, submission = tables.slice_version, tables.slice_head, tables.submission
+    stated = version.alias()
+    query = (
+        select(func.max(submission.c.number))
+        .join_from(version, head, head.c.id == version.c.slice_id)
+        .join(stated, stated.c.id == head.c.current_version)
+        .join(submission, submission.c.id == stated.c.submission_id)
+        .where(
+            version.c.organisation == organisation,
+            version.c.submission_id == submission_id,
+            stated.c.id.in_((version.c.id, version.c.cites)),
+        )
+    )
+    found = work.connection.execute(query).scalar()
+    return number if found is None else int(found)
+
+
 def standing_before(
     work: Work, organisation: str, number: int
 ) -> tuple[tuple[str, frozenset[SliceKey]], ...]:
-    """Submissions and their slices that nothing newer states, of what was accepted before a number.
+    """Submissions and their slices that nothing newer states, of what was accepted up to a place.
+
+    A submission's own slices may be among them, and other slices of what it corrects.
 
     In the order of acceptance. A correction of a closed month says what the month states, and
     leaves it its place: else what later months were accepted for could be used once more. Slices
@@ -32,7 +59,7 @@ def standing_before(
     """
     head = tables.slice_head.c
     own = select(head.id).where(head.organisation == organisation)
-    rows = work.connection.execute(_standing(own, tables.submission.c.number < number))
+    rows = work.connection.execute(_standing(own, tables.submission.c.number <= number))
     return tuple((each.submission, each.keys) for each in _grouped(rows))
 
 

@@ -18,6 +18,7 @@ from app.auth.model import Caller, Role
 from app.db import jobs, tables
 from app.db.work import Work
 from app.reconciliation import service, stale_store, standing_store, store
+from app.reconciliation.policy_changes import of_policies
 from app.reconciliation.scope import scope_of
 from app.reconciliation.standing_store import Mark
 from app.reconciliation.touches import of_local_id, of_number, of_reference, of_treatment
@@ -25,6 +26,8 @@ from app.reconciliation.touches import of_local_id, of_number, of_reference, of_
 #: By whom the jobs are queued that no call asked for.
 OWN: Final = "rematch"
 CURSOR: Final = "slices out of date"
+#: What a mark says of a slice that was reconciled before runs came to stand.
+OF_BEFORE: Final = "reconciled by an earlier release"
 #: Events that are read at a time.
 PAGE: Final = 500
 #: A submission of more lines is matched again at most once in REST, however much changes.
@@ -61,7 +64,8 @@ def mark_changes(work: Work) -> tuple[int, bool]:
     page, position = changes_after(work, start, PAGE)
     since = _since(work)
     events = [event for event in page if since is not None and event.at >= since]
-    new = standing_store.add_marks(work, (*_of_treatments(work, events), *_of_terms(work, events)))
+    marks = (*_of_treatments(work, events), *_of_terms(work, events), *of_policies(work, events))
+    new = standing_store.add_marks(work, marks) + standing_store.add_marks(work, _of_before(work))
     if cursors != {CURSOR: position}:
         standing_store.replace_cursors(work, cursors, CURSOR, position)
     queue_rematches(work)
@@ -140,14 +144,15 @@ def _since(work: Work) -> dt.datetime | None:
 def _caller(work: Work, organisation: str, submission: str) -> Caller | None:
     """In whose name a submission is matched again: the organisation's, in the role of its last."""
     standing = standing_store.last_standing(work, organisation, submission)
-    if standing is None:
+    role = stale_store.role_of_last_run(work, submission) if standing is None else standing.role
+    if role is None:
         return None
     return Caller(
         id=OWN,
         name="Matched again after a change",
         kind="system",
         organisation=organisation,
-        role=Role(standing.role),
+        role=Role(role),
         client="assent worker",
         correlation_id="rematch",
     )
@@ -186,6 +191,24 @@ def _of_terms(work: Work, events: Sequence[TrailEntry]) -> Iterable[Mark]:
     for organisation, event in newest.items():
         for version, submission in standing_store.current_versions(work, organisation):
             yield _mark(work, organisation, submission, version, event, None)
+
+
+def _of_before(work: Work) -> Iterable[Mark]:
+    """Slices that an earlier release reconciled, which no change can find before a run stands."""
+    now = work.moment.instant
+    for organisation, version, submission in stale_store.without_standing(work):
+        yield Mark(
+            id=work.new_id(),
+            organisation=organisation,
+            version_id=version,
+            submission_id=submission,
+            event_id=None,
+            action=OF_BEFORE,
+            changed_at=now,
+            treatment_id=None,
+            line_key=None,
+            marked_at=now,
+        )
 
 
 def _mark(

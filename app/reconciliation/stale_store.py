@@ -127,3 +127,39 @@ def waiting(work: Work) -> tuple[int, int, dt.datetime | None]:
     ).where(column.settled_at.is_(None))
     found, given, oldest = work.connection.execute(query).one()
     return int(found), int(given), oldest
+
+
+def without_standing(work: Work) -> tuple[tuple[str, str, str], ...]:
+    """Organisation, version and submission of current slices with a run of which none stands.
+
+    An earlier release made it. Those that are marked already are left out.
+    """
+    head, version, mark = tables.slice_head, tables.slice_version.c, tables.slice_mark.c
+    run, standing = tables.reconciliation_run.c, tables.run_standing.c
+    stands = select(standing.id).where(standing.submission_id == version.submission_id)
+    has_run = select(run.id).where(run.submission_id == version.submission_id)
+    marked = select(mark.id).where(mark.version_id == version.id, mark.settled_at.is_(None))
+    rows = work.connection.execute(
+        select(version.organisation, version.id, version.submission_id)
+        .join_from(tables.slice_version, head, head.c.current_version == version.id)
+        .where(version.lines > 0, ~stands.exists(), has_run.exists(), ~marked.exists())
+        .order_by(version.organisation, version.submission_id, version.id)
+    )
+    return tuple((own, id_, submission) for own, id_, submission in rows)
+
+
+def role_of_last_run(work: Work, submission_id: str) -> str | None:
+    """In which role a submission was reconciled last, as the log has it; None where never."""
+    event, run = tables.audit_event.c, tables.reconciliation_run.c
+    query = (
+        select(event.role)
+        .join_from(tables.audit_event, tables.reconciliation_run, run.id == event.object_id)
+        .where(
+            event.object_type == "reconciliation run",
+            event.action == "submission reconciled",
+            run.submission_id == submission_id,
+        )
+        .order_by(event.id.desc())
+        .limit(1)
+    )
+    return work.connection.execute(query).scalar()

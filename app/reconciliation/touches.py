@@ -1,7 +1,8 @@
 """By what a line, or a treatment, is found when an approval changes. Pure.
 
 A change may touch a line that states one of the person's numbers or one of the approval's
-references, and a line that a run found to be the treatment's. Hospital numbers are compared without
+references, and a line that a run found to be the treatment's. A change of what policies ask of a
+drug may touch every line of the drug. Hospital numbers are compared without
 their hospital, so that a merger of hospitals leaves none out: too many lines may be found, and
 matching them again then changes nothing.
 """
@@ -15,6 +16,15 @@ from app.reconciliation.parse import normalise_reference
 
 #: Of a slice whose lines cannot be told one by one: any change of its organisation's may touch it.
 ANY: Final = "*"
+
+
+#: Of a slice that an earlier release kept, which did not say what drugs are in it.
+ANY_POLICY: Final = "*policy"
+
+
+def of_drug(drug: str) -> str:
+    """The key of a drug, for what policies ask of it."""
+    return _key("drug", drug)
 
 
 def of_number(nhs_number: str) -> str:
@@ -45,6 +55,8 @@ def keys_of_lines(items: Iterable[MatchedLine]) -> frozenset[str]:
         found.update(_of_line(item.line))
         if item.treatment_id is not None:
             found.add(of_treatment(item.treatment_id))
+        if item.recognition.drug is not None:
+            found.add(of_drug(item.recognition.drug))
     return frozenset(found)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from app.db import tables
 from app.gauges import Gauges
 from app.housekeeping import rematching_changes
-from app.reconciliation import rematching, service, stale_store
+from app.reconciliation import rematching, service, stale_store, standing_store
 from app.reconciliation.errors import ReconciliationError
 from app.reconciliation.service import Desk
 from tests.integration.reconciliation.matching import line
@@ -129,24 +130,15 @@ def test_another_change_takes_it_up_once_more_and_its_own_tries_count(
 ) -> None:
     given_up(world, desk, broken, matched)
     chore(world)
-    again = sa.update(tables.change_cursor).values(position="1.0.0")
-    forget = sa.delete(tables.slice_mark).where(tables.slice_mark.c.treatment_id.is_not(None))
-    july = tables.slice_mark.c.version_id == slices_version(world, 4)
-    world.do(lambda w: w.connection.execute(forget.where(july)))  # as if July had changed just now
-    world.do(lambda w: w.connection.execute(again))
-    assert match_again(world, desk) == (1, 1)
+    submission = submission_of(world)
+    (first, *_) = world.do(lambda w: standing_store.open_marks(w, "DEMQ1", submission))
+    anew = replace(first, id=world.new_id(), event_id=None, job_id=None, tries=0, given_up_at=None)
+    world.do(lambda w: standing_store.add_marks(w, [anew]))
+    assert match_again(world, desk) == (0, 1)
     later(world, rematching.WAITS[0])
     broken(None)
     assert match_again(world, desk) == (0, 1)
     assert {row.given_up for row in slices(world).values()} == {0}
-
-
-def slices_version(world: World, month: int) -> str:
-    head = tables.slice_head.c
-    query = sa.select(head.current_version).where(
-        head.financial_month == month, head.organisation == "DEMQ1"
-    )
-    return str(world.do(lambda w: w.connection.execute(query).scalar_one()))
 
 
 def test_a_job_that_workers_died_on_is_taken_up_again_too(
