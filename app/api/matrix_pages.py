@@ -28,6 +28,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "POST /role": BROWSER,
     "GET /": BROWSER,
     "GET /start": _A.PREPARE,
+    "GET /back-entry": _A.PREPARE,
     "GET /start/{policy}": _A.PREPARE,
     "POST /start/{policy}": _A.PREPARE,
     "GET /drafts/{id}": _A.PREPARE,

@@ -156,10 +156,16 @@ class PaperBody(Document):
         description="The day and time of the signature, with its offset from UTC"
     )
     reason: Literal["downtime"]
+    reference: OfficeName | None = Field(
+        default=None,
+        description="The number on the paper form, by which it is found again; nothing that tells "
+        "who the patient is",
+        examples=["W12-0043"],
+    )
 
     def to_form(self) -> PaperForm:
         """The paper form as the approvals room takes it."""
-        return PaperForm(self.signed_by, self.signed_at, self.reason)
+        return PaperForm(self.signed_by, self.signed_at, self.reason, self.reference)
 
 
 class DetailsBody(Document):
@@ -325,6 +331,11 @@ class FollowUpBody(Document):
         default=None,
         description="A continuation under the successor of the treatment's policy",
     )
+    route: Annotated[Route, Field(strict=False)] = Field(
+        default=Route.POLICY,
+        description="A continuation that the policy does not meet may be asked of the commissioner "
+        "outside it; its case goes into details.note",
+    )
 
     def to_command(self, treatment_id: str, today: dt.date) -> FollowUpCommand:
         """The command, with organisations checked; DetailsNotAccepted names the field."""
@@ -338,6 +349,7 @@ class FollowUpBody(Document):
             birth_date=self.birth_date,
             overrides=overrides_given(self.overrides),
             policy=self.policy,
+            route=self.route,
         )
 
 

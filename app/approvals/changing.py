@@ -64,6 +64,10 @@ def submit_change(
     if command.kind is Kind.DOSE_CHANGE:
         command = replace(command, details=with_its_end(version, command.details))
     check_details(command.details, command.kind, version, today)
+    if command.route is not Route.POLICY:
+        raise DetailsNotAccepted(
+            "route", f"A {command.kind} is not asked for outside the policy. Leave the route out."
+        )
     reason = command.retrospective_reason
     check_emergency(command.details, command.kind, reason, None, work.moment.instant)
     check_paper(command.details, command.kind, command.decision_to_treat, work.moment.instant, 0)

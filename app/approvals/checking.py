@@ -180,7 +180,7 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
         command.kind,
         answers,
         context,
-        Route.POLICY,
+        command.route,
         command.details,
         overrides=accepted(caller, version, command.kind, command.overrides),
         for_people=for_people,

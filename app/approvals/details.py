@@ -237,7 +237,8 @@ def _paper_to_json(paper: PaperForm | None) -> dict[str, Any] | None:
     if paper is None:
         return None
     signed_at = _utc(paper.signed_at)
-    return {"signed_by": paper.signed_by, "signed_at": signed_at, "reason": paper.reason}
+    found = {"signed_by": paper.signed_by, "signed_at": signed_at, "reason": paper.reason}
+    return found if paper.reference is None else found | {"reference": paper.reference}
 
 
 def _paper_from_json(stored: Mapping[str, Any] | None) -> PaperForm | None:
@@ -245,7 +246,7 @@ def _paper_from_json(stored: Mapping[str, Any] | None) -> PaperForm | None:
     if not stored:
         return None
     signed_at = dt.datetime.fromisoformat(stored["signed_at"])
-    return PaperForm(stored["signed_by"], signed_at, stored["reason"])
+    return PaperForm(stored["signed_by"], signed_at, stored["reason"], stored.get("reference"))
 
 
 def _utc(instant: dt.datetime) -> str:

@@ -43,6 +43,8 @@ def check_paper(
         raise _refused("", f"A {kind} has no paper form. Enter it as usual, with its own day.")
     if not 1 <= len(paper.signed_by.strip()) <= LONGEST_ROLE:
         raise _refused(".signed_by", f"Give 1 to {LONGEST_ROLE} characters.")
+    if paper.reference is not None and not 1 <= len(paper.reference.strip()) <= LONGEST_ROLE:
+        raise _refused(".reference", f"Give 1 to {LONGEST_ROLE} characters, or leave it out.")
     if paper.signed_at.tzinfo is None:
         raise _refused(".signed_at", "Give the time with its offset from UTC.")
     if paper.signed_at > now:
@@ -74,6 +76,7 @@ def note_back_entry(work: Work, actor: Actor, request: RequestRecord, paper: Pap
             "reason": paper.reason,
             "signed_by": paper.signed_by,
             "signed_at": paper.signed_at,
+            "reference": paper.reference,
             "entered_at": request.submitted_at,
             "covers_from_signature": covers,
         },
@@ -101,8 +104,12 @@ def marked(cover: Cover, request: RequestRecord) -> Cover:
 
 
 def _permitted(work: Work, request: RequestRecord) -> bool:
-    entered = london_day(request.submitted_at)
-    return setting(work, request.commissioner, BACK_ENTRY_COVERS, entered) is True
+    return covers_back(work, request.commissioner, london_day(request.submitted_at))
+
+
+def covers_back(work: Work, commissioner: str, entered: dt.date) -> bool:
+    """Whether the commissioner lets a form entered on that day cover from its signature."""
+    return setting(work, commissioner, BACK_ENTRY_COVERS, entered) is True
 
 
 def _refused(part: str, why: str) -> DetailsNotAccepted:

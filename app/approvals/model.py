@@ -106,11 +106,15 @@ class EmergencyStart:
 
 @dataclass(frozen=True, slots=True)
 class PaperForm:
-    """A form signed on paper while the service could not be reached: a role, not a name."""
+    """A form signed on paper while the service could not be reached: a role, not a name.
+
+    `reference` is the paper's own number, by which it is found again.
+    """
 
     signed_by: str
     signed_at: dt.datetime
     reason: str  # downtime
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class FollowUpCommand:
     birth_date: dt.date | None = None  # checked against the record when given
     overrides: tuple[OverrideGiven, ...] = ()
     policy: str | None = None  # a continuation under the successor policy
+    route: Route = Route.POLICY  # a continuation may be asked for outside the policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 An approval is about who pays. No sentence here tells anyone to end a treatment.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from app.api.decisions_model import (
     DecisionDocument,
@@ -20,6 +22,7 @@ from app.approvals.model import Route
 from app.web.words import day_words, first_upper, instant_words
 
 Colour = Literal["green", "blue", "yellow", "orange", "grey"]
+_LONDON: Final = ZoneInfo("Europe/London")
 Pairs = tuple[tuple[str, str], ...]
 
 _HEADINGS: Final[dict[RequestState, tuple[str, Colour]]] = {
@@ -132,6 +135,42 @@ def cover_pairs(document: RequestDocument) -> Pairs:
     )
 
 
+def paper_words(signed: dt.datetime, entered: dt.date, *, covers: bool) -> str:
+    """What a form on paper means for the days, in words for whoever enters it."""
+    day = day_words(signed.astimezone(_LONDON).date())
+    if covers:
+        return (
+            f"Signed on {day}. The commissioner lets a paper form cover from its signature, so an "
+            "approval by the policy can cover from that day, marked late."
+        )
+    return (
+        f"Signed on {day}. The commissioner has not settled that a paper form covers from its "
+        f"signature, so an approval covers from the day of its entry, {day_words(entered)}. Ask "
+        "the commissioner about what was supplied before."
+    )
+
+
+def _paper_pair(document: RequestDocument) -> tuple[str, str]:
+    """Who signed the paper form and when, and whether the approval covers from then."""
+    signed = document.details.get("paper")
+    if not signed:
+        return ("On paper", "")
+    at = dt.datetime.fromisoformat(signed["signed_at"])
+    number = f" Number on the paper: {signed['reference']}." if signed.get("reference") else ""
+    said = f"Signed by the {signed['signed_by']} on {instant_words(at)}, entered later.{number}"
+    approval = document.approval
+    if approval is None:
+        return ("On paper", said)
+    day = at.astimezone(_LONDON).date()
+    if approval.covers_from <= day:
+        return ("On paper", f"{said} The approval covers from the day of the signature.")
+    return (
+        "On paper",
+        f"{said} The approval covers from {day_words(approval.covers_from)}, not from the day of "
+        "the signature: ask the commissioner about what was supplied before.",
+    )
+
+
 def request_pairs(document: RequestDocument, patient: PatientDocument, policy: str) -> Pairs:
     """What was asked, for whom and when."""
     outside = document.route is not Route.POLICY
@@ -143,6 +182,7 @@ def request_pairs(document: RequestDocument, patient: PatientDocument, policy: s
         ("Policy", f"{policy}, version {document.policy.version}"),
         ("Decision to treat", day_words(document.decision_to_treat)),
         ("Sent", instant_words(document.submitted_at)),
+        _paper_pair(document),
         ("The case for it" if outside else "Note", note),
     )
     return tuple((key, value) for key, value in pairs if value)

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.approvals import drafting
+from app.approvals.downtime import covers_back
 from app.approvals.errors import ApprovalsError, VersionMismatch
 from app.approvals.permissions import Action, can
 from app.auth.model import Caller
@@ -15,9 +16,10 @@ from app.policy import Kind, PolicyDecision, Section
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.web import filling
 from app.web.callers import this_office
-from app.web.draft_parts import about_wrong, abouts, entries
+from app.web.decision import paper_words
+from app.web.draft_parts import PAPER_KINDS, about_wrong, abouts, entries
 from app.web.filling import Filling
-from app.web.form import about
+from app.web.form import about, paper
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import Field, errors_of, question_fields
 from app.web.form.scales import SCALES
@@ -57,6 +59,8 @@ def step_page(
         "status": 409 if warning else 200,
         "came_from": request.query_params.get("from", ""),
     }
+    if step == paper.PAPER and found.kind in PAPER_KINDS:
+        return _paper_page(request, found, common)
     if step in abouts(found):
         wrong = about_wrong(request, found, step) if _was_filled(found, step) else {}
         fields = about.fields(entries(found, step), found.draft.form, wrong)
@@ -94,6 +98,34 @@ def step_page(
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
         errors=errors_of([field for _, fields in blocks for field in fields]),
     )
+
+
+def _paper_page(request: Request, found: Filling, common: dict[str, Any]) -> Response:
+    """The times of a form that was signed on paper, and what entering it later means."""
+    form = found.draft.form
+    wrong = about_wrong(request, found, paper.PAPER) if paper.was_filled(form) else {}
+    fields = paper.fields(form, wrong)
+    return page(
+        request,
+        "form_paper.html",
+        **common,
+        title="The form on paper",
+        fields=fields,
+        days=this_office(request).back_entry_days,
+        marked=paper.is_paper(form),
+        errors=errors_of(fields),
+    )
+
+
+def _paper_words(request: Request, found: Filling) -> str | None:
+    """From which day an approval of a form on paper would cover, as its commissioner has it."""
+    form = found.draft.form
+    payer = form.get("commissioner") if found.treatment is None else found.treatment.commissioner
+    signed = paper.signed_at(form)
+    if not paper.is_paper(form) or signed is None or not isinstance(payer, str):
+        return None
+    back = door_of(request).read(lambda work: covers_back(work, payer, found.today))
+    return paper_words(signed, found.today, covers=back)
 
 
 def _helped(fields: tuple[Field, ...]) -> tuple[Field, ...]:
@@ -141,6 +173,8 @@ def check_page(request: Request, session: Session, caller: Caller, found: Fillin
         groups=rows,
         missing=missing_links(found),
         doses=found.doses,
+        on_paper=_paper_words(request, found),
+        may_be_paper=found.kind in PAPER_KINDS and not paper.is_paper(found.draft.form),
         wrong=bool(wrong or found.faults),
         run=run,
         overridable=_overridable(caller, found, None if run is None else run.decision),
@@ -191,6 +225,8 @@ def not_taken(
         groups=check_rows(found, {s: entries(found, s) for s in abouts(found)}, wrong),
         missing=missing_links(found),
         doses=found.doses,
+        on_paper=_paper_words(request, found),
+        may_be_paper=found.kind in PAPER_KINDS and not paper.is_paper(found.draft.form),
         wrong=bool(wrong or found.faults),
         run=None,
         overridable=_overridable(caller, found, None),

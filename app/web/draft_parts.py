@@ -15,15 +15,19 @@ from app.reference_data.organisations import load_organisations
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
-from app.web.form import about
+from app.web.form import about, paper
 from app.web.form.steps import find_step
 from app.web.form.typed import typed_answers
 from app.web.pages import door_of
 
+#: What may be signed on paper; anything else is entered as usual, with its own day.
+PAPER_KINDS = frozenset({Kind.INITIATION, Kind.CONTINUATION})
+
 
 def abouts(found: Filling) -> tuple[str, ...]:
     first = (about.PATIENT,) if found.kind is Kind.INITIATION else ()
-    return (*first, about.TREATMENT)
+    signed = (paper.PAPER,) if paper.is_paper(found.draft.form) else ()
+    return (*first, *signed, about.TREATMENT)
 
 
 def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
@@ -36,6 +40,10 @@ def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
 def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecord:
     """The draft with what was typed on a page; other pages' answers are not touched."""
     draft = found.draft
+    if step == paper.PAPER and found.kind in PAPER_KINDS:
+        if form.get("not_paper") == "yes":
+            return replace(draft, form=paper.not_paper(draft.form))
+        return replace(draft, form=paper.put(draft.form, form))
     if step in abouts(found):
         return replace(draft, form=about.put(draft.form, entries(found, step), form))
     part = find_step(found.steps, step)
@@ -48,6 +56,8 @@ def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecor
 
 
 def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
+    if step == paper.PAPER:
+        return paper.ENTRIES
     drugs = load_drugs().drugs
     known = drugs.get(found.version.drug)
     asked = filling.entries_of(

@@ -25,7 +25,7 @@ from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.draft_pages import check_page, not_taken, step_page
 from app.web.draft_parts import about_wrong, abouts, typed_into
 from app.web.filling import Filling
-from app.web.form import about
+from app.web.form import about, paper
 from app.web.form.check import with_override
 from app.web.form.scores import SCORES
 from app.web.form.steps import find_step, only_open
@@ -77,7 +77,7 @@ def begun(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         return go(f"/drafts/{id}/{about.PATIENT}")
     hits = door_of(request).transact(lambda work: _held(work, caller, found))
     if not hits:
-        return go(f"/drafts/{id}/{about.TREATMENT}")
+        return go(f"/drafts/{id}/{_after_patient(found)}")
     return page(
         request,
         "form_held.html",
@@ -87,6 +87,7 @@ def begun(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         draft=found.draft,
         hits=hits,
         today=found.today,
+        onward=_after_patient(found),
     )
 
 
@@ -218,15 +219,21 @@ def _order(found: Filling) -> tuple[str, ...]:
     parts = tuple(
         each.key for each in found.steps if only_open(each, found.open, found.draft.answers).blocks
     )
-    if found.kind is Kind.INITIATION:
+    if found.kind is Kind.INITIATION or paper.is_paper(found.draft.form):
         return (*abouts(found), *parts, CHECK)
     return (*parts, CHECK)
+
+
+def _after_patient(found: Filling) -> str:
+    return paper.PAPER if paper.is_paper(found.draft.form) else about.TREATMENT
 
 
 def _first_open(found: Filling) -> str:
     """The first page with a question that is still to answer; else the check."""
     if found.kind is Kind.INITIATION and not found.draft.form.get("patient"):
         return about.PATIENT
+    if paper.is_paper(found.draft.form) and not paper.was_filled(found.draft.form):
+        return paper.PAPER
     for each in found.steps:
         if any(question.name in found.open for question in each.questions):
             return each.key
@@ -241,7 +248,7 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
         return f"work-out/{form['work_out']}"
     if _has_faults(request, found, step):
         return step
-    if form.get("from") == CHECK:
+    if form.get("from") == CHECK and not (step == paper.PAPER and paper.is_paper(found.draft.form)):
         return CHECK
     if step == about.PATIENT:
         return "begun"
@@ -256,7 +263,7 @@ def _place(step: str) -> tuple[int, int]:
         return (3, 0)
     if step.startswith("part-") and step[5:].isdigit():
         return (2, int(step[5:]))
-    return ((about.PATIENT, about.TREATMENT).index(step), 0)
+    return ((about.PATIENT, paper.PAPER, about.TREATMENT).index(step), 0)
 
 
 def _has_faults(request: Request, found: Filling, step: str) -> bool:

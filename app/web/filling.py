@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from app.api.drafts import command_of
 from app.approvals import checking, known_answers, store
 from app.approvals.answering import context_of
+from app.approvals.downtime import check_paper
 from app.approvals.drafting import DraftRecord
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted
 from app.approvals.known_answers import KnownAnswers, KnownQuery
@@ -166,6 +167,16 @@ def about_faults(work: Work, office: Office, draft: DraftRecord) -> dict[str, st
         command = command_of(work, office, draft)
     except RequestValidationError as error:
         return dict(_fault(each) for each in error.errors() if "answers" not in each["loc"])
+    except DetailsNotAccepted as error:
+        return {error.field: _sentence(str(error))}
+    try:
+        check_paper(
+            command.details,
+            draft.kind,
+            command.decision_to_treat,
+            work.moment.instant,
+            office.back_entry_days,
+        )
     except DetailsNotAccepted as error:
         return {error.field: _sentence(str(error))}
     if isinstance(command, InitiationCommand) and command.patient.nhs_number is not None:

@@ -23,6 +23,7 @@ from app.db.work import Work
 from app.reference_data.drugs import load_drugs
 from app.web.callers import caller_of, this_office
 from app.web.decision import state_words
+from app.web.form import paper
 from app.web.pages import PageRoute, door_of, go
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
@@ -183,7 +184,10 @@ def _draft_row(library: Library, draft: DraftRecord, session: Session) -> Row:
         title = library.versions(draft.policy)[-1].title
     by = "you" if draft.changed_by == session.person.id else "a colleague"
     changed = f"{instant_words(draft.changed_at)}, by {by}"
-    return Row(title, f"/drafts/{draft.id}", (first_upper(draft.kind), changed))
+    kind = first_upper(draft.kind)
+    if paper.is_paper(draft.form):
+        kind = f"{kind}, from paper"
+    return Row(title, f"/drafts/{draft.id}", (kind, changed))
 
 
 def _waiting_row(library: Library, found: Waiting, today: dt.date) -> Row:

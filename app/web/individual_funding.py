@@ -1,7 +1,9 @@
 """From a refused request to one for individual funding: a draft with everything but its case.
 
-The commissioner decides it outside the policy; the answers and the refused criteria go with it, and
-the evidence is attached to the request once it is sent.
+A refused first request leads to another first request; a refused continuation to a continuation of
+the same treatment, so that what is funded stands on it. The commissioner decides it outside the
+policy; the answers and the refused criteria go with it, and the evidence is attached to the request
+once it is sent.
 """
 
 from typing import Any, Final
@@ -29,7 +31,8 @@ from app.web.starting import IdPath
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
 
 _REFUSED: Final = frozenset({RequestState.CRITERIA_NOT_MET, RequestState.DECLINED})
-#: Of the refused request's details, those that a first request asks for too.
+_KINDS: Final = frozenset({Kind.INITIATION, Kind.CONTINUATION})
+#: Of the refused request's details, those that the new one asks for too.
 _CARRIED: Final = frozenset(
     {
         "product",
@@ -47,10 +50,10 @@ LONGEST: Final = 2000
 
 
 def may_ask(caller: Caller, document: RequestDocument) -> bool:
-    """Whether the reader's own refused first request may be asked for individually."""
+    """Whether the reader's own refused request may be asked for individually."""
     return (
         document.provider == caller.organisation
-        and document.kind is Kind.INITIATION
+        and document.kind in _KINDS
         and document.state in _REFUSED
         and can(caller, Action.PREPARE)
     )
@@ -73,9 +76,11 @@ def begin(request: Request, session: SignedInBrowser, id: IdPath, form: FormFiel
         document = request_document(work, office, caller, view)
         if not may_ask(caller, document):
             raise TransitionNotAllowed(
-                "Only a first request that was refused is asked for individually. Of a "
-                "continuation, ask the commissioner, who can fund it on its own page."
+                "Only a first request or a continuation that was refused is asked for "
+                "individually. Look at the request again: it may have been decided since."
             )
+        if document.kind is Kind.CONTINUATION:
+            return f"/drafts/{_continuation(work, caller, document, case).id}/check"
         treatment = store.find_treatment(work, caller, document.treatment_id)
         patient = patient_document(
             work, office, caller, patients.patient(work, treatment.patient_id)
@@ -94,6 +99,33 @@ def begin(request: Request, session: SignedInBrowser, id: IdPath, form: FormFiel
     return act_once(request, session, form, run)
 
 
+def _continuation(
+    work: Work, caller: Caller, document: RequestDocument, case: str
+) -> drafting.DraftRecord:
+    """The draft of a continuation of the same treatment, outside the policy."""
+    typed: dict[str, Any] = {
+        "decision_to_treat": work.moment.day.isoformat(),
+        "route": Route.INDIVIDUAL_FUNDING.value,
+        "details": _details(document, case),
+        "retrospective_reason": document.retrospective_reason,
+    }
+    return drafting.prepare(
+        work,
+        caller,
+        kind=Kind.CONTINUATION,
+        policy=document.policy.policy,
+        treatment_id=document.treatment_id,
+        form={name: value for name, value in typed.items() if value is not None},
+        answers=stored(document),
+    )
+
+
+def _details(document: RequestDocument, case: str) -> dict[str, Any]:
+    """What the new request says beside its answers, with the case for it."""
+    carried = {name: value for name, value in document.details.items() if name in _CARRIED}
+    return {**carried, "note": case[:LONGEST]}
+
+
 def _form(
     document: RequestDocument, patient: PatientDocument, case: str, today: str
 ) -> dict[str, Any]:
@@ -105,7 +137,6 @@ def _form(
         "sex": patient.sex,
         "birth_date": patient.birth_date.isoformat() if patient.birth_date else None,
     }
-    details = {name: value for name, value in document.details.items() if name in _CARRIED}
     first_dose = document.first_dose.isoformat() if document.first_dose else None
     typed = {
         "patient": {name: value for name, value in who.items() if value is not None},
@@ -115,6 +146,6 @@ def _form(
         "first_dose": first_dose,
         "retrospective_reason": document.retrospective_reason,
         "route": Route.INDIVIDUAL_FUNDING.value,
-        "details": {**details, "note": case[:LONGEST]},
+        "details": _details(document, case),
     }
     return {name: value for name, value in typed.items() if value is not None}

@@ -12,12 +12,12 @@ from app.approvals.drafting import DraftRecord
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.library import Library
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_acts_for, check_can
+from app.approvals.permissions import Action, can, check_acts_for, check_can
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import DrugDictionary, load_drugs
 from app.web.callers import caller_of, this_office
-from app.web.form import about
+from app.web.form import about, paper
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -27,6 +27,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 PolicyPath = Annotated[str, Path(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 IdPath = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+OnPaper = Annotated[str, Query(pattern="^(yes)?$")]
 _FEWEST: Final = 2  # letters to search for
 _SHOWN: Final = 40
 _MECHANISMS: Final = {
@@ -56,6 +57,7 @@ def find_form(
     request: Request,
     session: SignedInBrowser,
     q: Annotated[str, Query(max_length=100)] = "",
+    on_paper: OnPaper = "",
 ) -> Response:
     """The forms whose drug, brand or indication has these letters."""
     caller = caller_of(request, session)
@@ -75,6 +77,7 @@ def find_form(
         "start.html",
         session=session,
         q=q,
+        on_paper=on_paper,
         searched=len(q.strip()) >= _FEWEST,
         found=found[:_SHOWN],
         said=f"{counted(len(found), 'form')} found"
@@ -82,8 +85,24 @@ def find_form(
     )
 
 
+@router.get("/back-entry")
+def back_entry(request: Request, session: SignedInBrowser) -> Response:
+    """How a form that was signed on paper during downtime is entered, and where to begin."""
+    caller = caller_of(request, session)
+    check_can(caller, Action.PREPARE)
+    return page(
+        request,
+        "back_entry.html",
+        session=session,
+        days=this_office(request).back_entry_days,
+        may_submit=can(caller, Action.SUBMIT),
+    )
+
+
 @router.get("/start/{policy}")
-def ask_patient(request: Request, session: SignedInBrowser, policy: PolicyPath) -> Response:
+def ask_patient(
+    request: Request, session: SignedInBrowser, policy: PolicyPath, on_paper: OnPaper = ""
+) -> Response:
     """Who the patient is, for this form."""
     caller = caller_of(request, session)
     check_can(caller, Action.PREPARE)
@@ -96,6 +115,7 @@ def ask_patient(request: Request, session: SignedInBrowser, policy: PolicyPath) 
         policy_title=version.title,
         action=f"/start/{policy}",
         version=0,
+        on_paper=on_paper,
         fields=about.fields(about.patient_entries(), {}, {}),
         errors=[],
         back=f"/start?q={version.drug}",
@@ -111,11 +131,14 @@ def begin(
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.PREPARE)
     typed = about.put({}, about.patient_entries(), form)
+    if form.get("on_paper") == "yes":
+        typed = paper.begun(typed)
 
     def run(work: Work) -> DraftRecord:
         if policy not in office.library_at(work).policies():
             raise DetailsNotAccepted("policy", "The library holds no such form. Choose another.")
-        typed["decision_to_treat"] = work.moment.day.isoformat()
+        if not paper.is_paper(typed):
+            typed["decision_to_treat"] = work.moment.day.isoformat()
         payer = store.usual_commissioner(work, caller.organisation, policy)
         if payer is not None:
             typed["commissioner"] = payer

@@ -216,7 +216,8 @@ def _signatures() -> Part:
 def _entry() -> Part:
     return Part(
         "When the service is back",
-        "This form approves nothing by itself. Enter it as back-entry, with the times above.",
+        "This form approves nothing by itself. Enter it as back-entry, with the times above: on "
+        "the home page, “Enter a form that was signed on paper”.",
         (
             Field("Entered by (name, role)", before=f"{DAY}   {TIME}", size="long"),
             Field("Request number and outcome", size="long"),

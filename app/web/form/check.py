@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.policy import AnswerFault, Criterion, Kind, PolicyDecision, Question, Result
-from app.web.form import about
+from app.web.form import about, paper
 from app.web.form.fields import answer_words
 from app.web.form.steps import Step, only_open, step_asking
 from app.web.form.typed import day_parts
-from app.web.words import day_words, nhs_words
+from app.web.words import day_words, instant_words, nhs_words
 
 
 class _Draft(Protocol):
@@ -126,7 +126,7 @@ def check_rows(
     found: Checked, entries: Mapping[str, Sequence[about.Entry]], wrong: Mapping[str, str]
 ) -> tuple[Group, ...]:
     """Every answer, page by page; an optional field that was left empty is left out."""
-    titles = {about.PATIENT: "Patient", about.TREATMENT: "Treatment"}
+    titles = {about.PATIENT: "Patient", paper.PAPER: "Paper form", about.TREATMENT: "Treatment"}
     groups = [
         Group(titles[step], tuple(_about_rows(found, step, each, wrong)))
         for step, each in entries.items()
@@ -158,6 +158,7 @@ def _about_rows(
         if value is None and entry.optional and entry.name not in wrong:
             continue
         place = f"{entry.name}-day" if entry.control == "day" else entry.name
+        place = paper.PLACES.get(entry.name, place)
         yield Row(
             entry.label,
             _about_words(entry, value),
@@ -170,6 +171,9 @@ def _about_rows(
 def _about_words(entry: about.Entry, value: Any) -> str:
     if value is None:
         return "Not filled in"
+    if entry.path[-1] == "signed_at":
+        signed = paper.signed_at(paper.with_signature(value))
+        return str(value) if signed is None else instant_words(signed)
     if entry.control == "day" and len(day_parts(value)) == 3 and "/" not in str(value):
         return day_words(str(value))
     if entry.path[-1] == "nhs_number":
