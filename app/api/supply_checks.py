@@ -155,8 +155,8 @@ def check_submission(
 
     For a trust's own lines. A month that the file states is checked as if it were sent anew; what
     stands of other months counts. Of an approval at another provider it says that there is one, no
-    more; that the trust supplied the patient is kept as its declaration of care. A number with several
-    birth dates is not asked after.
+    more; that the trust supplied the patient is kept as its declaration of care. A number with
+    several birth dates is not asked after.
     """
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
     why = checking_supplies.SUPPLIED

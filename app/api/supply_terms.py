@@ -23,11 +23,15 @@ router = APIRouter(prefix="/v1", tags=["terms"], route_class=StrictRoute)
 
 
 class SupplyTermDocument(Dated):
-    """A charge or a tolerance. Without a drug or a provider it is said of all."""
+    """A charge, a tolerance, or the days that a fee may be from its supply.
+
+    Without a drug or a provider it is said of all.
+    """
 
     kind: SupplyTermKind = Field(strict=False)
     amount: StoredNumber = Field(
-        description="Pounds for a home delivery; per cent for a quantity tolerance"
+        description="Pounds for a home delivery, dispensing fee or service fee; per cent for a "
+        "quantity tolerance; days for fee days"
     )
     provider: OrganisationCode | None = None
     drug: Key | None = None

@@ -19,7 +19,7 @@ from app.reconciliation.engines.prepare import prepare
 from app.reconciliation.engines.repeats import find_repeats
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_keys import keys_of
-from app.reconciliation.model import ContractLine, LineOutcome, MatchedLine, Snapshot
+from app.reconciliation.model import ContractLine, LineKind, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.summary import month_of
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
@@ -159,7 +159,9 @@ def _challenged(
 
 
 def _tells_of_line(item: MatchedLine) -> bool:
-    """Whether the reason speaks of the line alone."""
+    """Whether the reason speaks of the line alone, or of the provider's own supplies, as a fee's."""
+    if item.kind is LineKind.FEE:
+        return True
     unmatched = item.treatment_id is None
     settled = item.outcome in (_L.CANNOT_BE_READ, _L.NOT_RECOVERABLE) and not item.tests
     return unmatched and (item.outcome in _OF_THE_LINE or settled)

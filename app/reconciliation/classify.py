@@ -29,11 +29,29 @@ def _rules() -> tuple[_Rule, ...]:
     return tuple(rules)
 
 
+def fee_sort(name: str | None) -> str:
+    """Which agreed charge a fee of this name is held against."""
+    words = frozenset(_words(name).split())
+    sorts = packaged(KINDS_FILE)["fees"]
+    found = (each["sort"] for each in sorts if not words.isdisjoint(each["words"]))
+    return str(next(found, sorts[-1]["sort"]))
+
+
+def may_be_fee(name: str | None) -> bool:
+    """Whether a line of this name may be a fee, whatever drug is recognised in it."""
+    words = _words(name)
+    return any(rule.kind is LineKind.FEE and rule.pattern.search(words) for rule in _rules())
+
+
+def _words(name: str | None) -> str:
+    return " ".join(re.findall(r"[a-z]+|[0-9]+", (name or "").casefold()))
+
+
 def classify(line: ContractLine, recognition: Recognition) -> LineKind:
     """The kind of a line. A negative total is a credit, whatever it is called."""
     if line.total_cost is not None and line.total_cost < 0:
         return LineKind.CREDIT
-    words = " ".join(re.findall(r"[a-z]+|[0-9]+", (line.drug_name or "").casefold()))
+    words = _words(line.drug_name)
     for rule in _rules():
         if (rule.with_drug or recognition.drug is None) and rule.pattern.search(words):
             return rule.kind

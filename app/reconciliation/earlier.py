@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from app.db.work import Work
 from app.reconciliation import rows_store, store
+from app.reconciliation.classify import may_be_fee
 from app.reconciliation.earlier_store import Held, held_of, place_of, standing_before
 from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_before
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import local_keys
 from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.supply_terms import CHARGES
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_columns import batch_of, lines_of
@@ -121,6 +123,7 @@ def _together(one: Earlier, other: Earlier) -> Earlier:
         tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(used.items())),
         one.charges + other.charges,
         one.stated | other.stated,
+        one.supplies + other.supplies,
     )
 
 
@@ -146,11 +149,11 @@ def _before(
         ]
         if not others:
             return NO_EARLIER
-        credited = _hold_names(connection, by, snapshot)
+        credited, fees = _hold_names(connection, by, snapshot)
         _want_repeated(connection, _with_lines(connection, others, _REPEATED), fold)
         wanted = _with_lines(connection, others, _WANTED)
         files = [_file(connection, by, snapshot, other, fold) for other in wanted]
-        bearing = Bearing(_contents(connection, files), credited)
+        bearing = Bearing(_contents(connection, files), credited, fees)
     return what_stands_before(files, bearing, by.dictionary, by.organisations)
 
 
@@ -214,8 +217,11 @@ def _slices(connection: Connection, view: str, fold: Fold) -> Mapping[tuple[Any,
 _NAMES: Final = "[nhs_number, nhs_pseudonym, local_patient_id, local_pseudonym, reference]"
 
 
-def _hold_names(connection: Connection, by: Looking, snapshot: Snapshot) -> frozenset[str]:
-    """Hold the names whose lines are read, and lines by hand. Returns the names in credits."""
+def _hold_names(
+    connection: Connection, by: Looking, snapshot: Snapshot
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Hold the names whose lines are read, and lines by hand. Returns the names in credits and in
+    fees, as far as these may be accepted."""
     capped = [each for each in snapshot.coverages if each.quantity_cap is not None]
     references = {each.approval_reference for each in capped}
     hand = [
@@ -230,13 +236,28 @@ def _hold_names(connection: Connection, by: Looking, snapshot: Snapshot) -> froz
     named_by_hand = {each.approval_reference for each in hand}
     credited = _names(connection, "SELECT * FROM own WHERE starts_with(total_cost, '-')")
     credited |= {name for pair in _of_credits(connection, by) for name in pair}
-    wanted = set(credited)
+    fees = _of_fees(connection, by, snapshot)
+    wanted = credited | fees
     for coverage, its in zip(capped, names, strict=True):
         # By one name or another: an earlier line may state the number, this one the local id.
         if coverage.approval_reference in named_by_hand or not stated.isdisjoint(its):
             wanted |= its
     _hold(connection, "wanted", "name", wanted)
-    return frozenset(credited)
+    return frozenset(credited), frozenset(fees)
+
+
+def _of_fees(connection: Connection, by: Looking, snapshot: Snapshot) -> set[str]:
+    """Whom the lines name that may be fees; nobody where no charge for one was agreed."""
+    if not any(term.kind in CHARGES for term in snapshot.terms.supplies):
+        return set()
+    said = connection.sql("SELECT DISTINCT drug_name FROM own").fetchall()
+    _hold(connection, "fee_name", "drug_name", {name for (name,) in said if may_be_fee(name)})
+    rows = connection.sql(
+        "SELECT DISTINCT nhs_number, local_patient_id FROM own SEMI JOIN fee_name USING (drug_name)"
+    ).fetchall()
+    numbers = _forms(by, {number for number, _ in rows if number}, number=True)
+    locals_ = _forms(by, {local for _, local in rows if local}, number=False)
+    return {name for pair in numbers | locals_ for name in pair}
 
 
 def _names_of(by: Looking, coverage: Coverage) -> set[str]:

@@ -325,16 +325,34 @@ class EarlierCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierSupply:
+    """An accepted supply in an earlier submission's current slice, and the sorts of fee that it is
+    paid for already."""
+
+    content_hash: str
+    nhs_number: str | None
+    local_patient_id: str | None
+    provider: str | None
+    commissioner: str | None
+    drug: str | None
+    first: dt.date
+    last: dt.date
+    paid: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Earlier:
     """What current slices of earlier submissions say that bears on this one.
 
     A slice that this submission states itself is not among them. `charges` are those that a credit
     of this one may take back; `stated` holds the content of the lines that stand already.
+    `supplies` are those that fees of this one may belong to.
     """
 
     used: tuple[UsedQuantity, ...] = ()
     charges: tuple[EarlierCharge, ...] = ()
     stated: frozenset[str] = frozenset()
+    supplies: tuple[EarlierSupply, ...] = ()
 
 
 NO_EARLIER = Earlier()

@@ -63,7 +63,7 @@ from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
-RULES_VERSION = "5"
+RULES_VERSION = "6"
 JOB = "reconcile"
 #: Where the outcomes of a run are that is too large to be shown.
 IN_FULL = "Read the run's totals, and write its outcomes with 'assent runs outcomes'"

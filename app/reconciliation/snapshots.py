@@ -68,7 +68,8 @@ def digest_of(snapshot: Snapshot) -> str:
     terms = snapshot.terms
     known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices, *terms.supplies)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
-    earlier = (*snapshot.earlier.used, *snapshot.earlier.charges)
+    before = snapshot.earlier
+    earlier = (*before.used, *before.charges, *before.supplies)
     stated = (f"stated={digest}" for digest in snapshot.earlier.stated)
     parts = sorted((*map(_stable, (*seen, *earlier)), *stated))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

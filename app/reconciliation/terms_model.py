@@ -81,10 +81,14 @@ class AgreedPrice:
 
 
 class SupplyTermKind(StrEnum):
-    """What a supply term sets: pounds for a delivery, or per cent that quantity may go over."""
+    """What a supply term sets: pounds for a delivery or a fee, per cent that quantity may go over,
+    or how many days a fee on a line of its own may be dated from its supply."""
 
     HOME_DELIVERY = "home delivery"
     QUANTITY_TOLERANCE = "quantity tolerance"
+    DISPENSING_FEE = "dispensing fee"
+    SERVICE_FEE = "service fee"
+    FEE_DAYS = "fee days"
 
 
 @dataclass(frozen=True, slots=True)

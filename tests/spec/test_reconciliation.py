@@ -14,7 +14,7 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
-from app.reconciliation.model import DoseLimit, Earlier, EarlierCharge, UsedQuantity
+from app.reconciliation.model import DoseLimit, Earlier, EarlierCharge, EarlierSupply, UsedQuantity
 from app.reconciliation.terms_model import AgreedPrice, SupplyTerm, SupplyTermKind
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
@@ -110,7 +110,24 @@ def as_earlier(said: dict[str, Any], lines: Sequence[ContractLine]) -> Earlier:
         tuple(_used(each) for each in said.get("used", ())),
         tuple(_charge(each) for each in said.get("charges", ())),
         frozenset(lines[n].content_hash for n in said.get("stated", ())),
+        tuple(_supplied(each) for each in said.get("supplies", ())),
     )
+
+
+def _supplied(changes: dict[str, Any]) -> EarlierSupply:
+    """The clean row's supply, with changes."""
+    values = {
+        "content_hash": "e" * 64,
+        "nhs_number": PATIENT,
+        "local_patient_id": "L001",
+        "provider": "DEMO1",
+        "commissioner": "DEMQ1",
+        "drug": "natalizumab",
+        "first": dt.date(2025, 6, 10),
+        "last": dt.date(2025, 6, 10),
+        **changes,
+    }
+    return EarlierSupply(**{**values, "paid": frozenset(values.get("paid", ()))})
 
 
 def _used(changes: dict[str, Any]) -> UsedQuantity:

@@ -13,9 +13,10 @@ from decimal import Decimal, localcontext
 
 from app.reconciliation.engines.by_hand import decisions_on
 from app.reconciliation.engines.debits import Debits, find_debits, still_open
+from app.reconciliation.engines.fees import SupplySide
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.engines.plain import uses_of
+from app.reconciliation.engines.plain import fees_and_supplies, uses_of
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, can_repeat, find_repeats
 from app.reconciliation.engines.told import Told
@@ -23,6 +24,7 @@ from app.reconciliation.model import (
     ContractLine,
     Earlier,
     EarlierCharge,
+    EarlierSupply,
     LineKind,
     Snapshot,
     UsedQuantity,
@@ -45,10 +47,16 @@ class EarlierFile:
 
 @dataclass(frozen=True, slots=True)
 class Bearing:
-    """What of them bears on the submission: its lines' contents, and all that its credits name."""
+    """What of them bears on the submission: its lines' contents, all that its credits name, and
+    whom its fees name."""
 
     contents: frozenset[str]
     credited: frozenset[str]
+    fees: frozenset[str] = frozenset()
+
+    def may_be_charged_for(self, supply: SupplySide) -> bool:
+        """Whether a fee of the submission names the same patient."""
+        return not self.fees.isdisjoint({supply.nhs_number, supply.local_id})
 
     def may_be_given_back(self, charge: EarlierCharge) -> bool:
         """Whether a credit of the submission names the same patient or reference."""
@@ -65,6 +73,7 @@ def what_stands_before(
     """What they say that bears on the submission; `files` in the order of acceptance."""
     fold = Folder(organisations)
     charges: list[EarlierCharge] = []
+    supplies: list[SupplySide] = []
     others: set[str] = set()  # fees and devices, which no credit takes back
     for file in files:
         snapshot = file.snapshot
@@ -74,6 +83,10 @@ def what_stands_before(
         taken, given_back = _taken_back(prepared, repeats, standing, charges)
         charges = still_open(charges, given_back)
         uses = _uses(prepared, repeats, file)
+        if bearing.fees:
+            supplies = _supplied(
+                prepared, repeats, taken | _not(standing, prepared), file, supplies
+            )
         for n in standing:
             item = prepared[n]
             if n in taken or n in repeats.stated_before or n in repeats.duplicate_of:
@@ -82,7 +95,66 @@ def what_stands_before(
                 charges.append(_charge(item, uses.get(n)))
             elif can_repeat(item):
                 others.add(item.line.content_hash)
-    return _told(charges, others, bearing)
+    found = (each for each in supplies if bearing.may_be_charged_for(each))
+    return replace(_told(charges, others, bearing), supplies=tuple(map(_earlier_supply, found)))
+
+
+def _not(standing: Sequence[int], prepared: Sequence[Prepared]) -> frozenset[int]:
+    return frozenset(range(len(prepared))) - frozenset(standing)
+
+
+def _supplied(
+    prepared: Sequence[Prepared],
+    repeats: Repeats,
+    gone: frozenset[int],
+    file: EarlierFile,
+    before: Sequence[SupplySide],
+) -> list[SupplySide]:
+    """The accepted supplies so far, with the sorts of fee that this file's fees have paid.
+
+    `gone` are lines that do not stand, or that a credit took back: neither supplies nor fees.
+    """
+    left = {n: item for n, item in enumerate(prepared) if n not in gone}
+    places = {n: place for place, n in enumerate(left)}
+    kept = Repeats(
+        {
+            places[n]: places.get(other, places[n])
+            for n, other in repeats.duplicate_of.items()
+            if n in places
+        },
+        {},
+        frozenset(places[n] for n in repeats.stated_before if n in places),
+    )
+    by_hand = {
+        places[n]: each
+        for n, each in decisions_on(file.lines, file.snapshot.decisions).items()
+        if n in places
+    }
+    index, told = index_snapshot(file.snapshot), Told(kept, Debits())
+    known = [replace(each, place=n, before=True) for n, each in enumerate(before)]
+    supplies, cases = fees_and_supplies(list(left.values()), index, by_hand, told, known)
+    paid: dict[tuple[bool, int], set[str]] = defaultdict(set)
+    for case in cases:
+        if case.supply is not None:
+            paid[case.supply.before, case.supply.place].add(case.sort)
+    return [
+        replace(each, paid=each.paid | paid[each.before, each.place])
+        for each in (*known, *supplies)
+    ]
+
+
+def _earlier_supply(side: SupplySide) -> EarlierSupply:
+    return EarlierSupply(
+        side.content,
+        side.nhs_number,
+        side.local_id,
+        side.provider,
+        side.commissioner,
+        side.drug,
+        side.first,
+        side.last,
+        side.paid,
+    )
 
 
 def _taken_back(

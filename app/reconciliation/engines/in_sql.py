@@ -34,6 +34,7 @@ from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
+from app.reconciliation.engines.sql_fees import fee_cases
 from app.reconciliation.engines.tables import AMOUNT, Inputs, inputs_of
 from app.reconciliation.engines.told import Told
 from app.reconciliation.errors import EnginesDisagree
@@ -65,11 +66,12 @@ class Executor(Protocol):
         """Write the rows of a query as Parquet: a file, or a folder of files."""
 
 
-def decide(executor: Executor) -> int:
+def decide(executor: Executor, index: SnapshotIndex | None = None) -> int:
     """Run every step on the tables that the executor holds, which leaves the table `result`.
 
-    A step's table is dropped once no later one reads it. Returns how many lines' amounts were split
-    by the plain functions.
+    A step's table is dropped once no later one reads it. Fees on lines of their own are looked at
+    with an `index`, which has their charges. Returns how many lines' amounts were split by the
+    plain functions.
     """
     split, left = 0, list(steps())
     stored: list[str] = []
@@ -78,10 +80,14 @@ def decide(executor: Executor) -> int:
         if step.name == "split":
             split = _split_cases(executor)
             stored.append("split_case")
+        if step.name == "result":
+            fee_cases(executor.hold, executor.read, index)
         executor.make(step)
         if not step.is_view:
             stored.append(step.name)
         for name in [each for each in stored if each != step.name and not _is_read(each, left)]:
+            if name in _FEES_READ and left:
+                continue
             executor.drop(name)
             stored.remove(name)
     return split
@@ -99,6 +105,9 @@ def _is_read(table: str, later: Sequence[Step]) -> bool:
 def _names(table: str, text: str) -> bool:
     return re.search(rf"\b{table}\b", text) is not None
 
+
+#: What is read of the steps before the last when fees are looked at.
+_FEES_READ = frozenset({"duplicate", "reversal", "part"})
 
 _CASE = (
     *("total", "delivery", "price_cap", "price", "quantity_left", "counted", "most", "quantity"),
@@ -159,7 +168,7 @@ def match_submission(
     with executor() as running:
         for name, table in inputs.tables.items():
             running.hold(name, table)
-        decide(running)
+        decide(running, index)
         rows = running.read("SELECT * FROM result").sort_by("pos").to_pylist()
     return _worded(prepared, rows, inputs, index, by_hand)
 
@@ -196,14 +205,13 @@ def _worded(
 
 def _told(rows: Sequence[Row], debits: Debits) -> Told:
     """Which lines repeat and reverse others, as the steps found."""
-    before = {row["pos"] for row in rows if row["step"] == "duplicate" and row["other_pos"] is None}
-    repeats = Repeats(_others(rows, "duplicate"), _others(rows, "reversal"), frozenset(before))
+    repeated = [(row["pos"], row["other_pos"]) for row in rows if row["is_duplicate"]]
+    repeats = Repeats(
+        {position: other for position, other in repeated if other is not None},
+        {row["pos"]: row["other_pos"] for row in rows if row["step"] == "reversal"},
+        frozenset(position for position, other in repeated if other is None),
+    )
     return Told(repeats, debits)
-
-
-def _others(rows: Sequence[Row], step: str) -> dict[int, int]:
-    found = ((row["pos"], row["other_pos"]) for row in rows if row["step"] == step)
-    return {position: other for position, other in found if other is not None}
 
 
 def _agree(matched: MatchedLine, row: Row, coverages: Sequence[Coverage]) -> bool:

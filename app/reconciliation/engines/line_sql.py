@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from app.reconciliation.classify import classify
+from app.reconciliation.classify import classify, fee_sort
 from app.reconciliation.contract import check_contract, check_payer
 from app.reconciliation.engines.agreed import Priced, agreed_on
 from app.reconciliation.engines.index import Folder, SnapshotIndex
@@ -26,7 +26,7 @@ from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
 from app.reconciliation.engines.supply_terms import delivery_on, tolerance_on
 from app.reconciliation.engines.tables import AMOUNT
-from app.reconciliation.model import ContractLine, Snapshot, TestResult
+from app.reconciliation.model import ContractLine, LineKind, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
 from app.reference_data.date_basis import date_basis
@@ -82,7 +82,7 @@ LEFT JOIN commissioner
 """
 _TOLD = """
 CREATE VIEW told AS
-SELECT placed.*, named.drug, named.product, named.how, named.kind
+SELECT placed.*, named.drug, named.product, named.how, named.kind, named.fee_sort
 FROM placed
 INNER JOIN named
     ON named.drug_code IS NOT DISTINCT FROM placed.drug_code
@@ -96,6 +96,7 @@ SELECT
     told.pos,
     told.row,
     told.kind,
+    told.fee_sort,
     told.shifted,
     told.content_hash,
     CAST('0x' || left(told.content_hash, 15) AS BIGINT) AS content_key,
@@ -304,10 +305,11 @@ def _named(connection: Connection, dictionary: DrugDictionary) -> None:
             point_of_delivery=delivered,
             total_cost=Decimal(-1) if gives_back else None,
         )
-        kind = classify(line, found).value
-        rows.append((*said, found.drug or None, found.product, found.how, kind))
+        kind = classify(line, found)
+        sort = fee_sort(name) if kind is LineKind.FEE else None
+        rows.append((*said, found.drug or None, found.product, found.how, kind.value, sort))
     kinds = (_TEXT, _TEXT, _DAY, _FLAG, _TEXT)
-    told = dict.fromkeys(("drug", "product", "how", "kind"), _TEXT)
+    told = dict.fromkeys(("drug", "product", "how", "kind", "fee_sort"), _TEXT)
     _hold(connection, "named", {**dict(zip(key, kinds, strict=True)), **told}, rows)
 
 

@@ -24,6 +24,7 @@ from app.reconciliation.engines.by_hand import (
 )
 from app.reconciliation.engines.debits import DEBIT
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
+from app.reconciliation.engines.fees import FEE
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
 from app.reconciliation.engines.index import (
@@ -118,7 +119,7 @@ def match_rows(
         running = InDuckDB(connection)
         for name, table in tables.items():
             running.hold(name, table)
-        decide(running)
+        decide(running, index)
         told = {
             position: matched_by_hand(prepared[position], index, decision).test
             for position, decision in by_hand.items()
@@ -245,6 +246,7 @@ _TESTS: Final = ", ".join(
         _test(HOME_DELIVERY, "test_delivery", f"{_FOUND} AND has_delivery"),
         _test(VAT, "(NOT told.vat_charged)", f"{_FOUND} AND told.homecare"),
         _test(DEBIT, "debit_test.passed", "debit_test.pos IS NOT NULL"),
+        _test(FEE, "fee_case.passed", "fee_case.pos IS NOT NULL"),
         _test(BY_HAND, "overridden", "has_override"),
     )
 )
@@ -278,6 +280,7 @@ LEFT JOIN (SELECT cov, died_on FROM coverage WHERE died_on IS NOT NULL) AS dead
 LEFT JOIN pass_name ON pass_name.pass = told.pass
 LEFT JOIN wording ON wording.outcome = told.outcome
 LEFT JOIN debit_test ON debit_test.pos = told.pos
+LEFT JOIN fee_case ON fee_case.pos = told.pos
 LEFT JOIN hand_test ON hand_test.pos = told.pos AND told.step IN ('found', 'diagnosed')
 ORDER BY told.row
 """

@@ -43,6 +43,16 @@ from app.reconciliation.engines.diagnose import (
     not_required,
     pending_request,
 )
+from app.reconciliation.engines.fees import (
+    FeeCase,
+    SupplySide,
+    earlier_sides,
+    fee_side,
+    is_fee,
+    keeps_charges,
+    pair_fees,
+    supply_side,
+)
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
 from app.reconciliation.engines.limits import (
@@ -65,6 +75,7 @@ from app.reconciliation.engines.settled import (
     not_pass_through,
     reversal,
     settle,
+    settled_fee,
     stated_before,
     without_debit,
 )
@@ -78,6 +89,7 @@ from app.reconciliation.model import (
     Coverage,
     DecisionKind,
     LineDecision,
+    LineKind,
     LineOutcome,
     MatchedLine,
     Snapshot,
@@ -98,7 +110,8 @@ Find = Callable[[int], Found | None]
 class _Decided:
     """A line on its way: its verdict so far, and the share of the drug's cost allowed.
 
-    `delivery` is what is accepted of a home delivery that costs more than agreed.
+    `delivery` is what is accepted of a home delivery that costs more than agreed, `fee` what is
+    accepted of a fee on a line of its own.
     """
 
     prepared: Prepared
@@ -108,6 +121,7 @@ class _Decided:
     within: Coverage | None = None
     share: Decimal = ONE
     delivery: Decimal | None = None
+    fee: Decimal | None = None
     override: DecisionKind | None = None
     proposed: str | None = None
 
@@ -147,8 +161,82 @@ def account(
     decided = _decided(prepared, index, by_hand, told, find)
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, told, index)
-        limited = _apply_overrides(limited, told.repeats, by_hand)
+        fees = _fees(prepared, told, index)
+        on_fees = {n: each for n, each in by_hand.items() if n in fees}
+        others = {n: each for n, each in by_hand.items() if n not in fees}
+        limited = _apply_overrides(limited, told.repeats, others)
+        if fees:
+            supplies = [*_supplies(limited, told), *earlier_sides(index.earlier)]
+            limited = _apply_fees(limited, fees, supplies, index)
+            limited = _apply_overrides(limited, told.repeats, on_fees)
         return _with_amounts(limited, told.repeats)
+
+
+def _fees(prepared: Sequence[Prepared], told: Told, index: SnapshotIndex) -> frozenset[int]:
+    """The fees on lines of their own, of a commissioner that agreed a charge, but repeats."""
+    keepers = keeps_charges(index.supplies)
+    if not keepers:
+        return frozenset()
+    repeated = told.repeats.stated_before.union(told.repeats.duplicate_of)
+    return frozenset(
+        n
+        for n, item in enumerate(prepared)
+        if is_fee(item) and item.commissioner in keepers and n not in repeated
+    )
+
+
+def _supplies(decided: Sequence[_Decided], told: Told) -> list[SupplySide]:
+    """The supplies that are accepted, in whole or in part, and not taken back."""
+    return [
+        side
+        for n, item in enumerate(decided)
+        if item.prepared.kind is LineKind.DRUG
+        and n not in told.taken_back
+        and _accepted(item) > 0
+        and (side := supply_side(n, item.prepared))
+    ]
+
+
+def _apply_fees(
+    decided: Sequence[_Decided],
+    fees: frozenset[int],
+    supplies: Sequence[SupplySide],
+    index: SnapshotIndex,
+) -> list[_Decided]:
+    """What comes of each of these fees."""
+    result = list(decided)
+    sides = [fee_side(n, decided[n].prepared) for n in sorted(fees)]
+    for case in pair_fees(sides, supplies, index.supplies):
+        supply = case.supply
+        coverage = None
+        if supply is not None and not supply.before:
+            coverage = decided[supply.place].verdict.coverage
+        item = decided[case.place]
+        verdict = settled_fee(case.outcome, case.test, coverage)
+        result[case.place] = replace(
+            item, verdict=verdict, tests=(*item.tests, case.test), fee=case.accepted
+        )
+    return result
+
+
+def fees_and_supplies(
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    told: Told,
+    before: Sequence[SupplySide],
+) -> tuple[list[SupplySide], list[FeeCase]]:
+    """The supplies that are accepted, and what comes of the fees, given those `before` too."""
+
+    def find(position: int) -> Found | None:
+        return find_coverage(prepared[position], index)
+
+    decided = _decided(prepared, index, by_hand, told, find)
+    with localcontext(prec=EXACT_DIGITS):
+        limited = _apply_overrides(_apply_limits(decided, told, index), told.repeats, by_hand)
+        supplies = _supplies(limited, told)
+    sides = [fee_side(n, prepared[n]) for n in sorted(_fees(prepared, told, index))]
+    return supplies, pair_fees(sides, [*supplies, *before], index.supplies)
 
 
 def uses_of(
@@ -388,6 +476,8 @@ def _accepted(item: _Decided) -> Decimal:
         return ZERO
     if item.override is not None:
         return line.total_cost if item.override is DecisionKind.ACCEPT else ZERO
+    if item.fee is not None:
+        return item.fee
     if outcome in ACCEPTED_WHOLE:
         return line.total_cost
     if outcome in SPLIT:

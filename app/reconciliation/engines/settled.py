@@ -2,7 +2,7 @@
 
 from app.reconciliation.engines.diagnose import Verdict
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.model import LineKind, LineOutcome, Test
+from app.reconciliation.model import Coverage, LineKind, LineOutcome, Test
 from app.reconciliation.outcomes import sentence
 
 _NOT_DRUGS = {
@@ -49,6 +49,21 @@ def without_debit() -> Verdict:
         "The line gives money back, and no charge of that patient, drug and amount was found "
         "that it could be given back for.",
     )
+
+
+_FEE_REMEDIES = {
+    LineOutcome.MATCHED: "",
+    LineOutcome.OVER_PRICE: "Credit the excess, or agree the charge with the commissioner.",
+    LineOutcome.NOT_A_DRUG_LINE: (
+        "Charge it with the supply that it belongs to, on the day of that, or withdraw it."
+    ),
+}
+
+
+def settled_fee(outcome: LineOutcome, test: Test, coverage: Coverage | None) -> Verdict:
+    """The verdict on a fee on a line of its own, with the approval of its supply."""
+    reason = f"The line charges a fee: {test.detail}."
+    return Verdict(outcome, reason, coverage, remedy=_FEE_REMEDIES[outcome])
 
 
 def reversal(row: int) -> Verdict:

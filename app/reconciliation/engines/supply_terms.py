@@ -42,13 +42,13 @@ class Delivery:
 
     least: Decimal | None
     most: Decimal | None
-    why: str = "no one agreed charge for a delivery is known for that time"
+    why: str = ""
 
 
 UNSEEN: Final = Delivery(
     None,
     None,
-    "delivery is not tested here: your organisation may not see the commissioner's charge for it",
+    "the charge is not tested here: your organisation may not see what the commissioner agreed",
 )
 NOT_AGREED: Final = Delivery(None, None)
 
@@ -57,12 +57,23 @@ def delivery_on(
     rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
 ) -> Delivery:
     """What the commissioner's terms say of a delivery on each day of the time of supply."""
-    found = _delivery_on([row for row in rows if row.seen], provider, drug, period)
+    return charge_on(rows, SupplyTermKind.HOME_DELIVERY, provider, drug, period)
+
+
+def charge_on(
+    rows: Sequence[SupplyTerm],
+    kind: SupplyTermKind,
+    provider: str | None,
+    drug: str | None,
+    period: Period | None,
+) -> Delivery:
+    """The same of a charge of any kind."""
+    found = _charge_on([row for row in rows if row.seen], kind, provider, drug, period)
     if all(row.seen for row in rows):
         return found
     for amount in _EXTREMES:
         guessed = [row if row.seen else replace(row, amount=amount) for row in rows]
-        if _delivery_on(guessed, provider, drug, period) != found:
+        if _charge_on(guessed, kind, provider, drug, period) != found:
             return UNSEEN
     return found
 
@@ -71,15 +82,16 @@ def delivery_on(
 _EXTREMES: Final = (Decimal(-1), Decimal(10) ** 18)
 
 
-def _delivery_on(
-    rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
+def _charge_on(
+    rows: Sequence[SupplyTerm],
+    kind: SupplyTermKind,
+    provider: str | None,
+    drug: str | None,
+    period: Period | None,
 ) -> Delivery:
     if period is None:
         return NOT_AGREED
-    said = [
-        _standing(rows, SupplyTermKind.HOME_DELIVERY, provider, drug, day)
-        for day in _days(rows, period)
-    ]
+    said = [_standing(rows, kind, provider, drug, day) for day in _days(rows, period)]
     if any(len(amounts) != 1 for amounts in said):
         return NOT_AGREED
     each = [amount for amounts in said for amount in amounts]
@@ -90,12 +102,32 @@ def tolerance_on(
     rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
 ) -> Decimal:
     """Per cent by which quantity and dose may go over before the excess is queried."""
+    return _largest(rows, SupplyTermKind.QUANTITY_TOLERANCE, provider, drug, period)
+
+
+def fee_days_on(
+    rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
+) -> Decimal:
+    """How many days a fee on a line of its own may be from its supply; 0 where none agreed."""
+    return _largest(rows, SupplyTermKind.FEE_DAYS, provider, drug, period)
+
+
+#: What a fee, by its sort, is charged under.
+CHARGES: Final = frozenset(
+    {SupplyTermKind.HOME_DELIVERY, SupplyTermKind.DISPENSING_FEE, SupplyTermKind.SERVICE_FEE}
+)
+
+
+def _largest(
+    rows: Sequence[SupplyTerm],
+    kind: SupplyTermKind,
+    provider: str | None,
+    drug: str | None,
+    period: Period | None,
+) -> Decimal:
     if period is None:
         return ZERO
-    said = (
-        _standing(rows, SupplyTermKind.QUANTITY_TOLERANCE, provider, drug, day)
-        for day in _days(rows, period)
-    )
+    said = (_standing(rows, kind, provider, drug, day) for day in _days(rows, period))
     return max((amount for amounts in said for amount in amounts), default=ZERO)
 
 
@@ -108,7 +140,8 @@ def check_delivery(line: ContractLine, agreed: Delivery) -> Test | None:
         detail = "a delivery is charged, and the line is not stated to be homecare"
         return Test(HOME_DELIVERY, NOT_TESTABLE, detail)
     if agreed.least is None or agreed.most is None:
-        return Test(HOME_DELIVERY, NOT_TESTABLE, agreed.why)
+        detail = agreed.why or "no one agreed charge for a delivery is known for that time"
+        return Test(HOME_DELIVERY, NOT_TESTABLE, detail)
     if charge <= agreed.least:
         return Test(HOME_DELIVERY, PASSED, "the delivery is within the agreed charge")
     if charge <= agreed.most:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from app.reconciliation.classify import fee_sort
 from app.reconciliation.engines.by_hand import matched_by_hand
 from app.reconciliation.engines.contract_data import (
     agreed_price_of,
@@ -41,6 +42,7 @@ from app.reconciliation.model import (
     DecisionKind,
     DoseLimit,
     LineDecision,
+    LineKind,
     Snapshot,
     TestResult,
 )
@@ -103,9 +105,14 @@ def _no_pass_through(item: Prepared, index: SnapshotIndex) -> bool:
     return contract_of(item, index).result is TestResult.FAILED
 
 
+def _fee_sort(item: Prepared) -> str | None:
+    return fee_sort(item.line.drug_name) if item.kind is LineKind.FEE else None
+
+
 _LINE: tuple[Column, ...] = (
     ("pos", pa.int64(), lambda it: it[0]),
     ("kind", pa.string(), lambda it: it[1].kind.value),
+    ("fee_sort", pa.string(), lambda it: _fee_sort(it[1])),
     ("shifted", pa.bool_(), lambda it: it[1].line.shifted),
     ("content_hash", pa.string(), lambda it: it[1].line.content_hash),
     ("content_key", pa.int64(), lambda it: int(it[1].line.content_hash[:_KEY_DIGITS], 16)),

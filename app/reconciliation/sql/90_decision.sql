@@ -23,6 +23,7 @@ SELECT
         ELSE coalesce(reconsidered.outcome, limited.verdict, diagnosed.outcome)
     END AS outcome,
     coalesce(reversal.charge_pos, duplicate.first_pos) AS other_pos,
+    duplicate.pos IS NOT NULL AS is_duplicate,
     limited.pass,
     CASE
         WHEN reconsidered.outcome = 'approval not required' THEN NULL

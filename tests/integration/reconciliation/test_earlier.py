@@ -13,7 +13,8 @@ import pytest
 from app.approvals import reviewing
 from app.approvals.model import Basis, Route
 from app.approvals.reviewing import FundingDecision
-from app.reconciliation import at_scale, service, store
+from app.db import tables
+from app.reconciliation import at_scale, service, store, terms_store
 from app.reconciliation.engines.choice import Choice, Engine
 from app.reconciliation.outcome_files import from_parquet
 from app.reconciliation.service import OUTCOMES, Desk, Reconciled
@@ -269,3 +270,55 @@ def test_submissions_of_before_have_their_order(world: World, desk: Desk) -> Non
     found = world.do(lambda w: store.find_submission(w, "DEMQ1", second.id))
     assert (first.number, found.number) == (1, 2)
     assert service.RULES_VERSION == "5"
+
+
+def deliver(world: World, kind: str, pounds: str) -> None:
+    """What DEMQ1 agreed to pay for a fee on a line of its own."""
+    term = {"kind": kind, "provider": None, "drug": None, "amount": Decimal(pounds)}
+    dated = {"from_day": None, "to_day": None, "source": "invented", "demonstration": True}
+    world.do(
+        lambda w: terms_store.replace_set(w, COMMISSIONER, tables.supply_term, [{**term, **dated}])
+    )
+
+
+@pytest.mark.parametrize("way", ["plain", "duckdb", "large"])
+def test_a_fee_for_an_earlier_supply_is_accepted_once_in_each_engine(
+    world: World, desk: Desk, tmp_path: Path, way: str
+) -> None:
+    approve(world)
+    deliver(world, "home delivery", "30")
+    moved = {"month": "4", "drug": "delivery"}
+    send(world, desk, vials(JUNE, 1), vials(JUNE + dt.timedelta(days=1), 1))
+    send(world, desk, line(JUNE, total="25", **moved))  # in July's file, for June's first supply
+    rows = [
+        line(JUNE, total="26", **(moved | {"month": "5"})),
+        line(JUNE + dt.timedelta(days=1), total="40", **(moved | {"month": "5"})),
+        line(JUNE + dt.timedelta(days=1), total="40", **(moved | {"month": "5"})),
+        line(AUGUST, total="20", drug="delivery"),
+    ]
+    expected = [
+        ("not a drug line", 0),
+        ("over price", 30),
+        ("not a drug line", 0),
+        ("not a drug line", 0),
+    ]
+    chosen = Choice(Engine.DUCKDB, spill_to=tmp_path / "spill", most_lines=1)
+    if way != "large":
+        engine = replace(chosen, most_lines=99) if way == "duckdb" else desk.matching
+        done = run(world, replace(desk, matching=engine), data=csv_bytes(rows))
+        assert told(done) == expected
+        assert "paid for a home delivery already" in done.matched[0].reason
+        assert "an earlier submission, on 16/06/2026" in done.matched[1].reason
+        return
+    file = tmp_path / "lines.csv"
+    file.write_bytes(csv_bytes(rows))
+    done = at_scale.reconcile_file(
+        world.do,
+        replace(desk, matching=chosen),
+        COMMISSIONER,
+        file,
+        read=lambda fn: world.database.read(fn, moment=world.moment),
+    )
+    kept = desk.files.read("DEMQ1", OUTCOMES, done.run.outcomes_file, done.run.outcomes_sha256)
+    found = from_parquet(kept, service.read_own(desk, COMMISSIONER, csv_bytes(rows), "x").lines)
+    assert [(x.outcome.value, x.accepted) for x in found] == expected

@@ -28,6 +28,7 @@ from app.reconciliation.model import (
     DoseLimit,
     Earlier,
     EarlierCharge,
+    EarlierSupply,
     FieldFault,
     LineDecision,
     UsedQuantity,
@@ -47,6 +48,7 @@ START = dt.date(2025, 4, 1)
 PROVIDERS = ("DEMO1", "DEMO2", "DEMO101", "ZZ9")
 DRUGS = ("TYSABRI 300mg", "natalizumab (tyruko)", "natalizumab", "natalizumab", "adalimumab")
 OTHERS = ("NATALIZUMAB (FOC)", "delivery", "Frob", "")
+FEES = ("delivery", "courier", "dispensing fee", "TYSABRI delivery charge", "nursing visit")
 AMOUNTS = (
     *("1000", "1000", "1000", "250.005", "250.005", "0.01", "0", "333.33", "100000.12345678"),
     *("1000", "333.33", "-1000"),
@@ -77,6 +79,8 @@ class Draw:
 def lines(draw: Draw, most: int = 12) -> tuple[ContractLine, ...]:
     """Lines that repeat, contradict, reverse and lack things."""
     drawn = [_line(draw) for _ in range(draw.source.randint(1, most))]
+    for _ in range(draw.source.randint(0, 3)):
+        drawn.append(_fee(draw, draw.source.choice(drawn)))
     for _ in range(draw.source.randint(0, 4)):
         drawn.append(draw.source.choice(drawn))
     for _ in range(draw.source.randint(0, 2)):
@@ -120,6 +124,24 @@ def _line(draw: Draw) -> ContractLine:
         "dispensing_route": draw.one("4", "4", "1", None),
     }
     return _hashed(ContractLine(1, "", (), **values))
+
+
+def _fee(draw: Draw, of: ContractLine) -> ContractLine:
+    """A fee on a line of its own, most for the supply of another line."""
+    if of.shifted:
+        return of
+    moved = of.supply_date and of.supply_date + dt.timedelta(days=draw.one(0, 0, 0, 3, -9))
+    return _hashed(
+        replace(
+            of,
+            supply_date=moved,
+            drug_name=draw.one(*FEES),
+            drug_code=None,
+            total_cost=draw.amount("5", "9.99", "10.01", "10.005", "33.333", "0", None),
+            home_delivery_charge=None,
+            local_patient_id=draw.one(of.local_patient_id, of.local_patient_id, "L001", None),
+        )
+    )
 
 
 def _hashed(line: ContractLine) -> ContractLine:
@@ -317,7 +339,24 @@ def _earlier(draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot) -> Earl
         for _ in range(draw.one(0, 0, 1, 2))
     )
     hashes = [line.content_hash for line in lines_]
-    return Earlier(used, charges, frozenset(draw.source.sample(hashes, len(hashes) // 12)))
+    supplies = tuple(_supplied_before(draw) for _ in range(draw.source.randint(0, 2)))
+    stated = frozenset(draw.source.sample(hashes, len(hashes) // 12))
+    return Earlier(used, charges, stated, supplies)
+
+
+def _supplied_before(draw: Draw) -> EarlierSupply:
+    first = draw.day(-20, 60)
+    return EarlierSupply(
+        content_hash=_digest(str(draw.source.random())),
+        nhs_number=draw.one(PATIENT, OTHER_PATIENT, None),
+        local_patient_id=draw.one("L001", "L002", None),
+        provider=draw.one("DEMO1", "DEMO1", "DEMO2"),
+        commissioner="DEMQ1",
+        drug=draw.one("natalizumab", "natalizumab", "adalimumab"),
+        first=first,
+        last=first + dt.timedelta(days=draw.one(0, 0, 29)),
+        paid=draw.one(frozenset(), frozenset(), frozenset({"home delivery"})),
+    )
 
 
 def _charge(draw: Draw, line: ContractLine, used: Sequence[UsedQuantity]) -> EarlierCharge:
@@ -351,6 +390,7 @@ def pack(cases: Sequence[Case]) -> Case:
             tuple(each for _, its in apart for each in its.earlier.used),
             tuple(each for _, its in apart for each in its.earlier.charges),
             frozenset(each for _, its in apart for each in its.earlier.stated),
+            tuple(each for _, its in apart for each in its.earlier.supplies),
         ),
     )
 
@@ -428,6 +468,14 @@ def _apart(
             for each in snap.earlier.charges
         ),
         frozenset(hashes[each] for each in snap.earlier.stated),
+        tuple(
+            replace(
+                each,
+                nhs_number=own(each.nhs_number),
+                local_patient_id=own(each.local_patient_id),
+            )
+            for each in snap.earlier.supplies
+        ),
     )
     return (
         moved,

@@ -1,5 +1,5 @@
--- What is accepted and queried of each line. `split` holds what is accepted of the lines that are
--- over price or over quantity. A person's override counts where the outcome is the one that they
+-- What is accepted of each line, before fees on lines of their own are looked at. `split` holds what
+-- is accepted of the lines that are over price or over quantity. A person's override counts where the outcome is the one that they
 -- saw; a reversal takes its charge's part, negated.
 WITH part AS (
     SELECT
@@ -28,12 +28,11 @@ taken_back AS (
 )
 
 SELECT
-    part.pos, part.step, part.outcome, part.other_pos, part.pass, part.cov, part.within_cov,
+    part.pos, part.total, part.step, part.outcome, part.other_pos, part.is_duplicate, part.pass, part.cov, part.within_cov,
     part.has_reference, part.test_reference, part.test_provider, part.test_product,
     part.test_indication, part.test_birth_date, part.test_funding, part.test_continuation,
     part.test_price, part.has_agreed, part.test_agreed, part.test_quantity, part.has_dose,
     part.test_dose, part.has_length, part.has_delivery, part.test_delivery,
-    coalesce(taken_back.accepted, part.own_part) AS accepted,
-    coalesce(part.total, 0) - coalesce(taken_back.accepted, part.own_part) AS queried
+    coalesce(taken_back.accepted, part.own_part) AS accepted
 FROM part
 LEFT JOIN taken_back ON taken_back.pos = part.pos
