@@ -136,7 +136,7 @@ def prices(file: Path, organisation: str) -> None:
 
 @terms.command("supplies")
 def supplies(file: Path, organisation: str) -> None:
-    """Load the charges for home delivery and tolerances of quantity (CSV) in place of the old."""
+    """Load the charges for deliveries and fees, and tolerances (CSV), in place of the old."""
     _load(terms_loading.load_supplies, file, organisation)
 
 

@@ -159,7 +159,7 @@ def _challenged(
 
 
 def _tells_of_line(item: MatchedLine) -> bool:
-    """Whether the reason speaks of the line alone, or of the provider's own supplies, as a fee's."""
+    """Whether the reason speaks of the line alone, or of the provider's own supplies."""
     if item.kind is LineKind.FEE:
         return True
     unmatched = item.treatment_id is None

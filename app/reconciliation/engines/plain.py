@@ -16,7 +16,7 @@ Pure and deterministic: neither the order of the snapshot nor an earlier run cha
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from functools import partial
 
@@ -34,6 +34,8 @@ from app.reconciliation.engines.contract_data import (
     delivery_of,
     tolerance_of,
 )
+from app.reconciliation.engines.decided import Decided, accepted_of
+from app.reconciliation.engines.decided_fees import apply_fees, fees_among, supplies_among
 from app.reconciliation.engines.diagnose import (
     Need,
     Verdict,
@@ -48,10 +50,7 @@ from app.reconciliation.engines.fees import (
     SupplySide,
     earlier_sides,
     fee_side,
-    is_fee,
-    keeps_charges,
     pair_fees,
-    supply_side,
 )
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
@@ -59,7 +58,6 @@ from app.reconciliation.engines.limits import (
     EXACT_DIGITS,
     ONE,
     ZERO,
-    accepted_part,
     check_dose,
     check_length,
     check_price,
@@ -75,7 +73,6 @@ from app.reconciliation.engines.settled import (
     not_pass_through,
     reversal,
     settle,
-    settled_fee,
     stated_before,
     without_debit,
 )
@@ -86,44 +83,21 @@ from app.reconciliation.engines.supply_terms import (
 from app.reconciliation.engines.told import Told, allowance_of, told_of, used_before
 from app.reconciliation.model import (
     ContractLine,
-    Coverage,
     DecisionKind,
     LineDecision,
-    LineKind,
     LineOutcome,
     MatchedLine,
     Snapshot,
-    Test,
     TestResult,
     UsedQuantity,
 )
 from app.reconciliation.outcomes import FAILED, PASSED, outcome_of
-from app.reconciliation.wording import ACCEPTED_WHOLE, REMEDIES, SPLIT
+from app.reconciliation.wording import REMEDIES, SPLIT
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 
 #: A line's position → what the passes find for it.
 Find = Callable[[int], Found | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """A line on its way: its verdict so far, and the share of the drug's cost allowed.
-
-    `delivery` is what is accepted of a home delivery that costs more than agreed, `fee` what is
-    accepted of a fee on a line of its own.
-    """
-
-    prepared: Prepared
-    verdict: Verdict
-    found_by: str = ""
-    tests: tuple[Test, ...] = ()
-    within: Coverage | None = None
-    share: Decimal = ONE
-    delivery: Decimal | None = None
-    fee: Decimal | None = None
-    override: DecisionKind | None = None
-    proposed: str | None = None
 
 
 def match_submission(
@@ -161,62 +135,15 @@ def account(
     decided = _decided(prepared, index, by_hand, told, find)
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, told, index)
-        fees = _fees(prepared, told, index)
+        fees = fees_among(prepared, told, index)
         on_fees = {n: each for n, each in by_hand.items() if n in fees}
         others = {n: each for n, each in by_hand.items() if n not in fees}
         limited = _apply_overrides(limited, told.repeats, others)
         if fees:
-            supplies = [*_supplies(limited, told), *earlier_sides(index.earlier)]
-            limited = _apply_fees(limited, fees, supplies, index)
+            supplies = [*supplies_among(limited, told), *earlier_sides(index.earlier)]
+            limited = apply_fees(limited, fees, supplies, index)
             limited = _apply_overrides(limited, told.repeats, on_fees)
         return _with_amounts(limited, told.repeats)
-
-
-def _fees(prepared: Sequence[Prepared], told: Told, index: SnapshotIndex) -> frozenset[int]:
-    """The fees on lines of their own, of a commissioner that agreed a charge, but repeats."""
-    keepers = keeps_charges(index.supplies)
-    if not keepers:
-        return frozenset()
-    repeated = told.repeats.stated_before.union(told.repeats.duplicate_of)
-    return frozenset(
-        n
-        for n, item in enumerate(prepared)
-        if is_fee(item) and item.commissioner in keepers and n not in repeated
-    )
-
-
-def _supplies(decided: Sequence[_Decided], told: Told) -> list[SupplySide]:
-    """The supplies that are accepted, in whole or in part, and not taken back."""
-    return [
-        side
-        for n, item in enumerate(decided)
-        if item.prepared.kind is LineKind.DRUG
-        and n not in told.taken_back
-        and _accepted(item) > 0
-        and (side := supply_side(n, item.prepared))
-    ]
-
-
-def _apply_fees(
-    decided: Sequence[_Decided],
-    fees: frozenset[int],
-    supplies: Sequence[SupplySide],
-    index: SnapshotIndex,
-) -> list[_Decided]:
-    """What comes of each of these fees."""
-    result = list(decided)
-    sides = [fee_side(n, decided[n].prepared) for n in sorted(fees)]
-    for case in pair_fees(sides, supplies, index.supplies):
-        supply = case.supply
-        coverage = None
-        if supply is not None and not supply.before:
-            coverage = decided[supply.place].verdict.coverage
-        item = decided[case.place]
-        verdict = settled_fee(case.outcome, case.test, coverage)
-        result[case.place] = replace(
-            item, verdict=verdict, tests=(*item.tests, case.test), fee=case.accepted
-        )
-    return result
 
 
 def fees_and_supplies(
@@ -234,8 +161,8 @@ def fees_and_supplies(
     decided = _decided(prepared, index, by_hand, told, find)
     with localcontext(prec=EXACT_DIGITS):
         limited = _apply_overrides(_apply_limits(decided, told, index), told.repeats, by_hand)
-        supplies = _supplies(limited, told)
-    sides = [fee_side(n, prepared[n]) for n in sorted(_fees(prepared, told, index))]
+        supplies = supplies_among(limited, told)
+    sides = [fee_side(n, prepared[n]) for n in sorted(fees_among(prepared, told, index))]
     return supplies, pair_fees(sides, [*supplies, *before], index.supplies)
 
 
@@ -268,7 +195,7 @@ def _decided(
     by_hand: Mapping[int, LineDecision],
     told: Told,
     find: Find,
-) -> list[_Decided]:
+) -> list[Decided]:
     return [
         _decide(i, item, told, prepared, index, by_hand, find) for i, item in enumerate(prepared)
     ]
@@ -282,20 +209,20 @@ def _decide(
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
     find: Find,
-) -> _Decided:
+) -> Decided:
     """The verdict on one line, before price and quantity."""
     repeats, debit = told.repeats, told.debits.tests.get(position)
     tests = (debit,) if debit else ()
     if position in repeats.reverses:
         verdict = reversal(prepared[repeats.reverses[position]].line.row)
-        return _Decided(item, verdict, tests=tests)
+        return Decided(item, verdict, tests=tests)
     if (settled := settle(item)) is not None:
         lacking = debit is not None and debit.result is TestResult.FAILED
-        return _Decided(item, without_debit() if lacking else settled, tests=tests)
+        return Decided(item, without_debit() if lacking else settled, tests=tests)
     if position in repeats.stated_before:
-        return _Decided(item, stated_before())
+        return Decided(item, stated_before())
     if position in repeats.duplicate_of:
-        return _Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
+        return Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
     return _by_contract(item, index, by_hand.get(position), partial(find, position))
 
 
@@ -304,13 +231,13 @@ def _by_contract(
     index: SnapshotIndex,
     decision: LineDecision | None,
     find: Callable[[], Found | None],
-) -> _Decided:
+) -> Decided:
     """The verdict on a drug line, which is not recoverable where it is no pass-through."""
     contract = contract_of(item, index)
     payers = index.payers.get(item.recognition.drug or "", ())
     payer = check_payer(payers, item.commissioner, item.period)
     if contract.result is TestResult.FAILED:
-        decided = _Decided(item, not_pass_through(contract))
+        decided = Decided(item, not_pass_through(contract))
     else:
         decided = _match(item, index, decision, find)
     tests = (contract, payer.test, *decided.tests)
@@ -322,7 +249,7 @@ def _match(
     index: SnapshotIndex,
     decision: LineDecision | None,
     find: Callable[[], Found | None],
-) -> _Decided:
+) -> Decided:
     """The verdict on a drug line from the passes, or from the diagnosis where none succeeds."""
     quoted = check_reference(item, index)
     tests = (quoted,) if quoted else ()
@@ -336,8 +263,8 @@ def _match(
         verdict = diagnose(item, index)
         if quoted is not None and verdict.outcome in _NAMES_REFERENCE:
             verdict = replace(verdict, reason=f"{verdict.reason} Note: {quoted.detail}.")
-        return _Decided(item, verdict, tests=tests)
-    return _Decided(
+        return Decided(item, verdict, tests=tests)
+    return Decided(
         item,
         Verdict(LineOutcome.MATCHED, "", found.coverage),
         found.found_by,
@@ -359,7 +286,7 @@ _NAMES_REFERENCE = frozenset(
 _USES_QUANTITY = frozenset({LineOutcome.MATCHED, LineOutcome.APPROVED_LATE, *SPLIT})
 
 
-def _apply_limits(decided: Sequence[_Decided], told: Told, index: SnapshotIndex) -> list[_Decided]:
+def _apply_limits(decided: Sequence[Decided], told: Told, index: SnapshotIndex) -> list[Decided]:
     """Price and quantity of every line within a coverage, in order of supply, then of the file."""
     before = used_before(index, told.debits)
     used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO, before)
@@ -375,7 +302,7 @@ def _apply_limits(decided: Sequence[_Decided], told: Told, index: SnapshotIndex)
     return result
 
 
-def _uses(item: _Decided, position: int, told: Told) -> Decimal | None:
+def _uses(item: Decided, position: int, told: Told) -> Decimal | None:
     """What a line uses of its approval; None where it uses nothing that can be counted."""
     if item.within is None or position in told.taken_back:
         return None
@@ -383,12 +310,12 @@ def _uses(item: _Decided, position: int, told: Told) -> Decimal | None:
     return countable(item.prepared.line, item.within) if stands else None
 
 
-def _supplied(item: _Decided, position: int) -> tuple[dt.date, int]:
+def _supplied(item: Decided, position: int) -> tuple[dt.date, int]:
     period = item.prepared.period
     return (period.first if period else dt.date.max), position
 
 
-def _limit(item: _Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> _Decided:
+def _limit(item: Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> Decided:
     """The final verdict on a line within a coverage."""
     assert item.within is not None
     line = item.prepared.line
@@ -436,8 +363,8 @@ def _reconsidered(item: Prepared, verdict: Verdict, index: SnapshotIndex) -> Ver
 
 
 def _apply_overrides(
-    decided: Sequence[_Decided], repeats: Repeats, by_hand: Mapping[int, LineDecision]
-) -> list[_Decided]:
+    decided: Sequence[Decided], repeats: Repeats, by_hand: Mapping[int, LineDecision]
+) -> list[Decided]:
     """Accept or query whole what people decided so, where the outcome is the one that they saw."""
     result = list(decided)
     for position, decision in by_hand.items():
@@ -446,7 +373,7 @@ def _apply_overrides(
     return result
 
 
-def _override(item: _Decided, decision: LineDecision) -> _Decided:
+def _override(item: Decided, decision: LineDecision) -> Decided:
     test = overridden(decision, item.verdict.outcome)
     tests = (*item.tests, test)
     if test.result is not PASSED:
@@ -461,8 +388,8 @@ def _override(item: _Decided, decision: LineDecision) -> _Decided:
     return replace(item, verdict=verdict, tests=tests, found_by=BY_HAND, override=decision.kind)
 
 
-def _with_amounts(decided: Sequence[_Decided], repeats: Repeats) -> tuple[MatchedLine, ...]:
-    accepted = [_accepted(item) for item in decided]
+def _with_amounts(decided: Sequence[Decided], repeats: Repeats) -> tuple[MatchedLine, ...]:
+    accepted = [accepted_of(item) for item in decided]
     for position, charge in repeats.reverses.items():
         accepted[position] = -accepted[charge]
     return tuple(
@@ -470,33 +397,14 @@ def _with_amounts(decided: Sequence[_Decided], repeats: Repeats) -> tuple[Matche
     )
 
 
-def _accepted(item: _Decided) -> Decimal:
-    line, outcome = item.prepared.line, item.verdict.outcome
-    if line.total_cost is None:
-        return ZERO
-    if item.override is not None:
-        return line.total_cost if item.override is DecisionKind.ACCEPT else ZERO
-    if item.fee is not None:
-        return item.fee
-    if outcome in ACCEPTED_WHOLE:
-        return line.total_cost
-    if outcome in SPLIT:
-        return accepted_part(line, item.share, item.delivery)
-    # Money given back is taken, whatever it was given for.
-    return line.total_cost if outcome in _GIVES_BACK and line.total_cost < 0 else ZERO
-
-
-_GIVES_BACK = frozenset({LineOutcome.NOT_A_DRUG_LINE, LineOutcome.CREDIT_WITHOUT_DEBIT})
-
-
-def _reason(item: _Decided) -> str:
+def _reason(item: Decided) -> str:
     """The verdict's words, and the commissioner that the line should be reassigned to."""
     moved = next((t.detail for t in item.tests if t.name == COMMISSIONER and item.proposed), None)
     proposal = f"Propose to reassign the line: {moved}." if moved else ""
     return " ".join(filter(None, (item.verdict.reason, proposal)))
 
 
-def _matched_line(item: _Decided, accepted: Decimal) -> MatchedLine:
+def _matched_line(item: Decided, accepted: Decimal) -> MatchedLine:
     total = item.prepared.line.total_cost
     coverage, remedy = item.verdict.coverage, item.verdict.remedy
     return MatchedLine(
