@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["terms"], route_class=StrictRoute)
 
 
 class SupplyTermDocument(Dated):
-    """A charge, a tolerance, or the days that a fee may be from its supply.
+    """A charge, a tolerance, or days: a fee from its supply, or a supply before it is due.
 
     Without a drug or a provider it is said of all.
     """
@@ -31,7 +31,7 @@ class SupplyTermDocument(Dated):
     kind: SupplyTermKind = Field(strict=False)
     amount: StoredNumber = Field(
         description="Pounds for a home delivery, dispensing fee or service fee; per cent for a "
-        "quantity tolerance; days for fee days"
+        "quantity tolerance; days for fee days and days early"
     )
     provider: OrganisationCode | None = None
     drug: Key | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import cache
 from itertools import groupby
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +25,7 @@ from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import local_keys
 from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.spacing import is_spaced
 from app.reconciliation.engines.supply_terms import CHARGES
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.files import FileStore
@@ -35,6 +36,8 @@ from app.reconciliation.model import (
     Coverage,
     DecisionKind,
     Earlier,
+    EarlierSpaced,
+    EarlierSupply,
     Snapshot,
     UsedQuantity,
 )
@@ -42,6 +45,7 @@ from app.reconciliation.pseudonymised import as_pseudonyms, names_pseudonyms
 from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
 from app.reconciliation.store import SubmissionRecord
 from app.reconciliation.stored_lines import ROWS, stored_submission
+from app.reconciliation.terms_model import SupplyTermKind
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 from app.reference_data.pseudonyms import PseudonymKey
@@ -123,8 +127,17 @@ def _together(one: Earlier, other: Earlier) -> Earlier:
         tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(used.items())),
         one.charges + other.charges,
         one.stated | other.stated,
-        one.supplies + other.supplies,
+        one.supplies + tuple(_moved(each, len(one.charges)) for each in other.supplies),
+        one.spaced + tuple(_moved(each, len(one.charges)) for each in other.spaced),
     )
+
+
+S = TypeVar("S", EarlierSupply, EarlierSpaced)
+
+
+def _moved(each: S, by: int) -> S:
+    """The same with its charge after so many others."""
+    return each if each.charge is None else replace(each, charge=each.charge + by)
 
 
 def _before(
@@ -153,7 +166,7 @@ def _before(
         _want_repeated(connection, _with_lines(connection, others, _REPEATED), fold)
         wanted = _with_lines(connection, others, _WANTED)
         files = [_file(connection, by, snapshot, other, fold) for other in wanted]
-        bearing = Bearing(_contents(connection, files), credited, fees)
+        bearing = Bearing(_contents(connection, files), credited, fees, _says_early(snapshot))
     return what_stands_before(files, bearing, by.dictionary, by.organisations)
 
 
@@ -222,7 +235,12 @@ def _hold_names(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Hold the names whose lines are read, and lines by hand. Returns the names in credits and in
     fees, as far as these may be accepted."""
-    capped = [each for each in snapshot.coverages if each.quantity_cap is not None]
+    early = _says_early(snapshot)
+    capped = [
+        each
+        for each in snapshot.coverages
+        if each.quantity_cap is not None or (early and is_spaced(each))
+    ]
     references = {each.approval_reference for each in capped}
     hand = [
         each
@@ -244,6 +262,10 @@ def _hold_names(
             wanted |= its
     _hold(connection, "wanted", "name", wanted)
     return frozenset(credited), frozenset(fees)
+
+
+def _says_early(snapshot: Snapshot) -> bool:
+    return any(term.kind is SupplyTermKind.DAYS_EARLY for term in snapshot.terms.supplies)
 
 
 def _of_fees(connection: Connection, by: Looking, snapshot: Snapshot) -> set[str]:

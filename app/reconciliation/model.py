@@ -327,7 +327,7 @@ class EarlierCharge:
 @dataclass(frozen=True, slots=True)
 class EarlierSupply:
     """An accepted supply in an earlier submission's current slice, and the sorts of fee that it is
-    paid for already."""
+    paid for already. `charge` as of `EarlierSpaced`."""
 
     content_hash: str
     nhs_number: str | None
@@ -338,6 +338,20 @@ class EarlierSupply:
     first: dt.date
     last: dt.date
     paid: frozenset[str] = frozenset()
+    charge: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSpaced:
+    """A supply of a treatment in an earlier submission's current slice; days it lasts, if known.
+
+    `charge` is its place among the charges that a credit may take back, where it is one of them.
+    """
+
+    treatment_id: str
+    day: dt.date
+    lasts: int | None
+    charge: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,13 +360,15 @@ class Earlier:
 
     A slice that this submission states itself is not among them. `charges` are those that a credit
     of this one may take back; `stated` holds the content of the lines that stand already.
-    `supplies` are those that fees of this one may belong to.
+    `supplies` are those that fees of this one may belong to, `spaced` those that supplies of this
+    one may follow too soon.
     """
 
     used: tuple[UsedQuantity, ...] = ()
     charges: tuple[EarlierCharge, ...] = ()
     stated: frozenset[str] = frozenset()
     supplies: tuple[EarlierSupply, ...] = ()
+    spaced: tuple[EarlierSpaced, ...] = ()
 
 
 NO_EARLIER = Earlier()

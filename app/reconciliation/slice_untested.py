@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from app.reconciliation.engines.spacing import TOO_SOON
 from app.reconciliation.engines.supply_terms import VAT
 from app.reconciliation.model import MatchedLine, TestResult
 from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import ZERO, SliceKey, total_of
 
 #: Tests that never decide an outcome: that they could not be made leaves nothing untested.
-_ONLY_CORROBORATES: Final = frozenset({"birth date", VAT})
+_ONLY_CORROBORATES: Final = frozenset({"birth date", VAT, TOO_SOON})
 
 
 def slice_outcome(key: SliceKey, items: Sequence[MatchedLine]) -> SliceOutcome:

@@ -69,7 +69,7 @@ def digest_of(snapshot: Snapshot) -> str:
     known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices, *terms.supplies)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
     before = snapshot.earlier
-    earlier = (*before.used, *before.charges, *before.supplies)
+    earlier = (*before.used, *before.charges, *before.supplies, *before.spaced)
     stated = (f"stated={digest}" for digest in snapshot.earlier.stated)
     parts = sorted((*map(_stable, (*seen, *earlier)), *stated))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

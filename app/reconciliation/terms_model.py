@@ -82,13 +82,15 @@ class AgreedPrice:
 
 class SupplyTermKind(StrEnum):
     """What a supply term sets: pounds for a delivery or a fee, per cent that quantity may go over,
-    or how many days a fee on a line of its own may be dated from its supply."""
+    how many days a fee on a line of its own may be dated from its supply, or how many days before
+    the supply before has run out the next may be."""
 
     HOME_DELIVERY = "home delivery"
     QUANTITY_TOLERANCE = "quantity tolerance"
     DISPENSING_FEE = "dispensing fee"
     SERVICE_FEE = "service fee"
     FEE_DAYS = "fee days"
+    DAYS_EARLY = "days early"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
-from app.reconciliation.model import DoseLimit, Earlier, EarlierCharge, EarlierSupply, UsedQuantity
+from app.reconciliation.model import (
+    DoseLimit,
+    Earlier,
+    EarlierCharge,
+    EarlierSpaced,
+    EarlierSupply,
+    UsedQuantity,
+)
 from app.reconciliation.terms_model import AgreedPrice, SupplyTerm, SupplyTermKind
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
@@ -111,6 +118,7 @@ def as_earlier(said: dict[str, Any], lines: Sequence[ContractLine]) -> Earlier:
         tuple(_charge(each) for each in said.get("charges", ())),
         frozenset(lines[n].content_hash for n in said.get("stated", ())),
         tuple(_supplied(each) for each in said.get("supplies", ())),
+        tuple(EarlierSpaced(**each) for each in said.get("spaced", ())),
     )
 
 

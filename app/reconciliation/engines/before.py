@@ -16,14 +16,16 @@ from app.reconciliation.engines.debits import Debits, find_debits, still_open
 from app.reconciliation.engines.fees import SupplySide
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.engines.plain import fees_and_supplies, uses_of
+from app.reconciliation.engines.plain import fees_and_supplies, spaced_of, uses_of
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats, can_repeat, find_repeats
+from app.reconciliation.engines.spacing import Spaced
 from app.reconciliation.engines.told import Told
 from app.reconciliation.model import (
     ContractLine,
     Earlier,
     EarlierCharge,
+    EarlierSpaced,
     EarlierSupply,
     LineKind,
     Snapshot,
@@ -48,11 +50,12 @@ class EarlierFile:
 @dataclass(frozen=True, slots=True)
 class Bearing:
     """What of them bears on the submission: its lines' contents, all that its credits name, and
-    whom its fees name."""
+    whom its fees name; and whether any commissioner agreed how early a supply may be."""
 
     contents: frozenset[str]
     credited: frozenset[str]
     fees: frozenset[str] = frozenset()
+    spaced: bool = False
 
     def may_be_charged_for(self, supply: SupplySide) -> bool:
         """Whether a fee of the submission names the same patient."""
@@ -72,31 +75,50 @@ def what_stands_before(
 ) -> Earlier:
     """What they say that bears on the submission; `files` in the order of acceptance."""
     fold = Folder(organisations)
-    charges: list[EarlierCharge] = []
-    supplies: list[SupplySide] = []
+    open_: list[_Open] = []
     others: set[str] = set()  # fees and devices, which no credit takes back
     for file in files:
         snapshot = file.snapshot
         prepared = prepare(file.lines, dictionary, fold, snapshot.as_at, snapshot.layout)
+        charges = [each.charge for each in open_]
         repeats = find_repeats(prepared, others | {each.content_hash for each in charges})
         standing = [n for n, item in enumerate(prepared) if item.line.row in file.standing]
         taken, given_back = _taken_back(prepared, repeats, standing, charges)
-        charges = still_open(charges, given_back)
+        open_ = still_open(open_, given_back)
         uses = _uses(prepared, repeats, file)
+        lasting = _lasting(prepared, repeats, file) if bearing.spaced else {}
+        sides: Mapping[int, SupplySide] = {}
         if bearing.fees:
-            supplies = _supplied(
-                prepared, repeats, taken | _not(standing, prepared), file, supplies
-            )
+            gone = taken | _not(standing, prepared)
+            open_, sides = _supplied(prepared, repeats, gone, file, open_)
         for n in standing:
             item = prepared[n]
             if n in taken or n in repeats.stated_before or n in repeats.duplicate_of:
                 continue
             if item.kind is LineKind.DRUG:
-                charges.append(_charge(item, uses.get(n)))
+                charge = _charge(item, uses.get(n))
+                open_.append(_Open(charge, sides.get(n), lasting.get(n)))
             elif can_repeat(item):
                 others.add(item.line.content_hash)
-    found = (each for each in supplies if bearing.may_be_charged_for(each))
-    return replace(_told(charges, others, bearing), supplies=tuple(map(_earlier_supply, found)))
+    return _told(open_, others, bearing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A charge that no credit took back, as a supply that fees belong to, and how long it lasts."""
+
+    charge: EarlierCharge
+    supply: SupplySide | None
+    lasts: Spaced | None
+
+
+def _lasting(
+    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile
+) -> Mapping[int, Spaced]:
+    told = Told(replace(repeats, reverses={}), Debits())
+    by_hand = decisions_on(file.lines, file.snapshot.decisions)
+    found = spaced_of(prepared, index_snapshot(file.snapshot), by_hand, told)
+    return {each.place: each for each in found}
 
 
 def _not(standing: Sequence[int], prepared: Sequence[Prepared]) -> frozenset[int]:
@@ -108,9 +130,9 @@ def _supplied(
     repeats: Repeats,
     gone: frozenset[int],
     file: EarlierFile,
-    before: Sequence[SupplySide],
-) -> list[SupplySide]:
-    """The accepted supplies so far, with the sorts of fee that this file's fees have paid.
+    before: Sequence[_Open],
+) -> tuple[list[_Open], Mapping[int, SupplySide]]:
+    """The charges before, and the file's accepted supplies, with the sorts of fee that are paid.
 
     `gone` are lines that do not stand, or that a credit took back: neither supplies nor fees.
     """
@@ -131,19 +153,30 @@ def _supplied(
         if n in places
     }
     index, told = index_snapshot(file.snapshot), Told(kept, Debits())
-    known = [replace(each, place=n, before=True) for n, each in enumerate(before)]
+    known = [
+        replace(each.supply, place=n, before=True)
+        for n, each in enumerate(before)
+        if each.supply is not None
+    ]
     supplies, cases = fees_and_supplies(list(left.values()), index, by_hand, told, known)
     paid: dict[tuple[bool, int], set[str]] = defaultdict(set)
     for case in cases:
         if case.supply is not None:
             paid[case.supply.before, case.supply.place].add(case.sort)
+    lines = list(left)
     return [
-        replace(each, paid=each.paid | paid[each.before, each.place])
-        for each in (*known, *supplies)
-    ]
+        replace(
+            each,
+            supply=each.supply and replace(each.supply, paid=each.supply.paid | paid[True, n]),
+        )
+        for n, each in enumerate(before)
+    ], {
+        lines[each.place]: replace(each, paid=each.paid | paid[False, each.place])
+        for each in supplies
+    }
 
 
-def _earlier_supply(side: SupplySide) -> EarlierSupply:
+def _earlier_supply(side: SupplySide, charge: int | None) -> EarlierSupply:
     return EarlierSupply(
         side.content,
         side.nhs_number,
@@ -154,6 +187,7 @@ def _earlier_supply(side: SupplySide) -> EarlierSupply:
         side.first,
         side.last,
         side.paid,
+        charge,
     )
 
 
@@ -188,18 +222,31 @@ def _uses(
     return uses_of(prepared, index_snapshot(file.snapshot), by_hand, told)
 
 
-def _told(charges: Sequence[EarlierCharge], others: set[str], bearing: Bearing) -> Earlier:
+def _told(open_: Sequence[_Open], others: set[str], bearing: Bearing) -> Earlier:
     """What bears on the submission, in an order of its own."""
+    charges = [each.charge for each in open_]
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     with localcontext(prec=EXACT_DIGITS):
         for each in charges:
             if each.uses is not None:
                 sums[each.uses.approval_reference, each.uses.unit] += each.uses.quantity
     stated = {each.content_hash for each in charges} | others
+    credited = [n for n, each in enumerate(charges) if bearing.may_be_given_back(each)]
+    places = {n: place for place, n in enumerate(credited)}
     return Earlier(
         tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(sums.items())),
-        tuple(each for each in charges if bearing.may_be_given_back(each)),
+        tuple(charges[n] for n in credited),
         frozenset(stated & bearing.contents),
+        tuple(
+            _earlier_supply(each.supply, places.get(n))
+            for n, each in enumerate(open_)
+            if each.supply is not None and bearing.may_be_charged_for(each.supply)
+        ),
+        tuple(
+            EarlierSpaced(each.lasts.treatment_id, each.lasts.day, each.lasts.lasts, places.get(n))
+            for n, each in enumerate(open_)
+            if each.lasts is not None
+        ),
     )
 
 

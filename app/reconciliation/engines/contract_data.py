@@ -6,7 +6,12 @@ from app.reconciliation.contract import check_contract
 from app.reconciliation.engines.agreed import Agreed, Priced, agreed_on
 from app.reconciliation.engines.index import SnapshotIndex
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.engines.supply_terms import Delivery, delivery_on, tolerance_on
+from app.reconciliation.engines.supply_terms import (
+    Delivery,
+    days_early_on,
+    delivery_on,
+    tolerance_on,
+)
 from app.reconciliation.model import Test
 
 
@@ -37,3 +42,9 @@ def tolerance_of(item: Prepared, index: SnapshotIndex) -> Decimal:
     """Per cent by which the line's commissioner lets quantity and dose go over."""
     rows = index.supplies.get(item.commissioner, ())
     return tolerance_on(rows, item.provider, item.recognition.drug, item.period)
+
+
+def days_early_of(item: Prepared, index: SnapshotIndex) -> Decimal | None:
+    """How many days early the line's commissioner lets a supply be; None where it said nothing."""
+    rows = index.supplies.get(item.commissioner, ())
+    return days_early_on(rows, item.provider, item.recognition.drug, item.period)

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import EarlierCharge, LineKind, Test
@@ -172,6 +172,9 @@ def _fit(credit: _Side, charge: _Side) -> bool:
     return len(numbers) < 2 and not later
 
 
-def still_open(before: Sequence[EarlierCharge], taken: Collection[int]) -> list[EarlierCharge]:
+T = TypeVar("T")
+
+
+def still_open(before: Sequence[T], taken: Collection[int]) -> list[T]:
     """The earlier charges that no credit took back."""
     return [charge for n, charge in enumerate(before) if n not in taken]

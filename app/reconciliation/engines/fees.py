@@ -16,7 +16,7 @@ No text names a charge: it may be confidential.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
@@ -206,8 +206,8 @@ def _period(first: dt.date, last: dt.date) -> Period:
     return Period(first, last, Basis.DATE if first == last else Basis.MONTH)
 
 
-def earlier_sides(earlier: Earlier) -> list[SupplySide]:
-    """The supplies of earlier submissions, known by their places among them."""
+def earlier_sides(earlier: Earlier, released: Collection[int]) -> list[SupplySide]:
+    """The supplies of earlier submissions that no credit releases, known by their places."""
     return [
         SupplySide(
             n,
@@ -224,6 +224,7 @@ def earlier_sides(earlier: Earlier) -> list[SupplySide]:
             before=True,
         )
         for n, each in enumerate(earlier.supplies)
+        if each.charge not in released
     ]
 
 

@@ -8,7 +8,7 @@ than to let either stand.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -66,11 +66,16 @@ class Executor(Protocol):
         """Write the rows of a query as Parquet: a file, or a folder of files."""
 
 
-def decide(executor: Executor, index: SnapshotIndex | None = None) -> int:
+def decide(
+    executor: Executor,
+    index: SnapshotIndex | None = None,
+    released: Collection[int] = frozenset(),
+) -> int:
     """Run every step on the tables that the executor holds, which leaves the table `result`.
 
     A step's table is dropped once no later one reads it. Fees on lines of their own are looked at
-    with an `index`, which has their charges. Returns how many lines' amounts were split by the
+    with an `index`, which has their charges; `released` are earlier charges that credits give back.
+    Returns how many lines' amounts were split by the
     plain functions.
     """
     split, left = 0, list(steps())
@@ -81,7 +86,7 @@ def decide(executor: Executor, index: SnapshotIndex | None = None) -> int:
             split = _split_cases(executor)
             stored.append("split_case")
         if step.name == "result":
-            fee_cases(executor.hold, executor.read, index)
+            fee_cases(executor.hold, executor.read, index, released)
         executor.make(step)
         if not step.is_view:
             stored.append(step.name)
@@ -168,7 +173,7 @@ def match_submission(
     with executor() as running:
         for name, table in inputs.tables.items():
             running.hold(name, table)
-        decide(running, index)
+        decide(running, index, inputs.debits.released)
         rows = running.read("SELECT * FROM result").sort_by("pos").to_pylist()
     return _worded(prepared, rows, inputs, index, by_hand)
 

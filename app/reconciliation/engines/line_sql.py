@@ -24,7 +24,7 @@ from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
-from app.reconciliation.engines.supply_terms import delivery_on, tolerance_on
+from app.reconciliation.engines.supply_terms import days_early_on, delivery_on, tolerance_on
 from app.reconciliation.engines.tables import AMOUNT
 from app.reconciliation.model import ContractLine, LineKind, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
@@ -139,6 +139,7 @@ SELECT
     supplied.least AS delivery_least,
     supplied.most AS delivery_most,
     coalesce(supplied.tolerance, 0) AS tolerance,
+    supplied.early,
     told.provider AS own_provider,
     told.commissioner AS own_commissioner,
     told.financial_year,
@@ -401,10 +402,10 @@ def _supplies(connection: Connection, index: SnapshotIndex) -> None:
         payer, provider, drug, first, last = said
         held = index.supplies[payer], provider, drug, _period(first, last)
         agreed = delivery_on(*held)
-        rows.append((*said, agreed.least, agreed.most, tolerance_on(*held)))
+        rows.append((*said, agreed.least, agreed.most, tolerance_on(*held), days_early_on(*held)))
     columns = dict.fromkeys(("folded_commissioner", "folded_provider", "drug"), _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
-    columns |= dict.fromkeys(("least", "most", "tolerance"), AMOUNT)
+    columns |= dict.fromkeys(("least", "most", "tolerance", "early"), AMOUNT)
     _hold(connection, "supplied", columns, rows)
 
 

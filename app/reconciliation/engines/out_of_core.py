@@ -34,10 +34,12 @@ from app.reconciliation.engines.index import (
 )
 from app.reconciliation.engines.known import check_known
 from app.reconciliation.engines.large_debits import credited_lines, debit_tests, debits_of
+from app.reconciliation.engines.large_spacing import hold_spacing
 from app.reconciliation.engines.limits import EXACT_DIGITS, LENGTH
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.passes import PASSES
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.spacing import TOO_SOON
 from app.reconciliation.engines.supply_terms import HOME_DELIVERY, VAT
 from app.reconciliation.engines.tables import (
     coverage_tables,
@@ -119,7 +121,8 @@ def match_rows(
         running = InDuckDB(connection)
         for name, table in tables.items():
             running.hold(name, table)
-        decide(running, index)
+        decide(running, index, debits.released)
+        hold_spacing(connection, index, debits.released)
         told = {
             position: matched_by_hand(prepared[position], index, decision).test
             for position, decision in by_hand.items()
@@ -245,6 +248,7 @@ _TESTS: Final = ", ".join(
         _test(LENGTH, "(CASE WHEN has_dose THEN test_dose END)", f"{_FOUND} AND told.has_length"),
         _test(HOME_DELIVERY, "test_delivery", f"{_FOUND} AND has_delivery"),
         _test(VAT, "(NOT told.vat_charged)", f"{_FOUND} AND told.homecare"),
+        _test(TOO_SOON, "spacing_test.passed", "spacing_test.pos IS NOT NULL"),
         _test(DEBIT, "debit_test.passed", "debit_test.pos IS NOT NULL"),
         _test(FEE, "fee_case.passed", "fee_case.pos IS NOT NULL"),
         _test(BY_HAND, "overridden", "has_override"),
@@ -280,6 +284,7 @@ LEFT JOIN (SELECT cov, died_on FROM coverage WHERE died_on IS NOT NULL) AS dead
 LEFT JOIN pass_name ON pass_name.pass = told.pass
 LEFT JOIN wording ON wording.outcome = told.outcome
 LEFT JOIN debit_test ON debit_test.pos = told.pos
+LEFT JOIN spacing_test ON spacing_test.pos = told.pos
 LEFT JOIN fee_case ON fee_case.pos = told.pos
 LEFT JOIN hand_test ON hand_test.pos = told.pos AND told.step IN ('found', 'diagnosed')
 ORDER BY told.row

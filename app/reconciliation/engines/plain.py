@@ -31,6 +31,7 @@ from app.reconciliation.engines.by_hand import (
 from app.reconciliation.engines.contract_data import (
     agreed_price_of,
     contract_of,
+    days_early_of,
     delivery_of,
     tolerance_of,
 )
@@ -76,6 +77,7 @@ from app.reconciliation.engines.settled import (
     stated_before,
     without_debit,
 )
+from app.reconciliation.engines.spacing import Spaced, is_spaced, spaced, too_soon
 from app.reconciliation.engines.supply_terms import (
     advise_on_vat,
     check_delivery,
@@ -135,12 +137,16 @@ def account(
     decided = _decided(prepared, index, by_hand, told, find)
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, told, index)
+        limited = _with_spacing(limited, told, index)
         fees = fees_among(prepared, told, index)
         on_fees = {n: each for n, each in by_hand.items() if n in fees}
         others = {n: each for n, each in by_hand.items() if n not in fees}
         limited = _apply_overrides(limited, told.repeats, others)
         if fees:
-            supplies = [*supplies_among(limited, told), *earlier_sides(index.earlier)]
+            supplies = [
+                *supplies_among(limited, told),
+                *earlier_sides(index.earlier, told.debits.released),
+            ]
             limited = apply_fees(limited, fees, supplies, index)
             limited = _apply_overrides(limited, told.repeats, on_fees)
         return _with_amounts(limited, told.repeats)
@@ -300,6 +306,46 @@ def _apply_limits(decided: Sequence[Decided], told: Told, index: SnapshotIndex) 
         result[position] = limited
         used[key] += _uses(limited, position, told) or ZERO
     return result
+
+
+def _with_spacing(decided: Sequence[Decided], told: Told, index: SnapshotIndex) -> list[Decided]:
+    """Advice on supplies that follow each other too soon, after all other tests."""
+    released = told.debits.released
+    before = [each for each in index.earlier.spaced if each.charge not in released]
+    found = too_soon(_spaced(decided, told, index), before)
+    result = list(decided)
+    for position, test in found.items():
+        result[position] = replace(result[position], tests=(*result[position].tests, test))
+    return result
+
+
+def _spaced(decided: Sequence[Decided], told: Told, index: SnapshotIndex) -> list[Spaced]:
+    """The supplies that stand on an approval which says how long one may last."""
+    return [
+        supply
+        for n, item in enumerate(decided)
+        if item.within is not None
+        and is_spaced(item.within)
+        and item.verdict.outcome in _USES_QUANTITY
+        and n not in told.taken_back
+        and (supply := spaced(n, item.prepared, item.within, days_early_of(item.prepared, index)))
+    ]
+
+
+def spaced_of(
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    told: Told,
+) -> list[Spaced]:
+    """The same of lines, by their places."""
+
+    def find(position: int) -> Found | None:
+        return find_coverage(prepared[position], index)
+
+    decided = _decided(prepared, index, by_hand, told, find)
+    with localcontext(prec=EXACT_DIGITS):
+        return _spaced(_apply_limits(decided, told, index), told, index)
 
 
 def _uses(item: Decided, position: int, told: Told) -> Decimal | None:

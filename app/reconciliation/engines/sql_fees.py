@@ -4,7 +4,7 @@ Only fees of commissioners that agreed a charge are read, and the accepted suppl
 same patient at the same provider: few lines.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -65,7 +65,9 @@ Hold = Callable[[str, pa.Table], None]
 Read = Callable[[str], pa.Table]
 
 
-def fee_cases(hold: Hold, read: Read, index: SnapshotIndex | None) -> list[FeeCase]:
+def fee_cases(
+    hold: Hold, read: Read, index: SnapshotIndex | None, released: Collection[int]
+) -> list[FeeCase]:
     """What comes of the fees, held as `fee_case` too; nothing where no charge is agreed."""
     cases: list[FeeCase] = []
     keepers = keeps_charges(index.supplies) if index is not None else frozenset()
@@ -73,7 +75,9 @@ def fee_cases(hold: Hold, read: Read, index: SnapshotIndex | None) -> list[FeeCa
         hold("charge_keeper", pa.table({"code": pa.array(sorted(keepers), pa.string())}))
         fees = [FeeSide(*row.values()) for row in read(_FEES).to_pylist()]
         supplies = [_supply(row) for row in read(_SUPPLIES).to_pylist()] if fees else []
-        cases = pair_fees(fees, [*supplies, *earlier_sides(index.earlier)], index.supplies)
+        cases = pair_fees(
+            fees, [*supplies, *earlier_sides(index.earlier, released)], index.supplies
+        )
     hold("fee_case", _table(cases))
     return cases
 

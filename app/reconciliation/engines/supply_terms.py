@@ -112,6 +112,17 @@ def fee_days_on(
     return _largest(rows, SupplyTermKind.FEE_DAYS, provider, drug, period)
 
 
+def days_early_on(
+    rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
+) -> Decimal | None:
+    """How many days early a supply may be, the most that is said; None where nothing is known."""
+    if period is None:
+        return None
+    seen, kind = [row for row in rows if row.seen], SupplyTermKind.DAYS_EARLY
+    said = (_standing(seen, kind, provider, drug, day) for day in _days(seen, period))
+    return max((amount for amounts in said for amount in amounts), default=None)
+
+
 #: What a fee, by its sort, is charged under.
 CHARGES: Final = frozenset(
     {SupplyTermKind.HOME_DELIVERY, SupplyTermKind.DISPENSING_FEE, SupplyTermKind.SERVICE_FEE}

@@ -375,6 +375,8 @@ _DOSES: tuple[Column, ...] = (
     ("to_day", pa.date32(), lambda it: it[2].to or dt.date.max),
     ("unit", pa.string(), lambda it: unit_key(it[2].unit)),
     ("most", AMOUNT, lambda it: it[3]),
+    ("amount_text", pa.string(), lambda it: f"{it[2].amount}"),
+    ("days_text", pa.string(), lambda it: f"{it[2].days}"),
 )
 
 

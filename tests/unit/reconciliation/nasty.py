@@ -28,6 +28,7 @@ from app.reconciliation.model import (
     DoseLimit,
     Earlier,
     EarlierCharge,
+    EarlierSpaced,
     EarlierSupply,
     FieldFault,
     LineDecision,
@@ -189,6 +190,7 @@ def _terms(draw: Draw) -> Terms:
     )
     prices = draw.one((), tuple(_price(draw) for _ in range(draw.source.randint(1, 6))))
     supplies = tuple(_supply(draw) for _ in range(draw.source.randint(0, 5)))
+    supplies += draw.one((), tuple(map(_of_all, AGREED.items())))
     return Terms(contracts, draw.one((), (payer,)), prices=prices, supplies=supplies)
 
 
@@ -205,6 +207,64 @@ def _supply(draw: Draw) -> SupplyTerm:
         demonstration=True,
         provider=draw.one(None, None, "DEMO1"),
         drug=draw.one(None, "natalizumab"),
+    )
+
+
+AGREED = {
+    SupplyTermKind.HOME_DELIVERY: "10",
+    SupplyTermKind.DISPENSING_FEE: "5",
+    SupplyTermKind.SERVICE_FEE: "9.99",
+    SupplyTermKind.FEE_DAYS: "3",
+    SupplyTermKind.DAYS_EARLY: "2",
+}
+
+
+def _of_all(agreed: tuple[SupplyTermKind, str]) -> SupplyTerm:
+    """A term of every drug and provider, always."""
+    return SupplyTerm("DEMQ1", agreed[0], Decimal(agreed[1]), None, None, "nasty", True)
+
+
+def _calm(draw: Draw) -> tuple[tuple[ContractLine, ...], tuple[Coverage, ...]]:
+    """Supplies that stand on one approval, days apart, with their fees and a credit or two."""
+    whole = _clean(draw)
+    drawn: list[ContractLine] = []
+    for _ in range(draw.source.randint(1, 5)):
+        day = START + dt.timedelta(days=draw.one(0, 10, 26, 27, 28, 40, 55))
+        quantity = draw.amount("1", "1", "0.5", "2", None)
+        supply = _hashed(replace(whole, supply_date=day, quantity=quantity))
+        drawn += [supply, *(_fee(draw, supply) for _ in range(draw.source.randint(0, 2)))]
+        if draw.source.random() < 0.15:
+            drawn.append(_hashed(replace(supply, total_cost=Decimal(-1000))))
+    draw.source.shuffle(drawn)
+    held = coverage(
+        product=None,
+        products=frozenset(),
+        to=None,
+        max_supply_days=draw.one(28, 56, None),
+        dose_limits=(DoseLimit(START, None, Decimal(1), "vial", Decimal(28)),),
+        quantity_cap=draw.amount(None, None, "3"),
+        quantity_unit="vial",
+    )
+    return tuple(replace(line, row=row) for row, line in enumerate(drawn, 1)), (held,)
+
+
+def _clean(draw: Draw) -> ContractLine:
+    """A clean supply of natalizumab of the first patient."""
+    return ContractLine(
+        1,
+        "",
+        (),
+        provider="DEMO1",
+        commissioner="DEMQ1",
+        nhs_number=draw.one(PATIENT, PATIENT, None),
+        local_patient_id="L001",
+        supply_date=START,
+        drug_name="natalizumab",
+        unit="vial",
+        unit_price=Decimal(1000),
+        total_cost=Decimal(1000),
+        home_delivery_charge=draw.amount("0", "0", None, "8"),
+        dispensing_route="4",
     )
 
 
@@ -314,7 +374,11 @@ def _policy(draw: Draw) -> PolicyHeld:
 def one_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]:
     """A submission and the approvals that it is matched against."""
     draw = Draw(source)
-    return lines(draw), snapshot(draw)
+    drawn, held = lines(draw), snapshot(draw)
+    if source.random() < 0.25:
+        drawn, coverages = _calm(draw)
+        held = replace(held, coverages=coverages)
+    return drawn, held
 
 
 def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...], Snapshot]:
@@ -339,23 +403,30 @@ def _earlier(draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot) -> Earl
         for _ in range(draw.one(0, 0, 1, 2))
     )
     hashes = [line.content_hash for line in lines_]
-    supplies = tuple(_supplied_before(draw) for _ in range(draw.source.randint(0, 2)))
+    fees = [line for line in lines_ if line.drug_name in FEES and line.provider]
+    supplies = tuple(_supplied_before(draw, of) for of in draw.source.sample(fees, len(fees) // 3))
     stated = frozenset(draw.source.sample(hashes, len(hashes) // 12))
-    return Earlier(used, charges, stated, supplies)
+    spaced = tuple(
+        EarlierSpaced(draw.one("T1", "T2", "T3"), draw.day(), draw.one(None, 0, 14, 28), charge)
+        for charge in draw.one((), (None,), (None, 0), (0, 1))
+    )
+    return Earlier(used, charges, stated, supplies, spaced)
 
 
-def _supplied_before(draw: Draw) -> EarlierSupply:
-    first = draw.day(-20, 60)
+def _supplied_before(draw: Draw, fee: ContractLine) -> EarlierSupply:
+    """A supply that the fee may be for, of an earlier submission."""
+    first = (fee.supply_date or draw.day()) - dt.timedelta(days=draw.one(0, 0, 2, 9))
     return EarlierSupply(
         content_hash=_digest(str(draw.source.random())),
-        nhs_number=draw.one(PATIENT, OTHER_PATIENT, None),
-        local_patient_id=draw.one("L001", "L002", None),
-        provider=draw.one("DEMO1", "DEMO1", "DEMO2"),
-        commissioner="DEMQ1",
+        nhs_number=draw.one(fee.nhs_number, fee.nhs_number, None),
+        local_patient_id=draw.one(fee.local_patient_id, None),
+        provider=fee.provider,
+        commissioner=draw.one("DEMQ1", "DEMQ2"),
         drug=draw.one("natalizumab", "natalizumab", "adalimumab"),
         first=first,
         last=first + dt.timedelta(days=draw.one(0, 0, 29)),
         paid=draw.one(frozenset(), frozenset(), frozenset({"home delivery"})),
+        charge=draw.one(None, None, 0),
     )
 
 
@@ -382,17 +453,28 @@ def pack(cases: Sequence[Case]) -> Case:
     """Cases as one, each with patients, ids and references of its own; the first one's policies."""
     apart = [_apart(number, *case) for number, case in enumerate(cases)]
     together = tuple(line for its_lines, _ in apart for line in its_lines)
+    charges, supplies, spaced = [], [], []
+    for _, its in apart:
+        supplies += [_after(each, len(charges)) for each in its.earlier.supplies]
+        spaced += [_after(each, len(charges)) for each in its.earlier.spaced]
+        charges += its.earlier.charges
     return together, replace(
         cases[0][1],
         coverages=tuple(each for _, its in apart for each in its.coverages),
         pending=tuple(each for _, its in apart for each in its.pending),
         earlier=Earlier(
             tuple(each for _, its in apart for each in its.earlier.used),
-            tuple(each for _, its in apart for each in its.earlier.charges),
+            tuple(charges),
             frozenset(each for _, its in apart for each in its.earlier.stated),
-            tuple(each for _, its in apart for each in its.earlier.supplies),
+            tuple(supplies),
+            tuple(spaced),
         ),
     )
+
+
+def _after(each: Any, others: int) -> Any:
+    """What is said of a charge, with so many charges put before it."""
+    return each if each.charge is None else replace(each, charge=each.charge + others)
 
 
 OUTCOMES = (
@@ -476,6 +558,7 @@ def _apart(
             )
             for each in snap.earlier.supplies
         ),
+        snap.earlier.spaced,
     )
     return (
         moved,
