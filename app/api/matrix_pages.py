@@ -150,6 +150,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "GET /library/{policy}/{version}/cases": ANY_ROLE,
     "GET /library/{policy}/{version}/changes": ANY_ROLE,
     "POST /library/{policy}/{version}/adopt": _A.ADOPT,
+    "POST /library/{policy}/{version}/end-adoption": _A.ADOPT,
     "GET /minutes": _A.READ_MINUTES,
     "GET /reminders": _A.REMIND,
     "POST /reminders": _A.REMIND,

@@ -1,6 +1,6 @@
-"""Adopting from a browser: one of a commissioner proposes a version, another confirms it.
+"""Adopting, and ending it: one of a commissioner proposes it, another confirms it.
 
-Confirming runs the same service as `assent policies adopt` (`office.adopt`).
+Confirming runs the same services as the command line (`office.adopt`, `ending_adoption`).
 """
 
 import datetime as dt
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.approvals.ending_adoption import check_can_end, end_adoption
 from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
 from app.approvals.library import Library
 from app.approvals.office import adopt, same_person
@@ -26,6 +27,7 @@ from app.policy import Overlay
 #: For how long a proposal may be confirmed: who made it may have lost their role since.
 CONFIRMABLE: Final = dt.timedelta(days=7)
 SHOWN: Final = 200
+ADOPT, END = "adopt", "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionProposal:
-    """An adoption that waits for a second person, or what became of it."""
+    """An adoption, or the end of one, that waits for a second person, or what became of it.
+
+    `from_day` is the first day on which the version decides, or no longer does.
+    """
 
     id: str
     organisation: str
@@ -58,6 +63,7 @@ class AdoptionProposal:
     decided_by: str | None = None
     decided_by_name: str | None = None
     decided_at: dt.datetime | None = None
+    act: str = ADOPT  # adopt | end
 
 
 def adoptions_of(work: Work, policies: Sequence[str]) -> tuple[Adoption, ...]:
@@ -84,30 +90,40 @@ def adopters(found: Sequence[Adoption], policy: str, on: dt.date) -> Mapping[str
 
 
 def propose_adoption(
-    work: Work, library: Library, caller: Caller, policy: str, number: str, from_day: dt.date
+    work: Work,
+    library: Library,
+    caller: Caller,
+    policy: str,
+    number: str,
+    from_day: dt.date,
+    act: str = ADOPT,
 ) -> AdoptionProposal:
     """Propose that the caller's organisation decides by a version, or its overlay, from a day.
 
-    Raises DetailsNotAccepted for a day that is past or another's overlay, UnknownPolicy for a
-    number that the library does not hold, TransitionNotAllowed where the same waits already, and
+    With `act` "end": that from that day it no longer does. Raises DetailsNotAccepted for a day that
+    is past or another's overlay, UnknownPolicy for a number that the library does not hold,
+    TransitionNotAllowed where the same waits already or there is no adoption to end, and
     NotAllowed for a credential that is tied to no person.
     """
     check_can(caller, Action.ADOPT)
     check_person(work, caller, "propose an adoption")
     found = find(library, policy, number)
     _check_own(caller, found)
-    if from_day < work.moment.day:
+    if act == END:
+        check_can_end(work, found, caller.organisation, from_day)
+    elif from_day < work.moment.day:
         raise DetailsNotAccepted(
             "from_day", "An adoption holds from today or a later day. Choose one."
         )
     waiting = sa.select(proposals.c.id).where(
         proposals.c.organisation == caller.organisation,
         proposals.c.hash == found.hash,
+        proposals.c.act == act,
         proposals.c.state == "waiting",
         proposals.c.proposed_at > work.moment.instant - CONFIRMABLE,
     )
     if work.connection.execute(waiting).first() is not None:
-        raise TransitionNotAllowed("That adoption waits for a second person already.")
+        raise TransitionNotAllowed("The same proposal waits for a second person already.")
     made = AdoptionProposal(
         id=work.new_id(),
         organisation=caller.organisation,
@@ -119,10 +135,12 @@ def propose_adoption(
         proposed_by=caller.id,
         proposed_by_name=caller.name[:120],
         proposed_at=work.moment.instant,
+        act=act,
     )
     work.connection.execute(sa.insert(proposals).values(**asdict(made)))
     after = {"policy": policy, "version": found.version, "from_day": from_day.isoformat()}
-    event = Event("propose adoption", "adoption", made.id, after=after, policy_hash=found.hash)
+    action = "propose adoption" if act == ADOPT else "propose end of adoption"
+    event = Event(action, "adoption", made.id, after=after, policy_hash=found.hash)
     record(work, caller.actor(), event)
     return made
 
@@ -130,7 +148,7 @@ def propose_adoption(
 def confirm_adoption(
     work: Work, library: Library, caller: Caller, proposal_id: str
 ) -> AdoptionProposal:
-    """Confirm what another person proposed: it is adopted now.
+    """Confirm what another person proposed: it is adopted, or its adoption ended, now.
 
     Raises NotAllowed for one's own proposal, also under another credential of one's own;
     TransitionNotAllowed for one that was decided, is too old, or whose text is no longer the one
@@ -151,7 +169,8 @@ def confirm_adoption(
     by, second = told_apart(
         (proposal.proposed_by_name, proposal.proposed_by), (caller.name, caller.id)
     )
-    adopt(work, found, caller.organisation, proposal.from_day, by, second, caller.actor())
+    act = adopt if proposal.act == ADOPT else end_adoption
+    act(work, found, caller.organisation, proposal.from_day, by, second, caller.actor())
     return _decide(work, caller, proposal, "confirmed")
 
 
@@ -226,7 +245,8 @@ def _decide(work: Work, caller: Caller, found: AdoptionProposal, state: str) -> 
             decided_at=decided.decided_at,
         )
     )
-    verb = "confirm adoption" if state == "confirmed" else "decline adoption"
+    what = "adoption" if found.act == ADOPT else "end of adoption"
+    verb = f"{'confirm' if state == 'confirmed' else 'decline'} {what}"
     before = {"state": found.state, "proposed_by": found.proposed_by}
     event = Event(verb, "adoption", found.id, before=before, after={"state": state})
     record(work, caller.actor(), event)

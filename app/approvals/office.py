@@ -297,19 +297,15 @@ def adopt(
     one registered person, and with `registered` where one stands for none. `actor` is who does it,
     where they signed in; without one it is an operator at the command line.
     """
-    if not by.strip() or not seconded_by.strip() or same_person(by, seconded_by):
-        raise DetailsNotAccepted(
-            "seconded_by", "An adoption takes two people. Name a second one, not the same."
-        )
-    check_two_named(work, by, seconded_by, registered=registered)
+    check_two_adopt(work, version, commissioner, by, seconded_by, registered=registered)
     is_overlay = isinstance(version, Overlay)
-    if isinstance(version, Overlay) and version.commissioner != commissioner:
-        raise DetailsNotAccepted(
-            "commissioner", "That is another commissioner's overlay. Adopt your own."
-        )
-    number = overlay_number(version) if isinstance(version, Overlay) else version.version
+    number = adopted_number(version)
     if _adopted(work, version.policy, number, commissioner, from_day):
         raise TransitionNotAllowed("The commissioner has adopted that version already.")
+    if _ended_from(work, version.policy, number, commissioner, from_day):
+        raise TransitionNotAllowed(
+            "An adoption of that version from that very day was ended. Choose a later day."
+        )
     work.connection.execute(
         insert(tables.adoption).values(
             id=work.new_id(),
@@ -327,9 +323,7 @@ def adopt(
         remember_overlay(work, version)
     else:
         remember_version(work, version)
-    actor = actor or Actor(
-        by.strip()[:36], "person", commissioner, "commissioner", "command line", "adopt"
-    )
+    actor = actor or operator(by, commissioner, "adopt")
     event = Event(
         action="policy overlay adopted" if is_overlay else "policy version adopted",
         object_type="policy",
@@ -343,3 +337,52 @@ def adopt(
         policy_hash=version.hash,
     )
     record(work, actor, event)
+
+
+def adopted_number(version: PolicyVersion | Overlay) -> str:
+    """How an adoption names a version, or an overlay of its commissioner."""
+    return overlay_number(version) if isinstance(version, Overlay) else version.version
+
+
+def operator(by: str, commissioner: str, act: str) -> Actor:
+    """Whom the audit log names where an operator acts for a commissioner at the command line."""
+    return Actor(by.strip()[:36], "person", commissioner, "commissioner", "command line", act)
+
+
+def check_two_adopt(
+    work: Work,
+    version: PolicyVersion | Overlay,
+    commissioner: str,
+    by: str,
+    seconded_by: str,
+    *,
+    registered: bool,
+) -> None:
+    """Raise unless two people adopt, or end adopting, a text that is the commissioner's to adopt.
+
+    DetailsNotAccepted for one person and for another commissioner's overlay; CallerNotAccepted
+    as `check_two_named` has it.
+    """
+    if not by.strip() or not seconded_by.strip() or same_person(by, seconded_by):
+        raise DetailsNotAccepted(
+            "seconded_by", "An adoption takes two people. Name a second one, not the same."
+        )
+    check_two_named(work, by, seconded_by, registered=registered)
+    if isinstance(version, Overlay) and version.commissioner != commissioner:
+        raise DetailsNotAccepted(
+            "commissioner", "That is another commissioner's overlay. Adopt your own."
+        )
+
+
+def _ended_from(work: Work, policy: str, number: str, commissioner: str, day: dt.date) -> bool:
+    """Whether an adoption that began on that very day stands on record, ended by now."""
+    column = tables.adoption.c
+    found = work.connection.execute(
+        select(column.id).where(
+            column.commissioner == commissioner,
+            column.policy == policy,
+            column.version == number,
+            column.from_day == day,
+        )
+    ).first()
+    return found is not None

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app.approvals import drafting
-from app.approvals.adopting import adoption_proposals
+from app.approvals.adopting import ADOPT, adoption_proposals
 from app.approvals.drafting import DraftRecord
 from app.approvals.due import Due, approvals_due
 from app.approvals.library import Library
@@ -160,12 +160,16 @@ def _policies(work: Work, library: Library, caller: Caller) -> Iterator[WaitingL
         if waiting:
             yield WaitingList(
                 "Adoptions that wait for a second commissioner",
-                ("Policy", "From", "Proposed by"),
+                ("Policy", "What", "From", "Proposed by"),
                 tuple(
                     Row(
                         _title(library, each.policy),
                         "/adoptions",
-                        (day_words(each.from_day), each.proposed_by_name),
+                        (
+                            "Decide by it" if each.act == ADOPT else "No longer decide by it",
+                            day_words(each.from_day),
+                            each.proposed_by_name,
+                        ),
                     )
                     for each in waiting[:_SHOWN]
                 ),

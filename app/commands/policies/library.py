@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.approvals.ending_adoption import end_adoption
 from app.approvals.library import Library
 from app.approvals.office import adopt
 from app.approvals.published import JoinedLibrary, Published, find
@@ -188,6 +189,33 @@ def adopt_version(
         return
     limited = " It holds unverified criteria, so it can only refer." if found.unverified else ""
     typer.echo(f"{commissioner} adopts {policy} {version} from {from_day:%Y-%m-%d}.{limited}")
+
+
+def end_adoption_of(
+    policy: str,
+    version: str,
+    commissioner: Annotated[str, typer.Option(help="The commissioner's ODS code.")],
+    by: Annotated[str, typer.Option(help="Who ends it.")],
+    seconded_by: Annotated[str, typer.Option(help="A second person, who agrees.")],
+    from_day: Annotated[
+        dt.datetime,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day it no longer decides."),
+    ],
+) -> None:
+    """Let a policy version no longer decide for a commissioner: a dated act of two people."""
+    held = JoinedLibrary(library_of(settings_or_exit().policies_dir))
+    known = only_registered()
+
+    def run(work: Work) -> None:
+        found = find(held.at(work), policy, version)
+        end_adoption(work, found, commissioner, from_day.date(), by, seconded_by, registered=known)
+
+    with plain_refusals():
+        door_or_exit().transact(run)
+    typer.echo(
+        f"{commissioner} no longer decides by {policy} {version} from {from_day:%Y-%m-%d}. What "
+        "was decided stays; requests decided to be treated from then on are referred."
+    )
 
 
 # --- parts --------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ adoption_proposal = Table(
     Column("policy", String(80), nullable=False),
     Column("version", String(40), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("act", String(10), nullable=False, server_default="adopt"),  # adopt | end
     Column("from_day", Date, nullable=False),
     Column("state", String(10), nullable=False),  # waiting | confirmed | declined
     Column("proposed_by", ID, nullable=False),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.fields import IdPath
 from app.api.policies import PolicyKey, VersionNumber
 from app.approvals.adopting import (
+    END,
     adoption_proposals,
     confirm_adoption,
     decline_adoption,
@@ -74,9 +75,35 @@ def propose(
     return act_once(request, session, form, take)
 
 
+@router.post("/library/{policy}/{version}/end-adoption")
+def propose_end(
+    request: Request,
+    session: SignedInBrowser,
+    policy: PolicyKey,
+    version: VersionNumber,
+    form: FormFields,
+) -> Response:
+    """Propose that it, or the overlay that the form names, no longer decides from a day."""
+    check_csrf(session, form)
+    caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.ADOPT)
+    day = day_in("end", form)
+    if day is None:
+        raise DoorProblem(
+            BAD_REQUEST, "The first day cannot be read. Go back and give day, month and year."
+        )
+
+    def take(work: Work) -> str:
+        number = form.get("overlay") or version
+        propose_adoption(work, office.library_at(work), caller, policy, number, day, END)
+        return "/adoptions"
+
+    return act_once(request, session, form, take)
+
+
 @router.post("/adoptions/{id}/confirm")
 def confirm(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
-    """Confirm what another commissioner of the organisation proposed: it is adopted."""
+    """Confirm what another commissioner of the organisation proposed: it is done."""
     caller, office = caller_of(request, session), this_office(request)
 
     def take(work: Work) -> str:

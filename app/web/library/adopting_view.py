@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.approvals.adopting import Adoption, AdoptionProposal
+from app.approvals.adopting import ADOPT, Adoption, AdoptionProposal
 from app.web.decision import Colour
 from app.web.desk.common import organisation_words
 from app.web.words import day_words, instant_words
@@ -35,6 +35,8 @@ def _row(found: Adoption, own: str, today: dt.date) -> AdoptionRow:
     )
     until = "" if found.to_day is None else f" to {day_words(found.to_day)}"
     later = " (to come)" if found.from_day > today else ""
+    if found.to_day is not None and found.to_day < found.from_day:
+        until, later = "", " (taken back before it began)"
     mine = found.commissioner == own
     return AdoptionRow(
         organisation_words(found.commissioner),
@@ -42,6 +44,16 @@ def _row(found: Adoption, own: str, today: dt.date) -> AdoptionRow:
         what,
         f"from {day_words(found.from_day)}{until}{later}",
         f"{found.adopted_by} and {found.seconded_by}" if mine else "",
+    )
+
+
+def may_end(found: Sequence[Adoption], own: str, number: str, today: dt.date) -> bool:
+    """Whether the reader's organisation has an adoption of that number that could be ended."""
+    return any(
+        each.commissioner == own
+        and each.version == number
+        and (each.to_day is None or each.to_day >= max(today, each.from_day))
+        for each in found
     )
 
 
@@ -53,6 +65,7 @@ class ProposalRow:
     policy: str
     version: str
     href: str
+    act: str
     from_day: str
     state: str
     colour: Colour
@@ -82,6 +95,7 @@ def _proposal(found: AdoptionProposal, titles: dict[str, str], reader: str) -> P
         policy=titles.get(found.policy, found.policy),
         version=found.version,
         href=f"/library/{found.policy}" + ("" if is_overlay else f"/{found.version}"),
+        act="To decide by it" if found.act == ADOPT else "No longer to decide by it",
         from_day=day_words(found.from_day),
         state=found.state.capitalize(),
         colour=_COLOURS[found.state],

@@ -10,6 +10,7 @@ from app.api.policies import KindOfRequest, PolicyKey, VersionNumber, WithOverla
 from app.approvals.adopting import adopters, adoptions_of
 from app.approvals.library import Library
 from app.approvals.notices import known
+from app.approvals.office import adopted_number
 from app.approvals.permissions import Action, can
 from app.auth.sessions import Session
 from app.authoring import proving
@@ -21,7 +22,7 @@ from app.web.callers import caller_of, this_office
 from app.web.form.fields import question_fields
 from app.web.form.steps import steps_of
 from app.web.library import catalogue, view
-from app.web.library.adopting_view import adoption_rows
+from app.web.library.adopting_view import adoption_rows, may_end
 from app.web.library.catalogue import STATUSES, Asked, Entry, area_words, areas_of
 from app.web.library.room import room_of
 from app.web.pages import PageRoute, door_of, go
@@ -144,6 +145,9 @@ def show_version(
         found = library.shown(policy, version, commissioner)
         held, notices = library.versions(policy), known(work, library)
         holding = in_force(notices, found.drug, policy, day)
+        taken = adoptions_of(work, [policy])
+        number = adopted_number(found if found.overlay is None else found.overlay)
+        own = found.overlay is None or commissioner == caller.organisation
         newer = held[-1] if held[-1].version != found.version else None
         return dict(
             version=found,
@@ -165,12 +169,14 @@ def show_version(
             forms=view.forms(found),
             history=view.history(held, found),
             overlays=view.overlay_rows(library.overlays(policy)),
-            adoptions=adoption_rows(adoptions_of(work, [policy]), caller.organisation, day),
+            adoptions=adoption_rows(taken, caller.organisation, day),
             proving=proving.waiting_proof(work, caller.organisation, found.hash) is not None,
             proof=None if found.overlay else proving.stored_proof(work, found.hash),
             may={
-                "adopt": can(caller, Action.ADOPT)
-                and (found.overlay is None or commissioner == caller.organisation),
+                "adopt": can(caller, Action.ADOPT) and own,
+                "end": can(caller, Action.ADOPT)
+                and own
+                and may_end(taken, caller.organisation, number, day),
                 "write": can(caller, Action.WRITE_POLICY),
                 "replay": can(caller, Action.REPLAY),
             },

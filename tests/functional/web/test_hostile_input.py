@@ -64,6 +64,7 @@ NOT_REACHED: Final = frozenset(
         "/break-glass/{id}/end",
         "/drafts/{id}/work-out/{question}",
         "/library/{policy}/{version}/replay",
+        "/library/{policy}/{version}/end-adoption",
         "/linkage-proposals/{id}/accept",
         "/linkage-proposals/{id}/refuse",
         "/policy-drafts/{id}",

@@ -157,6 +157,52 @@ def test_one_proposes_an_adoption_and_another_confirms_it(enter: Enter) -> None:
     assert "Second commissioner" not in elsewhere
 
 
+def _boxes(text: str, name: str) -> dict[str, str]:
+    return {
+        f"{name}-{part}": text.split(f'name="{name}-{part}"')[1].split('value="')[1].split('"')[0]
+        for part in ("day", "month", "year")
+    }
+
+
+def test_an_adoption_is_ended_by_two_and_stays_on_record(enter: Enter) -> None:
+    own, second = enter("demq1-commissioner"), enter("demq1-commissioner-2")
+    at, end = AT, f"{AT}/end-adoption"
+    assert "Propose to end your adoption" not in own.get(at).text, "there is none"
+    none = own.get(at).text
+    once = none.split('name="once" value="')[1].split('"')[0]
+    day = {each.replace("from", "end"): value for each, value in _boxes(none, "from").items()}
+    assert own.send(at, end, once=once, **day).status_code == 409
+    _proposed(enter)
+    once, id_ = _row(second.get("/adoptions").text)
+    second.send("/adoptions", f"/adoptions/{id_}/confirm", once=once)
+
+    shown = own.get(at).text
+    assert "Propose to end your adoption of this version" in shown
+    other = enter("demq2-commissioner")
+    assert "Propose to end" not in other.get(at).text, "another's is not ours to end"
+    theirs = other.get(at).text.split('name="once" value="')[1].split('"')[0]
+    assert other.send(at, end, once=theirs, **_boxes(shown, "end")).status_code == 409
+    past = {"end-day": "1", "end-month": "2", "end-year": "2020"}
+    once = shown.split('name="once" value="')[1].split('"')[0]
+    assert "stays decided" in own.send(at, end, once=once, **past).text
+    once = own.get(at).text.split('name="once" value="')[1].split('"')[0]
+    reply = own.send(at, end, once=once, **_boxes(shown, "end"))
+    assert reply.headers["location"] == "/adoptions", reply.text
+    assert "No longer decide by it" in second.get("/").text, "it waits on the second's home page"
+    listed = own.get("/adoptions").text
+    assert "No longer to decide by it" in listed
+    assert ">Confirm<" not in listed
+    once, id_ = _row(listed)
+    assert own.send("/adoptions", f"/adoptions/{id_}/confirm", once=once).status_code == 403
+    assert "Propose to end" in own.get(at).text, "nothing is ended by one"
+    once, _ = _row(second.get("/adoptions").text)
+    done = second.send("/adoptions", f"/adoptions/{id_}/confirm", once=once)
+    assert done.headers["location"] == "/adoptions", done.text
+    shown = own.get(at).text
+    assert "Propose to end" not in shown
+    assert "taken back before it began" in shown, "it began today and ended today"
+
+
 def test_another_commissioner_finds_no_proposal_of_ours(enter: Enter) -> None:
     _proposed(enter)
     once, id_ = _row(enter("demq1-commissioner-2").get("/adoptions").text)
