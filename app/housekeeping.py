@@ -12,6 +12,7 @@ from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
 from app.door import Door
 from app.insight import counting, figures
+from app.reconciliation import awaited_store
 from app.reconciliation.files import FileStore
 from app.reconciliation.rematching import MOST_TRIES, give_up, mark_changes
 from app.reconciliation.service import Desk
@@ -103,3 +104,13 @@ def summing_up(desk: Desk) -> Chore:
             sum_up(door, commissioner)
 
     return Chore("sum up for the overviews", EVERY, do)
+
+
+def keeping_starts() -> Chore:
+    """Keep which starts each organisation awaits; a page needs only what changed since."""
+
+    def do(door: Door) -> None:
+        for caller in door.read(awaited_store.keepers):
+            door.transact(lambda work, caller=caller: awaited_store.keep(work, caller))
+
+    return Chore("keep the starts that are awaited", REMATCH_EVERY, do)

@@ -13,7 +13,13 @@ from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
-from app.housekeeping import ending_retention, forgetting, rematching_changes, summing_up
+from app.housekeeping import (
+    ending_retention,
+    forgetting,
+    keeping_starts,
+    rematching_changes,
+    summing_up,
+)
 from app.postman import posting
 from app.sealer import sealing
 from app.work import run_for_ever
@@ -66,6 +72,7 @@ def worker(
         ending_retention(settings),
         summing_up(desk),
         rematching_changes(),
+        keeping_starts(),
         gauges.queues(settings.seal_every_seconds),
         *posting(settings, gauges.reminded),
     ]

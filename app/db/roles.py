@@ -35,6 +35,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "policy_version": _ADD,
     "publication": _ADD,
     "insight_figure": _REMOVE,
+    "start_awaited": _REMOVE,
     "change_cursor": _REMOVE,
     "slice_touch": _REMOVE,
     "live_treatment": _REMOVE,

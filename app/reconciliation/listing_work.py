@@ -14,13 +14,14 @@ from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service, slice_store, store
 from app.reconciliation.line_keys import keys_of
+from app.reconciliation.listing_starts import Listed, not_started
 from app.reconciliation.model import LineKind, LineOutcome
 from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.slice_store import ContractMonth, Period
 from app.reconciliation.snapshot_rows import IN_SCOPE, Treatment, read_approvals, read_treatments
-from app.reconciliation.waiting_store import holds_on, in_chunks, overdue
+from app.reconciliation.waiting_store import holds_on, in_chunks
 from app.reconciliation.windows import Window, timing_of
 from app.reconciliation.worklists import Approved, Entry, Supplied, Worklist, entries
 
@@ -42,14 +43,6 @@ class Sought:
 EVERYTHING: Final = Sought()
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The first entries of a list, the oldest first, and how many there are in all."""
-
-    entries: tuple[Entry, ...]
-    count: int
-
-
 def worklist(
     work: Work,
     desk: Desk,
@@ -60,25 +53,23 @@ def worklist(
 ) -> Listed:
     """The entries of a list that are asked for, within the caller's scope: `limit`, or all.
 
-    Only the treatments that a supply names are read, or that were to begin and have not: never
-    every treatment in scope.
+    Only the treatments that a supply names are read, and of those that were to begin and have not
+    (`listing_starts`) what is shown: never every treatment in scope.
     """
     check_can(caller, Action.RECONCILE)
     scope, today = scope_of(caller), work.moment.day
     supplied = supplies(work, desk, caller)
+    calendar = {} if sought == EVERYTHING else slice_store.calendar_of(work, caller.organisation)
+
+    def is_sought(entry: Entry) -> bool:
+        return _is_sought(entry, sought, calendar, today)
+
     if which is Worklist.NOT_STARTED:
-        known = {each.treatment_id for each in supplied}
-        late = [id_ for id_ in overdue(work, caller, scope, today) if id_ not in known]
-        if sought == EVERYTHING:
-            first = entries(which, _read(work, scope, late[:limit], today), (), today)
-            return Listed(first, len(late))
-        every = entries(which, _read(work, scope, late, today), (), today)
-    else:
-        named = sorted({each.treatment_id for each in supplied})
-        every = entries(which, _read(work, scope, named, today), supplied, today)
-    if sought != EVERYTHING:
-        calendar = slice_store.calendar_of(work, caller.organisation)
-        every = tuple(each for each in every if _is_sought(each, sought, calendar, today))
+        known = frozenset(each.treatment_id for each in supplied)
+        return not_started(work, caller, known, limit, sought.provider, is_sought)
+    named = sorted({each.treatment_id for each in supplied})
+    every = entries(which, _read(work, scope, named, today), supplied, today)
+    every = tuple(filter(is_sought, every))
     return Listed(every[:limit], len(every))
 
 

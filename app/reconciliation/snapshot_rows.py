@@ -1,14 +1,15 @@
-"""The rows of a snapshot: a fixed number of queries, however many treatments are in scope.
+"""The rows of a snapshot: a few queries, and some more for each few thousand persons in scope.
 
 They must see one state of the database, so they run within `Database.read`.
 """
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.orm import aliased
 
 from app.approvals.issuing import ELSEWHERE
@@ -20,6 +21,8 @@ from app.reconciliation.scope import Scope
 LocalIds = frozenset[tuple[str, str]]
 
 IN_SCOPE = "in_scope"
+#: How many persons one query names by id.
+PERSONS: Final = 2_000
 #: A continuation that came to this was submitted: the supply is outside the period, not overdue.
 _REFUSED = frozenset({RequestState.CRITERIA_NOT_MET, RequestState.DECLINED})
 
@@ -85,16 +88,16 @@ def _identities(work: Work, visible: ColumnElement[bool]) -> dict[str, Identity]
             .where(own.c.id.in_(treated))
         ).mappings()
     )
-    persons = select(person).where(own.c.id.in_(treated))
-    same = func.coalesce(other.c.linked_to, other.c.id)
+    persons = sorted({row["person"] for row in people})
     identifier = tables.patient_identifier.c
     local: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for found, organisation, local_id in work.connection.execute(
-        select(same, identifier.organisation, identifier.local_id)
-        .join_from(tables.patient_identifier, other, other.c.id == identifier.patient_id)
-        .where(same.in_(persons))
-    ):
-        local[found].add((organisation, local_id))
+    for same, is_same in _records_of(other, persons):
+        for found, organisation, local_id in work.connection.execute(
+            select(same, identifier.organisation, identifier.local_id)
+            .join_from(tables.patient_identifier, other, other.c.id == identifier.patient_id)
+            .where(is_same)
+        ):
+            local[found].add((organisation, local_id))
     deaths = _deaths(work, persons)
     return {
         row["id"]: Identity(
@@ -107,17 +110,35 @@ def _identities(work: Work, visible: ColumnElement[bool]) -> dict[str, Identity]
     }
 
 
-def _deaths(work: Work, persons: Select[tuple[str]]) -> dict[str, dt.date]:
+def _deaths(work: Work, persons: Sequence[str]) -> dict[str, dt.date]:
     """Person → the day of their death, where one is on record and was not taken back."""
-    patient, death = tables.patient.c, tables.patient_death.c
-    person = func.coalesce(patient.linked_to, patient.id)
-    rows = work.connection.execute(
-        select(person, func.min(death.died_on, type_=death.died_on.type))
-        .join_from(tables.patient_death, tables.patient, patient.id == death.patient_id)
-        .where(and_(death.taken_back_at.is_(None), person.in_(persons)))
-        .group_by(person)
-    )
-    return {found: died_on for found, died_on in rows}
+    patient, death = aliased(tables.patient), tables.patient_death.c
+    first: dict[str, dt.date] = {}
+    for person, is_same in _records_of(patient, persons):
+        rows = work.connection.execute(
+            select(person, func.min(death.died_on, type_=death.died_on.type))
+            .join_from(tables.patient_death, patient, patient.c.id == death.patient_id)
+            .where(death.taken_back_at.is_(None), is_same)
+            .group_by(person)
+        )
+        for found, died_on in rows:
+            first[found] = min(died_on, first.get(found, died_on))
+    return first
+
+
+def _records_of(
+    record: Any, persons: Sequence[str]
+) -> Iterator[tuple[ColumnElement[str], ColumnElement[bool]]]:
+    """The two ways in which a record is one of these persons': whose it is, and the condition.
+
+    It stands for itself, or it is linked to the one that does. Asked as one condition, or of the
+    persons by a subquery, PostgreSQL looks at every patient, with what row-level security asks.
+    """
+    c = record.c
+    for first in range(0, len(persons), PERSONS):
+        some = persons[first : first + PERSONS]
+        yield c.id, and_(c.linked_to.is_(None), c.id.in_(some))
+        yield c.linked_to, c.linked_to.in_(some)
 
 
 def read_pauses(work: Work, scope: Scope) -> Mapping[str, list[tuple[dt.date, dt.date | None]]]:

@@ -8,7 +8,7 @@ through what led to it.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select, true
@@ -23,6 +23,8 @@ from app.reconciliation.snapshot_rows import read_pauses
 
 #: How many treatments one query names by id.
 CHUNK: Final = 500
+#: How many are handed on at a time, of all that are read.
+READ_TOGETHER: Final = 5_000
 #: Condition on `treatment`, as that of the indexes ix_treatment_provider_waiting and the like.
 NOT_BEGUN: Final = and_(
     tables.treatment.c.first_dose.is_(None),
@@ -38,13 +40,38 @@ def overdue(work: Work, caller: Caller, scope: Scope, today: dt.date) -> list[st
     Their newest live approval covers today, and no pause does. A supply may still have been
     invoiced: that is not asked here.
     """
-    found: list[tuple[dt.date, str]] = []
+    return _late(work, scope, waiting(work, caller, scope), today)
+
+
+def overdue_among(work: Work, scope: Scope, ids: Iterable[str], today: dt.date) -> list[str]:
+    """The same of these treatments alone."""
+    return _late(work, scope, waiting_among(work, scope, ids), today)
+
+
+def waiting(work: Work, caller: Caller, scope: Scope) -> Iterator[Sequence[Row[Any]]]:
+    """The newest live approval of each treatment in scope that has not begun, part by part."""
     for part in _parts(work, caller):
-        newest = _newest(work.connection.execute(holding_query(narrow(scope, NOT_BEGUN, part))))
-        for row in newest:
-            over = row.covers_to is not None and row.covers_to < today
-            if row.start_by is not None and row.start_by < today and not over:
-                found.append((row.start_by, row.treatment_id))
+        query = holding_query(narrow(scope, NOT_BEGUN, part))
+        rows = iter(_newest(work.connection.execute(query)))
+        while some := list(islice(rows, READ_TOGETHER)):
+            yield some
+
+
+def waiting_among(work: Work, scope: Scope, ids: Iterable[str]) -> Iterator[Sequence[Row[Any]]]:
+    """The same of these treatments alone."""
+    for part in in_chunks(scope, ids):
+        query = holding_query(narrow(part, NOT_BEGUN))
+        yield list(_newest(work.connection.execute(query)))
+
+
+def _late(
+    work: Work, scope: Scope, newest: Iterable[Sequence[Row[Any]]], today: dt.date
+) -> list[str]:
+    found: list[tuple[dt.date, str]] = []
+    for row in chain.from_iterable(newest):
+        over = row.covers_to is not None and row.covers_to < today
+        if row.start_by is not None and row.start_by < today and not over:
+            found.append((row.start_by, row.treatment_id))
     paused = {
         treatment_id
         for some in in_chunks(scope, (treatment_id for _, treatment_id in found))
@@ -66,12 +93,12 @@ def narrow(scope: Scope, *conditions: ColumnElement[bool]) -> Scope:
 
 def in_chunks(scope: Scope, ids: Iterable[str]) -> Iterator[Scope]:
     """The parts of a scope that so many of these treatments make up."""
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         yield narrow(scope, tables.treatment.c.id.in_(chunk))
 
 
 def holding_query(scope: Scope) -> Select[Any]:
-    """The live approvals in scope, without what they say of the treatment."""
+    """The live approvals in scope, without what they say of the treatment; `holder` has it now."""
     approval = tables.approval.c
     return (
         select(
@@ -80,6 +107,8 @@ def holding_query(scope: Scope) -> Select[Any]:
             approval.reference,
             approval.start_by,
             approval.covers_to,
+            tables.treatment.c.drug,
+            tables.treatment.c.provider.label("holder"),
         )
         .join(tables.treatment, tables.treatment.c.id == approval.treatment_id)
         .where(scope.treatments, scope.approvals, approval.state.in_(sorted(STANDING)))
@@ -105,7 +134,7 @@ def _parts(work: Work, caller: Caller) -> Iterator[ColumnElement[bool]]:
     with work.beyond_scope():
         for way in _led(caller):
             moved.update(id_ for (id_,) in work.connection.execute(moved_query(caller, way)))
-    for chunk in _chunks(sorted(moved)):
+    for chunk in chunks(sorted(moved)):
         yield tables.treatment.c.id.in_(chunk)
 
 
@@ -131,7 +160,8 @@ def _newest(rows: Iterable[Row[Any]]) -> Iterable[Row[Any]]:
     return found.values()
 
 
-def _chunks(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def chunks(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """These ids in parts that one query can name."""
     left = iter(ids)
     while chunk := tuple(islice(left, CHUNK)):
         yield chunk

@@ -26,6 +26,7 @@ from app.db.tables.audit import (
     audit_payload,
     audit_seal,
 )
+from app.db.tables.awaited import start_awaited, start_awaited_mark
 from app.db.tables.base import metadata
 from app.db.tables.books import (
     idempotent_answer,
@@ -177,6 +178,8 @@ __all__ = [
     "slice_outcome",
     "slice_touch",
     "slice_version",
+    "start_awaited",
+    "start_awaited_mark",
     "submission",
     "submission_rows",
     "supply",

@@ -1,0 +1,211 @@
+"""The starts that are awaited, as the worker keeps them, and what has changed since.
+
+Which treatments were to begin and have not is worked out of four tables, for the largest payer of
+hundreds of thousands. The worker keeps what of it depends on no day, a row for each treatment and
+organisation, with the position of the change feed that the rows stand at. Whoever reads leaves out
+the treatments of which an event came after that position, and works those out the plain way
+(`waiting_store`), so the answer is that of this moment, however old the rows are.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    TextClause,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.approvals.permissions import PAYER_ROLES
+from app.audit import READING, feed_position, parse_cursor
+from app.auth.model import Caller, Role
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.scope import ALL_ORGANISATIONS, Scope, scope_of
+from app.reconciliation.snapshot_rows import read_pauses
+from app.reconciliation.waiting_store import chunks, in_chunks, waiting, waiting_among
+
+#: With more events than this since the worker last looked, nothing kept is of use.
+MOST_EVENTS: Final = 5_000
+_ROW, _MARK = tables.start_awaited, tables.start_awaited_mark
+#: The epoch of a mark of which nothing is kept yet.
+_NOTHING: Final = 0
+Position = tuple[int, int, int]
+
+
+def pays(caller: Caller) -> bool:
+    """Whether the caller sees what its organisation pays for, not what it prescribes."""
+    return caller.role in PAYER_ROLES
+
+
+def keepers(work: Work) -> tuple[Caller, ...]:
+    """Every organisation that prescribes or pays, as the worker keeps rows for it."""
+    found = [
+        _keeper(organisation, role)
+        for column, role in (("provider", Role.PHARMACIST), ("commissioner", Role.COMMISSIONER))
+        for organisation in work.connection.execute(_each(column)).scalars()
+    ]
+    return tuple(sorted(found, key=lambda each: (each.organisation, each.role)))
+
+
+def keep(work: Work, caller: Caller) -> int:
+    """Bring the rows of the caller's organisation up to now; how many treatments were looked at.
+
+    For the worker, whose transaction sees every organisation. Two workers take turns.
+    """
+    stood = _turn(work, caller)
+    # Before anything else is read: whatever comes later counts as changed since.
+    position = parse_cursor(feed_position(work))
+    changed = touched_since(work, stood) if stood[0] != _NOTHING else None
+    scope, own = scope_of(caller), _own(caller)
+    if changed is None:
+        work.connection.execute(delete(_ROW).where(own))
+        found = waiting(work, caller, scope)
+    else:
+        for some in chunks(sorted(changed)):
+            work.connection.execute(delete(_ROW).where(own, _ROW.c.treatment_id.in_(some)))
+        found = waiting_among(work, scope, sorted(changed))
+    looked = 0
+    for some in found:
+        looked += len(some)
+        _add(work, caller, scope, some)
+    epoch, xid, event = position
+    mark = update(_MARK).where(_own(caller, _MARK)).values(epoch=epoch, xid=xid, event=event)
+    work.connection.execute(mark)
+    return looked
+
+
+def mark_of(work: Work, caller: Caller) -> Position | None:
+    """Where in the feed the rows of the caller's organisation stand; None where none are kept."""
+    if caller.organisation == ALL_ORGANISATIONS:
+        return None
+    c = _MARK.c
+    row = work.connection.execute(
+        select(c.epoch, c.xid, c.event).where(_own(caller, _MARK), c.epoch != _NOTHING)
+    ).one_or_none()
+    return None if row is None else (row.epoch, row.xid, row.event)
+
+
+def touched_since(work: Work, position: Position) -> frozenset[str] | None:
+    """The treatments of which an event came after a position; None for more than can be looked at.
+
+    Every organisation's: it is told to nobody.
+    """
+    e = tables.audit_event.c
+    newest = (
+        select(e.treatment_id, e.object_type)
+        .where(tuple_(e.epoch, e.xid, e.id) > tuple_(*position))
+        .order_by(e.epoch, e.xid, e.id)
+        .limit(MOST_EVENTS + 1)
+    )
+    with work.beyond_scope():
+        rows = work.connection.execute(newest).all()
+    if len(rows) > MOST_EVENTS:
+        return None
+    return frozenset(id_ for id_, kind in rows if id_ is not None and kind != READING)
+
+
+def overdue_row(caller: Caller, today: dt.date) -> ColumnElement[bool]:
+    """Condition on `start_awaited`: the caller's, to begin before today, and covering today."""
+    c = _ROW.c
+    return and_(_own(caller), c.start_by < today, or_(c.covers_to.is_(None), c.covers_to >= today))
+
+
+def paused_rows(work: Work, late: ColumnElement[bool]) -> frozenset[str]:
+    """Of these rows the treatments that have a pause, on whatever day."""
+    found = select(_ROW.c.treatment_id).where(late, _ROW.c.paused)
+    return frozenset(work.connection.execute(found).scalars())
+
+
+def by_day(work: Work, late: ColumnElement[bool]) -> dict[dt.date, int]:
+    """How many of these rows there are for each day by which treatment was to begin."""
+    day = _ROW.c.start_by
+    query = select(day, func.count()).where(late, ~_ROW.c.paused).group_by(day)
+    return {start_by: count for start_by, count in work.connection.execute(query)}
+
+
+def days_of(work: Work, late: ColumnElement[bool], ids: Iterable[str]) -> dict[str, dt.date]:
+    """Those of these treatments that are among the rows, with their days."""
+    c = _ROW.c
+    return {
+        id_: day
+        for some in chunks(sorted(ids))
+        for id_, day in work.connection.execute(
+            select(c.treatment_id, c.start_by).where(late, ~c.paused, c.treatment_id.in_(some))
+        )
+    }
+
+
+def first_of(work: Work, late: ColumnElement[bool], limit: int | None) -> list[str]:
+    """The treatments of these rows, by day, then by id."""
+    c = _ROW.c
+    query = select(c.treatment_id).where(late, ~c.paused).order_by(c.start_by, c.treatment_id)
+    return list(work.connection.execute(query.limit(limit)).scalars())
+
+
+def _own(caller: Caller, table: Any = _ROW) -> ColumnElement[bool]:
+    return and_(table.c.organisation == caller.organisation, table.c.pays == pays(caller))
+
+
+def _turn(work: Work, caller: Caller) -> Position:
+    """Lock the organisation's mark, which is made where there is none."""
+    dialect = postgresql if work.on_postgres else sqlite
+    values = {"organisation": caller.organisation, "pays": pays(caller)}
+    work.connection.execute(
+        dialect.insert(_MARK)
+        .values(**values, epoch=_NOTHING, xid=0, event=0)
+        .on_conflict_do_nothing()
+    )
+    c = _MARK.c
+    row = work.connection.execute(
+        select(c.epoch, c.xid, c.event).where(_own(caller, _MARK)).with_for_update()
+    ).one()
+    return row.epoch, row.xid, row.event
+
+
+def _add(work: Work, caller: Caller, scope: Scope, found: Sequence[Any]) -> None:
+    """Keep a row for each of these that says by when it was to begin."""
+    told = [row for row in found if row.start_by is not None]
+    paused = set(_paused(work, scope, [row.treatment_id for row in told]))
+    rows = [
+        {
+            "organisation": caller.organisation,
+            "pays": pays(caller),
+            "treatment_id": row.treatment_id,
+            "provider": row.holder,
+            "start_by": row.start_by,
+            "covers_to": row.covers_to,
+            "paused": row.treatment_id in paused,
+        }
+        for row in told
+    ]
+    if rows:
+        work.connection.execute(insert(_ROW), rows)
+
+
+def _paused(work: Work, scope: Scope, ids: Sequence[str]) -> Iterator[str]:
+    for part in in_chunks(scope, ids):
+        yield from read_pauses(work, part)
+
+
+def _each(column: str) -> TextClause:
+    """Each organisation of a column once, by a step along its index for each, not for each row."""
+    return text(
+        f"WITH RECURSIVE found(code) AS (SELECT min({column}) FROM treatment UNION ALL "
+        f"SELECT (SELECT min({column}) FROM treatment WHERE {column} > found.code) FROM found "
+        "WHERE found.code IS NOT NULL) SELECT code FROM found WHERE code IS NOT NULL"
+    )
+
+
+def _keeper(organisation: str, role: Role) -> Caller:
+    return Caller("awaited", "The worker", "system", organisation, role, "worker", "awaited")
