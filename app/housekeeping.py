@@ -1,6 +1,7 @@
 """The worker's housekeeping: what is kept for a while only, and erased when its time has come."""
 
 import datetime as dt
+from functools import partial
 from typing import Final
 
 import structlog
@@ -111,6 +112,6 @@ def keeping_starts() -> Chore:
 
     def do(door: Door) -> None:
         for caller in door.read(awaited_store.keepers):
-            door.transact(lambda work, caller=caller: awaited_store.keep(work, caller))
+            door.transact(partial(awaited_store.keep, caller=caller))
 
     return Chore("keep the starts that are awaited", REMATCH_EVERY, do)

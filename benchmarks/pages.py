@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -118,7 +118,7 @@ def pages(application: FastAPI, objects: Objects) -> tuple[list[Page], list[str]
     return found, unknown
 
 
-def _walked(routes: Sequence[object]) -> Iterator[sa.util.typing.Any]:
+def _walked(routes: Sequence[object]) -> Iterator[Any]:
     for route in routes:
         inner = getattr(route, "original_router", None)
         if inner is not None:
@@ -286,11 +286,11 @@ def run(size: int = two_million.SIZE) -> int:
 def _size(name: str) -> int:
     url = sa.make_url(ADMIN_URL).set(database=name)
     with sa.create_engine(url).connect() as connection:
-        return connection.exec_driver_sql("SELECT count(*) FROM treatment").scalar_one()
+        return int(connection.exec_driver_sql("SELECT count(*) FROM treatment").scalar_one())
 
 
 if __name__ == "__main__":
     clean_up_when_stopped()
     if len(sys.argv) < 2:
         sys.exit("python -m benchmarks.pages DATABASE [PART OF AN ADDRESS]")
-    sys.exit(measure(sys.argv[1], _size(sys.argv[1]), *sys.argv[2:3]))
+    sys.exit(measure(sys.argv[1], _size(sys.argv[1]), "".join(sys.argv[2:3])))

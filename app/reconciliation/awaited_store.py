@@ -37,6 +37,8 @@ from app.reconciliation.waiting_store import chunks, in_chunks, waiting, waiting
 
 #: With more events than this since the worker last looked, nothing kept is of use.
 MOST_EVENTS: Final = 5_000
+#: How many rows one statement adds; each has seven values, and SQLite takes 32,766 of them.
+ADDED_TOGETHER: Final = 1_000
 _ROW, _MARK = tables.start_awaited, tables.start_awaited_mark
 #: The epoch of a mark of which nothing is kept yet.
 _NOTHING: Final = 0
@@ -72,8 +74,8 @@ def keep(work: Work, caller: Caller) -> int:
         work.connection.execute(delete(_ROW).where(own))
         found = waiting(work, caller, scope)
     else:
-        for some in chunks(sorted(changed)):
-            work.connection.execute(delete(_ROW).where(own, _ROW.c.treatment_id.in_(some)))
+        for ids in chunks(sorted(changed)):
+            work.connection.execute(delete(_ROW).where(own, _ROW.c.treatment_id.in_(ids)))
         found = waiting_among(work, scope, sorted(changed))
     looked = 0
     for some in found:
@@ -189,8 +191,10 @@ def _add(work: Work, caller: Caller, scope: Scope, found: Sequence[Any]) -> None
         }
         for row in told
     ]
-    if rows:
-        work.connection.execute(insert(_ROW), rows)
+    for first in range(0, len(rows), ADDED_TOGETHER):
+        # One statement of many rows: a statement for each row took most of the time.
+        some = rows[first : first + ADDED_TOGETHER]
+        work.connection.execute(insert(_ROW).values(some))
 
 
 def _paused(work: Work, scope: Scope, ids: Sequence[str]) -> Iterator[str]:

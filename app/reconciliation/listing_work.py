@@ -13,14 +13,17 @@ from app.approvals.standing import STANDING
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service, slice_store, store
+from app.reconciliation.errors import TooManyLines
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.listing_starts import Listed, not_started
 from app.reconciliation.model import LineKind, LineOutcome
+from app.reconciliation.outcome_files import charged_supplies
 from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.slice_store import ContractMonth, Period
 from app.reconciliation.snapshot_rows import IN_SCOPE, Treatment, read_approvals, read_treatments
+from app.reconciliation.store import RunRecord
 from app.reconciliation.waiting_store import holds_on, in_chunks
 from app.reconciliation.windows import Window, timing_of
 from app.reconciliation.worklists import Approved, Entry, Supplied, Worklist, entries
@@ -41,6 +44,8 @@ class Sought:
 
 
 EVERYTHING: Final = Sought()
+#: The key of a line, and the supply that it states.
+_Known = tuple[str, Supplied]
 
 
 def worklist(
@@ -111,12 +116,29 @@ def supplies(work: Work, desk: Desk, caller: Caller) -> tuple[Supplied, ...]:
     for submission in store.submissions_of(work, caller.organisation, MOST_SUBMISSIONS):
         runs = store.runs_of(work, caller.organisation, submission.id)
         if runs:
-            for key, supply in _of_run(work, desk, caller, runs[0].id):
+            for key, supply in _of_run(work, desk, caller, runs[0]):
                 found.setdefault(key, supply)
     return tuple(found.values())
 
 
-def _of_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Iterable[tuple[str, Supplied]]:
+def _of_run(work: Work, desk: Desk, caller: Caller, run: RunRecord) -> Iterable[_Known]:
+    """Each supply of a run with the key of its line."""
+    if desk.matching.takes_files(run.lines):
+        raise TooManyLines(run.lines, "to be shown line by line", service.IN_FULL)
+    outcomes = desk.files.read(
+        run.organisation, service.OUTCOMES, run.outcomes_file, run.outcomes_sha256
+    )
+    found = charged_supplies(outcomes)
+    if found is None:
+        return _of_lines(work, desk, caller, run.id)
+    return (
+        (key, Supplied(treatment, provider, day, run.id, row, outcome))
+        for key, treatment, provider, day, row, outcome in found
+    )
+
+
+def _of_lines(work: Work, desk: Desk, caller: Caller, run_id: str) -> Iterable[_Known]:
+    """The same of every line, for outcomes that do not say when each was supplied."""
     matched = service.load_run(work, desk, caller, run_id).matched
     for item, key in zip(matched, keys_of([m.line for m in matched]), strict=True):
         day, total = item.line.supply_date, item.line.total_cost

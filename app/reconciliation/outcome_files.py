@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -86,6 +87,47 @@ def outcomes_among(path: Path, lines: Sequence[ContractLine]) -> tuple[MatchedLi
 def outcome_of(row: dict[str, Any], line: ContractLine) -> MatchedLine:
     """A row of a file of outcomes beside its line."""
     return _matched(row, line)
+
+
+#: A line's key (`line_keys`), and of its supply: treatment, provider, day, row and outcome.
+ChargedSupply = tuple[str, str, str, dt.date, int, LineOutcome]
+_ASKED = (
+    *("row", "content_hash", "kind", "outcome", "provider", "treatment_id"),
+    *("supplied_on", "accepted", "queried"),
+)
+
+
+def charged_supplies(data: bytes) -> list[ChargedSupply] | None:
+    """The charged supplies of a drug that were matched to a treatment, read without their lines.
+
+    A line's accepted and queried amounts make up its total (`MatchedLine`), so it is charged where
+    they do. None where the outcomes do not say when a line was supplied, as the first did not.
+    """
+    file = pq.ParquetFile(io.BytesIO(data))
+    if not set(_ASKED) <= set(file.schema_arrow.names):
+        return None
+    columns = file.read(columns=list(_ASKED)).to_pydict()
+    seen: Counter[str] = Counter()
+    found = []
+    for row, content, kind, outcome, provider, treatment, day, accepted, queried in zip(
+        *(columns[name] for name in _ASKED), strict=True
+    ):
+        seen[content] += 1
+        if treatment is None or provider is None or day is None or kind != LineKind.DRUG:
+            continue
+        if outcome == LineOutcome.DUPLICATE_LINE or Decimal(accepted) + Decimal(queried) <= 0:
+            continue
+        found.append(
+            (
+                f"{content}.{seen[content]}",
+                treatment,
+                provider,
+                dt.date.fromisoformat(day),
+                row,
+                LineOutcome(outcome),
+            )
+        )
+    return found
 
 
 def _values(item: MatchedLine) -> dict[str, Any]:

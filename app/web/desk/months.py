@@ -13,6 +13,7 @@ from app.audit import Reading
 from app.db.work import Work
 from app.policy.calendar import add_months
 from app.reconciliation import listing_work
+from app.reconciliation.listing_starts import Listed
 from app.reconciliation.listing_work import Sought
 from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.slice_report import current_slices
@@ -75,7 +76,7 @@ def worklist(
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
 
-    def read(work: Work) -> tuple[listing_work.Listed, Reading]:
+    def read(work: Work) -> tuple[Listed, Reading]:
         found = listing_work.worklist(work, desk, caller, name, LARGEST, sought)
         return found, Reading("worklist read", names={"worklist": name.value})
 

@@ -64,10 +64,7 @@ class Filled:
 
     def keep(self) -> int:
         """What the worker does; how many treatments it looked at."""
-        return sum(
-            self.do(lambda w, c=each: keep(w, c))  # type: ignore[misc]
-            for each in self.do(keepers)
-        )
+        return sum(self.do(partial(keep, caller=each)) for each in self.do(keepers))
 
     def do(self, fn: Callable[[Work], T], day: dt.date = DAY) -> T:
         at = Moment(dt.datetime.combine(day, dt.time(9), dt.UTC), day)
@@ -151,7 +148,7 @@ def check(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> int:
     """
     seen = 0
     for caller in CALLERS:
-        kept = filled.read(caller, DAY, lambda w, c=caller: mark_of(w, c))  # type: ignore[misc]
+        kept = filled.read(caller, DAY, partial(mark_of, caller=caller))
         for day in (DAY + dt.timedelta(days=days) for days in (95, 130)):
             plain = filled.read(caller, day, partial(everything, caller, filled.supplies))
             with monkeypatch.context() as patched:
