@@ -23,14 +23,12 @@ from fastapi import FastAPI
 
 from app.auth.model import Caller, Role
 from app.db import tables
-from app.handlers import make_handlers
 from app.insight import counting, figures
 from app.policy.calendar import add_months
 from app.reconciliation import awaited_store, service
 from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.waiting_store import narrow
-from app.work import run_next
 from benchmarks.search import MOMENT
 from tests.functional.approvals.scene import BREAK_GLASS
 from tests.functional.web.conftest import Person
@@ -283,10 +281,3 @@ def _uploaded(person: Person, action: str, data: bytes) -> str:
     )
     assert reply.status_code == 303, f"{action}: {reply.status_code}"
     return str(reply.headers["location"]).rpartition("/")[2]
-
-
-def work_off(application: FastAPI) -> None:
-    """Do what waits for the worker."""
-    handlers = make_handlers(application.state.desk)
-    while run_next(application.state.door, handlers):
-        pass

@@ -3,6 +3,8 @@
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,11 +14,13 @@ from app.api.changes import visible_changes
 from app.approvals.drafting import open_query
 from app.approvals.due import due_query
 from app.audit import changes_after
-from app.auth.model import Caller
+from app.auth.model import Caller, Role
 from app.db.tables import treatment
 from app.db.transaction import Database
 from app.db.work import Moment, Work
+from app.reconciliation import awaited_store
 from app.reconciliation.challenge_store import EVERY, listed_query
+from app.reconciliation.listing_starts import not_started
 from app.reconciliation.scope import scope_of
 from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, overdue
 from benchmarks import two_million
@@ -102,6 +106,28 @@ def test_what_has_not_begun_is_read_along_its_own_index(filled: Database) -> Non
 
     assert "ix_treatment_provider_waiting" in plan
     assert "Seq Scan on segment" not in plan
+
+
+@pytest.mark.postgres
+def test_the_starts_that_the_worker_keeps_are_read_along_their_index(
+    filled: Database, ids: Callable[[], str], random_bytes: Callable[[int], bytes]
+) -> None:
+    def by_worker(fn: Callable[[Work], Any]) -> Any:
+        return filled.transact(fn, moment=MOMENT, new_id=ids, random_bytes=random_bytes)
+
+    for caller in by_worker(awaited_store.keepers):
+        by_worker(partial(awaited_store.keep, caller=caller))
+    pharmacist = replace(LARGEST, role=Role.PHARMACIST)
+
+    def listed(work: Work) -> Any:
+        return not_started(work, pharmacist, frozenset(), LIMIT, None, lambda _: True)
+
+    plan = reading(filled, pharmacist, listed)
+
+    assert "ix_start_awaited_day" in plan
+    assert "ix_treatment_provider_waiting" not in plan, "everything that has not begun is read"
+    for table in ("start_awaited", "treatment", "approval", "segment"):
+        assert f"Seq Scan on {table} " not in plan
 
 
 def test_sqlite_walks_along_the_same_indexes(sqlite_database: Database, moment: Moment) -> None:
