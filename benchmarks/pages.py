@@ -184,7 +184,7 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
     application = create_app(settings, database=database, now=lambda: MOMENT.instant)
     objects = made(application, owner, size)
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM (ANALYZE)")
+        connection.exec_driver_sql("VACUUM (ANALYZE) start_awaited")
     owner.dispose()
     asked, unknown = pages(application, objects)
     meter = Meter(application, database.engine)
