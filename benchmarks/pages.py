@@ -64,6 +64,14 @@ PEOPLE: Final[dict[Role, tuple[str, ...]]] = {
 }
 #: Pages whose address has no object, or that say nothing of anybody: asked once, by a clinician.
 ONE_IS_ENOUGH: Final = ("/about", "/help", "/accessibility", "/cookies", "/sign-in", "/signed-out")
+#: Pages of one object that not everybody in a role sees: whoever declared it, whose draft
+#: challenge it is, who may still answer, who attached it.
+ONLY: Final = {
+    "/break-glass/{id}": ("demo2-clinician",),
+    "/challenges/{id}": ("demq1-commissioner", "demq1-invoice-validation"),
+    "/requests/{id}/answers": ("demo1-clinician", "demo1-pharmacist"),
+    "/requests/{id}/attachments/{attachment}": ("demo1-clinician", "demo1-pharmacist"),
+}
 #: Pages that are not asked, and why.
 LEFT_OUT: Final = {
     "/assets/{name:path}": "a file",
@@ -133,8 +141,8 @@ def _of_api(path: str) -> bool:
 
 def _people(route: str) -> tuple[str, ...]:
     """Who asks for a page: everybody whom the table of permissions lets."""
-    if route == "/break-glass/{id}":
-        return ("demo2-clinician",)  # it is for who declared it
+    if route in ONLY:
+        return ONLY[route]
     opened = PAGE_ROUTES[f"GET {route}"]
     if isinstance(opened, Action):
         return tuple(who for role in Role if role in TABLE[opened] for who in PEOPLE[role])
