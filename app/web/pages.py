@@ -17,17 +17,24 @@ from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
 from app.db.work import Work
 from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
 from app.web import cookies
+from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent
 from app.web.rendering import page
 
 LONGEST_FIELD: Final = 2000
 #: No keyboard types these, the API takes none, and PostgreSQL keeps no NUL.
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: Forms in which nothing is typed that could be lost.
+_WITHOUT_WORDS: Final = frozenset({"/sign-out", "/role"})
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def correlation_of(request: Request) -> str:
     """The correlation id that the outer middleware gave the call."""
     return str(request.scope.get("state", {}).get("correlation_id", ""))
+
+
+class OtherSession(DoorProblem):
+    """A form that carries another session's token, or none."""
 
 
 class PageRoute(APIRoute):
@@ -40,7 +47,11 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except NotSignedIn:
+                if request.method == "POST" and request.url.path not in _WITHOUT_WORDS:
+                    return await not_sent(request, SIGNED_OUT, 401)
                 return go("/sign-in")
+            except OtherSession:
+                return await not_sent(request, OTHER_SESSION, 403)
             except RequestValidationError:
                 return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
             except tuple(problems.TABLE) as error:
@@ -110,9 +121,9 @@ def may_be_typed(name: str, value: str) -> bool:
 
 
 def check_csrf(session: Session, form: dict[str, str]) -> None:
-    """Raise DoorProblem 403 unless the form carries this session's token."""
+    """Raise OtherSession, a 403, unless the form carries this session's token."""
     if not hmac.compare_digest(form.get("csrf", "").encode(), session.csrf.encode()):
-        raise DoorProblem(
+        raise OtherSession(
             NOT_ALLOWED,
             "The form is not of this session: it may have been open since before you signed in. "
             "Go back, load the page again, and send it once more.",

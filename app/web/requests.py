@@ -1,9 +1,9 @@
 """A request's page: what was decided and why, what to do next, and the steps of its own team."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
@@ -21,7 +21,7 @@ from app.authoring.show import as_pdf, sets_pdfs
 from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion
 from app.problems import NOT_READY, DoorProblem
-from app.web.acting import fresh_name
+from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, request_pairs
@@ -50,11 +50,15 @@ _OPEN: Final = frozenset(
 )
 _DEMONSTRATION: Final = "Demonstration: everything here is invented."
 _ANSWERABLE: Final = frozenset({RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED})
+NO_REASON: Final = "Say why: nothing was done without it"
+MissingQuery = Annotated[str, Query(max_length=30, pattern="^[a-z-]+$")]
 
 
 @router.get("/{id}")
-def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """The request as it stands."""
+def show(
+    request: Request, session: SignedInBrowser, id: IdPath, missing: MissingQuery = ""
+) -> Response:
+    """The request as it stands; `missing` names a step that was sent without its reason."""
     caller = caller_of(request, session)
     document, treatment, version = _seen(request, session, id, "request read")
     own = document.provider == caller.organisation
@@ -75,6 +79,8 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         answers=_answer_rows(document, version),
         may=_steps(caller, document) if own else {},
         steps=steps_for(caller, document),
+        missing=missing,
+        errors=[{"text": NO_REASON, "href": f"#{missing}-reason"}] if missing else [],
     )
 
 
@@ -211,9 +217,14 @@ def _step(
     check_can(caller, action)
     reason, version = form.get("reason", "").strip(), version_in(form)
     if not reason:
-        return go(f"/requests/{id}#reason")
-    in_role(request, session, lambda work: take(work, caller, id, reason, version))
-    return go(f"/requests/{id}")
+        name = request.scope["route"].path.rsplit("/", 1)[-1]
+        return go(f"/requests/{id}?missing={name}#reason")
+
+    def run(work: Work) -> str:
+        take(work, caller, id, reason, version)
+        return f"/requests/{id}"
+
+    return act_once(request, session, form, run)
 
 
 def _answers_page(

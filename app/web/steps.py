@@ -20,9 +20,10 @@ from app.approvals.office import Office
 from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller, Role
 from app.db.work import Work
+from app.web.acting import act_once
 from app.web.callers import caller_of, this_office, version_in
 from app.web.form.typed import typed_day
-from app.web.pages import PageRoute, check_csrf, go, in_role
+from app.web.pages import PageRoute, check_csrf, go
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 
@@ -216,10 +217,14 @@ def _route(key: str) -> None:
         check_can(caller, action)  # the role before the object, and before what was typed
         form = {**form, "reason": form.get("reason", "").strip()}
         if needs_reason and not form["reason"]:
-            return go(f"/requests/{id}#{key}")
-        version = version_in(form)
-        in_role(request, session, lambda work: take(work, office, caller, id, form, version))
-        return go(f"/requests/{id}")
+            return go(f"/requests/{id}?missing={key}#{key}")
+        version, back = version_in(form), f"/requests/{id}"
+
+        def run(work: Work) -> str:
+            take(work, office, caller, id, form, version)
+            return back
+
+        return act_once(request, session, form, run)
 
 
 for _key in _TAKES:

@@ -15,12 +15,13 @@ from app.audit import Reading
 from app.db.work import Work
 from app.policy import PolicyVersion
 from app.reference_data.drugs import load_drugs
+from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.changing import changes_for
 from app.web.decision import state_colour, state_words
 from app.web.filling import as_day
 from app.web.form.typed import typed_day
-from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.pages import PageRoute, check_csrf, door_of, go
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
@@ -115,6 +116,7 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
             and document.first_dose is None
             and bool(document.approvals),
         },
+        once=fresh_name(request),
         errors=[],
     )
 
@@ -129,16 +131,16 @@ def record_start(
     check_can(caller, Action.RECORD_START)
     day, office = as_day(typed_day("first_dose", form)), this_office(request)
 
-    def run(work: Work) -> None:
+    def run(work: Work) -> str:
         store.find_treatment(work, caller, id)
         if day is None:
             raise DetailsNotAccepted(
                 "first_dose", "Enter the day of the first dose, such as 5 6 2026."
             )
         starting.record_first_dose(work, office, caller, id, day, version_in(form))
+        return f"/treatments/{id}"
 
-    in_role(request, session, run)
-    return go(f"/treatments/{id}")
+    return act_once(request, session, form, run)
 
 
 def _asked_again(request: Request, session: SignedInBrowser, number: str, said: str) -> Response:

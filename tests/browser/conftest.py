@@ -17,6 +17,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.hands import Finger, Hand, Keys, Mouse
+from tests.browser.variants import Variant
 from tests.browser.visitor import Visitor
 
 HERE = Path(__file__).parent
@@ -32,6 +34,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 _PATIENCE = 240  # seconds until the demonstration serves, on a busy machine
+_PATIENT = 1000 * int(os.environ.get("ASSENT_BROWSER_SECONDS", "30"))  # for one step
 Visit = Callable[..., Visitor]
 
 
@@ -59,7 +62,10 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demonstration, as `make run` serves it."""
+    """The demonstration, as `make run` serves it; or one that runs at ASSENT_BROWSER_ADDRESS."""
+    if running := os.environ.get("ASSENT_BROWSER_ADDRESS"):
+        yield running
+        return
     folder = tmp_path_factory.mktemp("demonstration")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -105,18 +111,30 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def swept() -> set[str]:
+    """The kinds of pages that Tab has gone round already."""
+    return set()
+
+
 @pytest.fixture
-def visit(chromium: Browser, address: str, axe: str) -> Iterator[Visit]:
+def visit(chromium: Browser, address: str, axe: str, swept: set[str]) -> Iterator[Visit]:
     """Opens a visitor, `visit("demo1-clinician", scripts=False)`; none may end with a complaint."""
     opened: list[Visitor] = []
 
-    def open_(who: str = "", *, scripts: bool = True, phone: bool = False) -> Visitor:
-        size = {"width": 375, "height": 740} if phone else {"width": 1200, "height": 900}
-        context = chromium.new_context(
-            viewport=size, java_script_enabled=scripts, bypass_csp=scripts, locale="en-GB"
-        )
-        context.set_default_timeout(30_000)
-        visitor = Visitor(context.new_page(), address, axe if scripts else "")
+    def open_(
+        who: str = "",
+        *,
+        scripts: bool = True,
+        phone: bool = False,
+        variant: Variant | None = None,
+    ) -> Visitor:
+        chosen = variant or Variant.of(scripts=scripts, phone=phone)
+        context = chromium.new_context(**chosen.context(), locale="en-GB", reduced_motion="reduce")
+        context.set_default_timeout(_PATIENT)
+        page = context.new_page()
+        visitor = Visitor(page, address, axe if chosen.looks else "", swept=swept)
+        visitor.hand = hand_of(chosen, visitor)
         opened.append(visitor)
         if who:
             visitor.sign_in(who)
@@ -127,3 +145,10 @@ def visit(chromium: Browser, address: str, axe: str) -> Iterator[Visit]:
     for each in opened:
         each.page.context.close()
     assert not complaints, "\n".join(dict.fromkeys(complaints))
+
+
+def hand_of(variant: Variant, visitor: Visitor) -> Hand:
+    """The hand with which a variant acts."""
+    if variant is Variant.KEYS:
+        return Keys(visitor.page, lambda said: visitor.complaints.append(f"{visitor.at}: {said}"))
+    return Finger() if variant is Variant.PHONE else Mouse()

@@ -2,27 +2,54 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response
+
+from tests.browser.hands import Hand, Keys, Mouse
 
 #: Rules of WCAG 2.2 A and AA, and axe's own best practices.
 _AXE = (
-    "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+    "async () => (await axe.run(document, {resultTypes: ['violations'],"
+    " rules: {'target-size': {enabled: true}}})).violations"
     ".map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).slice(0, 3).join('; ')}`)"
 )
+#: What scrolls sideways and cannot be moved by the arrows, or has no name.
+_REGIONS = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const how = getComputedStyle(e).overflowX;
+  return (how === 'auto' || how === 'scroll') && e.scrollWidth > e.clientWidth + 1
+    && !e.matches('input, textarea, select')
+    && !(e.tabIndex >= 0 && (e.getAttribute('aria-label') || e.getAttribute('aria-labelledby')));
+}).map(e => `${e.tagName.toLowerCase()}.${e.className}`)"""
+#: How a page is built: what axe judges, but for its words.
+_BONES = """() => document.title + [...document.querySelectorAll('*')].map(e =>
+  [e.tagName, e.className, e.getAttribute('role'), e.getAttribute('aria-label'), e.hidden, e.open]
+  .join('.')).join()"""
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 class Visitor:
     """A page with its complaints: console messages, calls to another host, what axe finds."""
 
-    def __init__(self, page: Page, address: str, axe: str) -> None:
+    def __init__(
+        self,
+        page: Page,
+        address: str,
+        axe: str,
+        hand: Hand | None = None,
+        swept: set[str] | None = None,
+    ) -> None:
         self.page = page
         self.address = address
         self.complaints: list[str] = []
         self.interactions = 0
         self.expected: set[int] = set()  # statuses of refusals that the test provokes
+        self.opened: set[tuple[str, str]] = set()  # methods and paths of the pages asked for
         self._axe = axe
+        self.hand: Hand = hand or Mouse()
+        self._swept = swept if swept is not None else set()
+        page.on("response", self._response)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         page.on("request", self._request)
@@ -31,6 +58,11 @@ class Visitor:
         if any(f"status of {status}" in message.text for status in self.expected):
             return
         self.complaints.append(f"console on {self.page.url}: {message.text}")
+
+    def _response(self, response: Response) -> None:
+        if response.request.is_navigation_request() and response.status < 400:
+            path = response.url.removeprefix(self.address).partition("?")[0].partition("#")[0]
+            self.opened.add((response.request.method, path))
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
@@ -44,29 +76,54 @@ class Visitor:
         return self.look()
 
     def look(self) -> "Visitor":
-        """Let axe look at the page, where scripts run."""
-        if self._axe:
+        """Let axe look at the page where scripts run; by keyboard, go round each page by Tab."""
+        if self._axe and self._is_new(self.page.evaluate(_BONES)):
             self.page.evaluate(self._axe)
             found = self.page.evaluate(_AXE)
-            self.complaints += [f"axe on {self._path}: {each}" for each in found]
-            wide = self.page.evaluate(
-                "document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"
-            )
-            if wide:
-                self.complaints.append(f"{self._path} scrolls sideways")
+            self.complaints += [f"axe on {self.at}: {each}" for each in found]
+        size = self.page.viewport_size
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        if size is not None and wide > size["width"] + 1:
+            self.complaints.append(f"{self.at} scrolls sideways: {wide} for {size['width']}")
+        for each in self.page.evaluate(_REGIONS):
+            self.complaints.append(f"{self.at}: {each} scrolls, and the keyboard cannot move it")
+        if isinstance(self.hand, Keys):
+            self._go_round(self.hand)
         return self
 
+    def _is_new(self, bones: str) -> bool:
+        """Whether a page of this build has not been looked at yet in a window of this size."""
+        kind = f"{self.page.viewport_size} {hash(bones)}"
+        new = kind not in self._swept
+        self._swept.add(kind)
+        return new
+
+    def _go_round(self, keys: Keys) -> None:
+        kind = f"{_ID.sub('{}', self.at)} {self.heading}"
+        if kind in self._swept:
+            return
+        self._swept.add(kind)
+        keys.sweep()
+        if self.at == "/":
+            keys.skip()
+            self.page.goto(f"{self.address}/")
+
     @property
-    def _path(self) -> str:
-        return self.page.url.removeprefix(self.address)
+    def at(self) -> str:
+        """The page's address, without the host and without the place on the page."""
+        return self.page.url.removeprefix(self.address).partition("#")[0]
 
     def sign_in(self, who: str) -> "Visitor":
         """Be one of the invented people: `demo1-clinician`."""
         self.go("/sign-in")
-        self.page.select_option("#who", f"demo-{who}")
-        self.page.click("text=Sign in to the demonstration")
-        self.look()
-        return self
+        self.hand.select(self.page.locator("#who"), f"demo-{who}")
+        return self.click("Sign in to the demonstration")
+
+    @property
+    def looks_wide(self) -> bool:
+        """Whether this is a mouse at a wide screen with scripts: the page as pictures show it."""
+        size = self.page.viewport_size
+        return bool(self._axe) and size is not None and size["width"] > 1000
 
     @property
     def heading(self) -> str:
@@ -78,16 +135,31 @@ class Visitor:
 
     # --- doing, each counted ---
 
-    def click(self, name: str, *, role: Any = "button") -> "Visitor":
+    def click(self, name: str, *, role: Any = "button", last: bool = False) -> "Visitor":
         """Press a button, or follow a link, by its name."""
+        found = self.page.get_by_role(role, name=name)
+        more = self.page.locator("#toggle-menu")
+        if role == "link" and not found.count() and more.is_visible():
+            self.hand.press(more)  # the menu, where the screen is too narrow for all of it
+        return self.press(found.last if last else found.first)
+
+    def press(self, what: Locator) -> "Visitor":
+        """Press it, and look at the page that comes of it."""
         self.interactions += 1
-        self.page.get_by_role(role, name=name).first.click()
+        with self.page.expect_navigation(wait_until="load"):
+            self.hand.press(what)
         return self.look()
+
+    def unfold(self, selector: str) -> "Visitor":
+        """Show what stands under a summary."""
+        self.interactions += 1
+        self.hand.press(self.page.locator(f"{selector} summary").first)
+        return self
 
     def fill(self, id: str, value: str) -> None:
         """Type into a field by its id."""
         self.interactions += 1
-        self._by_id(id).fill(value)
+        self.hand.type(self._by_id(id), value)
 
     def fill_day(self, name: str, iso: str) -> None:
         """Type a day into its three boxes."""
@@ -100,9 +172,31 @@ class Visitor:
         self.interactions += 1
         drop_down = self.page.locator(f'select[name="{name}"]')
         if drop_down.count():
-            drop_down.select_option(value)
+            self.hand.select(drop_down, value)
         else:
-            self.page.locator(f'input[name="{name}"][value="{value}"]').check()
+            self.hand.pick(self.page.locator(f'input[name="{name}"][value="{value}"]'))
+
+    def tick(self, id: str) -> None:
+        """Tick a box by its id."""
+        self.interactions += 1
+        self.hand.tick(self._by_id(id))
+
+    def attach(self, file: Path, id: str = "file") -> None:
+        """Choose a file for the field with this id."""
+        self.interactions += 1
+        self.hand.attach(self._by_id(id), file)
+
+    def take(self, name: str) -> bytes:
+        """What a link downloads."""
+        self.interactions += 1
+        with self.page.expect_download() as taken:
+            self.hand.press(self.page.get_by_role("link", name=name, exact=True))
+        return taken.value.path().read_bytes()
+
+    def wait_for(self, path: str) -> "Visitor":
+        """Wait for a page that a job leads to."""
+        self.page.wait_for_url(f"**{path}", timeout=120_000)
+        return self.look()
 
     def _by_id(self, id: str) -> Locator:
         return self.page.locator(f'[id="{id}"]')
@@ -154,15 +248,12 @@ class Visitor:
 
     def _rows(self, name: str, rows: list[Any]) -> None:
         if not rows:
-            self.interactions += 1
-            self.page.locator(f'[name="{name}.none"]').check()
+            self.tick(f"{name}.none")
             return
         for number, row in enumerate(rows):
             fields = [each for each, value in row.items() if value is not None]
             if not self.page.locator(f'[name^="{name}.{number}."]').count():
-                self.interactions += 1
-                self.page.locator(f'button[name="add"][value="{name[2:]}"]').click()
-                self.look()
+                self.press(self.page.locator(f'button[name="add"][value="{name[2:]}"]'))
             for each in fields:
                 self._answer(f"{name}.{number}.{each}", row[each])
 

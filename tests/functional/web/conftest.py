@@ -17,6 +17,7 @@ from tests.policies.library import packaged_library
 HERE = ("127.0.0.1", 50000)
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
+_ONCE = re.compile(r'name="once" value="([^"]+)"')
 
 
 class Person:
@@ -33,11 +34,13 @@ class Person:
         return self.http.get(path)
 
     def send(self, page: str, action: str, **fields: str) -> Response:
-        """Send a form of a page, with the token and the version that stand in it."""
+        """Send a form of a page, with the token, the version and the name that stand in it."""
         shown = self.get(page).text
         hidden = {"csrf": _CSRF.findall(shown)[-1]}
         if versions := _VERSION.findall(shown):
             hidden["version"] = versions[-1]
+        if names := _ONCE.findall(shown):
+            hidden["once"] = names[-1]
         return self.http.post(action, data=hidden | fields)
 
 

@@ -24,7 +24,9 @@ if (form) {
       } else {
         told.textContent = reply.status === 409 || reply.status === 412
           ? 'Not saved: the draft was changed elsewhere. Load the page again.'
-          : 'Not saved yet. Continue saves the page.';
+          : reply.status === 401 || reply.status === 403
+            ? 'Not saved: you are signed out. Continue shows what you typed, to copy it.'
+            : 'Not saved yet. Continue saves the page.';
       }
     } catch {
       told.textContent = 'Not saved yet: the service cannot be reached.';
@@ -34,12 +36,15 @@ if (form) {
   };
 
   form.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(save, 1500); });
-  /* A second click while the first is under way would only be refused: leave it out. */
-  form.addEventListener('submit', () => {
-    clearTimeout(timer);
-    setTimeout(() => { for (const each of form.querySelectorAll('button')) each.disabled = true; });
+  form.addEventListener('submit', () => { clearTimeout(timer); });
+}
+
+/* A second click while the first is under way would only be refused: leave it out. A download leaves
+   the page where it is, so it can be asked for again after a while. */
+for (const each of document.querySelectorAll('form[method=post]')) {
+  let sent = 0;
+  each.addEventListener('submit', event => {
+    if (Date.now() - sent < 5000) event.preventDefault(); else sent = Date.now();
   });
-  window.addEventListener('pageshow', () => {
-    for (const each of form.querySelectorAll('button')) each.disabled = false;
-  });
+  window.addEventListener('pageshow', () => { sent = 0; });
 }

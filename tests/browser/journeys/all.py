@@ -1,0 +1,12 @@
+"""The list of all journeys."""
+
+from tests.browser.journeys import asking, care, desk, library, office
+from tests.browser.journeys.model import Journey
+
+JOURNEYS: tuple[Journey, ...] = (
+    *asking.JOURNEYS,
+    *care.JOURNEYS,
+    *desk.JOURNEYS,
+    *library.JOURNEYS,
+    *office.JOURNEYS,
+)

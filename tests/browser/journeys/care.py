@@ -1,0 +1,174 @@
+"""The care team's other journeys: steps of a treatment, corrections, checks, funding, the glass."""
+
+import datetime as dt
+import re
+
+from app.reference_data.nhs_number import format_nhs_number
+from app.reference_data.nhs_number import test_number as invented_number
+from tests.browser.files import a_file
+from tests.browser.journeys.asking import CLINICIAN, a_request
+from tests.browser.journeys.model import Ground, Journey
+from tests.browser.visitor import Visitor
+from tests.functional.web.test_attachments import PDF
+
+
+def a_treatment(visitor: Visitor, number: int) -> str:
+    """An approved treatment whose first dose is recorded: its path."""
+    a_request(visitor, number)
+    assert visitor.heading == "Approved", visitor.text
+    visitor.click("The treatment", role="link")
+    return visitor.at
+
+
+def days_on(days: int) -> str:
+    """A day from now, as the pages take it."""
+    return (dt.date.today() + dt.timedelta(days)).isoformat()  # noqa: DTZ011
+
+
+def _change(visitor: Visitor, treatment: str, label: str, key: str, day: str) -> None:
+    visitor.go(treatment)
+    visitor.interactions += 1
+    visitor.hand.press(visitor.page.locator("summary").filter(has_text=label))
+    visitor.fill_day(key, day)
+
+
+def _steps(ground: Ground) -> None:
+    visitor = ground.enter(CLINICIAN)
+    treatment = a_treatment(visitor, ground.number())
+    if visitor.page.locator("summary").filter(has_text="Record the first dose").count():
+        _change(visitor, treatment, "Record the first dose", "first_dose", days_on(0))
+        visitor.click("Record")
+        assert "Not recorded yet" not in visitor.text
+    _change(visitor, treatment, "Change the dose", "dose-change", days_on(7))
+    visitor.fill("dose_amount", "40")
+    visitor.fill("dose_unit", "mg")
+    visitor.fill("dose_every_days", "7")
+    visitor.click("Change the dose")
+    assert "dose" in visitor.text
+    _change(visitor, treatment, "Pause it", "pause", days_on(20))
+    visitor.click("Pause it")
+    _change(visitor, treatment, "Resume it after a pause", "resume", days_on(30))
+    visitor.click("Resume it after a pause")
+    _change(visitor, treatment, "Record that it was stopped", "stop", days_on(0))
+    visitor.choose("stop_reason", "adverse effect")
+    visitor.click("Record that it was stopped")
+    visitor.go(treatment)
+    assert "Stopped" in visitor.text, visitor.text
+
+
+def _transfer(ground: Ground) -> None:
+    visitor = ground.enter(CLINICIAN)
+    treatment = a_treatment(visitor, ground.number())
+    _change(visitor, treatment, "Hand it over to another hospital", "transfer", days_on(7))
+    visitor.choose("to_provider", "DEMO2")
+    visitor.click("Hand it over to another hospital")
+    at = visitor.at
+    assert "Waiting for the receiving provider" in visitor.text, visitor.text
+    receiver = ground.enter("demo2-clinician")
+    receiver.press(receiver.page.locator(f'main a[href="{at}"]'))
+    receiver.click("Take the treatment over")
+    assert receiver.heading == "Approved", receiver.text
+
+
+def _correction(ground: Ground) -> None:
+    visitor = ground.enter(CLINICIAN)
+    visitor.expected = {422}
+    at, _ = a_request(visitor, ground.number(), das28_at_start="4.0")
+    assert "Criteria not met" in visitor.heading
+    visitor.go(f"{at}/correct")
+    visitor.tick("q-das28_at_start")
+    visitor.click("Continue")
+    visitor.click("See what it would change")
+    assert "Say why" in visitor.text
+    visitor.fill("a.das28_at_start", "6.2")
+    visitor.fill("reason", "The score was copied from another visit.")
+    visitor.click("See what it would change")
+    assert "Nothing is done yet" in visitor.text
+    visitor.click("Go back and change it")
+    assert visitor.page.locator('[id="a.das28_at_start"]').input_value() == "6.2"
+    visitor.click("See what it would change")
+    visitor.click("Send the new answers")
+    assert visitor.heading == "Approved", visitor.text
+    assert visitor.take("Take the decision as a PDF").startswith(b"%PDF-")
+
+
+def _individual_funding(ground: Ground) -> None:
+    visitor = ground.enter(CLINICIAN)
+    a_request(visitor, ground.number(), das28_at_start="4.0")
+    visitor.unfold("#individual-funding")
+    visitor.fill("case", "Ultrasound shows disease that the score misses.")
+    visitor.click("Prepare the request")
+    assert visitor.heading.endswith("Check your answers"), visitor.text
+    visitor.click("Send the request")
+    assert "With people who decide" in visitor.heading
+    at = visitor.at
+    visitor.click("Attach a file, or take one away", role="link")
+    file = ground.folder / "report.pdf"
+    file.write_bytes(PDF)
+    visitor.attach(file)
+    visitor.fill("title", "Ultrasound report")
+    visitor.choose("shared", visitor.page.locator("#shared-yes").get_attribute("value") or "")
+    visitor.click("Attach it")
+    assert "Ultrasound report" in visitor.text
+    payer = ground.enter("demq1-commissioner").go(at)
+    assert "Ultrasound shows disease" in payer.text
+    payer.fill("case_reference", "IFR-1")
+    payer.fill_day("from_day", "2026-06-01")
+    payer.fill("terms", "One year.")
+    payer.fill("fund-reason", "Exceptional circumstances were shown.")
+    payer.click("Fund it outside the policy")
+    assert payer.heading == "Approved", payer.text
+    assert "Individual funding" in payer.text
+
+
+def _supply(ground: Ground) -> None:
+    visitor = ground.enter("demo1-delegate")
+    visitor.click("Check a supply", role="link")
+    visitor.fill("nhs_number", format_nhs_number(invented_number(800)))
+    visitor.fill_day("birth_date", "1970-01-01")
+    visitor.fill("drug", "Humira 40mg pen")
+    visitor.fill("quantity", "2")
+    visitor.click("Check this supply")
+    assert "It would be challenged" in visitor.text
+    assert "Submit a request" in visitor.text
+    visitor.attach(a_file(ground.folder, "120.50"))
+    visitor.click("Check the file")
+    assert "1 line of 1 would be challenged" in visitor.heading
+    assert b"ASSENT REMEDY" in visitor.take("Take the file with reference, outcome and remedy")
+    visitor.click("Erase it here")
+    assert visitor.heading == "Check a supply before it is invoiced"
+
+
+def _break_glass(ground: Ground) -> None:
+    number = ground.number()
+    _, born = a_request(ground.enter(CLINICIAN), number)
+    visitor = ground.enter("demo2-clinician")
+    visitor.click("Find a patient", role="link")
+    visitor.fill("number", invented_number(number))
+    visitor.click("Find")
+    assert "0 treatments found" in visitor.text
+    visitor.click("For the patient's safety", role="link")
+    visitor.fill("nhs_number", invented_number(number))
+    visitor.fill_day("birth_date", born)
+    visitor.choose("reason", "emergency")
+    visitor.fill("words", "Unconscious in the emergency department.")
+    visitor.click("Open the record")
+    assert "What other hospitals hold" in visitor.heading
+    assert re.search(r"Adalimumab, at DEMO1", visitor.text)
+    visitor.go("/")
+    banner = visitor.page.locator(".app-glass").last
+    assert "Break-glass access is open until" in banner.inner_text()
+    visitor.press(banner.get_by_role("link"))
+    visitor.click("End the access")
+
+
+JOURNEYS = (
+    Journey((CLINICIAN,), "records what becomes of a treatment", "/", _steps),
+    Journey((CLINICIAN, "demo2-clinician"), "hands a treatment over", "/", _transfer),
+    Journey((CLINICIAN,), "corrects an answer", "/", _correction),
+    Journey(
+        (CLINICIAN, "demq1-commissioner"), "asks for individual funding", "/", _individual_funding
+    ),
+    Journey(("demo1-delegate",), "checks a supply and a draft file", "/", _supply),
+    Journey(("demo2-clinician", CLINICIAN), "breaks the glass", "/patients", _break_glass),
+)

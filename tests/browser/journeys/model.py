@@ -1,0 +1,29 @@
+"""Every journey through the pages, as data: who goes, from where, to do what, and the walk itself.
+
+A walk acts only through its visitors, so that `test_journeys.py` can make it in each variant.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.browser.visitor import Visitor
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a walk stands on. `number` gives a number that no other walk has had."""
+
+    enter: Callable[[str], Visitor]
+    number: Callable[[], int]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One journey: `who` begins it at `start`; others may have a part in it."""
+
+    who: tuple[str, ...]
+    what: str
+    start: str
+    walk: Callable[[Ground], None]

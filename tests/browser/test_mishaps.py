@@ -1,0 +1,321 @@
+"""What people do beside walking straight: click twice, go back, open two tabs, stay away too long.
+
+Each act is carried out once, nothing is stored half, and whoever did it sees a page that says how
+things stand. `ACTS` lists the acts; each is tried with each mishap.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Visit
+from tests.browser.files import a_file
+from tests.browser.journeys.asking import CLINICIAN, a_form, a_request
+from tests.browser.journeys.desk import PAYER, a_run, amount_of
+from tests.browser.journeys.library import a_text, published
+from tests.browser.journeys.model import Ground
+from tests.browser.visitor import Visitor
+
+#: A demonstration that runs already has patients of earlier walks.
+_NUMBERS = itertools.count(
+    60_000 + int(time.time() + 500) % 39_000 if "ASSENT_BROWSER_ADDRESS" in os.environ else 58_000
+)
+WORDS = "Seen twice by the same person."
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act: what leads to it, how its form is filled, its button, and how one sees it done.
+
+    `ready` gives the page that holds the form. `times` counts, on the page at that path or one that
+    it leads to, how often the act was done.
+    """
+
+    name: str
+    who: str
+    ready: Callable[[Ground], str]
+    fill: Callable[[Visitor], None]
+    button: str
+    times: Callable[[Visitor, str], int]
+    words: str = WORDS  # what was typed, and must not be lost
+
+
+def _drafted(ground: Ground) -> str:
+    payer = ground.enter(PAYER)
+    a_run(ground, payer, amount_of(ground))
+    payer.click("Draft challenges of what is queried")
+    payer.press(payer.page.locator("tbody th a").first)
+    return payer.at
+
+
+def _raised(ground: Ground) -> str:
+    at = _drafted(ground)
+    payer = ground.enter(PAYER).go(at)
+    payer.fill_day("respond_by", "2099-12-31")
+    payer.click("Raise")
+    return at
+
+
+def _answered(ground: Ground) -> str:
+    at = _raised(ground)
+    trust = ground.enter("demo1-pharmacist").go(at)
+    trust.fill("answer-evidence", "The approval was asked for elsewhere.")
+    trust.click("Send the answer")
+    return at
+
+
+def _said(label: str) -> Callable[[Visitor, str], int]:
+    """How often an object's own page tells of the step among what happened."""
+
+    def times(visitor: Visitor, at: str) -> int:
+        visitor.go(at)
+        return visitor.page.locator("dl").last.locator("dt", has_text=label).count()
+
+    return times
+
+
+def _line(ground: Ground) -> str:
+    run = a_run(ground, ground.enter(PAYER), amount_of(ground))
+    return f"{run}/lines/1"
+
+
+def _override(visitor: Visitor) -> None:
+    visitor.unfold("#override")
+    visitor.choose("kind", "accept")
+    visitor.fill("override-reason", WORDS)
+
+
+def _decisions(visitor: Visitor, at: str) -> int:
+    href = visitor.go("/line-decisions").page.locator(f'main h2 a[href*="{at.split("/")[3]}"]')
+    return href.count()
+
+
+def _preview(ground: Ground) -> str:
+    payer = ground.enter(PAYER).go("/submissions")
+    payer.attach(a_file(ground.folder, amount_of(ground)))
+    payer.click("See what it would change")
+    return payer.at
+
+
+def _received(visitor: Visitor, _at: str) -> int:
+    """How often the newest file was received: its page lists the runs that came of it."""
+    visitor.page.wait_for_timeout(500)
+    visitor.go("/submissions")
+    rows = visitor.page.locator("tbody tr")
+    newest = rows.first.locator("td").nth(2).inner_text()
+    return rows.filter(has_text=newest).count()
+
+
+def _funding_asked(ground: Ground) -> str:
+    clinician = ground.enter(CLINICIAN)
+    a_request(clinician, ground.number(), das28_at_start="4.0")
+    clinician.unfold("#individual-funding")
+    clinician.fill("case", "Ultrasound shows disease that the score misses.")
+    clinician.click("Prepare the request")
+    clinician.click("Send the request")
+    return clinician.at
+
+
+def _decline_funding(visitor: Visitor) -> None:
+    visitor.unfold("#refuse-funding")
+    visitor.fill("refuse-funding-reason", WORDS)
+
+
+def _reasons(visitor: Visitor, at: str) -> int:
+    return visitor.go(at).text.count(WORDS)
+
+
+def _proposable(ground: Ground) -> str:
+    text, number = a_text()
+    author, second = ground.enter("demq1-policy-author"), ground.enter("demq1-policy-author-2")
+    published(author, second, text, number)
+    return f"/library/adalimumab-ra-severe/{number}"
+
+
+def _adoptions(visitor: Visitor, at: str) -> int:
+    rows = visitor.go("/adoptions").page.locator("tbody tr")
+    return rows.filter(has_text=at.rsplit("/", 1)[-1]).count()
+
+
+def _propose(visitor: Visitor) -> None:
+    visitor.unfold("#adopt")
+
+
+def _form(ground: Ground) -> str:
+    clinician = ground.enter(CLINICIAN)
+    a_form(clinician, "biologics", ground.number())
+    return clinician.at
+
+
+def _sent(visitor: Visitor, at: str) -> int:
+    """A draft that was sent leads to its one request."""
+    visitor.go(f"/drafts/{at.split('/')[2]}")
+    return int(visitor.at.startswith("/requests/"))
+
+
+def _nothing(visitor: Visitor) -> None:
+    """Nothing is to be filled in."""
+
+
+ACTS = (
+    Act("send a request", CLINICIAN, _form, _nothing, "Send the request", _sent, ""),
+    Act(
+        "raise a challenge",
+        PAYER,
+        _drafted,
+        lambda visitor: visitor.fill_day("respond_by", "2099-12-31"),
+        "Raise",
+        _said("Raised"),
+        "2099",
+    ),
+    Act(
+        "answer a challenge",
+        "demo1-pharmacist",
+        _raised,
+        lambda visitor: visitor.fill("answer-evidence", WORDS),
+        "Send the answer",
+        _said("Answered"),
+    ),
+    Act(
+        "uphold a challenge",
+        PAYER,
+        _answered,
+        lambda visitor: visitor.fill("uphold-reason", WORDS),
+        "Uphold",
+        _said("Upheld"),
+    ),
+    Act(
+        "decide a line by hand",
+        PAYER,
+        _line,
+        _override,
+        "Decide and reconcile again",
+        _decisions,
+    ),
+    Act(
+        "accept a file",
+        PAYER,
+        _preview,
+        _nothing,
+        "Accept the file and reconcile it",
+        _received,
+        "",
+    ),
+    Act(
+        "decline to fund",
+        PAYER,
+        _funding_asked,
+        _decline_funding,
+        "Decline to fund it",
+        _reasons,
+    ),
+    Act(
+        "propose an adoption",
+        PAYER,
+        _proposable,
+        _propose,
+        "Propose adoption",
+        _adoptions,
+        "",
+    ),
+)
+EACH_ACT = pytest.mark.parametrize("act", ACTS, ids=lambda each: each.name)
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+
+
+@pytest.fixture
+def ground(visit: Visit, tmp_path: Path) -> Ground:
+    """Whatever leads to an act is done without scripts, for speed."""
+    return Ground(lambda who: visit(who, scripts=False), lambda: next(_NUMBERS), tmp_path)
+
+
+def _button(visitor: Visitor, act: Act) -> None:
+    visitor.page.get_by_role("button", name=act.button, exact=True).first.click()
+    visitor.page.wait_for_load_state()
+
+
+def _is_clear(visitor: Visitor) -> None:
+    """A page with a heading that says more than that something went wrong."""
+    assert visitor.heading
+    assert "Internal" not in visitor.page.content()
+    assert len(visitor.text) > 40, visitor.text
+
+
+@EACH_ACT
+@SCRIPTS
+def test_a_double_click_does_it_once_and_shows_what_was_done(
+    visit: Visit, ground: Ground, act: Act, scripts: bool
+) -> None:
+    at = act.ready(ground)
+    visitor = visit(act.who, scripts=scripts).go(at)
+    act.fill(visitor)
+    visitor.page.get_by_role("button", name=act.button, exact=True).first.dblclick()
+    visitor.page.wait_for_load_state()
+    visitor.page.wait_for_timeout(300)
+    _is_clear(visitor)
+    assert act.times(visitor, at) == 1
+
+
+@EACH_ACT
+def test_back_after_it_and_sent_again_does_nothing_twice(
+    visit: Visit, ground: Ground, act: Act
+) -> None:
+    at = act.ready(ground)
+    visitor = visit(act.who)
+    visitor.expected = {404, 409, 412}
+    visitor.go(at)
+    act.fill(visitor)
+    _button(visitor, act)
+    visitor.page.go_back()
+    again = visitor.page.get_by_role("button", name=act.button, exact=True)
+    if again.count() and visitor.at == at:  # the browser kept the page as it was
+        act.fill(visitor)
+        _button(visitor, act)
+    _is_clear(visitor)
+    assert act.times(visitor, at) == 1
+
+
+@EACH_ACT
+def test_of_two_tabs_the_second_is_told_how_things_stand(
+    visit: Visit, ground: Ground, act: Act
+) -> None:
+    at = act.ready(ground)
+    first = visit(act.who, scripts=False).go(at)
+    second = visit("", scripts=False)
+    second.page.context.add_cookies(first.page.context.cookies())  # type: ignore[arg-type]
+    second.expected = {404, 409, 412}
+    second.go(at)
+    for each in (first, second):
+        act.fill(each)
+        _button(each, act)
+    _is_clear(second)
+    assert act.times(second, at) == 1
+
+
+@EACH_ACT
+def test_a_session_lost_in_the_middle_loses_no_words(
+    visit: Visit, ground: Ground, act: Act
+) -> None:
+    at = act.ready(ground)
+    visitor = visit(act.who)
+    visitor.expected = {401}
+    visitor.go(at)
+    act.fill(visitor)
+    visitor.page.context.clear_cookies()
+    _button(visitor, act)
+    assert visitor.heading == "You were signed out before this was sent"
+    kept = visitor.page.locator("textarea").evaluate_all("all => all.map(e => e.value)")
+    assert not act.words or act.words in kept, kept
+    visitor.look()
+    visitor.expected = set()
+    visitor.sign_in(act.who)
+    assert act.times(visitor, at) == 0
+    visitor.go(at)
+    act.fill(visitor)
+    _button(visitor, act)
+    assert act.times(visitor, at) == 1
