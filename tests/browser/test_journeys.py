@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.demonstration.organisations import administrators, seats
 from tests.browser.conftest import Visit
 from tests.browser.journeys.all import JOURNEYS
 from tests.browser.journeys.model import Ground, Journey
@@ -18,8 +19,14 @@ _NUMBERS = itertools.count(
 )
 
 
-@pytest.mark.parametrize("variant", EACH)
-@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda each: f"{each.who[0]} {each.what}")
+@pytest.mark.parametrize(
+    ("journey", "variant"),
+    [
+        pytest.param(each, variant, id=f"{each.who[0] or 'anybody'} {each.what}, {variant}")
+        for each in JOURNEYS
+        for variant in each.variants
+    ],
+)
 def test_a_journey_is_walked(
     visit: Visit, tmp_path: Path, journey: Journey, variant: Variant
 ) -> None:
@@ -29,3 +36,10 @@ def test_a_journey_is_walked(
         folder=tmp_path,
     )
     journey.walk(ground)
+
+
+@pytest.mark.parametrize("variant", EACH)
+def test_every_role_has_a_journey_in_every_variant(variant: Variant) -> None:
+    walked = {who for each in JOURNEYS if variant in each.variants for who in each.who}
+    roles = {seat.role.value.replace(" ", "-") for seat in (*seats(), *administrators())}
+    assert {role for role in roles if not any(role in who for who in walked)} == set()

@@ -1,27 +1,16 @@
 """The main pages as pictures: looked at by people in `docs/screens`, and by axe here.
 
-`ASSENT_WRITE_SCREENS=1 pytest tests/browser/test_screens.py` writes them anew.
+`ASSENT_WRITE_SCREENS=1 pytest tests/browser` writes them anew, with those of the journeys.
 """
-
-import os
-from pathlib import Path
 
 from app.policy import Kind
 from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.cases import approved_case, plain
-from tests.browser.conftest import ROOT, Visit
-from tests.browser.test_asking import answer_all, begin
-from tests.browser.visitor import Visitor
-
-SCREENS = ROOT / "docs" / "screens"
-
-
-def keep(visitor: Visitor, name: str) -> None:
-    """The page as it stands, written where that is asked for."""
-    if os.environ.get("ASSENT_WRITE_SCREENS"):
-        SCREENS.mkdir(parents=True, exist_ok=True)
-        path: Path = SCREENS / f"{name}.jpeg"
-        visitor.page.screenshot(path=path, full_page=True, type="jpeg", quality=50)
+from tests.browser.conftest import Visit
+from tests.browser.hands import Keys
+from tests.browser.journeys.asking import answer_all, begin
+from tests.browser.screens import keep
+from tests.browser.variants import Variant
 
 
 def test_the_pages_of_a_request(visit: Visit) -> None:
@@ -56,35 +45,38 @@ def test_the_pages_of_a_commissioner(visit: Visit) -> None:
     keep(visitor, "overview")
 
 
-def test_pages_for_everybody_and_for_nobody(visit: Visit) -> None:
-    visitor = visit()
-    for path in ("/sign-in", "/about", "/help", "/accessibility", "/cookies", "/signed-out"):
+def test_the_library_on_a_phone(visit: Visit) -> None:
+    visitor = visit("demo1-clinician", phone=True)
+    at = "/library/adalimumab-ra-severe/2016-01-26.1"
+    for path in ("/library", at, f"{at}/changes", f"{at}/cases", f"{at}/form"):
         visitor.go(path)
-    visitor.expected = {404}
-    visitor.page.goto(f"{visitor.address}/requests/7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1")
-    assert visitor.page.url.endswith("/sign-in")
+
+
+def test_the_home_of_every_role(visit: Visit) -> None:
     for who in ("demp1-panel-member", "demq1-commissioner", "demo2-pharmacist", "demo1-auditor"):
         visit(who)
 
 
-def test_by_keyboard_alone_a_form_is_found_and_begun(visit: Visit) -> None:
-    visitor = visit("demo1-clinician")
-    keys = visitor.page.keyboard
-    visitor.go("/")
-    keys.press("Tab")
-    assert visitor.page.evaluate("document.activeElement.textContent.trim()") == (
-        "Skip to main content"
+def test_a_mouse_is_noticed_where_only_keys_may_be_used(visit: Visit) -> None:
+    """The walk by keyboard would be worth nothing if a click went unseen."""
+    visitor = visit("", variant=Variant.KEYS).go("/sign-in")
+    visitor.page.locator("h1").click()
+    assert any("a mouse was used" in each for each in visitor.complaints)
+    visitor.complaints.clear()
+
+
+def test_focus_that_is_not_seen_or_held_fast_is_noticed(visit: Visit) -> None:
+    visitor = visit("", variant=Variant.KEYS).go("/sign-in")
+    visitor.page.evaluate(
+        "document.querySelector('.nhsuk-footer a').addEventListener('keydown',"
+        " e => e.preventDefault())"
     )
-    keys.press("Enter")
-    keys.press("Tab")
-    keys.type("obeti")
-    keys.press("Enter")
-    visitor.page.wait_for_url("**/start?q=obeti")
-    visitor.look()
-    for _ in range(30):
-        keys.press("Tab")
-        if visitor.page.evaluate("document.activeElement.matches('main a[href^=\"/start/\"]')"):
-            break
-    keys.press("Enter")
-    visitor.page.wait_for_url("**/start/**")
-    assert visitor.heading.endswith("Who is the patient?")
+    assert isinstance(visitor.hand, Keys)
+    visitor.hand.sweep()
+    assert any("Tab stops at" in each for each in visitor.complaints), visitor.complaints
+    visitor.complaints.clear()
+    visitor.go("/about")
+    visitor.page.add_style_tag(content="a:focus { all: unset !important; }")
+    visitor.hand.sweep()
+    assert any("focus is not seen" in each for each in visitor.complaints), visitor.complaints
+    visitor.complaints.clear()

@@ -7,9 +7,11 @@ from app.policy import Kind
 from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.cases import FAMILIES, approved_case, plain
 from tests.browser.journeys.model import Ground, Journey
+from tests.browser.variants import EACH
 from tests.browser.visitor import Visitor
 
 CLINICIAN = "demo1-clinician"
+SCRIPTS, PLAIN, KEYS, PHONE = EACH
 MOST_INITIATION = 40
 MOST_CONTINUATION = 8
 
@@ -132,9 +134,9 @@ def _pharmacist(ground: Ground) -> None:
 
 
 JOURNEYS = (
-    *(
-        Journey((CLINICIAN,), f"asks for a first treatment: {each}", "/", _first_request(each))
-        for each in FAMILIES
+    *(  # each variant in another family: the way through the pages is the same
+        Journey((CLINICIAN,), f"asks for {each}", "/", _first_request(each), (variant,))
+        for each, variant in zip(FAMILIES, (KEYS, PLAIN, PHONE, SCRIPTS), strict=True)
     ),
     Journey((CLINICIAN,), "continues a treatment", "/", _continuation),
     Journey(("demo1-delegate", CLINICIAN), "prepares a form that another sends", "/", _delegate),

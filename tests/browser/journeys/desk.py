@@ -2,6 +2,7 @@
 
 from tests.browser.files import a_file
 from tests.browser.journeys.model import Ground, Journey
+from tests.browser.variants import EACH, Variant
 from tests.browser.visitor import Visitor
 from tests.functional.approvals.scene import MISTYPED
 
@@ -108,7 +109,7 @@ def _names(ground: Ground) -> None:
     assert "Accepted" in row.inner_text()
 
 
-def _every_page(who: str) -> Journey:
+def _every_page(who: str, *variants: Variant) -> Journey:
     def walk(ground: Ground) -> None:
         visitor = ground.enter(who)
         offered = visitor.page.locator("nav a").evaluate_all("links => links.map(a => a.pathname)")
@@ -118,7 +119,7 @@ def _every_page(who: str) -> Journey:
         visitor.go("/supply-lists")
         visitor.press(visitor.page.locator('main a[href^="/supply-lists/"]').first)
 
-    return Journey((who,), "looks through the desk", "/", walk)
+    return Journey((who,), "looks through the desk", "/", walk, variants or EACH)
 
 
 def _identities(ground: Ground) -> None:
@@ -144,6 +145,6 @@ JOURNEYS = (
         ("demq2-invoice-validation",), "asks who the patients are", "/submissions", _identities
     ),
     _every_page("demq2-commissioner"),
-    _every_page("demq2-invoice-validation"),
-    _every_page("demo1-pharmacist"),
+    _every_page("demq2-invoice-validation", Variant.PHONE),
+    _every_page("demo1-pharmacist", Variant.KEYS),
 )

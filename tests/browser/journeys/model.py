@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.browser.variants import EACH, Variant
 from tests.browser.visitor import Visitor
 
 
@@ -21,9 +22,13 @@ class Ground:
 
 @dataclass(frozen=True)
 class Journey:
-    """One journey: `who` begins it at `start`; others may have a part in it."""
+    """One journey: the first of `who` begins it at `start`; the others have a part in it.
+
+    `variants` are fewer where another journey, of another product or role, takes the same way.
+    """
 
     who: tuple[str, ...]
     what: str
     start: str
     walk: Callable[[Ground], None]
+    variants: tuple[Variant, ...] = EACH

@@ -14,7 +14,7 @@ from app.auth.clients import add_key, register_client
 from app.auth.model import Role
 from app.auth.people import Seat, add_person, grant
 from app.auth.store import register_caller
-from app.clock import SystemClock
+from app.clock import now
 from app.db.work import Work
 from app.handlers import make_handlers
 from app.work import run_next
@@ -169,7 +169,7 @@ def set_care(enter: Enter, attach: Callable[..., Any]) -> list[str]:
 
 
 def _tomorrow() -> tuple[str, str, str]:
-    day = SystemClock().now().date() + dt.timedelta(1)
+    day = now().date() + dt.timedelta(1)
     return str(day.day), str(day.month), str(day.year)
 
 
