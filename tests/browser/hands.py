@@ -203,7 +203,7 @@ class Keys:
     def attach(self, field: Locator, file: Path) -> None:
         self._reach(field)
         with self.page.expect_file_chooser() as asked:
-            self.page.keyboard.press("Enter")
+            self.page.keyboard.press("Space")
         asked.value.set_files(file)
 
     def sweep(self) -> None:
