@@ -16,7 +16,12 @@ FAMILIES = {
 
 
 def approved_case(family: str, kind: Kind) -> Case:
-    """The newest case that is approved, without an override or a waiver.
+    """The newest case that is approved, without an override or a waiver."""
+    return case_with(family, kind, Outcome.APPROVED)
+
+
+def case_with(family: str, kind: Kind, outcome: Outcome) -> Case:
+    """The newest case with this outcome, without an override or a waiver.
 
     It may be of an older version: obeticholic acid, say, is started no more.
     """
@@ -28,7 +33,7 @@ def approved_case(family: str, kind: Kind) -> Case:
             for each in cases(folder)
             if each.kind is kind
             and each.version in held
-            and each.expect.outcome is Outcome.APPROVED
+            and each.expect.outcome is outcome
             and not each.waived
             and not each.overrides
             and each.context.birth_date is not None

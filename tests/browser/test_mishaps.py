@@ -15,7 +15,7 @@ import pytest
 
 from tests.browser.conftest import Visit
 from tests.browser.files import a_file
-from tests.browser.journeys.asking import CLINICIAN, a_form, a_request
+from tests.browser.journeys.asking import CLINICIAN, a_form, a_referral, a_request
 from tests.browser.journeys.desk import PAYER, a_run, amount_of
 from tests.browser.journeys.library import a_text, published
 from tests.browser.journeys.model import Ground
@@ -126,8 +126,22 @@ def _decline_funding(visitor: Visitor) -> None:
     visitor.fill("refuse-funding-reason", WORDS)
 
 
-def _reasons(visitor: Visitor, at: str) -> int:
-    return visitor.go(at).text.count(WORDS)
+def _decline(visitor: Visitor) -> None:
+    visitor.unfold("#panel-decline")
+    visitor.fill("panel-decline-reason", WORDS)
+    visitor.tick("panel-decline-interest")
+
+
+def _declined(visitor: Visitor, at: str) -> int:
+    """How often the log tells of it: the hospital's auditor reads the request's trail."""
+    browser = visitor.page.context.browser
+    assert browser is not None
+    context = browser.new_context(java_script_enabled=False)
+    auditor = Visitor(context.new_page(), visitor.address, "")
+    trail = auditor.sign_in("demo1-auditor").go(f"/audit{at}").page
+    count = trail.locator("tbody strong", has_text="Decision: declined").count()
+    context.close()
+    return count
 
 
 def _proposable(ground: Ground) -> str:
@@ -212,7 +226,15 @@ ACTS = (
         _funding_asked,
         _decline_funding,
         "Decline to fund it",
-        _reasons,
+        _declined,
+    ),
+    Act(
+        "decline as a panel",
+        "demp1-panel-member",
+        lambda ground: a_referral(ground.enter(CLINICIAN), ground.number()),
+        _decline,
+        "Decline",
+        _declined,
     ),
     Act(
         "propose an adoption",
@@ -290,7 +312,7 @@ def test_of_two_tabs_the_second_is_told_how_things_stand(
     first = visit(act.who, scripts=False).go(at)
     second = visit("", scripts=False)
     second.page.context.add_cookies(first.page.context.cookies())  # type: ignore[arg-type]
-    second.expected = {404, 409, 412}
+    second.expected = {404, 409, 412, 422}
     second.go(at)
     for each in (first, second):
         act.fill(each)
@@ -321,3 +343,18 @@ def test_a_session_lost_in_the_middle_loses_no_words(
     act.fill(visitor)
     _button(visitor, act)
     assert act.times(visitor, at) == 1
+
+
+def test_two_people_on_one_challenge_do_not_decide_it_twice(visit: Visit, ground: Ground) -> None:
+    """The second upholds another amount from a page that was drawn before the first did."""
+    at = _answered(ground)
+    first, second = (visit(who, scripts=False).go(at) for who in (PAYER, f"{PAYER}-2"))
+    second.expected = {412}
+    for each, amount in ((first, "7.10"), (second, "9.20")):
+        each.fill("uphold-amount", amount)
+        each.fill("uphold-reason", WORDS)
+        each.click("Uphold")
+    assert "9.20" not in second.text
+    _is_clear(second)
+    assert "£7.10" in second.go(at).text
+    assert second.page.get_by_role("button", name="Uphold").count() == 0

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.policy import Kind
+from app.policy import Kind, Outcome
 from app.reference_data.nhs_number import test_number as invented_number
-from tests.browser.cases import FAMILIES, approved_case, plain
+from tests.browser.cases import FAMILIES, approved_case, case_with, plain
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.variants import EACH
 from tests.browser.visitor import Visitor
@@ -55,6 +55,17 @@ def a_form(visitor: Visitor, family: str, number: int, **answers: Any) -> str:
     answer_all(visitor, plain(case.answers) | answers)
     assert case.context.birth_date is not None
     return case.context.birth_date.isoformat()
+
+
+def a_referral(visitor: Visitor, number: int) -> str:
+    """Send a form that people have to decide, at the panel for immunoglobulin: its path."""
+    case = case_with("immunoglobulin", Kind.INITIATION, Outcome.REFERRED)
+    visitor.go("/start")
+    begin(visitor, "immunoglobulin-itp", case, invented_number(number), "DEMQ2")
+    answer_all(visitor, plain(case.answers))
+    visitor.click("Send the request")
+    assert "With people who decide" in visitor.heading, visitor.text
+    return visitor.at
 
 
 def a_request(visitor: Visitor, number: int, **answers: Any) -> tuple[str, str]:

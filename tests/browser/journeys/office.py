@@ -1,29 +1,25 @@
 """Panels, administrators, auditors, and what anybody may look at."""
 
+from tests.browser.journeys.asking import a_referral
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.screens import keep
-from tests.browser.visitor import Visitor
 
 PANEL = "demp1-panel-member"
 YEAR = "from-day=1&from-month=1&from-year=2026&to-day=31&to-month=12&to-year=2026"
 
 
-def referred(visitor: Visitor) -> str:
-    """The first request of the panel's queue: its path."""
-    found = visitor.go("/").page.locator('main a[href^="/requests/"]').first
-    return found.get_attribute("href") or ""
-
-
 def _panel(ground: Ground) -> None:
+    at = a_referral(ground.enter("demo1-clinician"), ground.number())
     member = ground.enter(PANEL)
-    member.press(member.page.locator('main a[href^="/requests/"]').first)
-    at = member.at
-    member.hand.press(member.page.locator("#panel-return summary"))
-    member.fill("panel-return-reason", "What was the platelet count last week?")
-    member.tick("panel-return-interest")
-    member.click("Return it with a question")
-    assert "Returned" in member.heading, member.heading
-    assert at == member.at
+    member.press(member.page.locator(f'main a[href="{at}"]'))
+    if not member.page.locator("#panel-approve-reason").is_visible():
+        member.unfold("#panel-approve")
+    for box in member.page.locator('#panel-approve input[name^="waive."]').all():
+        member.tick(box.get_attribute("id") or "")
+    member.fill("panel-approve-reason", "The panel weighed the platelet counts.")
+    member.tick("panel-approve-interest")
+    member.click("Approve")
+    assert member.heading == "Approved", member.text
 
 
 def _minutes(ground: Ground) -> None:
@@ -99,7 +95,7 @@ def _for_everybody(ground: Ground) -> None:
 
 
 JOURNEYS = (
-    Journey((PANEL,), "takes a request from the queue", "/", _panel),
+    Journey((PANEL, "demo1-clinician"), "decides a request of its queue", "/", _panel),
     Journey((PANEL, "demq2-commissioner"), "reads the minutes", "/minutes", _minutes),
     Journey(("demo1-administrator", "demo1-administrator-2"), "gives a role", "/", _administration),
     Journey(("demo1-auditor", "demo1-clinician"), "reads a trail", "/audit", _audit),

@@ -1,6 +1,8 @@
 """Pages over HTTP on both databases, seen by invented people who sign in by choice."""
 
+import itertools
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.policies.library import packaged_library
 HERE = ("127.0.0.1", 50000)
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
+_OWN_NAMES = itertools.count(1)  # of forms that the page does not hold
 _ONCE = re.compile(r'name="once" value="([^"]+)"')
 
 
@@ -39,8 +42,8 @@ class Person:
         hidden = {"csrf": _CSRF.findall(shown)[-1]}
         if versions := _VERSION.findall(shown):
             hidden["version"] = versions[-1]
-        if names := _ONCE.findall(shown):
-            hidden["once"] = names[-1]
+        names = _ONCE.findall(shown)
+        hidden["once"] = names[-1] if names else str(uuid.UUID(int=next(_OWN_NAMES)))
         return self.http.post(action, data=hidden | fields)
 
 

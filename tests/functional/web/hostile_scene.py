@@ -80,7 +80,7 @@ def set_desk(enter: Enter, application: FastAPI, number: str) -> list[str]:
         SUBMISSION_ROW | UNKNOWN_PATIENT | {"DRUG NAME": "Ocaliva 5mg", "TOTAL COST": "30.00"},
         SUBMISSION_ROW | {"NHS NUMBER": mistyped, "PERSON BIRTH DATE": "1970-02-01"},
         SUBMISSION_ROW | {"DRUG NAME": "HUMIRRAA PENN", "TOTAL COST": "900.00"},
-        SUBMISSION_ROW | {"DRUG NAME": "NONSUCH PENN", "TOTAL COST": "800.00"},
+        SUBMISSION_ROW | {"DRUG NAME": "=1+1|' /C calc'!A0", "TOTAL COST": "800.00"},
     )
     waits = upload(payer, "/submissions", "/submissions", lines(*rows))
     job = act(payer, waits, f"{waits}/accept")

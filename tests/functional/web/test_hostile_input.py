@@ -4,6 +4,8 @@ The pages are walked as a browser would, from each role's home. A form of a page
 reaches in the walk has to be named in `NOT_REACHED`.
 """
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -235,6 +237,27 @@ def test_hostile_text_in_any_field_is_refused_or_kept_and_never_run_or_half_stor
     assert not needless, f"take these from NOT_REACHED: {sorted(needless)}"
 
 
+def formulas(text: str) -> list[str]:
+    """The cells of a CSV file that a spreadsheet would work out; a negative number is none."""
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    return [each for each in cells if re.match(r"[=+@\t\r]|-(?![0-9.]+$)", each)]
+
+
+def test_what_is_taken_away_holds_no_formula(enter: Enter, scene: list[str]) -> None:
+    payer, trust = enter("demq1-commissioner"), enter("demo1-pharmacist")
+    run = next(each for each in scene if each.startswith("/submissions/runs/"))
+    checked = next(each for each in scene if each.startswith("/supply-check/files/"))
+    taken = {
+        "a run": payer.get(f"{run}/export?format=csv"),
+        "changes to closed months": payer.get("/slices/deltas/export?format=csv"),
+        "a trust's own file": trust.get(f"{checked}/checked.csv"),
+    }
+    for name, reply in taken.items():
+        assert reply.status_code == 200, name
+        assert formulas(reply.text) == [], name
+    assert "1+1|" in taken["a run"].text, "the hostile name is in it, as words"
+
+
 def _try(application: FastAPI, person: Person, page: str, form: Form, name: str) -> None:
     for kind, value in HOSTILE.items():
         shown = person.get(page)
@@ -250,6 +273,9 @@ def _try(application: FastAPI, person: Person, page: str, form: Form, name: str)
             led = person.get(reply.headers["location"].partition("#")[0])
             assert led.status_code < 500, what
             assert SCRIPT not in led.text, what
+            continue
+        if reply.headers["content-type"].startswith("text/csv"):
+            assert formulas(reply.text) == [], what
             continue
         assert "<h1" in reply.text, what
         if reply.status_code >= 400:
