@@ -95,20 +95,22 @@ def _decisions(visitor: Visitor, at: str) -> int:
     return href.count()
 
 
+_AMOUNTS: dict[str, str] = {}  # of each file that waits, by its path
+
+
 def _preview(ground: Ground) -> str:
     payer = ground.enter(PAYER).go("/submissions")
-    payer.attach(a_file(ground.folder, amount_of(ground)))
+    amount = amount_of(ground)
+    payer.attach(a_file(ground.folder, amount))
     payer.click("See what it would change")
+    _AMOUNTS[payer.at] = f"£{float(amount):,.2f}"
     return payer.at
 
 
-def _received(visitor: Visitor, _at: str) -> int:
-    """How often the newest file was received: its page lists the runs that came of it."""
-    visitor.page.wait_for_timeout(500)
-    visitor.go("/submissions")
-    rows = visitor.page.locator("tbody tr")
-    newest = rows.first.locator("td").nth(2).inner_text()
-    return rows.filter(has_text=newest).count()
+def _received(visitor: Visitor, at: str) -> int:
+    """How often the file was received."""
+    rows = visitor.go("/submissions").page.locator("tbody tr")
+    return rows.filter(has_text=_AMOUNTS[at]).count()
 
 
 def _funding_asked(ground: Ground) -> str:

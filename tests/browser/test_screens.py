@@ -76,7 +76,11 @@ def test_focus_that_is_not_seen_or_held_fast_is_noticed(visit: Visit) -> None:
     assert any("Tab stops at" in each for each in visitor.complaints), visitor.complaints
     visitor.complaints.clear()
     visitor.go("/about")
-    visitor.page.add_style_tag(content="a:focus { all: unset !important; }")
+    visitor.page.evaluate(
+        "() => { const plain = new CSSStyleSheet();"
+        " plain.replaceSync('a, a:focus { all: unset !important; }');"
+        " document.adoptedStyleSheets = [plain]; }"
+    )
     visitor.hand.sweep()
     assert any("focus is not seen" in each for each in visitor.complaints), visitor.complaints
     visitor.complaints.clear()

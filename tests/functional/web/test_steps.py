@@ -17,13 +17,50 @@ def test_the_payer_sees_what_waits_approves_and_cannot_do_it_twice(enter: Enter)
     assert ">Approve<" in shown.replace("\n", "") or "Approve" in shown
     assert "Continue this treatment" not in shown
     no_reason = payer.send(at, f"{at}/panel-decline")
-    assert no_reason.headers["location"] == f"{at}#panel-decline"
+    assert no_reason.headers["location"] == f"{at}?missing=panel-decline#panel-decline"
+    told = payer.get(f"{at}?missing=panel-decline").text
+    assert 'id="panel-decline-reason-error"' in told
+    assert "There is a problem" in told
+    assert payer.get(f"{at}?missing=<b>").status_code == 400
     asked = payer.send(at, f"{at}/panel-return", reason="Was the screening done elsewhere?")
     assert asked.status_code == 303, asked.text
     assert "Returned with a question" in clinician.get(at).text
     assert "Was the screening done elsewhere?" in clinician.get(at).text
     again = payer.send(at, f"{at}/panel-decline", reason="No.")
     assert again.status_code in (409, 412)
+
+
+def test_a_step_sent_twice_is_taken_once_and_leads_to_the_same_page(enter: Enter) -> None:
+    clinician, payer = enter("demo1-clinician"), enter("demq1-commissioner")
+    request, _ = sent(clinician, ANSWERS | {"screened": "no"})
+    at = f"/requests/{request}"
+    once = {"once": "3e0c52a7-6c0c-4a57-9d55-1f7d7bb6a0e1", "reason": "Not screened."}
+    version = {"version": payer.get(at).text.split('name="version" value="')[1].split('"')[0]}
+    replies = [payer.send(at, f"{at}/panel-decline", **once, **version) for _ in range(2)]
+    assert [each.headers.get("location") for each in replies] == [at, at]
+    changed = payer.send(at, f"{at}/panel-decline", **{**once, "reason": "Other."}, **version)
+    assert changed.status_code == 412
+    assert "was sent before" in changed.text
+
+
+def test_a_step_without_a_session_shows_the_words_again_and_does_nothing(enter: Enter) -> None:
+    clinician, payer = enter("demo1-clinician"), enter("demq1-commissioner")
+    request, _ = sent(clinician, ANSWERS | {"screened": "no"})
+    at = f"/requests/{request}"
+    words = {"reason": "Seen <b>once</b>.", "csrf": "x" * 43, "version": "1"}
+    foreign = payer.http.post(f"{at}/panel-decline", data=words)
+    assert foreign.status_code == 403
+    assert "Seen &lt;b&gt;once&lt;/b&gt;." in foreign.text
+    payer.http.cookies.clear()
+    headers = {"Referer": f"https://127.0.0.1:8000{at}"}
+    lost = payer.http.post(f"{at}/panel-decline", data=words, headers=headers)
+    assert lost.status_code == 401
+    assert "You were signed out before this was sent" in lost.text
+    assert "Seen &lt;b&gt;once&lt;/b&gt;." in lost.text
+    assert "x" * 43 not in lost.text, "its own fields are not shown"
+    elsewhere = {"Referer": "https://elsewhere.example/requests"}
+    assert "elsewhere" not in payer.http.post(f"{at}/panel-decline", headers=elsewhere).text
+    assert "With people who decide" in clinician.get(at).text
 
 
 def test_funding_outside_the_policy_ends_in_a_reference(enter: Enter) -> None:
