@@ -228,24 +228,28 @@ def _deltas_text(rows: tuple[DeltaRow, ...]) -> str:
     months = Table(title="Closed months that changed", title_justify="left")
     for name in ("Provider", "Commissioner", "Month"):
         months.add_column(name)
-    for name in ("Lines", "Frozen (£)", "Deltas (£)", "Accepted now (£)"):
+    for name in ("Lines", "Frozen (£)", "Deltas (£)", "Accepted now (£)", "Queried now (£)"):
         months.add_column(name, justify="right")
     for each in closed_months(rows):
         key = each.key
         months.add_row(
             key.provider, key.commissioner, f"{key.financial_year} M{key.financial_month:02d}",
             str(each.deltas), pounds(each.accepted), pounds(each.accepted_more),
-            pounds(each.accepted_now),
+            pounds(each.accepted_now), pounds(each.queried_now),
         )  # fmt: skip
     console.print(months)
     lines = Table(title="Line by line", title_justify="left")
-    for name in ("Month", "Row", "Was", "Is now", "Accepted more (£)", "What changed"):
+    for name in ("Month", "Row", "Was", "Is now"):
         lines.add_column(name)
+    for name in ("Accepted more (£)", "Queried more (£)"):
+        lines.add_column(name, justify="right")
+    lines.add_column("What changed")
     for row in rows:
         delta, key = row.delta, row.key
         lines.add_row(
             f"{key.financial_year} M{key.financial_month:02d}", str(delta.row),
-            delta.outcome_was, delta.outcome, pounds(delta.accepted_more), delta.cause or "",
+            delta.outcome_was, delta.outcome, pounds(delta.accepted_more),
+            pounds(delta.queried_more), delta.cause or "",
         )  # fmt: skip
     console.print(lines)
     return out.getvalue()
