@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.reconciliation import deciding_lines, delta_report
+from app.reconciliation import deciding_lines, delta_report, standing_store
 from app.reconciliation.at_scale import reconcile_file
 from app.reconciliation.closed_months import TAKEN
 from app.reconciliation.emptying import state_empty
@@ -20,6 +21,7 @@ from tests.integration.reconciliation.test_deltas import (
     JULY,
     JUNE,
     OTHER,
+    Killed,
     deltas,
     mark,
     match_again,
@@ -276,3 +278,31 @@ def test_a_large_file_that_corrects_a_closed_month_adds_up(
     match_again(world, large)
     assert slices(world)[key(3)].accepted_now == 0
     check_adds_up(world)
+
+
+# --- killed in the middle -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["add_standing", "replace_touches", "add_frozen", "add_deltas"])
+def test_a_correction_s_run_killed_in_the_middle_leaves_nothing_and_is_done_once_after_all(
+    world: World, desk: Desk, matched: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (KEPT, ADDED, OF_JULY)
+    real = getattr(standing_store, where)
+
+    def die(*arguments: Any) -> None:
+        real(*arguments)
+        raise Killed
+
+    monkeypatch.setattr(standing_store, where, die)
+    with pytest.raises(Killed):
+        run(world, desk, data=csv_bytes(list(rows)))
+    monkeypatch.undo()
+    assert deltas(world) == []
+    for _ in range(2):
+        run(world, desk, data=csv_bytes(list(rows)))
+        assert sorted(each[:3] for each in told(world)) == [
+            ("added", 2, "0"),
+            ("taken away", 1, "-1000"),
+        ]
+        check_adds_up(world)
