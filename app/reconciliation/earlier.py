@@ -100,7 +100,7 @@ def earlier_of_draft(
 ) -> Earlier:
     """What stands of a provider's own slices before lines that it has not sent yet.
 
-    As its commissioners hold them, and as it holds them itself where those do not (ADR 82): read
+    As its commissioners hold them, and as it holds them itself where those do not (ADR 64): read
     beyond scope, and only lines that name the provider. `looking` is how an organisation's are
     read. A draft file `restates` the slices that it states; a planned supply comes on top of them.
     """

@@ -231,7 +231,7 @@ def snapshot_to_check(
 ) -> Snapshot:
     """What a trust's draft may be matched against today; within `Database.read`.
 
-    What its commissioners' runs would see, as far as the trust may know it (ADR 82).
+    What its commissioners' runs would see, as far as the trust may know it (ADR 64).
     """
     seen = take_snapshot(work, desk.office, scope_of(caller), work.moment.day)
     whole = replace(

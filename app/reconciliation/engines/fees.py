@@ -1,4 +1,4 @@
-"""Fees on a line of their own, and the supplies that they belong to (ADR 82). Pure.
+"""Fees on a line of their own, and the supplies that they belong to (ADR 64). Pure.
 
 A fee belongs to a supply of the same provider, commissioner and patient: of the drug that the fee
 names, if it names one, and of the same day, or as many days from it as the commissioner agreed. The
