@@ -1,11 +1,10 @@
 """Help where a form is filled in: the steps of the EDSS, and a dose held against the weight."""
 
-from tests.browser.test_asking import answer_all, begin
-
 from app.policy import Kind
 from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.cases import approved_case, plain
 from tests.browser.conftest import Visit
+from tests.browser.journeys.asking import answer_all, begin
 from tests.browser.visitor import Visitor
 
 

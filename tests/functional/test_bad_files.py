@@ -146,6 +146,6 @@ def test_another_provider_s_file_leaves_nothing(world: World, call: Callable[...
     before = kept(world)
     other = LINE.replace("DEMO101", "DEMO201")
     refused = upload(call, "pharmacist", f"{HEADER}\n{LINE}\n{other}\n")
-    assert refused.status_code == 403
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-your-submission")
     assert "1 line(s)" in refused.json()["detail"]
     assert kept(world) == before

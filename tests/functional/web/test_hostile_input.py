@@ -48,6 +48,8 @@ NOT_REACHED: Final[dict[str, str]] = {
     "POST /requests/{id}/correct/confirm": "has the fields of the page before, which is reached",
     "POST /requests/{id}/escalate": "takes a policy with criteria that a panel may waive; it is "
     "the form of a withdrawal, which is reached",
+    "POST /library/{policy}/{version}/end-adoption": "a day, as the adoption's form has; takes an "
+    "adoption that a second person confirmed, which test_library.py ends",
     "POST /policy-drafts/{id}/publish": "no field; waits for proofs",
 }
 #: Buttons without a field, which the words that are sent before may have taken away.

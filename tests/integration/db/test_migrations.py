@@ -195,7 +195,8 @@ def test_every_row_of_every_released_schema_comes_through_the_upgrade(
     with empty_engine.begin() as connection:
         after = _all_rows(connection)
         for table, rows in before.items():
-            assert [{name: row[name] for name in rows[0]} for row in after[table]] == rows, table
+            kept = [row for row in after[table] if not _is_added(table, row)]
+            assert [{name: row[name] for name in rows[0]} for row in kept] == rows, table
         # The release before goes on writing while the new schema is there: its own columns do.
         _delete_and_fill_again(connection, before)
 
@@ -210,6 +211,11 @@ def _fill_every_table(connection: sa.Connection) -> dict[str, list[dict[str, obj
             values = {c.name: _plain_value(c, now) for c in table.columns if not _is_counted(c)}
             connection.execute(table.insert().values(**values))
     return _all_rows(connection)
+
+
+def _is_added(table: str, row: dict[str, object]) -> bool:
+    """Whether an upgrade adds such a row: revision 0043 lets a policy find every slice."""
+    return table == "slice_touch" and row["key"] == "*policy"
 
 
 def _is_counted(column: sa.Column[object]) -> bool:
