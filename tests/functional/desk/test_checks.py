@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,6 +64,12 @@ def test_a_planned_supply_is_told_what_will_come_of_it(sit: Sit, approval: Any) 
     assert "Submit the continuation request" in overdue.text
     assert f'href="/treatments/{approval["treatment_id"]}"' in overdue.text
     assert 'value="Humira 40mg pen"' in overdue.text, "what was typed stands there still"
+
+
+@pytest.mark.parametrize("name", ["vat_charged", "homecare"])
+def test_each_question_of_yes_or_no_has_both_answers(sit: Sit, name: str) -> None:
+    page = sit("DEMO1", Role.DELEGATE).get(PAGE).text
+    assert re.findall(rf'name="{name}" type="radio" value="(\w+)"', page) == ["yes", "no"]
 
 
 def test_what_is_known_of_a_treatment_stands_in_the_form(sit: Sit, approval: Any) -> None:
