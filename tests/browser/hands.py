@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from playwright.sync_api import ElementHandle, Locator, Page
+from playwright.sync_api import ElementHandle, Locator, Page, TimeoutError
 
 MOST_TABS = 600
 
@@ -201,10 +201,17 @@ class Keys:
         assert wanted.evaluate("e => e.value") == value
 
     def attach(self, field: Locator, file: Path) -> None:
-        self._reach(field)
-        with self.page.expect_file_chooser() as asked:
-            self.page.keyboard.press("Space")
-        asked.value.set_files(file)
+        for last in (False, False, True):  # a browser on a busy machine may let the key fall
+            self._reach(field)
+            try:
+                with self.page.expect_file_chooser(timeout=10_000) as asked:
+                    self.page.keyboard.press("Space")
+            except TimeoutError:
+                if last:
+                    raise
+            else:
+                asked.value.set_files(file)
+                return
 
     def sweep(self) -> None:
         """Go once round the page by Tab: every stop is reached and seen, and none holds focus."""
