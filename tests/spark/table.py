@@ -5,7 +5,7 @@ from typing import Any
 
 from app.reconciliation import Snapshot
 from app.reconciliation.engines import spark
-from app.reconciliation.model import NO_EARLIER
+from app.reconciliation.model import NO_EARLIER, MatchedLine
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.spec.test_reconciliation import CASES, check, submitted
@@ -14,13 +14,32 @@ from tests.unit.reconciliation.nasty import Case, pack
 
 def table() -> list[tuple[list[dict[str, Any]], list[Case]]]:
     """The cases of the table, those together that share all but lines, approvals and requests."""
-    drawn = [(case, submitted(case)) for case in CASES]
+    drawn = [(case, _named(number, submitted(case))) for number, case in enumerate(CASES)]
     shared: list[Snapshot] = []
     for _, (_, snap) in drawn:
         if _shared(snap) not in shared:
             shared.append(_shared(snap))
     groups = [[pair for pair in drawn if _shared(pair[1][1]) == each] for each in shared]
     return [([case for case, _ in group], [its for _, its in group]) for group in groups]
+
+
+def _named(number: int, case: Case) -> Case:
+    """A case whose treatments no other has: supplies of one treatment are looked at together."""
+    lines, snap = case
+    spaced = tuple(
+        replace(each, treatment_id=f"{each.treatment_id}#{number}") for each in snap.earlier.spaced
+    )
+    return lines, replace(
+        snap,
+        coverages=tuple(
+            replace(each, treatment_id=f"{each.treatment_id}#{number}") for each in snap.coverages
+        ),
+        earlier=replace(snap.earlier, spaced=spaced),
+    )
+
+
+def _as_in_the_table(item: MatchedLine) -> MatchedLine:
+    return replace(item, treatment_id=item.treatment_id and item.treatment_id.split("#")[0])
 
 
 def _shared(snap: Snapshot) -> Snapshot:
@@ -34,4 +53,4 @@ def check_table(on: spark.Running | spark.Cluster, most: int | None = None) -> N
             spark.match_submission(*pack(drawn), load_drugs(), load_organisations(), on=on)
         )
         for case, (lines, _) in zip(cases, drawn, strict=True):
-            check(case, [next(matched) for _ in lines])
+            check(case, [_as_in_the_table(next(matched)) for _ in lines])
