@@ -103,9 +103,7 @@ def entries(commissioners: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
         Entry(("total",), "text", "What you would charge, in pounds", optional=True),
         Entry(("unit_price",), "text", "Price of one unit, in pounds", optional=True),
         Entry(("strength",), "text", "Strength", "Such as 40 mg.", optional=True),
-        Entry(
-            ("vat_charged",), "yes or no", "Is VAT in the price?", options=_TRUTH, optional=True
-        ),
+        Entry(("vat_charged",), "yes or no", "Is VAT in the price?", options=_TRUTH, optional=True),
         Entry(("homecare",), "yes or no", "Is it homecare?", options=_TRUTH, optional=True),
         Entry(
             ("home_delivery_charge",),
