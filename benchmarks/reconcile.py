@@ -17,6 +17,7 @@ overlap: a tenth are short ones within longer ones.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -80,9 +81,12 @@ def run(
         print("\n".join(f"    {row}" for row in matching.said.splitlines()))
         for name, cost in _intake(folder, lines, memory):
             print(f"  {name:15} {cost}  {cost.said.strip()}")
-        by_pandas = _cost("pandas", folder, memory)
-        print(f"  pandas          {by_pandas}  {by_pandas.wall / floor.wall:.1f} x the floor")
-        print(f"    {by_pandas.said.splitlines()[0]}")
+        if importlib.util.find_spec("pandas"):
+            by_pandas = _cost("pandas", folder, memory)
+            print(f"  pandas          {by_pandas}  {by_pandas.wall / floor.wall:.1f} x the floor")
+            print(f"    {by_pandas.said.splitlines()[0]}")
+        else:  # beside it PySpark warns on every run, so it is not among the dependencies
+            print("  pandas          NOT RUN: it is not installed (`pip install pandas` for this)")
         differing = 0
         if spark:
             by_spark = _cost("spark", folder, memory)
