@@ -73,21 +73,21 @@ def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:
 def _identities(work: Work, visible: ColumnElement[bool]) -> dict[str, Identity]:
     """Each patient with a visible treatment, and the hospital numbers of the whole person."""
     own, canonical, other = tables.patient, aliased(tables.patient), aliased(tables.patient)
-    treated = select(tables.treatment.c.patient_id).where(visible)
     person = func.coalesce(own.c.linked_to, own.c.id)
-    people = list(
-        work.connection.execute(
-            select(
-                own.c.id,
-                person.label("person"),
-                own.c.nhs_number,
-                own.c.birth_date,
-                canonical.c.nhs_number.label("canonical_number"),
-            )
-            .outerjoin_from(own, canonical, canonical.c.id == own.c.linked_to)
-            .where(own.c.id.in_(treated))
-        ).mappings()
-    )
+    query = select(
+        own.c.id,
+        person.label("person"),
+        own.c.nhs_number,
+        own.c.birth_date,
+        canonical.c.nhs_number.label("canonical_number"),
+    ).outerjoin_from(own, canonical, canonical.c.id == own.c.linked_to)
+    # Named by id, never by a subquery: see `_records_of`.
+    treated = select(tables.treatment.c.patient_id).where(visible).distinct()
+    ids = sorted(work.connection.execute(treated).scalars())
+    people: list[RowMapping] = []
+    for first in range(0, len(ids), PERSONS):
+        some = own.c.id.in_(ids[first : first + PERSONS])
+        people += work.connection.execute(query.where(some)).mappings()
     persons = sorted({row["person"] for row in people})
     identifier = tables.patient_identifier.c
     local: dict[str, set[tuple[str, str]]] = defaultdict(set)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.fields import IdPath
 from app.api.policies import PolicyKey, VersionNumber
 from app.approvals.adopting import (
+    ADOPT,
     END,
     adoption_proposals,
     confirm_adoption,
@@ -14,6 +15,7 @@ from app.approvals.adopting import (
     propose_adoption,
 )
 from app.approvals.permissions import Action, check_can
+from app.auth.sessions import Session
 from app.db.work import Work
 from app.problems import BAD_REQUEST, DoorProblem
 from app.web.acting import act_once, fresh_name
@@ -58,21 +60,7 @@ def propose(
     form: FormFields,
 ) -> Response:
     """Propose it, or the overlay on it that the form names, from a day; nothing is adopted yet."""
-    check_csrf(session, form)
-    caller, office = caller_of(request, session), this_office(request)
-    check_can(caller, Action.ADOPT)
-    day = day_in("from", form)
-    if day is None:
-        raise DoorProblem(
-            BAD_REQUEST, "The first day cannot be read. Go back and give day, month and year."
-        )
-
-    def take(work: Work) -> str:
-        number = form.get("overlay") or version
-        propose_adoption(work, office.library_at(work), caller, policy, number, day)
-        return "/adoptions"
-
-    return act_once(request, session, form, take)
+    return _propose(request, session, policy, version, form, ADOPT)
 
 
 @router.post("/library/{policy}/{version}/end-adoption")
@@ -84,10 +72,17 @@ def propose_end(
     form: FormFields,
 ) -> Response:
     """Propose that it, or the overlay that the form names, no longer decides from a day."""
+    return _propose(request, session, policy, version, form, END)
+
+
+def _propose(
+    request: Request, session: Session, policy: str, version: str, form: dict[str, str], act: str
+) -> Response:
+    """Take a proposal to adopt or to end; the form names its day `from` or `end`."""
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.ADOPT)
-    day = day_in("end", form)
+    day = day_in("from" if act == ADOPT else "end", form)
     if day is None:
         raise DoorProblem(
             BAD_REQUEST, "The first day cannot be read. Go back and give day, month and year."
@@ -95,7 +90,7 @@ def propose_end(
 
     def take(work: Work) -> str:
         number = form.get("overlay") or version
-        propose_adoption(work, office.library_at(work), caller, policy, number, day, END)
+        propose_adoption(work, office.library_at(work), caller, policy, number, day, act)
         return "/adoptions"
 
     return act_once(request, session, form, take)
