@@ -142,6 +142,25 @@ def test_a_published_version_decides_once_it_is_adopted(start: Start, tmp_path: 
     assert "score >= 7" in policies("show", TRIAL_POLICY, SECOND)
 
 
+def end_adoption(*changes: str, code: int = 0) -> str:
+    """The command to end it from a day that is always to come; later options win."""
+    arguments = ("--commissioner", "DEMQ1", "--from", "2099-01-01", *ANN_AND_BEN, *changes)
+    return policies("end-adoption", TRIAL_POLICY, "2020-01-01", *arguments, code=code)
+
+
+def test_an_adoption_is_ended_at_the_command_line_by_two_people(start: Start) -> None:
+    adopt("2020-01-01")
+    for changes, told in (
+        (("--seconded-by", "Ann"), "takes two people"),
+        (("--from", "2026-01-01"), "ends from today or a later day"),
+        (("--commissioner", "DEMQ2"), "has no adoption of that version"),
+    ):
+        assert told in " ".join(end_adoption(*changes, code=2).split())
+    assert "no longer decides by" in end_adoption()
+    assert decision(start(), 1)["outcome"] == "approved"  # until that day it decides
+    assert "has no adoption of that version" in " ".join(end_adoption(code=2).split())
+
+
 def test_a_published_overlay_decides_once_it_is_adopted(start: Start, tmp_path: Path) -> None:
     services = (start(), start())
     name = "overlay-DEMQ1-2026-01-01"
