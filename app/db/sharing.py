@@ -61,13 +61,20 @@ class SharedCommits:
     def together(self, fn: Callable[[sa.Connection], T]) -> T:
         """Carry `fn` out in a transaction, and return once it is committed, alone or with others.
 
-        Raises what `fn` raises, which takes back `fn` alone; what a failed commit raises; and
-        CommitLost where SQLite took the whole group back before its commit.
+        Raises what `fn` raises, which takes back `fn` alone, once what it may have seen is saved;
+        what a failed commit raises; and CommitLost where SQLite took the whole group back before
+        its commit.
         """
+        refused: Exception | None = None
         with self._my_turn():
             group = self._open or self._begin()
+            is_first = group.members == 0
             try:
                 result = self._carry_out(group, fn)
+            except Exception as error:
+                if is_first:
+                    raise
+                refused = error  # perhaps because of rows of the group, which are not saved yet
             finally:
                 # Whoever waits now goes on with this group, or ends it: nobody's answer is left.
                 if not self._waiting or group.members >= MOST:
@@ -78,6 +85,8 @@ class SharedCommits:
                     self._end()
         if group.error is not None:
             raise group.error
+        if refused is not None:
+            raise refused
         return result
 
     @contextmanager

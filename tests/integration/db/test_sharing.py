@@ -154,6 +154,39 @@ def test_where_the_shared_commit_fails_nobody_is_told_that_it_was_saved(
     assert patients(run, sqlite_database) == 0
 
 
+def test_nobody_is_refused_because_of_rows_that_were_not_saved(
+    sqlite_database: Database, run: Run
+) -> None:
+    hold = once_all_wait(sqlite_database)
+    refusals: list[None] = []
+
+    def fail(_connection: Any) -> None:
+        raise sa.exc.OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    def one(_number: int) -> str:
+        def add(work: Work) -> None:
+            hold(work)
+            if count(work, patient):
+                refusals.append(None)
+                raise Refused
+            add_patient(work)
+
+        try:
+            share(run, sqlite_database, add)
+        except Refused:
+            return "refused"
+        except sa.exc.OperationalError:
+            return "failed"
+        return "saved"
+
+    sa.event.listen(sqlite_database.engine, "commit", fail)
+    try:
+        assert together(MANY, one) == ["failed"] * MANY
+    finally:
+        sa.event.remove(sqlite_database.engine, "commit", fail)
+    assert len(refusals) >= MANY - 1
+
+
 def test_one_whose_rows_only_the_commit_refuses_fails_alone(
     sqlite_database: Database, run: Run
 ) -> None:
