@@ -337,12 +337,13 @@ class _Corrected:
 
     adding: Adding
     read: dict[str, Sequence[ContractLine]]
+    rows: dict[str, Mapping[int, tuple[ContractLine, str]]]
     runs: dict[str, Mapping[int, MatchedLine] | None]
 
     @classmethod
     def of(cls, adding: Adding) -> "_Corrected":
         """A corrected month of which nothing has been read yet."""
-        return cls(adding, {}, {})
+        return cls(adding, {}, {}, {})
 
     def _id(self, of: str) -> str:
         assert self.adding.head.current is not None
@@ -359,6 +360,14 @@ class _Corrected:
             record_ = store.find_submission(work, own, self._id(of))
             self.read[of] = self.adding.stored.lines_in(work, record_, self.adding.head.key)
         return self.read[of]
+
+    def keyed(self, of: str) -> Mapping[int, tuple[ContractLine, str]]:
+        """The same by row, each with its key."""
+        if of not in self.rows:
+            lines = self.lines(of)
+            both = zip(lines, keys_of(lines), strict=True)
+            self.rows[of] = {line.row: (line, key) for line, key in both}
+        return self.rows[of]
 
     def run_of(self, of: str) -> RunRecord | None:
         """The run that stands for a submission, this one among them."""
@@ -379,8 +388,7 @@ class _Corrected:
         self, told: Mapping[int, Amounts], deltas: Iterable[Delta]
     ) -> dict[Place, _Standing]:
         """Every line that counts as it stands, after all deltas in the order they were made."""
-        by_row = {line.row: line for line in self.lines("")}
-        found = {("", row): _Standing(by_row[row], was) for row, was in told.items()}
+        found = {("", row): _Standing(self.keyed("")[row][0], was) for row, was in told.items()}
         for delta in deltas:
             place = (delta.of_submission, delta.row)
             if delta.kind == TAKEN_AWAY:
@@ -390,8 +398,8 @@ class _Corrected:
                 delta.outcome, delta.accepted, delta.queried, delta.reference, delta.treatment_id
             )
             if delta.kind == ADDED:
-                by_row = {line.row: line for line in self.lines(delta.of_submission)}
-                found[place] = _Standing(by_row[delta.row], stands)
+                line, _ = self.keyed(delta.of_submission)[delta.row]
+                found[place] = _Standing(line, stands)
             else:
                 found[place].was = stands
         return found
@@ -429,5 +437,4 @@ class _Corrected:
         return made, _sums(stand), total_of(counted)
 
     def _key(self, place: Place) -> str:
-        lines = self.lines(place[0])
-        return dict(zip((line.row for line in lines), keys_of(lines), strict=True))[place[1]]
+        return self.keyed(place[0])[place[1]][1]
