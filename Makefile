@@ -10,11 +10,14 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ASSETS := app/web/static/nhsuk/nhsuk-frontend.min.css
 
-.PHONY: run test check bench faults fuzz lock openapi clean
+.PHONY: run test check vulnerabilities bench faults fuzz lock openapi clean
 
 run: $(READY) $(ASSETS)
 	$(BIN)/assent demo --port $(PORT)
 
+# With bytecode kept, whatever the surroundings say: each process of the tests would compile the
+# service and the tests again, and so would each service that a test starts.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) $(ASSETS)
 	$(BIN)/pytest -n auto --dist worksteal
 
@@ -27,14 +30,25 @@ check: $(READY)
 	ASSENT_DEMONSTRATION=true $(BIN)/assent policies test
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
+# Known faults of what is locked; needs a network. See docs/assurance/components.md.
+vulnerabilities:
+	$(PYTHON) -m venv build/pip-audit
+	build/pip-audit/bin/pip install --quiet pip-audit
+	build/pip-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+	build/pip-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 faults: $(READY)
-	$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS)
+	$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS) --rounds 4 --beside 2
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS)
+
+# Every journey in every way of walking it; `.ci/run` takes two of the ways by turns.
+browser: $(READY) $(ASSETS)
+	ASSENT_REQUIRE_BROWSER=1 ASSENT_EVERY_WALK=1 $(BIN)/pytest -q -n 2 tests/browser
 
 openapi: $(READY)
 	ASSENT_DEMONSTRATION=true $(BIN)/assent openapi --write

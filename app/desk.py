@@ -1,6 +1,6 @@
 """What the doors hand to the rooms beside a database: the library, the dictionary, the files."""
 
-from app.approvals.library import load_library
+from app.approvals.library_files import load_library
 from app.approvals.office import Office
 from app.reconciliation.engines.choice import Choice, Engine
 from app.reconciliation.files import FileStore

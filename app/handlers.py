@@ -2,9 +2,11 @@
 
 import weakref
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
+from app.approvals import handing
 from app.approvals.errors import PolicyNotUsable
 from app.auth.model import Caller
 from app.authoring import proving
@@ -12,9 +14,10 @@ from app.authoring.errors import BenchRefused
 from app.authoring.replay import jobs as replay_jobs
 from app.db.work import Work
 from app.policy import from_resolved
-from app.reconciliation import at_scale, rows_store, service, store
+from app.reconciliation import at_scale, exporting, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.exports import ExportFormat
 from app.reconciliation.linkage import proposing
 from app.reconciliation.scratch import scratch
 from app.reconciliation.service import Desk
@@ -69,6 +72,18 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
         return save
 
+    def write_run(held: Held) -> Saving:
+        caller, run = service.caller_of(held.job.payload), held.job.payload["run"]
+        format = ExportFormat(held.job.payload["format"])
+        try:
+            content = held.door.read(lambda work: exporting.content_of(work, desk, caller, run))
+            held.progress(0, content.summary.grand.lines)
+            with told_when_out():
+                exporting.write(desk, caller, content, format)
+        except ReconciliationError as error:
+            raise JobRefused(str(error)) from error
+        return lambda _: {"run": run, "format": format.value}
+
     def replay(held: Held) -> Saving:
         try:
             result = held.door.read(lambda work: replay_jobs.work_out(work, desk, held.job))
@@ -77,23 +92,53 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
         return lambda _: result
 
     return {
+        handing.JOB: hand_over,
         service.JOB: reconcile,
         proposing.JOB: propose,
+        exporting.JOB: write_run,
         proving.JOB: prove_policy,
+        proving.JOB_OF_TWO: prove_policy,
         replay_jobs.JOB: replay,
     }
 
 
+def hand_over(held: Held) -> Saving:
+    """Hand a drug's treatments over, all in one transaction: nobody sees a half.
+
+    Progress goes by a thread of its own, as the transaction is open; SQLite, with its one writer,
+    tells none.
+    """
+    caller = service.caller_of(held.job.payload)
+    proposal = held.job.payload["hand_over"]
+    found = held.door.read(lambda work: handing.proposal(work, caller, proposal))
+    held.progress(0, found.treatments)
+
+    def save(work: Work) -> dict[str, Any]:
+        def told(done: int) -> None:
+            if work.on_postgres:
+                with ThreadPoolExecutor(1) as aside:
+                    aside.submit(held.progress, done, found.treatments).result()
+
+        made = handing.carry_out(work, caller, proposal, told)
+        return {"hand_over": made.id, "state": made.state}
+
+    return save
+
+
 def prove_policy(held: Held) -> Saving:
-    """Prove a policy's text, which the job carries: a draft's is nowhere else."""
-    version = from_resolved(held.job.payload["resolved"])
+    """Prove a policy's text, or what it does to another: a draft's text is in the job alone."""
+    payload = held.job.payload
+    version = from_resolved(payload["resolved"])
     try:
-        name, claims = proving.prove(version)
+        if held.job.kind == proving.JOB_OF_TWO:
+            name, claims = proving.compare(from_resolved(payload["against_resolved"]), version)
+        else:
+            name, claims = proving.prove(version)
     except BenchRefused as error:
         raise JobRefused(str(error)) from error
 
     def save(work: Work) -> dict[str, Any]:
-        proving.keep_proof(work, version, name, claims)
+        proving.keep_proof(work, payload["hash"], name, claims)
         return {"hash": version.hash, "claims": len(claims)}
 
     return save

@@ -6,15 +6,17 @@ from typing import Final
 
 import structlog
 
-from app.approvals.retention import end_retention
 from app.audit import Actor
 from app.auth.clients import forget_the_past
 from app.auth.rates import forget_buckets
 from app.db.idempotency import forget_answers
 from app.door import Door
+from app.ending import end
 from app.insight import counting, figures
 from app.reconciliation import awaited_store
+from app.reconciliation.exporting import forget_written
 from app.reconciliation.files import FileStore
+from app.reconciliation.orphans import erase_orphans
 from app.reconciliation.rematching import MOST_TRIES, give_up, mark_changes
 from app.reconciliation.service import Desk
 from app.reconciliation.staging import forget_staged
@@ -30,21 +32,24 @@ DAILY: Final = dt.timedelta(days=1)
 
 
 def forgetting(settings: Settings) -> Chore:
-    """Erase stored answers past their days, what has expired, and uploads not accepted."""
+    """Erase stored answers past their days, what has expired, uploads not accepted, exports."""
     kept = dt.timedelta(days=settings.answers_kept_days)
 
     def do(door: Door) -> None:
         answers = door.transact(lambda work: forget_answers(work, kept))
         tokens = door.transact(forget_the_past)
         buckets = door.transact(forget_buckets)
-        uploads = forget_staged(FileStore(settings.data_dir.resolve() / "files"), door.now())
-        if answers or tokens or buckets or uploads:
+        files = FileStore(settings.data_dir.resolve() / "files")
+        uploads = forget_staged(files, door.now())
+        exports = forget_written(files, door.now())
+        if answers or tokens or buckets or uploads or exports:
             log.info(
                 "forgotten",
                 answers=answers,
                 tokens=tokens,
                 rate_buckets=buckets,
                 uploads=uploads,
+                exports=exports,
             )
 
     return Chore("forget what is past its time", EVERY, do)
@@ -75,7 +80,7 @@ def rematching_changes() -> Chore:
     return Chore("find slices that are out of date", REMATCH_EVERY, do)
 
 
-def ending_retention(settings: Settings) -> Chore:
+def ending_retention(settings: Settings, desk: Desk) -> Chore:
     """Erase the records that are past the period which the operator set; nothing without one."""
     years = settings.records_kept_years
 
@@ -83,14 +88,35 @@ def ending_retention(settings: Settings) -> Chore:
         if years is None:
             return
         actor = Actor("worker", "system", "SERVICE", "worker", "retention", door.new_id())
-        people = treatments = 0
-        while done := door.transact(lambda work: end_retention(work, actor, years)):
-            people += len(done)
-            treatments += sum(len(each.treatments) for each in done)
-        if people:
-            log.info("retention ended", patients=people, treatments=treatments)
+        done = end(door, desk, actor, years)
+        if done.people or done.files:
+            log.info(
+                "retention ended",
+                patients=len(done.people),
+                treatments=sum(len(each.treatments) for each in done.people),
+                submissions=done.submissions,
+                files=done.files,
+                waiting=done.waiting,
+            )
+        if done.unread:
+            log.warning(
+                "nobody is forgotten: stored files cannot be read",
+                files=done.unread,
+                next="put the files back from a backup",
+            )
 
     return Chore("erase records past their period", DAILY, do)
+
+
+def tidying(desk: Desk) -> Chore:
+    """Take away stored files that no row names, once nobody can name them any more."""
+
+    def do(door: Door) -> None:
+        erased = erase_orphans(door.read, desk.files)
+        if erased:
+            log.info("files that nothing names erased", files=erased)
+
+    return Chore("take away files that nothing names", DAILY, do)
 
 
 def summing_up(desk: Desk) -> Chore:
@@ -107,11 +133,11 @@ def summing_up(desk: Desk) -> Chore:
     return Chore("sum up for the overviews", EVERY, do)
 
 
-def keeping_starts() -> Chore:
-    """Keep which starts each organisation awaits; a page needs only what changed since."""
+def keeping_lists(desk: Desk) -> Chore:
+    """Keep what each organisation's lists of supplies hold; a page needs what changed since."""
 
     def do(door: Door) -> None:
         for caller in door.read(awaited_store.keepers):
-            door.transact(partial(awaited_store.keep, caller=caller))
+            door.transact(partial(awaited_store.keep, desk=desk, caller=caller))
 
-    return Chore("keep the starts that are awaited", REMATCH_EVERY, do)
+    return Chore("keep the lists of supplies", REMATCH_EVERY, do)

@@ -4,9 +4,12 @@ import datetime as dt
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from app import clock
 from app.api import (
@@ -16,6 +19,7 @@ from app.api import (
     contract_months,
     deltas,
     exports,
+    hand_overs,
     health,
     line_decisions,
     linkage,
@@ -33,8 +37,10 @@ from app.api.jwks import KeySets
 from app.api.limits import Limits
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Outermost
-from app.api.openapi import describe
-from app.approvals.library import Library, load_library
+from app.api.openapi import describe, description_of
+from app.api.scanning import Scanner
+from app.approvals.library import Library
+from app.approvals.library_files import load_library
 from app.approvals.office import Office
 from app.auth.guesses import GuessLimits
 from app.auth.national import meanings
@@ -67,6 +73,7 @@ from app.web import (
     working_out,
 )
 from app.web import break_glass as break_glass_pages
+from app.web import overturning as overturning_pages
 from app.web.administration import pages as administration_pages
 from app.web.auditing import pages as auditing_pages
 from app.web.desk import pages as desk_pages
@@ -74,6 +81,7 @@ from app.web.library import pages as library_pages
 from app.web.library.room import make_room
 from app.web.overview import pages as overview_pages
 from app.web.provider import Provider
+from app.web.timeline import pages as timeline_pages
 
 log = structlog.stdlib.get_logger("assent")
 
@@ -85,6 +93,7 @@ PAGES = (
     starting.router,
     drafts.router,
     working_out.router,
+    overturning_pages.router,
     requests.router,
     correcting.router,
     attachments.router,
@@ -92,6 +101,7 @@ PAGES = (
     break_glass_pages.router,
     steps.router,
     treatments.router,
+    timeline_pages.router,
     changing.router,
     reminders.router,
     minutes.router,
@@ -117,6 +127,7 @@ ROUTERS = (
     deltas.router,
     contract_months.router,
     terms.router,
+    hand_overs.router,
     agreed_prices.router,
     supply_terms.router,
 )
@@ -170,6 +181,7 @@ def create_app(
     app.state.settings = settings
     app.state.limits = Limits(settings.requests_per_minute, app.state.door)
     app.state.key_sets = KeySets()
+    app.state.scanner = Scanner(settings.scanner) if settings.scanner else None
     app.state.provider = Provider(settings, now) if settings.oidc_issuer else None
     app.state.national_roles = meanings(settings.national_roles)
     app.state.session_limits = SessionLimits(
@@ -177,14 +189,33 @@ def create_app(
         absolute=dt.timedelta(hours=settings.session_hours),
     )
     replies.install(app)
-    for router in (*ROUTERS, *PAGES):
-        app.include_router(router)
-    describe(app)
+    app.router.routes.extend(_routes())
+    describe(app, _described)
     app.add_middleware(
         BodyLimit, limit=settings.max_body_bytes, upload_limit=settings.max_upload_bytes
     )
     app.add_middleware(Outermost, new_id=new_id, metrics=app.state.metrics, tracer=tracer)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route, worked out once in a process: they are the same in every application.
+
+    FastAPI works out a route at the first call that is held against it, and keeps it in the router
+    that it was included in. That takes half a second for all of them, which a process that makes
+    many applications (the tests) would spend again for each.
+    """
+    every = APIRouter()
+    for router in (*ROUTERS, *PAGES):
+        every.include_router(router)
+    return tuple(every.routes)
+
+
+@cache
+def _described() -> dict[str, Any]:
+    """What is published of the routes: as long a work, and as much the same."""
+    return description_of(_routes())
 
 
 def _closing(tracer: Tracer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

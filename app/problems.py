@@ -154,11 +154,18 @@ TABLE: dict[type[Exception], Kind] = {
     reconciliation.ExportTooLarge: Kind(
         409, "export-too-large", "The export does not fit into a workbook"
     ),
+    reconciliation.ExportNotWritten: Kind(
+        409, "export-not-written", "The export is not written yet"
+    ),
     reconciliation.TooManyLines: Kind(
         409, "too-many-lines", "The file has too many lines for that"
     ),
+    reconciliation.RowsNotKept: Kind(409, "rows-not-kept", "The lines cannot be read now"),
     reconciliation.EngineRanOut: Kind(
         409, "reconciliation-ran-out", "The reconciliation ran out of memory or disk"
+    ),
+    reconciliation.StoredFileEnded: Kind(
+        409, "lines-no-longer-kept", "The lines are no longer kept"
     ),
     reconciliation.StepNotPossible: Kind(409, "step-not-possible", "That step is not possible now"),
     reconciliation.SpellingNotFound: Kind(404, "not-found", "Not found"),
@@ -171,6 +178,7 @@ TABLE: dict[type[Exception], Kind] = {
     approvals.BreakGlassOver: Kind(409, "break-glass-over", "The break-glass access is over"),
     approvals.PatientObjects: Kind(409, "patient-objects", "The patient objects to being shown"),
     approvals.PatientDied: Kind(409, "patient-died", "The record says that the patient died"),
+    approvals.RecordEnded: Kind(409, "record-ended", "The patient's record is no longer kept"),
     approvals.AlreadyLinked: Kind(409, "link-not-possible", "The records cannot be linked so"),
 }
 

@@ -20,6 +20,7 @@ DEMONSTRATION_PSEUDONYM_KEY = "assent-demonstration-pseudonym-key-which-is-no-se
 DEMONSTRATION_PUBLISHERS = ("DEMQ1", "DEMQ2")
 SHORTEST_KEY = 32  # characters; HMAC-SHA256 is as strong as a key of 32 bytes
 #: Addresses that only this machine reaches.
+_ACR: Final = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -59,12 +60,15 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     #: How long a write's answer is kept for a repeat of it. Then its text is erased, its key not.
     answers_kept_days: int = Field(default=30, ge=1, le=3_650)
-    #: For how many years after the last that happened to a treatment its answers, findings and
-    #: words are kept; then the worker erases them. By default they are kept. NHS England's Records
-    #: Management Code of Practice keeps an adult's record 8 years at least, many kinds longer.
+    #: For how many years after the last that happened a person's record and submissions' files are
+    #: kept; then the worker erases them, and who it was. By default they are kept. NHS England's
+    #: Records Management Code of Practice keeps an adult's record 8 years at least, many longer.
     records_kept_years: int | None = Field(default=None, ge=8, le=100)
     max_body_bytes: int = Field(default=10 * MEBIBYTE, gt=0)
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
+    #: The malware scanner that attachments go through: clamd, at `unix:/path` or
+    #: `tcp://127.0.0.1:3310`. Then none is kept that it recognises, nor any while it is silent.
+    scanner: str = ""
     #: Where the outside world reaches the service: what tokens and sign-in are meant for.
     public_url: str = "http://127.0.0.1:8000"
     #: Addresses, as a JSON list, of proxies whose X-Forwarded-For says who calls; by default none.
@@ -116,6 +120,10 @@ class Settings(BaseSettings):
     #: id under which the provider knows its public half.
     oidc_client_key_file: Path | None = None
     oidc_client_key_id: str = ""
+    #: Which strengths of a sign-in (`acr`) are taken, as a JSON list in the provider's own words:
+    #: they are asked for, and whoever's ID token says another, or none, is not let in. Without it
+    #: the provider alone decides how people sign in.
+    oidc_acr: tuple[str, ...] = ()
     oidc_scopes: str = "openid profile nationalrbacaccess"
     #: What the provider's role codes mean here, as a JSON list. None is built in.
     national_roles: tuple[RoleMeaning, ...] = ()
@@ -158,7 +166,19 @@ class Settings(BaseSettings):
         self._check_telemetry()
         self._check_engine()
         self._check_mail()
+        self._check_scanner()
         return self
+
+    def _check_scanner(self) -> None:
+        if not self.scanner or re.fullmatch(r"unix:/[^\0]{1,100}", self.scanner):
+            return
+        parts = urlsplit(self.scanner)
+        if parts.scheme != "tcp" or parts.hostname not in LOOPBACK or not _port_of(self.scanner):
+            raise ValueError(
+                "ASSENT_SCANNER is the socket of clamd on this machine, such as "
+                "unix:/run/clamav/clamd.ctl or tcp://127.0.0.1:3310: its protocol has no "
+                "encryption. Correct it, or leave it out."
+            )
 
     def _check_demonstration_sign_in(self) -> None:
         if not self.demonstration_sign_in:
@@ -178,6 +198,11 @@ class Settings(BaseSettings):
     def _check_provider(self) -> None:
         if not self.oidc_issuer:
             return
+        if any(_ACR.fullmatch(each) is None for each in self.oidc_acr):
+            raise ValueError(
+                "ASSENT_OIDC_ACR lists what the provider calls a strength of sign-in, without "
+                "spaces. Correct it."
+            )
         if not self.oidc_client_id:
             raise ValueError("A sign-in provider needs ASSENT_OIDC_CLIENT_ID. Set it.")
         if self.oidc_client_auth == "private_key_jwt":
@@ -290,6 +315,13 @@ class Settings(BaseSettings):
     def audit_key_bytes(self) -> bytes:
         """The key as bytes, as `app.db.transaction.Database` takes it."""
         return self.audit_key.get_secret_value().encode()
+
+
+def _port_of(address: str) -> int | None:
+    try:
+        return urlsplit(address).port
+    except ValueError:
+        return None
 
 
 def _is_installed(module: str) -> bool:

@@ -38,6 +38,11 @@ from tests.functional.web.test_policy_drafts import NEXT
 #: Submissions of the last months, and the lines of each by the size of the database.
 MONTHS: Final = 6
 TREATMENTS_A_LINE: Final = 2_000
+#: One patient in so many more is supplied in the oldest month alone; of those with an NHS number
+#: one in so many also by this hospital.
+QUIET: Final = 2
+DOUBLED: Final = 3
+SECOND_HOSPITAL: Final = "B001"
 NOWHERE: Final = "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
 _ONCE: Final = re.compile(r'name="once" value="([^"]+)"')
 #: One line in so many names a patient whom nobody knows, and has no approval.
@@ -75,8 +80,11 @@ def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
             sa.text(_REQUEST), {"state": "more information needed"}
         ).scalar_one_or_none()
         referred = connection.execute(
-            sa.text("SELECT id FROM request WHERE panel = 'DEMP1' AND state = 'referred' LIMIT 1")
-        ).scalar_one_or_none()
+            sa.text(
+                "SELECT id, treatment_id FROM request "
+                "WHERE panel = 'DEMP1' AND state = 'referred' LIMIT 1"
+            )
+        ).one_or_none()
         draft = connection.execute(
             sa.text(
                 "SELECT id FROM draft WHERE organisation = 'DEMO1' AND submitted_request IS NULL "
@@ -92,12 +100,14 @@ def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
         "row": "1",
         "treatment": treatment,
     }
-    lines = _lines(owner, max(size // TREATMENTS_A_LINE, 20))
-    parts |= _runs(application, owner, lines)
+    count = max(size // TREATMENTS_A_LINE, 20)
+    lines, quiet = _lines(owner, count)
+    parts |= _runs(application, owner, lines, quiet)
     parts |= _by_forms(application, owner, request, lines)
     _by_worker(application)
     instead = {
         "/treatments/{id}": {"id": treatment},
+        "/treatments/{id}/timeline": {"id": lines[1].id},  # supplied each month
         "/audit/treatments/{id}": {"id": treatment},
         "/drafts/{id}": {"id": draft},
         "/drafts/{id}/begun": {"id": draft},
@@ -109,11 +119,13 @@ def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
         "/policy-drafts/{id}/reading": {"id": parts["policy draft"]},
         "/policy-drafts/{id}/replay": {"id": parts["policy draft"]},
         "/break-glass/{id}": {"id": parts["break-glass"]},
+        "/hand-overs/{id}": {"id": parts["hand-over"]},
         "/supply-lists/{name}": {"name": "not-started"},
         "/submissions/uploads/{name}": {"name": parts["upload"]},
         "/supply-check/files/{name}": {"name": parts["checked file"]},
         "/supply-check/files/{name}/checked.csv": {"name": parts["checked file"]},
-        "panel": {"id": referred or request},
+        "panel": {"id": referred.id if referred else request},
+        "panel's treatment": {"id": referred.treatment_id if referred else treatment},
     }
     return Objects(parts, instead)
 
@@ -123,10 +135,14 @@ def _by_worker(application: FastAPI) -> None:
     door, desk = application.state.door, application.state.desk
     for who in (caller("DEMO1", Role.PHARMACIST), caller("DEMQ1", Role.COMMISSIONER)):
         started = time.perf_counter()
-        looked = door.transact(partial(awaited_store.keep, caller=who))
-        print(f"starts of {who.organisation}: {looked:,}, {time.perf_counter() - started:.1f} s")
-    counted = door.read(lambda work: counting.count(work, desk, "DEMQ1"))
-    door.transact(lambda work: figures.keep(work, "DEMQ1", counted))
+        looked = door.transact(partial(awaited_store.keep, desk=desk, caller=who))
+        print(f"lists of {who.organisation}: {looked:,}, {time.perf_counter() - started:.1f} s")
+    kept = sa.select(tables.insight_figure.c.commissioner).where(
+        tables.insight_figure.c.commissioner == "DEMQ1"
+    )
+    if door.read(lambda work: work.connection.execute(kept.limit(1)).first()) is None:
+        counted = door.read(lambda work: counting.count(work, desk, "DEMQ1"))
+        door.transact(lambda work: figures.keep(work, "DEMQ1", counted))
 
 
 def caller(organisation: str, role: Role) -> Caller:
@@ -134,13 +150,16 @@ def caller(organisation: str, role: Role) -> Caller:
     return Caller("bench", "bench", "person", organisation, role, "bench", "bench")
 
 
-def _lines(owner: sa.Engine, count: int) -> list[Any]:
+def _lines(owner: sa.Engine, count: int) -> tuple[list[Any], list[Any]]:
+    """The patients of every month's file, and those who are supplied in the oldest one alone."""
     with owner.connect() as connection:
-        return list(connection.execute(sa.text(_LINES), {"lines": count}))
+        found = list(connection.execute(sa.text(_LINES), {"lines": count + count // QUIET}))
+    return found[:count], found[count:]
 
 
-def as_file(lines: Sequence[Any], day: dt.date) -> bytes:
-    """A month's file: a supply to each of these patients within it, a tenth of them unknown."""
+def as_file(lines: Sequence[Any], day: dt.date, doubled: Sequence[Any] = ()) -> bytes:
+    """A month's file: a supply to each of these patients within it, a tenth of them unknown; and
+    one more to some of them by a hospital that is not approved for it."""
     year, month = financial_month_of(day)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -160,17 +179,19 @@ def as_file(lines: Sequence[Any], day: dt.date) -> bytes:
             "TOTAL COST",
         )
     )
-    for n, line in enumerate(lines):
-        known = n % _UNKNOWN != 0
+    supplied = [("DEMO1", line) for line in lines]
+    supplied += [(SECOND_HOSPITAL, line) for line in doubled]
+    for n, (provider, line) in enumerate(supplied):
+        known = n % _UNKNOWN != 0 or provider != "DEMO1"
         cost = f"{300 + n % 50}.00"
         writer.writerow(
             (
                 month,
                 year,
-                "DEMO1",
+                provider,
                 "DEMQ1",
                 line.nhs_number or "" if known else "",
-                line.local_id if known else f"X{n}",
+                (line.local_id if known else f"X{n}") if provider == "DEMO1" else "",
                 line.birth_date.isoformat() if known else "1950-01-01",
                 (day + dt.timedelta(days=n % 28)).isoformat(),
                 "Humira 40mg" if n % 97 else f"HUMIRRAA PENN {n % 11}",
@@ -182,10 +203,17 @@ def as_file(lines: Sequence[Any], day: dt.date) -> bytes:
     return out.getvalue().encode()
 
 
-def _runs(application: FastAPI, owner: sa.Engine, lines: list[Any]) -> dict[str, str]:
-    """The payer's and the hospital's files of the last months, each with its run."""
+def _runs(
+    application: FastAPI, owner: sa.Engine, lines: list[Any], quiet: list[Any]
+) -> dict[str, str]:
+    """The payer's and the hospital's files of the last months, each with its run.
+
+    The oldest has supplies to patients of whom no later one tells; the payer's, but for the newest,
+    have supplies of a second hospital too.
+    """
     door, desk = application.state.door, application.state.desk
-    ids = [line.id for line in lines]
+    ids = [line.id for line in (*lines, *quiet)]
+    doubled = [line for line in lines if line.nhs_number][::DOUBLED]
 
     def within(who: Caller) -> Scope:
         return narrow(scope_of(who), tables.treatment.c.id.in_(ids))
@@ -197,8 +225,11 @@ def _runs(application: FastAPI, owner: sa.Engine, lines: list[Any]) -> dict[str,
             for ago in range(MONTHS, 0, -1):
                 day = add_months(MOMENT.day.replace(day=1), -ago)
                 assert day is not None
+                named = [*lines, *quiet] if ago == MONTHS else lines
+                second = doubled if who.role is Role.COMMISSIONER and ago > 1 else ()
+                data = as_file(named, day, second)
                 done = service.reconcile(
-                    own.transact, desk, who, as_file(lines, day), f"{day:%Y-%m}.csv", read=own.read
+                    own.transact, desk, who, data, f"{day:%Y-%m}.csv", read=own.read
                 )
                 found[f"run of {who.organisation}"] = done.run.id
                 found[f"submission of {who.organisation}"] = done.run.submission_id
@@ -249,12 +280,23 @@ def _by_forms(
     )
     attach(people["demo1-clinician"], request, PDF)
     parts["attachment"] = links(people["demo1-clinician"], request)[0].rpartition("/")[2]
+    asked = {"from-day": "1", "from-month": "6", "from-year": "2026", "drug": "natalizumab"}
+    asked |= {"receiver": "DEMQ2", "why": "Invented."}
+    with owner.connect() as connection:
+        query = "SELECT id FROM hand_over WHERE organisation = 'DEMQ1' LIMIT 1"
+        proposed = connection.execute(sa.text(query)).scalar_one_or_none()
+    at = "/hand-overs"
+    parts["hand-over"] = proposed or _sent(payer, f"{at}/new", at, **asked)
     file = as_file(lines, MOMENT.day.replace(day=1))
     for name, who, at in (
         ("upload", payer, "/submissions"),
         ("checked file", people["demo1-pharmacist"], "/supply-check/files"),
     ):
+        started = time.process_time()
         parts[name] = _uploaded(who, at, file)
+        print(
+            f"POST {at}, {len(lines):,} lines: {time.process_time() - started:.2f} s of processor"
+        )
     for person in people.values():
         person.http.close()
     return parts

@@ -222,6 +222,7 @@ _SELECTS = {
     "cap_tolerated": _none("cov:BIGINT percent:DECIMAL(38,8) most:DECIMAL(38,8)"),
     "undebited": _none("pos:BIGINT"),
     "taken": _none("pos:BIGINT"),
+    "freed": _none("pos:BIGINT"),
     "capped_allowance": f"SELECT allowance FROM ({_COVERAGE}) WHERE quantity_cap IS NOT NULL",
     "pending": f"SELECT cov AS pending, cov AS place, nhs_number, drug, provider, "
     f"'initiation' AS kind, TRUE AS gives_cover FROM ({_COVERAGE}) "

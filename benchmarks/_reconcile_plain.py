@@ -28,7 +28,7 @@ from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.passes import PASSES, find_coverage
 from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.engines.repeats import find_repeats
+from app.reconciliation.engines.repeats import find_repeats, find_reversals
 from app.reconciliation.engines.told import Told
 from app.reconciliation.period import Basis, Period
 from app.reconciliation.read_columns import read_columns
@@ -82,7 +82,7 @@ def compare(folder: Path) -> None:
     started = time.perf_counter()
     index = index_snapshot(snapshot)
     # No file of before is drawn, and no credit but of a charge's own day.
-    told = Told(find_repeats(prepared), Debits())
+    told = Told(find_repeats(prepared, find_reversals(prepared)), Debits())
     matched = account(prepared, index, {}, told, lambda n: find_coverage(prepared[n], index))
     took = time.perf_counter() - started
     rows = _rows(folder, "outcome", "pos")

@@ -29,7 +29,7 @@ print(json.dumps(found), flush=True)
 _LOAD = f"""
 import json, resource, sys
 from pathlib import Path
-from app.approvals.library import load_library
+from app.approvals.library_files import load_library
 from app.reference_data.drugs import load_drugs
 before = resource.getrusage(resource.RUSAGE_SELF)
 library = load_library(Path(sys.argv[1]), load_drugs().keys(), trusting_lock=True)

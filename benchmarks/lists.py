@@ -101,7 +101,9 @@ def explained(database: Database, caller: Caller, read: Callable[[], Any]) -> li
     sent: list[tuple[str, Any]] = []
 
     def keep(_connection: Any, _cursor: Any, text: str, given: Any, *_: Any) -> None:
-        if " FROM " in text.replace("\n", " "):
+        # Of a statement of `Work.ask` no values are told: it is a look-up of its own tests.
+        has_values = given is not None or "%(" not in text
+        if has_values and " FROM " in text.replace("\n", " "):
             sent.append((text, given))
 
     sa.event.listen(database.engine, "before_cursor_execute", keep)

@@ -43,6 +43,7 @@ TABLES = (
     *("line", "coverage", "coverage_local", "coverage_legacy", "coverage_pause", "product_set"),
     *("provider_set", "dose_set", "capped_allowance", "pending", "pending_local", "policy"),
     *("named_by_hand", "override", "dose_tolerated", "cap_tolerated", "undebited", "taken"),
+    "freed",
 )
 OUTCOME = """
 SELECT result.* EXCLUDE (step, other_pos, cov, within_cov),

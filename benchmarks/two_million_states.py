@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.approvals import drafting, submitting
-from app.approvals.library import load_library
+from app.approvals import amending, drafting
+from app.approvals.library import Library
 from app.approvals.model import RequestView, StopReason
 from app.approvals.office import PANEL, PHARMACIST_AUTHORISATION, Office
 from app.db.transaction import Database
@@ -25,7 +25,6 @@ from tests.world import (
     ADALIMUMAB_REVIEW,
     CLINICIAN,
     DELEGATE,
-    POLICIES,
     World,
     patient,
 )
@@ -60,12 +59,12 @@ class Share:
     per_thousand: int
 
 
-def make_states(database: Database) -> tuple[list[Share], str]:
+def make_states(database: Database, library: Library) -> tuple[list[Share], str]:
     """One treatment for each state, and the id of a draft. The shares sum to a thousand."""
     ids, draws = itertools.count(1), itertools.count(1)
     world = World(
         database,
-        Office(load_library(POLICIES), demonstration=True),
+        Office(library, demonstration=True),
         moment=None,  # type: ignore[arg-type]  # set by `on`, next
         new_id=lambda: str(uuid.UUID(int=next(ids) << 64 | 0x2B, version=4)),
         random_bytes=lambda size: hashlib.shake_256(str(next(draws)).encode()).digest(size),
@@ -167,7 +166,7 @@ class _Makers:
         view = self.first(answers=INCOMPLETE)
         request = view.request
         return self.world.do(
-            lambda w: submitting.withdraw(w, CLINICIAN, request.id, "invented", request.version)
+            lambda w: amending.withdraw(w, CLINICIAN, request.id, "invented", request.version)
         )
 
     def draft(self) -> str:

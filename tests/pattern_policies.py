@@ -1,8 +1,12 @@
 """Invented policies, one for each pattern of approval, made from the invented one of the tests."""
 
+import json
+from decimal import Decimal
+
 from app.approvals.library import Library
 from app.approvals.office import Office
-from app.policy import PolicyVersion, load_policy
+from app.policy import PolicyVersion, from_resolved, load_policy
+from app.policy.canonical import canonical_json
 from app.reference_data.drugs import load_drugs
 from tests.world import TRIAL_TEXT
 
@@ -98,3 +102,22 @@ BEST_VALUE = policy(
     {CITED.replace(", ", chr(10) + "    ")}
 """,
 )
+TWO_MEMBERS = policy(head=f"panel: {{status: no_panel, members: 2, {CITED}}}\n")
+
+
+def asking_for_two(library: Library, policy: str = "adalimumab-ra-severe") -> Library:
+    """The library with one policy's versions asking for two of a panel.
+
+    Its criterion about the screening, which refers, may be waived there too. Invented.
+    """
+    changed = []
+    for version in library.versions(policy):
+        data = json.loads(version.resolved, parse_float=Decimal)
+        cited = {"source": next(iter(data["sources"])), "evidence": "verified"}
+        data["panel"] = {"status": "no_panel", "members": 2, **cited}
+        for each in data["start"]:
+            if each["met_when"] == "screened":
+                each["waivable"] = True
+        changed.append(from_resolved(canonical_json(data)))
+    others = [each for each in library.all_versions() if each.policy != policy]
+    return Library([*others, *changed], library.overlays(), library.notices)

@@ -85,7 +85,8 @@ class KeyBody(Document):
             found = self.jwk.model_dump()
             public_key(found)
         except ValueError as error:
-            raise DetailsNotAccepted(field, f"The key cannot be used: {error}.") from None
+            why = str(error) or "its numbers make no RSA key"
+            raise DetailsNotAccepted(field, f"The key cannot be used: {why}.") from None
         return found
 
 

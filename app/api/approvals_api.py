@@ -2,7 +2,9 @@
 
 from app.api import (
     administration,
+    adoptions,
     approvals,
+    attachments,
     break_glass,
     changes,
     checks,
@@ -15,6 +17,7 @@ from app.api import (
     requests,
     reviews,
     searches,
+    timeline,
     treatments,
 )
 
@@ -26,12 +29,15 @@ ROUTERS = (
     drafts.router,
     requests.router,
     reviews.router,
+    attachments.router,
     treatments.router,
+    timeline.router,
     approvals.router,
     searches.router,
     changes.router,
     patients.router,
     imports.router,
     reports.router,
+    adoptions.router,
     administration.router,
 )

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import IdPath, NhsNumber, PlausibleDay, Reason
+from app.api.openapi import refusals
 from app.api.reading import read_recorded
 from app.api.request_bodies import EXAMPLE_PATIENT, example
 from app.api.requests_model import RequestDocument, request_document
@@ -157,6 +158,7 @@ def declare(
     "/break-glass/{id}/record",
     summary="Read what a break-glass declaration opened",
     response_model=RecordDocument,
+    responses=refusals(409),  # the access is over
     openapi_extra=for_roles(Action.BREAK_GLASS),
 )
 def read_record(request: Request, caller: SignedIn, office: ThisOffice, id: IdPath) -> Response:

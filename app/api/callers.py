@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.api import correlation
+from app.api import correlation, security
 from app.auth.clients import holder_of
 from app.auth.errors import NotAllowed, NotSignedIn
 from app.auth.model import Caller
@@ -60,7 +60,11 @@ def signed_in(
     def look(work: Work) -> tuple[Caller, int | None] | None:
         if takes_registered:
             expect_caller(work, given.credentials)
-        held = holder_of(work, given.credentials, organisation, correlation_id)
+        try:
+            held = holder_of(work, given.credentials, organisation, correlation_id)
+        except NotAllowed as error:
+            security.claims(request, error.who)
+            raise
         if held is not None:
             return held[1], held[0].requests_per_minute
         if not takes_registered:
@@ -72,6 +76,7 @@ def signed_in(
     if found is None:
         raise NotSignedIn
     caller, per_minute = found
+    security.acts(request, caller)
     if organisation and organisation != caller.organisation:
         raise NotAllowed(
             "act for that organisation",

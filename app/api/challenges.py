@@ -26,7 +26,7 @@ from app.api.routing import StrictRoute
 from app.api.slices import Code, Month, Year
 from app.api.steps import VERSIONED, shown
 from app.api.submissions import ThisDesk
-from app.api.writing import NAMED, Answer, write
+from app.api.writing import NAMED, Answer, write, write_after
 from app.approvals.permissions import Action
 from app.audit import Reading
 from app.auth.model import Caller
@@ -35,7 +35,9 @@ from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_windows import timing, timings
-from app.reconciliation.service import Reconciled
+from app.reconciliation.large_drafts import ToDraft
+from app.reconciliation.line_choice import LineFilter
+from app.reconciliation.model import LineOutcome
 from app.reconciliation.windows import Window
 
 router = APIRouter(prefix="/v1", tags=["challenges"], route_class=StrictRoute)
@@ -45,13 +47,23 @@ READERS: Final = for_roles(Action.READ_CHALLENGES)
 LARGEST: Final = 500
 
 
+SummaryName = Annotated[str, Field(min_length=1, max_length=80)]
+
+
 class DraftBody(Document):
-    """Which run to draft from, and whether each month is a challenge of its own."""
+    """Which run to draft from, and whether each month is a challenge of its own.
+
+    With an outcome, provider, drug or month, as the run's summary names them, only of such lines.
+    """
 
     model_config = example({"run": EXAMPLE_ID, "by_month": False})
 
     run: ObjectId
     by_month: bool = False
+    outcome: Annotated[LineOutcome, Field(strict=False)] | None = None
+    provider: SummaryName | None = None
+    drug: SummaryName | None = None
+    month: SummaryName | None = None
 
 
 class RaiseBody(Document):
@@ -108,17 +120,22 @@ def draft(request: Request, caller: SignedIn, desk: ThisDesk, body: DraftBody) -
     """Groups what the run queried by provider, outcome and drug; the provider sees no draft.
 
     A line is in one challenge at most, whatever file or run states it. What is not challenged is
-    counted with its reason.
+    counted with its reason. Of a run that is too large to be held in memory at most 50,000 lines
+    are challenged in one go: more are refused, and drafted by outcome, provider, drug or month.
     """
-    loaded: Reconciled = door_of(request).read(
-        lambda work: challenging.load_for_draft(work, desk, caller, body.run)
-    )
+    outcome = None if body.outcome is None else body.outcome.value
+    asked = LineFilter(outcome, body.drug, body.provider, body.month)
 
-    def run(work: Work) -> Answer:
-        made = challenging.draft(work, desk, caller, loaded, by_month=body.by_month)
+    def look() -> ToDraft:
+        return door_of(request).read(
+            lambda work: challenging.load_for_draft(work, desk, caller, body.run, asked)
+        )
+
+    def run(work: Work, loaded: ToDraft) -> Answer:
+        made = challenging.draft(work, caller, loaded, by_month=body.by_month)
         return Answer(201, drafted_document(body.run, made, timings(work, made.challenges)))
 
-    return write(request, caller, run)
+    return write_after(request, caller, look, run)
 
 
 @router.get("/challenges", summary="List challenges", openapi_extra=READERS)

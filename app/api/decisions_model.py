@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from app.api.documents import Document
+from app.api.doses_given_model import DosesGivenDocument, doses_given_document
 from app.api.policies_model import DRAFT, Draft
 from app.api.types import Day
 from app.approvals.model import DecisionRecord, Interest
@@ -153,6 +154,12 @@ class DecisionDocument(Document):
     interest: Literal["none", "declared"] | None = Field(
         description="What a member of a panel declared of their own interests with it"
     )
+    agreed_with: str | None = Field(
+        description="The member of the panel who had voted so before, where two must agree"
+    )
+    doses_given: DosesGivenDocument | None = Field(
+        description="What it says of doses given, where it overturned an urgent start"
+    )
 
 
 _FINDINGS = TypeAdapter(list[FindingDocument])
@@ -195,6 +202,8 @@ def decision_document(stored: DecisionRecord, version: PolicyVersion) -> Decisio
         decided_by=stored.decided_by,
         reason=stored.reason,
         interest=None if stored.interest is None else Interest(stored.interest).value,
+        agreed_with=stored.agreed_with,
+        doses_given=doses_given_document(stored.doses_given),
     )
 
 

@@ -16,17 +16,18 @@ from app.api.routing import StrictRoute
 from app.api.submissions import Reconciler, ThisDesk, UuidPath
 from app.api.submissions_model import LineDocument, line_document
 from app.api.types import ExactNumber
-from app.api.writing import NAMED, Answer, write
+from app.api.writing import NAMED, Answer, write, write_after
 from app.approvals.permissions import PAYER_ROLES, Action
 from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import Coverage, deciding_lines, evidence, service
+from app.reconciliation.deciding_lines import Seen
 from app.reconciliation.decision_store import DecisionRecord
 from app.reconciliation.engines.explain import Tried
 from app.reconciliation.evidence import Evidence
 from app.reconciliation.hidden_columns import without_nhs_numbers
-from app.reconciliation.model import ContractLine, DecisionKind
+from app.reconciliation.model import ContractLine, DecisionKind, LineDecision
 from app.reference_data.pseudonyms import PseudonymKey
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -143,7 +144,8 @@ class EvidenceDocument(Document):
     coverage: CoverageDocument | None
     decided_by_hand: DecisionKind | None
     unchanged: bool = Field(
-        description="The approvals are those of the run. If not, passes and coverage are of now"
+        description="Nothing came since the run of the approvals that the line could be matched "
+        "with, and no decision on it. If not, passes and coverage are of now"
     )
 
 
@@ -256,14 +258,19 @@ def _decide(
     reference: str | None,
     reason: str,
 ) -> Response:
-    seen = door_of(request).read(lambda work: deciding_lines.look(work, desk, caller, run, kind))
-    made = deciding_lines.draft(desk, caller, seen, row, kind, reference)
+    def look() -> tuple[Seen, LineDecision]:
+        door = door_of(request)
+        seen = door.read(
+            lambda work: deciding_lines.look(work, desk, caller, run, row, kind, reference)
+        )
+        return seen, deciding_lines.draft(desk, caller, seen, row, kind, reference)
 
-    def keep(work: Work) -> Answer:
+    def keep(work: Work, found: tuple[Seen, LineDecision]) -> Answer:
+        seen, made = found
         kept = deciding_lines.decide(work, caller, seen, row, made, reason)
         return Answer(201, _document(*kept))
 
-    return write(request, caller, keep)
+    return write_after(request, caller, look, keep)
 
 
 def _document(made: DecisionRecord, job: str | None) -> LineDecisionDocument:

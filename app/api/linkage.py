@@ -13,13 +13,13 @@ from app.api.request_bodies import example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.submissions import Reconciler, ThisDesk, UuidPath
-from app.api.writing import NAMED, Answer, write
+from app.api.writing import NAMED, Answer, write, write_after
 from app.approvals.permissions import Action
 from app.audit import Reading
 from app.db.work import Work
 from app.reconciliation.linkage import proposing
 from app.reconciliation.linkage.model import Candidate
-from app.reconciliation.linkage.proposing import Listed
+from app.reconciliation.linkage.proposing import Accepting, Listed
 from app.reconciliation.linkage.store import ProposalRecord
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -30,7 +30,7 @@ CERTAIN: Final = 0.9999
 
 
 class QueuedDocument(Document):
-    """The job that makes the proposals."""
+    """The job that was queued."""
 
     job: str = Field(description="Follow it at /v1/jobs/{job}")
 
@@ -168,16 +168,16 @@ def accept(
     Compared again first: refused where the line, the approval or the patient's record changed.
     """
     chosen = body.approval_reference
-    accepting = door_of(request).read(
-        lambda work: proposing.prepare_to_accept(work, desk, caller, id, chosen)
-    )
 
-    def keep(work: Work) -> Answer:
-        return Answer(
-            200, proposal_document(*proposing.accept(work, caller, accepting, body.reason))
+    def look() -> Accepting:
+        return door_of(request).read(
+            lambda work: proposing.prepare_to_accept(work, desk, caller, id, chosen)
         )
 
-    return write(request, caller, keep)
+    def keep(work: Work, seen: Accepting) -> Answer:
+        return Answer(200, proposal_document(*proposing.accept(work, caller, seen, body.reason)))
+
+    return write_after(request, caller, look, keep)
 
 
 @router.post(

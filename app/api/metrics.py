@@ -31,6 +31,12 @@ class Metrics:
         self._faults = Counter(
             "assent_faults", "Calls that failed through a fault", ("error",), registry=self.registry
         )
+        self._security = Counter(
+            "assent_security_events",
+            "Sign-ins, and refusals of security, by what they were about",
+            ("what", "outcome"),
+            registry=self.registry,
+        )
         self._decisions = Counter(
             "assent_decisions",
             "Decisions made and committed",
@@ -47,6 +53,10 @@ class Metrics:
     def failed(self, error: str) -> None:
         """Count a fault of the service by its exception's type."""
         self._faults.labels(error).inc()
+
+    def security(self, what: str, outcome: str) -> None:
+        """Count a security event; both words come from the code."""
+        self._security.labels(what, outcome).inc()
 
     def happened(self, facts: Sequence[tuple[str, ...]]) -> None:
         """Count what committed transactions noted: decisions by kind, outcome and who decided."""

@@ -7,6 +7,8 @@ a test holds them to that.
 import datetime as dt
 from typing import Final
 
+from app.api.doses_given_model import OverturnedDocument
+from app.approvals.doses_given import is_of_doses_only
 from app.approvals.ending import Ending
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import ApprovalRecord
@@ -28,7 +30,9 @@ REQUEST_STEPS: Final[dict[RequestState, str]] = {
         "escalate it to the panel where every such criterion can be waived, or ask the "
         f"commissioner for an individual funding decision. {CARE}"
     ),
-    RequestState.REFERRED: "The panel or the commissioner named here decides. You can withdraw it.",
+    RequestState.REFERRED: (
+        "The panel or the commissioner named here decides. Until then, who asked can withdraw it."
+    ),
     RequestState.RETURNED: "Read the last decision's reason, then amend or withdraw the request.",
     RequestState.AWAITING_AUTHORISATION: "A pharmacist of the provider authorises or returns it.",
     RequestState.AWAITING_CONSENT: (
@@ -56,6 +60,11 @@ _OVER: Final[dict[ApprovalState, str]] = {
         "The provider recorded that this treatment ended. Supplies on the covered days up to then "
         "stay funded. Send a new initiation if it begins again."
     ),
+    ApprovalState.DOSES_GIVEN: (
+        "An urgent start was overturned, and this pays only for doses given on these days. "
+        "It is no approval to go on: nothing is continued or renewed from it. Quote the reference "
+        f"on invoice lines of these days. {CARE}"
+    ),
     ApprovalState.NEVER_STARTED: (
         "The provider recorded that this treatment never began, so nothing is funded under this "
         "approval. Send a new initiation when it begins."
@@ -69,6 +78,12 @@ _OVER: Final[dict[ApprovalState, str]] = {
         f"needs one. {CARE}"
     ),
 }
+
+#: What paid for doses of an urgent start, and does no more.
+_NOT_PAID: Final = (
+    "This paid for doses given under an urgent start, and pays for nothing any more: the request "
+    f"was decided anew, or came of an error. Read the request's decisions. {CARE}"
+)
 
 CHECK_STEPS: Final[dict[Outcome, str]] = {
     Outcome.APPROVED: "Submitting this form today would be approved, unless something changes.",
@@ -116,6 +131,43 @@ def after_request(
     return step
 
 
+def begun_urgently(since: dt.date) -> str:
+    """What is told first of an urgent start that waits for people."""
+    return (
+        f"An office let this treatment begin before the form: doses have been given since "
+        f"{_words(since)}. A refusal says whether they are paid for."
+    )
+
+
+def after_overturning(
+    state: RequestState, step: str, ruling: OverturnedDocument, by_commissioner: bool
+) -> str:
+    """What to do next about a request whose urgent start was overturned; first what is paid.
+
+    `step` is what its state alone says to do.
+    """
+    who = "commissioner" if by_commissioner else "panel"
+    first, last = _words(ruling.from_day), _words(ruling.to_day)
+    if ruling.paid:
+        said = (
+            f"The {who} overturned the urgent start. Doses given from {first} up to and including "
+            f"{last} are paid for: quote the reference {ruling.reference} on invoice lines of "
+            "these days. It covers no later dose."
+        )
+    else:
+        said = (
+            f"The {who} overturned the urgent start on {last}. Doses given from {first} on are not "
+            "paid for under this request."
+        )
+    if state is not RequestState.DECLINED:
+        return f"{said} {step}"
+    return (
+        f"{said} Read the decision's reason. Correct the request if an answer is wrong, ask the "
+        f"commissioner for individual funding, or send a new request when the findings change. "
+        f"{CARE}"
+    )
+
+
 def after_approval(
     approval: ApprovalRecord,
     first_dose: dt.date | None,
@@ -123,6 +175,8 @@ def after_approval(
     ending: Ending = _GOES_ON,
 ) -> str:
     """What to do next about an approval, as of a day; `first_dose` is the treatment's, if known."""
+    if is_of_doses_only(approval) and approval.state is not ApprovalState.DOSES_GIVEN:
+        return _NOT_PAID
     if approval.state is not ApprovalState.LIVE:
         return _OVER[approval.state]
     from_day, to_day = _words(approval.covers_from), approval.covers_to

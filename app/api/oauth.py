@@ -5,7 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
+from app.api import security
 from app.api.callers import door_of
+from app.api.security import What
 from app.auth import assertions, clients
 from app.auth.clients import Client, Token
 from app.auth.errors import AssertionRefused
@@ -111,17 +113,20 @@ def give_token(request: Request, form: Annotated[dict[str, str], Depends(_form)]
     client, jwk = door.read(known)
     if client is None:
         raise AssertionRefused("no active client has that id.")
+    security.claims(request, client.id)
+    # A key set is its client's to change; a registered key has waited for an administrator.
+    smallest = assertions.SMALLEST_KEY if jwk is None else assertions.SMALLEST_OF_BEFORE
     if jwk is None and client.jwks_url is not None:
         jwk = request.app.state.key_sets.find(client.jwks_url, named.kid, door.now())
     if jwk is None:
         raise AssertionRefused("your client has no key of that 'kid'. Register it first.")
     audience = f"{request.app.state.settings.public_url.rstrip('/')}{PATH}"
-    assertion = assertions.check(text, jwk, audience, door.now())
+    assertion = assertions.check(text, jwk, audience, door.now(), smallest)
     wanted = form.get("scope", "").split()
     token: Token = door.transact(lambda work: clients.give_token(work, client, assertion, wanted))
-    return TokenReply(
-        access_token=token.text, expires_in=token.seconds, scope=" ".join(token.scopes)
-    )
+    scopes = " ".join(token.scopes)
+    security.note(request, What.TOKEN, security.ACCEPTED, how="signed assertion", scopes=scopes)
+    return TokenReply(access_token=token.text, expires_in=token.seconds, scope=scopes)
 
 
 def _bad(why: str, code: str = "invalid-request") -> DoorProblem:

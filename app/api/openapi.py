@@ -6,11 +6,12 @@ that another thing than X-Request-ID brings is named by the route.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from app import problems
 from app.api.correlation import HEADER as CORRELATION
@@ -83,12 +84,17 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {} for status in statuses}
 
 
-def describe(app: FastAPI) -> None:
-    """Let the application describe itself with `description_of`."""
+def describe(app: FastAPI, known: Callable[[], dict[str, Any]]) -> None:
+    """Let the application describe itself: as is `known` of the routes that it has by now.
+
+    If it is given more, with `description_of` all of them.
+    """
+    by_now = len(app.routes)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = description_of(app)
+            more = len(app.routes) > by_now
+            app.openapi_schema = description_of(app.routes) if more else known()
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -99,14 +105,14 @@ def openapi_text(app: FastAPI) -> str:
     return json.dumps(app.openapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def description_of(app: FastAPI) -> dict[str, Any]:
+def description_of(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     """The OpenAPI 3.1 description of every route."""
     found = get_openapi(
         title=TITLE,
         version=VERSION,
         summary=SUMMARY,
         description=DESCRIPTION,
-        routes=app.routes,
+        routes=routes,
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})

@@ -188,6 +188,10 @@ class PanelDocument(Document):
     answer_days: int | None
     answer_working_days: int | None
     urgent: str | None = Field(description="What happens when treatment cannot wait")
+    members: int = Field(
+        description="How many members must agree on what is referred: 1, or 2 where the version "
+        "asks for two"
+    )
     source: str | None
     evidence: Evidence | None
 

@@ -29,6 +29,7 @@ from app.policy import (
     PolicyVersion,
     Question,
     Source,
+    members_to_agree,
     panel_status,
     questions_for,
     status_words,
@@ -199,6 +200,7 @@ def _panel(version: PolicyVersion) -> PanelDocument:
         answer_days=terms.answer_days if terms else None,
         answer_working_days=terms.answer_working_days if terms else None,
         urgent=terms.urgent if terms else None,
+        members=members_to_agree(version),
         source=terms.source.id if terms else None,
         evidence=terms.evidence if terms else None,
     )

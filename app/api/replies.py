@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app import problems
-from app.api import correlation
+from app.api import correlation, security
 from app.api.validation import as_problem
 
 log = structlog.stdlib.get_logger("assent.http")
@@ -43,6 +43,7 @@ async def on_known(request: Request, error: Exception) -> ProblemReply:
     kind = problems.kind_of(error)
     if kind.status >= 500:
         log.warning("unavailable", error=type(error).__qualname__)
+    security.note_refusal(request, error)
     return problem_reply(request, error)
 
 
@@ -71,7 +72,9 @@ def allowed(request: Request, error: HTTPException) -> str:
 async def on_validation(request: Request, error: Exception) -> ProblemReply:
     """A message that is not as the API describes: each fault, without the value."""
     assert isinstance(error, RequestValidationError)
-    return problem_reply(request, as_problem(error))
+    found = as_problem(error)
+    security.note_refusal(request, found)
+    return problem_reply(request, found)
 
 
 def install(app: FastAPI) -> None:

@@ -28,7 +28,6 @@ from app.api.types import OrganisationCode
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.library import Library
 from app.approvals.model import (
-    Basis,
     Dose,
     EmergencyStart,
     FollowUpCommand,
@@ -42,7 +41,6 @@ from app.approvals.model import (
     Route,
     StopReason,
 )
-from app.approvals.reviewing import FundingDecision
 from app.policy import Kind
 from app.reference_data.nhs_number import format_nhs_number, test_number
 
@@ -50,7 +48,6 @@ Sex = Literal["male", "female", "indeterminate", "not known"]
 FollowUpKind = Literal[
     "continuation", "switch", "dose change", "transfer", "pause", "resume", "stop"
 ]
-FundingBasis = Literal["individual funding", "group approval"]
 
 #: An invented patient's form that meets every criterion of the demonstration's policy.
 EXAMPLE_ANSWERS: Final[dict[str, Any]] = {
@@ -376,96 +373,6 @@ class ReasonBody(Document):
     model_config = example({"reason": "Sent twice by mistake."})
 
     reason: Reason
-
-
-#: Said by each member with each decision of a panel, see `app.approvals.interests`.
-NoInterest = Annotated[
-    bool,
-    Field(
-        description="The member declares that they have no interest in this request. A panel's "
-        "member must; where the commissioner decides itself, it may. A member who has one declares "
-        "it with 'declare-interest' instead, and another decides"
-    ),
-]
-
-
-class PanelDeclineBody(Document):
-    """Why the panel declines, with the member's declaration."""
-
-    model_config = example(
-        {"reason": "The alternatives have not been tried.", "declares_no_interest": True}
-    )
-
-    reason: Reason
-    declares_no_interest: NoInterest = False
-
-
-class InterestBody(Document):
-    """The interest that a member of the panel declares, in words, without a patient's name."""
-
-    model_config = example({"interest": "The applicant is a member of my own department."})
-
-    interest: Reason
-
-
-class QuestionBody(Document):
-    """What the panel asks of the clinician."""
-
-    model_config = example(
-        {
-            "question": "Which treatments were tried before, and for how long?",
-            "declares_no_interest": True,
-        }
-    )
-
-    question: Reason
-    declares_no_interest: NoInterest = False
-
-
-class PanelApprovalBody(Document):
-    """The panel's reason, and the criteria that it waives where the policy lets it."""
-
-    model_config = example(
-        {"reason": "Agreed at the panel's meeting.", "waived": [], "declares_no_interest": True}
-    )
-
-    reason: Reason
-    waived: Annotated[list[CriterionId], Field(max_length=50)] = Field(default_factory=list)
-    declares_no_interest: NoInterest = False
-
-
-class FundingBody(Document):
-    """A commissioner's own approval outside the policy, with its terms."""
-
-    model_config = example(
-        {
-            "basis": "individual funding",
-            "case_reference": "IFR-2026-0001",
-            "from_day": "2026-06-15",
-            "to_day": "2027-06-14",
-            "terms": "One year, then a review by the individual funding panel.",
-            "reason": "Exceptional clinical circumstances were shown.",
-        }
-    )
-
-    basis: FundingBasis
-    case_reference: ShortText
-    from_day: PlausibleDay
-    to_day: PlausibleDay | None = None
-    terms: Reason
-    reason: Reason
-    unit_price_cap: Amount | None = None
-    price_unit: ShortText | None = None
-    quantity_cap: Amount | None = None
-    quantity_unit: ShortText | None = None
-    despite_notice: Reason | None = Field(
-        default=None, description="Why it is funded although a safety notice suspends new starts"
-    )
-
-    def to_decision(self) -> FundingDecision:
-        """The funding decision as the approvals room takes it."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return FundingDecision(**{**given, "basis": Basis(self.basis)})
 
 
 class CorrectionBody(Document):

@@ -18,7 +18,7 @@ from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.steps import CREATED, VERSIONED, ThisOffice, created, shown, step
 from app.api.writing import NAMED, Answer, write
-from app.approvals import correcting, submitting
+from app.approvals import amending, correcting, submitting
 from app.approvals.permissions import Action
 from app.approvals.views import request_view
 from app.audit import Reading
@@ -102,7 +102,7 @@ def amend(
         office,
         caller,
         if_match,
-        lambda work, version: submitting.amend(
+        lambda work, version: amending.amend(
             work, office, caller, id, body.answers, version, body.to_overrides()
         ),
     )
@@ -130,7 +130,7 @@ def withdraw(
         office,
         caller,
         if_match,
-        lambda work, version: submitting.withdraw(work, caller, id, body.reason, version),
+        lambda work, version: amending.withdraw(work, caller, id, body.reason, version),
     )
 
 
@@ -156,7 +156,7 @@ def escalate(
         office,
         caller,
         if_match,
-        lambda work, version: submitting.escalate(work, caller, id, body.reason, version),
+        lambda work, version: amending.escalate(work, caller, id, body.reason, version),
     )
 
 

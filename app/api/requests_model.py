@@ -15,9 +15,12 @@ from app.api.decisions_model import (
     missing_questions,
 )
 from app.api.documents import Document
-from app.api.next_steps import after_request
+from app.api.doses_given_model import OverturnedDocument, overturned_document
+from app.api.next_steps import after_overturning, after_request, begun_urgently
+from app.api.panel_votes import PanelVoteDocument, panel_votes, with_votes
 from app.api.types import Day
 from app.api.veil import Veil
+from app.approvals.doses_given import given_since
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
@@ -26,7 +29,15 @@ from app.approvals.views import own_approval
 from app.auth.model import Caller
 from app.clock import london_day
 from app.db.work import Work
-from app.policy import Kind, Outcome, PanelStatus, PolicyVersion, answer_by, panel_status
+from app.policy import (
+    Kind,
+    Outcome,
+    PanelStatus,
+    PolicyVersion,
+    answer_by,
+    members_to_agree,
+    panel_status,
+)
 
 
 class AnswerDocument(Document):
@@ -77,6 +88,14 @@ class RequestDocument(Document):
         description="The day by which the panel that the request waits for answers, where the "
         "policy says how soon. Counted from the day of the decision that referred it"
     )
+    panel_members: int = Field(
+        description="How many members of the panel must agree: 1, or 2 where the policy asks for "
+        "two. Then the first member's approval or refusal is kept as a vote"
+    )
+    panel_votes: list[PanelVoteDocument] = Field(
+        description="What members said where two must agree, oldest first. The panel reads each; "
+        "who asked and who pays read those that became a decision"
+    )
     counterparty: str | None = Field(description="The receiving provider of a transfer")
     route: Route
     policy: DecidingPolicy
@@ -93,6 +112,16 @@ class RequestDocument(Document):
     version: int = Field(description="The number in the ETag")
     decisions: list[DecisionDocument] = Field(description="Oldest first")
     approval: ApprovalDocument | None
+    doses_given_since: Day | None = Field(
+        description="The first dose under an urgent start that was authorised before the form. A "
+        "refusal then says what it means for doses given: 'panel-overturn', or 'refuse-funding' of "
+        "a request outside the policy"
+    )
+    overturned: OverturnedDocument | None = Field(
+        description="The ruling on doses given that stands, where the urgent start was overturned, "
+        "by a panel or by a commissioner that does not fund it. What it pays for is no approval to "
+        "go on, and is never in 'approval'"
+    )
 
 
 def request_summary(request: RequestRecord) -> RequestSummary:
@@ -107,8 +136,12 @@ def request_document(
 ) -> RequestDocument:
     """A request in full, with what to do next as of today."""
     request = view.request
-    version = version_of_request(work, office.library_at(work), request)
+    library = office.library_at(work)
+    version = version_of_request(work, library, request)
     due = _answer_by(view, version)
+    votes = panel_votes(work, library, caller, view, version)
+    overturned = overturned_document(view)
+    since = given_since(request, work.moment.day)
     same = (
         "id",
         "treatment_id",
@@ -130,9 +163,11 @@ def request_document(
     )
     document = RequestDocument(
         **{name: getattr(request, name) for name in same},
-        next=after_request(request.state, request.kind, version, due),
+        next=with_votes(_next(view, version, due, overturned, since), votes),
         panel_status=panel_status(version),
         panel_answer_by=due,
+        panel_members=members_to_agree(version),
+        panel_votes=votes,
         policy=deciding_policy(version),
         answers={
             name: AnswerDocument.model_validate(answer)
@@ -147,10 +182,30 @@ def request_document(
         missing=_still_missing(view, version),
         decisions=[decision_document(decision, version) for decision in view.decisions],
         approval=_approval(work, office, caller, view),
+        doses_given_since=since,
+        overturned=overturned,
     )
     veil = Veil.over_treatment(work, caller, request.treatment_id)
     hidden: RequestDocument = veil.over(document)
     return hidden
+
+
+def _next(
+    view: RequestView,
+    version: PolicyVersion,
+    due: dt.date | None,
+    overturned: OverturnedDocument | None,
+    since: dt.date | None,
+) -> str:
+    """What to do next, with what an urgent start, or its overturning, adds to it."""
+    request = view.request
+    step = after_request(request.state, request.kind, version, due)
+    if overturned is not None:
+        by_commissioner = request.panel is None
+        return after_overturning(request.state, step, overturned, by_commissioner)
+    if since is not None and request.state is RequestState.REFERRED:
+        return f"{begun_urgently(since)} {step}"
+    return step
 
 
 def _answer_by(view: RequestView, version: PolicyVersion) -> dt.date | None:

@@ -5,14 +5,16 @@ from fastapi import APIRouter, Request, Response
 from app.api.callers import SignedIn
 from app.api.fields import IdPath
 from app.api.headers import IfMatch
-from app.api.request_bodies import (
+from app.api.panel_bodies import (
     FundingBody,
     InterestBody,
+    OverturnBody,
     PanelApprovalBody,
     PanelDeclineBody,
     QuestionBody,
-    ReasonBody,
+    RefuseFundingBody,
 )
+from app.api.request_bodies import ReasonBody
 from app.api.requests_model import RequestDocument
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
@@ -95,7 +97,9 @@ def panel_approve(
 ) -> Response:
     """Approves, waiving named criteria where the policy lets the panel.
 
-    The panel that the request names decides; where it names none, its commissioner does.
+    The panel that the request names decides; where it names none, its commissioner does. Where the
+    policy asks for two members, the first one's approval is kept in 'panel_votes' and the request
+    stays referred, until another person approves with the same waivers.
     """
     return step(
         request,
@@ -131,14 +135,52 @@ def panel_decline(
     body: PanelDeclineBody,
     if_match: IfMatch = None,
 ) -> Response:
-    """Declines with a reason. It changes nothing about approvals that run already."""
+    """Declines with a reason. It changes nothing about approvals that run already.
+
+    Where the policy asks for two members, the first one's refusal is kept in 'panel_votes' and the
+    request stays referred, until another person declines it too. An urgent start, where
+    `doses_given_since` is told, is overturned instead.
+    """
     return step(
         request,
         office,
         caller,
         if_match,
         lambda work, version: reviewing.panel_decline(
-            work, caller, id, body.reason, version, body.declares_no_interest
+            work, office, caller, id, body.reason, version, body.declares_no_interest
+        ),
+    )
+
+
+@router.post(
+    "/{id}/panel-overturn",
+    summary="Overturn an urgent start as the panel, stating what that means for doses given",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.DECIDE_AS_PANEL),
+)
+def panel_overturn(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: OverturnBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Declines a request whose treatment an office let begin before the form.
+
+    Doses given are paid for up to and including a day, or not at all. It says nothing about what
+    becomes of the treatment. Where the policy asks for two members, the first one's ruling is kept
+    in 'panel_votes', and the request stays referred until another person rules the same.
+    """
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.overturn(
+            work, office, caller, id, body.to_ruling(), version, body.declares_no_interest
         ),
     )
 
@@ -224,6 +266,38 @@ def fund(
         if_match,
         lambda work, version: reviewing.record_funding(
             work, office, caller, id, body.to_decision(), version
+        ),
+    )
+
+
+@router.post(
+    "/{id}/refuse-funding",
+    summary="Decline to fund a request outside the policy",
+    response_model=RequestDocument,
+    responses=VERSIONED,
+    dependencies=[NAMED],
+    openapi_extra=for_roles(Action.FUND),
+)
+def refuse_funding(
+    request: Request,
+    caller: SignedIn,
+    office: ThisOffice,
+    id: IdPath,
+    body: RefuseFundingBody,
+    if_match: IfMatch = None,
+) -> Response:
+    """Of a request for individual funding or a group approval. It stops no running treatment.
+
+    Where `doses_given_since` is told, `doses_given` says whether these doses are paid for, as
+    overturning an urgent start does.
+    """
+    return step(
+        request,
+        office,
+        caller,
+        if_match,
+        lambda work, version: reviewing.refuse_funding(
+            work, office, caller, id, body.to_refusal(), version
         ),
     )
 

@@ -51,7 +51,11 @@ from app.reconciliation import (
 )
 from app.reconciliation.errors import RunNotFound
 from app.reconciliation.hidden_columns import hidden, hide_those_who_object
+from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
+from app.reconciliation.report import summary_told
+from app.reconciliation.run_lines import open_run
 from app.reconciliation.service import Desk
+from app.reconciliation.summary import Summary
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
@@ -74,6 +78,10 @@ FILE_BODY: dict[str, Any] = {
     },
 }
 
+SummaryKey = Annotated[
+    str | None,
+    Query(max_length=80, description="Only lines with this key in the run's summary"),
+]
 UuidPath = Annotated[
     str,
     Path(
@@ -218,7 +226,8 @@ def show_run(request: Request, caller: Reconciler, run: UuidPath) -> RunDocument
     "/runs/{run}/lines",
     summary="Read a run's lines",
     openapi_extra=RECONCILERS,
-    description=f"In the order of the file, with the evidence of each outcome. {WHO}",
+    description="Those of an outcome, provider, drug or month, in the order of the file or with "
+    f"most queried first, with the evidence of each outcome; of a run of any size. {WHO}",
 )
 def list_lines(
     request: Request,
@@ -226,18 +235,22 @@ def list_lines(
     desk: ThisDesk,
     run: UuidPath,
     outcome: Annotated[LineOutcome | None, Query(description="Only lines of this outcome")] = None,
+    provider: SummaryKey = None,
+    drug: SummaryKey = None,
+    month: SummaryKey = None,
+    order: Annotated[Order, Query(description="By the file, or by what is queried")] = Order.FILE,
     after: Annotated[int, Query(ge=0, le=1_000_000_000, description="A row number")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> LinePage:
-    loaded = _load_lines(request, caller, desk, run, "run lines read")
-    wanted = [
-        item
-        for item in loaded.matched
-        if item.line.row > after and (outcome is None or item.outcome is outcome)
-    ]
-    page = wanted[:limit]
-    more = page[-1].line.row if len(wanted) > limit else None
-    return LinePage(lines=[line_document(item) for item in page], next=more)
+    asked = LineFilter(outcome.value if outcome else None, drug, provider, month)
+
+    def read(work: Work) -> tuple[LinesChosen, Reading]:
+        opened = open_run(work, desk, caller, run)
+        chosen = choose_lines(opened, asked, after, limit, order)
+        return chosen, Reading("run lines read", names={"run": run})
+
+    chosen = read_recorded(request, caller, read)
+    return LinePage(lines=[line_document(item) for item in chosen.lines], next=chosen.next)
 
 
 def _text(media_type: str) -> dict[int | str, dict[str, object]]:
@@ -254,9 +267,8 @@ def _text(media_type: str) -> dict[int | str, dict[str, object]]:
     openapi_extra=RECONCILERS,
     description=WHO,
 )
-def summary_text(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
-    text = as_text(_load(request, caller, desk, run).summary)
-    return Response(text, media_type="text/plain")
+def summary_text(request: Request, caller: Reconciler, run: UuidPath) -> Response:
+    return Response(as_text(_summary(request, caller, run)), media_type="text/plain")
 
 
 @router.get(
@@ -267,8 +279,8 @@ def summary_text(request: Request, caller: Reconciler, desk: ThisDesk, run: Uuid
     openapi_extra=RECONCILERS,
     description=WHO,
 )
-def summary_csv(request: Request, caller: Reconciler, desk: ThisDesk, run: UuidPath) -> Response:
-    return Response(as_csv(_load(request, caller, desk, run).summary), media_type="text/csv")
+def summary_csv(request: Request, caller: Reconciler, run: UuidPath) -> Response:
+    return Response(as_csv(_summary(request, caller, run)), media_type="text/csv")
 
 
 @router.get(
@@ -356,6 +368,12 @@ def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) ->
             "Content-Disposition": 'attachment; filename="outcomes.csv"',
         },
     )
+
+
+def _summary(request: Request, caller: Caller, run: str) -> Summary:
+    """A run's summary as it was kept, of a run of any size."""
+    found = door_of(request).read(lambda work: store.find_run(work, caller.organisation, run))
+    return summary_told(found.summary)
 
 
 def _load(request: Request, caller: Caller, desk: Desk, run: str) -> service.Reconciled:

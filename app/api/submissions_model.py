@@ -114,7 +114,7 @@ class LineDocument(Document):
 
 
 class LinePage(Document):
-    """One page of lines, in the order of the file."""
+    """One page of lines, in the order that was asked for."""
 
     lines: list[LineDocument]
     next: int | None = Field(description="Send as `after` for the next page; null at the end")

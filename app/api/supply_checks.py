@@ -178,11 +178,14 @@ def check_and_keep(
     why: str | None,
     *,
     restates: bool,
+    check_id: str | None = None,
 ) -> Checked:
     """Check on one snapshot, keep what was declared, asked and told, then let it be told."""
     door = door_of(request)
     checked, readings = door.read(
-        lambda work: checking_supplies.check(work, desk, caller, submission, why, restates=restates)
+        lambda work: checking_supplies.check(
+            work, desk, caller, submission, why, restates=restates, check_id=check_id
+        )
     )
     door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
     return checked

@@ -34,7 +34,7 @@ class PatientDocument(Document):
     no_nhs_number_reason: str | None
     local_id: str | None = Field(description="The hospital number at your organisation")
     birth_date: Day | None = Field(description="null for readers outside the care team")
-    birth_year: int
+    birth_year: int | None = Field(description="null once the record's retention is over")
     sex: str
     died_on: Day | None = Field(
         description="As the care team recorded it; null for readers outside the care team"
@@ -155,7 +155,7 @@ def patient_document(
         no_nhs_number_reason=patient.no_nhs_number_reason,
         local_id=None,
         birth_date=None,
-        birth_year=patient.birth_date.year,
+        birth_year=_year(patient),
         sex=patient.sex,
         died_on=None,
         objects_to_display=objecting.stands(work, patient),
@@ -172,12 +172,16 @@ def identified(work: Work, provider: str, patient: PatientRecord) -> PatientDocu
         nhs_number=None if number is None else format_nhs_number(number),
         no_nhs_number_reason=patient.no_nhs_number_reason,
         local_id=patients.local_id_of(work, provider, patient.id),
-        birth_date=patient.birth_date,
-        birth_year=patient.birth_date.year,
+        birth_date=None if patient.has_ended else patient.birth_date,
+        birth_year=_year(patient),
         sex=patient.sex,
         died_on=patients.day_of_death(work, patient),
         objects_to_display=objecting.stands(work, patient),
     )
+
+
+def _year(patient: PatientRecord) -> int | None:
+    return None if patient.has_ended else patient.birth_date.year
 
 
 def segment_document(caller: Caller, segment: SegmentRecord) -> SegmentDocument:

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.api.documents import Document
 from app.api.reading import read_recorded
@@ -18,11 +18,40 @@ from app.db.work import Work
 from app.reconciliation import listing_work
 from app.reconciliation.listing_work import Sought
 from app.reconciliation.windows import Window
-from app.reconciliation.worklists import Entry, Worklist
+from app.reconciliation.worklists import Entry, Place, Worklist
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
 
 LARGEST: Final = 1000
+_PLACE: Final = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9a-f-]{36}\.[0-9]{1,6}$"
+
+
+def _a_day(text: str | None) -> str | None:
+    try:
+        place_of(text)
+    except ValueError:
+        raise ValueError("is not a day of the calendar") from None
+    return text
+
+
+PlaceText = Annotated[
+    str | None,
+    Query(pattern=_PLACE, description="The `next` of the page before, unchanged"),
+    AfterValidator(_a_day),
+]
+
+
+def text_of(place: Place) -> str:
+    """A place of a list as an address has it."""
+    return f"{place.day.isoformat()}.{place.treatment_id}.{place.number}"
+
+
+def place_of(text: str | None) -> Place | None:
+    """The place that `text_of` wrote."""
+    if text is None:
+        return None
+    day, treatment_id, number = text.split(".")
+    return Place(dt.date.fromisoformat(day), treatment_id, int(number))
 
 
 class LineReference(Document):
@@ -50,6 +79,7 @@ class WorklistDocument(Document):
     name: Worklist
     count: int = Field(description="How many there are, also beyond the limit")
     entries: list[EntryDocument]
+    next: str | None = Field(description="Send it as `after` for the next page; null at the end")
 
 
 @router.get(
@@ -70,6 +100,7 @@ def read_worklist(
         Query(description="Whether the month of its day may still be challenged in time"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
+    after: PlaceText = None,
 ) -> WorklistDocument:
     """Of your organisation's own approvals and the newest run over each of its submissions.
 
@@ -81,9 +112,12 @@ def read_worklist(
     sought = Sought(provider, financial_year, financial_month, window)
 
     def read(work: Work) -> tuple[WorklistDocument, Reading]:
-        found = listing_work.worklist(work, desk, caller, name, limit, sought)
+        found = listing_work.worklist(work, desk, caller, name, limit, sought, place_of(after))
         body = WorklistDocument(
-            name=name, count=found.count, entries=[_entry(each) for each in found.entries]
+            name=name,
+            count=found.count,
+            entries=[_entry(each) for each in found.entries],
+            next=None if found.next is None else text_of(found.next),
         )
         return body, Reading("worklist read", names={"worklist": name.value})
 

@@ -7,7 +7,7 @@ same X-Request-ID gets the very same text, also when both arrive at once.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
@@ -15,10 +15,12 @@ from pydantic import BaseModel
 from app.api.callers import door_of
 from app.api.headers import REQUEST_ID, UUID, RequestId
 from app.auth.model import Caller
-from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
+from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once, answered
 from app.db.work import Work
 from app.problems import HEADER_NOT_ACCEPTED, DoorProblem
 from app.tracing import name_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,41 @@ def write(
     DoorProblem 400 without a usable X-Request-ID and RequestIdReused when the id came before with
     another address, body or If-Match.
     """
-    key = IdempotencyKey(
-        client=caller.client,
-        organisation=caller.organisation,
-        route=f"{request.method} {request.scope['route'].path}",
-        request_id=_request_id(request),
-    )
+    key = _key(request, caller)
     content = _fingerprint(request, content_hash or request.state.body_hash)
     stored = door_of(request).transact(
         lambda work: answer_once(work, key, content, lambda: _stored(fn(work))),
         name=name_of(fn),
         shares_commit=shares_commit,
     )
+    return _reply(stored)
+
+
+def write_after(
+    request: Request, caller: Caller, look: Callable[[], T], fn: Callable[[Work, T], Answer]
+) -> Response:
+    """`write` what takes long to look at beforehand, outside the transaction that writes.
+
+    A repeat is answered without looking again: what was done may well have made it impossible.
+    """
+    key, content = _key(request, caller), _fingerprint(request, request.state.body_hash)
+    before = door_of(request).read(lambda work: answered(work, key, content))
+    if before is not None:
+        return _reply(before)
+    seen = look()
+    return write(request, caller, lambda work: fn(work, seen))
+
+
+def _key(request: Request, caller: Caller) -> IdempotencyKey:
+    return IdempotencyKey(
+        client=caller.client,
+        organisation=caller.organisation,
+        route=f"{request.method} {request.scope['route'].path}",
+        request_id=_request_id(request),
+    )
+
+
+def _reply(stored: StoredAnswer) -> Response:
     return Response(
         stored.body, stored.status, headers=dict(stored.headers), media_type="application/json"
     )

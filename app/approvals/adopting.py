@@ -6,27 +6,26 @@ Confirming runs the same services as the command line (`office.adopt`, `ending_a
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
+from app.approvals import second_person
 from app.approvals.ending_adoption import check_can_end, end_adoption
-from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
+from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.library import Library
 from app.approvals.office import adopt, same_person
 from app.approvals.permissions import Action, check_can
 from app.approvals.published import Published, find
+from app.approvals.second_person import CONFIRMABLE
 from app.audit import Event, record
-from app.auth.holders import check_person, check_second
+from app.auth.holders import check_person
 from app.auth.model import Caller
 from app.db import tables
 from app.db.tables import adoption_proposal as proposals
 from app.db.work import Work
 from app.policy import Overlay
 
-#: For how long a proposal may be confirmed: who made it may have lost their role since.
-CONFIRMABLE: Final = dt.timedelta(days=7)
-SHOWN: Final = 200
 ADOPT, END = "adopt", "end"
 
 
@@ -156,11 +155,7 @@ def confirm_adoption(
     """
     proposal = _waiting(work, caller, proposal_id)
     ask = "Ask another commissioner of your organisation."
-    check_second(work, caller, proposal.proposed_by, "confirm that adoption", ask)
-    if work.moment.instant - proposal.proposed_at > CONFIRMABLE:
-        raise TransitionNotAllowed(
-            f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."
-        )
+    second_person.check_confirms(work, caller, proposal, "confirm that adoption", ask)
     found = find(library, proposal.policy, proposal.version)
     if found.hash != proposal.hash:
         raise TransitionNotAllowed(
@@ -182,15 +177,14 @@ def decline_adoption(work: Work, caller: Caller, proposal_id: str) -> AdoptionPr
 def adoption_proposals(work: Work, caller: Caller) -> tuple[AdoptionProposal, ...]:
     """The organisation's proposals: those that wait first, then the newest."""
     check_can(caller, Action.ADOPT)
-    query = (
-        sa.select(proposals)
-        .where(proposals.c.organisation == caller.organisation)
-        .order_by(
-            (proposals.c.state == "waiting").desc(), proposals.c.proposed_at.desc(), proposals.c.id
-        )
-        .limit(SHOWN)
-    )
-    return tuple(_proposal(row) for row in work.connection.execute(query))
+    rows = second_person.listed(work, proposals, caller.organisation)
+    return tuple(_proposal(row) for row in rows)
+
+
+def adoption_proposal(work: Work, caller: Caller, proposal_id: str) -> AdoptionProposal:
+    """One proposal of the caller's organisation; NotFound for another's."""
+    check_can(caller, Action.ADOPT)
+    return _proposal(second_person.found(work, proposals, caller.organisation, proposal_id))
 
 
 def told_apart(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
@@ -216,41 +210,18 @@ def _check_own(caller: Caller, found: Published) -> None:
 
 def _waiting(work: Work, caller: Caller, proposal_id: str) -> AdoptionProposal:
     check_can(caller, Action.ADOPT)
-    query = sa.select(proposals).where(
-        proposals.c.id == proposal_id, proposals.c.organisation == caller.organisation
-    )
-    row = work.connection.execute(query.with_for_update()).one_or_none()
-    if row is None:
-        raise NotFound("proposal")
-    if row.state != "waiting":
-        raise TransitionNotAllowed(f"The proposal was {row.state} before. Make a new one.")
-    return _proposal(row)
+    return _proposal(second_person.waiting(work, proposals, caller.organisation, proposal_id))
 
 
 def _decide(work: Work, caller: Caller, found: AdoptionProposal, state: str) -> AdoptionProposal:
-    decided = replace(
-        found,
-        state=state,
-        decided_by=caller.id,
-        decided_by_name=caller.name[:120],
-        decided_at=work.moment.instant,
-    )
-    work.connection.execute(
-        sa.update(proposals)
-        .where(proposals.c.id == found.id)
-        .values(
-            state=state,
-            decided_by=decided.decided_by,
-            decided_by_name=decided.decided_by_name,
-            decided_at=decided.decided_at,
-        )
-    )
+    name = caller.name[:120]
+    changes = second_person.decide(work, caller, proposals, found.id, state, decided_by_name=name)
     what = "adoption" if found.act == ADOPT else "end of adoption"
     verb = f"{'confirm' if state == 'confirmed' else 'decline'} {what}"
     before = {"state": found.state, "proposed_by": found.proposed_by}
     event = Event(verb, "adoption", found.id, before=before, after={"state": state})
     record(work, caller.actor(), event)
-    return decided
+    return replace(found, **changes)
 
 
 def _proposal(row: Any) -> AdoptionProposal:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 
-from app.approvals import store
+from app.approvals import patients, store
 from app.approvals.attachment_kinds import LARGEST, kind_of
 from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
 from app.approvals.lifecycle import RequestState
@@ -63,11 +63,13 @@ def attach(
     """Attach a file to a request of the caller's own organisation.
 
     Raises DetailsNotAccepted for a file that is too large or of another kind than PDF, PNG and
-    JPEG, and TransitionNotAllowed for a request that is closed or has the most already.
+    JPEG, TransitionNotAllowed for a request that is closed or has the most already, and RecordEnded
+    where nobody knows any more whose request it is.
     """
     check_can(caller, Action.ATTACH)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.ATTACH, request.provider)
+    patients.check_kept(work, store.treatment_of(work, request.treatment_id).patient_id)
     media_type = _check_file(title, data)
     if request.state in CLOSED:
         raise TransitionNotAllowed(f"The request is {request.state}, so nothing is attached to it.")

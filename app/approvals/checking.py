@@ -27,6 +27,7 @@ from app.approvals.model import (
 from app.approvals.office import APPROVAL_NOT_REQUIRED, Office, setting
 from app.approvals.opening import check_days
 from app.approvals.overriding import accepted
+from app.approvals.panel_word import new_form_for_people
 from app.approvals.patterns import (
     check_may_continue,
     first_for_people,
@@ -135,7 +136,8 @@ def check_initiation(
         command.details,
         accepted(caller, version, Kind.INITIATION, command.overrides),
         command.decision_to_treat,
-        first_for_people(
+        new_form_for_people(work, found, version, Kind.INITIATION, caller.organisation)
+        + first_for_people(
             work, found, version, caller.organisation, command.details, command.first_dose
         ),
     )
@@ -148,10 +150,10 @@ def check_initiation(
 
 def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowUpCommand) -> DryRun:
     """Decide a continuation or describe a stop without storing it."""
-    if command.kind not in (Kind.CONTINUATION, Kind.STOP):
-        raise DetailsNotAccepted("kind", f"A {command.kind} has no criteria to check.")
     treatment = store.find_treatment(work, caller, command.treatment_id)
     check_acts_for(caller, Action.CHECK, treatment.provider)
+    if command.kind not in (Kind.CONTINUATION, Kind.STOP):
+        raise DetailsNotAccepted("kind", f"A {command.kind} has no criteria to check.")
     today = work.moment.day
     check_days(command.decision_to_treat, None, today)
     if command.kind is Kind.CONTINUATION:
@@ -159,7 +161,10 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
             office.library_at(work), treatment, command.policy, command.decision_to_treat
         )
         check_may_continue(version)
-        for_people = next_for_people(work, treatment, version)
+        person = patients.patient(work, treatment.patient_id)
+        for_people = new_form_for_people(
+            work, person, version, Kind.CONTINUATION, treatment.provider
+        ) + next_for_people(work, treatment, version)
     else:
         version = office.library_at(work).deciding(
             treatment.policy, command.kind, command.decision_to_treat, treatment.commissioner

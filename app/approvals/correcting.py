@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.approvals import store
+from app.approvals.amending import revised_case
 from app.approvals.deciding import (
     conclude,
     decide_and_store,
@@ -28,9 +29,9 @@ from app.approvals.model import (
     TreatmentRecord,
 )
 from app.approvals.office import Office
+from app.approvals.overturning import take_back
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.recording import undo_pause, undo_resume, undo_stop
-from app.approvals.submitting import revised_case
 from app.approvals.views import request_view
 from app.audit import Event
 from app.auth.model import Caller
@@ -65,6 +66,8 @@ def correct(
     treatment = hold(work, caller, request.treatment_id)
     changed = {**answers, **dict.fromkeys(entered_in_error)}
     case = revised_case(work, office, treatment, request, changed)
+    if case.for_people:  # whoever decides it next reads why it was corrected
+        case = replace(case, for_people=(*case.for_people, f"Why it was corrected: {reason}"))
     before = [d for d in store.decisions_of(work, request_id) if d.made_by == "policy"][-1]
     corrected = replace(request, revision=request.revision + 1)
     stored = decide_and_store(work, office, caller, treatment, corrected, case, "corrected", reason)
@@ -125,6 +128,7 @@ def _take_back(
     elif request.kind is Kind.RESUME:
         undo_resume(work, treatment, request)
     else:
+        take_back(work, caller, treatment, request)
         _query(work, caller, treatment, request, "entered in error")
 
 
@@ -134,15 +138,30 @@ def _answer_changed(
     """Whether a correction changes what the approval rests on.
 
     An approval by the policy rests on its outcome; one that people gave rests on the findings
-    that they saw.
+    that they saw, and on the values behind those that they let pass: who waived a score of 4.9
+    did not waive one of 1.
     """
     if approval.basis is Basis.POLICY:
         return after.outcome != Outcome.APPROVED
-    return after.outcome != before.outcome or _results(after) != _results(before)
+    return after.outcome != before.outcome or _weighed(after) != _weighed(before)
 
 
-def _results(decision: DecisionRecord) -> dict[str, str]:
-    return {finding["criterion"]: finding["result"] for finding in decision.findings}
+def _weighed(decision: DecisionRecord) -> dict[str, tuple[str, Any]]:
+    """Criterion → its result; of one that is not simply fulfilled also the values looked at."""
+    fulfilled = {"start": "met", "continue": "met", "stop": "not met"}
+    return {
+        finding["criterion"]: (
+            finding["result"],
+            None
+            if finding["result"] == fulfilled[finding["section"]]
+            else _looked_at(finding["part"]),
+        )
+        for finding in decision.findings
+    }
+
+
+def _looked_at(part: Mapping[str, Any]) -> list[Any]:
+    return [part["looked_at"], *(_looked_at(below) for below in part["parts"])]
 
 
 def _query(

@@ -140,11 +140,14 @@ def add_decision(
     overridden: list[str] | None = None,
     notices: list[dict[str, Any]] | None = None,
     audited: Mapping[str, Any] | None = None,
+    agreed_with: str | None = None,
+    doses_given: dict[str, Any] | None = None,
 ) -> DecisionRecord:
     """Store one decision on a request, numbered, with its audit event.
 
     `overridden` are the criteria that it relied on a clinician's override for; `audited` is what
-    the event says beside the decision's own.
+    the event says beside the decision's own; `agreed_with` is the first of two who agreed, and
+    `doses_given` what it says of those before it.
     """
     is_first = request.state is RequestState.NEW  # it leaves that state with its first decision
     number = 1 if is_first else len(store.decisions_of(work, request.id)) + 1
@@ -167,7 +170,10 @@ def add_decision(
         decided_by=None if made_by == "policy" else caller.id,
         reason=reason,
         interest=interest,
+        agreed_with=agreed_with,
+        doses_given=doses_given,
     )
+    together = {} if agreed_with is None else {"agreed_with": agreed_with}
     event = Event(
         action=f"decision: {outcome}",
         object_type="request",
@@ -181,6 +187,7 @@ def add_decision(
             "waived": waived,
             "reason": reason,
             "interest": interest,
+            **together,
             **(audited or {}),
         },
         policy_hash=request.policy_hash,
@@ -359,7 +366,9 @@ def open_request(
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, action, whose(request))
     store.check_version(request.version, expected_version)
-    return request, hold(work, caller, request.treatment_id)
+    # Whoever is asked decides, also where the treatment was handed to another payer since.
+    person_of(work, store.treatment_of(work, request.treatment_id))
+    return request, store.treatment_of(work, request.treatment_id, lock=True)
 
 
 def add_opinion(

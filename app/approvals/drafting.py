@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.approvals import store
+from app.approvals import patients, store
 from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
 from app.approvals.model import RequestView, TreatmentRecord
 from app.approvals.permissions import Action, check_can
@@ -69,7 +69,8 @@ def prepare(
     """Keep a form that is not ready to be submitted.
 
     Raises DetailsNotAccepted where a later request names no treatment or a first one names one,
-    and NotFound for a treatment that is not the caller's to see.
+    NotFound for a treatment that is not the caller's to see, and RecordEnded where nobody knows any
+    more whose it is.
     """
     check_can(caller, Action.PREPARE)
     if (kind is Kind.INITIATION) != (treatment_id is None):
@@ -77,6 +78,8 @@ def prepare(
             "treatment_id",
             "A first request has no treatment yet; every later one names the treatment it is for.",
         )
+    if treatment_id is not None:
+        patients.check_kept(work, store.find_treatment(work, caller, treatment_id).patient_id)
     made = DraftRecord(
         id=work.new_id(),
         organisation=caller.organisation,

@@ -30,6 +30,8 @@ from app.db.work import Work
 from app.reference_data.nhs_number import format_nhs_number
 
 ERASED: Final = "[erased]"
+_D = tables.draft.c
+_OF_DRAFT: Final = (_D.id, _D.treatment_id, _D.submitted_request, _D.form, _D.answers)
 #: Columns of free words about a patient, by table; each table has `patient_id`.
 _WORDS: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
     (tables.care_declaration, ("reason",)),
@@ -138,17 +140,36 @@ def _records(work: Work, patient_id: str) -> tuple[str, ...]:
     return patients.same_person(work, known.canonical_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What waits to be sent or accepted: open drafts, and rows of imports."""
+
+    drafts: tuple[Any, ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+    def names(self, known: KnownAs) -> bool:
+        """Whether any of it is of the person."""
+        of_draft = (_names(row, known.ids, known.numbers) for row in self.drafts)
+        return any(of_draft) or any(_is_of(row, known) for row in self.rows)
+
+
+def typed_since(work: Work, instant: dt.datetime) -> Typed:
+    """What was typed or sent since, and waits still."""
+    draft, imports = tables.draft, tables.approval_import
+    opened = (draft.c.submitted_request.is_(None), draft.c.discarded_at.is_(None))
+    drafts = work.connection.execute(
+        select(*_OF_DRAFT).where(*opened, draft.c.changed_at >= instant)
+    ).all()
+    waiting = select(imports.c.rows).where(
+        imports.c.state == ImportState.PREVIEWED.value, imports.c.created_at >= instant
+    )
+    rows = (row for several in work.connection.scalars(waiting) for row in several)
+    return Typed(tuple(drafts), tuple(rows))
+
+
 def _drafts(work: Work, ids: tuple[str, ...], numbers: tuple[str, ...]) -> int:
     draft = tables.draft
-    rows = work.connection.execute(
-        select(
-            draft.c.id,
-            draft.c.treatment_id,
-            draft.c.submitted_request,
-            draft.c.form,
-            draft.c.answers,
-        )
-    ).all()
+    rows = work.connection.execute(select(*_OF_DRAFT)).all()
     theirs = [row.id for row in rows if _names(row, ids, numbers)]
     empty: dict[str, Any] = {}
     closed = {"form": empty, "answers": empty}

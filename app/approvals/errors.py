@@ -10,13 +10,18 @@ class ApprovalsError(Exception):
     """A refusal of this room. The doors translate each kind in one table (`app/problems.py`)."""
 
 
+#: What a hospital can be given by another.
+_TRANSFERRED = frozenset({"treatment", "request", "approval"})
+
+
 class NotFound(ApprovalsError):
     """Nothing of that kind with that id is visible to the caller's organisation."""
 
     def __init__(self, what: str) -> None:
+        ask = f"; if the {what} belongs to another organisation, ask it for a transfer"
         super().__init__(
-            f"No such {what} is visible to your organisation. Check the id; if the {what} belongs "
-            "to another organisation, ask it for a transfer."
+            f"No such {what} is visible to your organisation. Check the id"
+            f"{ask if what in _TRANSFERRED else ''}."
         )
 
 
@@ -78,6 +83,16 @@ class NotWaivable(ApprovalsError):
 
 class AlreadyLinked(ApprovalsError):
     """The two patient records cannot be linked, or unlinked, as they stand."""
+
+
+class RecordEnded(ApprovalsError):
+    """Who the patient was is no longer kept, so nothing more is recorded of them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The period for which this patient's record is kept is over: nobody knows any more "
+            "who it is of. For a new treatment send a first request that names the patient."
+        )
 
 
 class TooManyDeclarations(ApprovalsError):

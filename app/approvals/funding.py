@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from app.approvals import issuing, store
 from app.approvals.coverage import Cover
-from app.approvals.deciding import add_decision, add_opinion, hold, move, open_request
+from app.approvals.deciding import add_decision, hold, move, open_request
 from app.approvals.details import check_amount
+from app.approvals.doses_given import OVERTURNED, DosesGiven, given_since
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import (
     RESOLUTIONS,
@@ -15,11 +16,21 @@ from app.approvals.lifecycle import (
     RequestEvent,
     RequestState,
     next_approval_state,
+    next_states,
 )
-from app.approvals.model import ApprovalRecord, Basis, RequestView, Route, TreatmentRecord
+from app.approvals.model import (
+    ApprovalRecord,
+    Basis,
+    RequestRecord,
+    RequestView,
+    Route,
+    TreatmentRecord,
+)
 from app.approvals.notices import suspending_funding
 from app.approvals.office import Office
+from app.approvals.overturning import Ruling, rule, ruled
 from app.approvals.permissions import Action, check_acts_for, check_can
+from app.approvals.replaying import version_of_request
 from app.approvals.views import request_view
 from app.audit import Event
 from app.auth.model import Caller
@@ -47,6 +58,18 @@ class FundingDecision:
     quantity_cap: Decimal | None = None
     quantity_unit: str | None = None
     despite_notice: str | None = None  # why it is funded although a safety notice suspends it
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why funding outside the policy is refused, and what that means for doses given before.
+
+    `doses_paid` is None where none were. `paid_to` is by default the day of the decision.
+    """
+
+    reason: str
+    doses_paid: bool | None = None
+    paid_to: dt.date | None = None
 
 
 def record_funding(
@@ -118,12 +141,20 @@ def record_funding(
 
 
 def refuse_funding(
-    work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
+    work: Work,
+    office: Office,
+    caller: Caller,
+    request_id: str,
+    refusal: Refusal,
+    expected_version: int | None,
 ) -> RequestView:
     """Decline a request for individual funding or a group approval, with the reason.
 
-    Nothing about it stops a running treatment. Raises TransitionNotAllowed for a request that is
-    asked of the policy: its panel, or the commissioner in a panel's place, declines that.
+    Nothing about it stops a running treatment. Where doses were given under an urgent start before
+    it, the refusal says whether they are paid for, as a panel's does (ADR 73). Raises
+    DetailsNotAccepted where it does not, or says it of another request; TransitionNotAllowed for a
+    request that is asked of the policy: its panel, or the commissioner in a panel's place, declines
+    that.
     """
     request, treatment = open_request(
         work, caller, Action.FUND, request_id, expected_version, lambda r: r.commissioner
@@ -133,17 +164,53 @@ def refuse_funding(
             "The request is asked of the policy, not for funding outside it. Whoever decides in "
             "the panel's place declines it."
         )
-    add_opinion(work, caller, request, treatment, "commissioner", "declined", reason)
-    move(
+    step, to = RequestEvent.REFUSE_FUNDING, RequestState.DECLINED
+    next_states(request.state, step)
+    given = _of_doses_given(request, treatment, refusal, work.moment.day)
+    told = None if given is None else given.to_json()
+    stored = add_decision(
         work,
         caller,
-        treatment,
         request,
-        RequestEvent.REFUSE_FUNDING,
-        RequestState.DECLINED,
-        reason=reason,
+        treatment.patient_id,
+        made_by="commissioner",
+        outcome="declined" if given is None else OVERTURNED,
+        findings=[],
+        missing=[],
+        reasons=[refusal.reason],
+        waived=[],
+        reason=refusal.reason,
+        audited=None if told is None else {"doses_given": told},
+        doses_given=told,
     )
+    moved = move(work, caller, treatment, request, step, to, reason=refusal.reason)
+    if given is not None:
+        version = version_of_request(work, office.library_at(work), request)
+        basis = Basis(request.route.value)
+        rule(work, version, caller, treatment, moved, given, stored.id, basis)
     return request_view(work, caller, request_id)
+
+
+def _of_doses_given(
+    request: RequestRecord, treatment: TreatmentRecord, refusal: Refusal, today: dt.date
+) -> DosesGiven | None:
+    """What the refusal says of doses given; None where none were given before the form."""
+    if given_since(request, today) is None:
+        if refusal.doses_paid is not None or refusal.paid_to is not None:
+            raise DetailsNotAccepted(
+                "doses_given",
+                "The request tells of no doses given under an urgent start, so there is nothing "
+                "to say of them. Leave it out.",
+            )
+        return None
+    if refusal.doses_paid is None:
+        raise DetailsNotAccepted(
+            "doses_given",
+            "The request tells of an urgent start: doses were given before it was decided. Say "
+            "whether they are paid for: 'paid' or 'not paid'.",
+        )
+    ruling = Ruling(refusal.reason, refusal.doses_paid, refusal.paid_to)
+    return ruled(request, treatment, ruling, today)
 
 
 def _check_despite(funding: FundingDecision, notices: tuple[Notice, ...]) -> None:
@@ -221,7 +288,7 @@ def resolve_query(
             f"A query is resolved by one of: {', '.join(sorted(RESOLUTIONS))}."
         )
     known = store.find_approval(work, caller, reference)
-    check_acts_for(caller, Action.RESOLVE_QUERY, known.commissioner)
+    _check_pays(caller, known, store.treatment_of(work, known.treatment_id))
     treatment = hold(work, caller, known.treatment_id)
     approval = store.find_approval(work, caller, reference, lock=True)
     store.check_version(approval.version, expected_version)
@@ -248,6 +315,16 @@ def resolve_query(
     if resolution is not ApprovalEvent.UPHOLD:
         _take_out(work, treatment, approval)
     return changed
+
+
+def _check_pays(caller: Caller, approval: ApprovalRecord, treatment: TreatmentRecord) -> None:
+    """Raise NotAllowed unless the caller's organisation approved it or pays for the treatment now.
+
+    Whoever approved may have handed the treatment on and no longer see it.
+    """
+    is_handed_to = caller.organisation == treatment.commissioner
+    payer = treatment.commissioner if is_handed_to else approval.commissioner
+    check_acts_for(caller, Action.RESOLVE_QUERY, payer)
 
 
 def _take_out(work: Work, treatment: TreatmentRecord, approval: ApprovalRecord) -> None:

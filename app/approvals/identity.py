@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, func, insert, select, text
 
 from app.approvals import added
-from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction
+from app.approvals.errors import DetailsNotAccepted, NotFound, PatientContradiction, RecordEnded
 from app.approvals.model import PatientDetails, PatientRecord
 from app.approvals.store import all_treatments_of, as_record, columns_of
 from app.audit import Event, record
@@ -214,6 +214,7 @@ def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
     """Hold the person, so that two requests for one patient are decided one after the other.
 
     Returns the record as it is after the wait: it may have been linked or unlinked meanwhile.
+    Raises RecordEnded for one whose identity is no longer kept.
     """
     if (_LOCKED, record_of.canonical_id) in work.kept and (_PATIENT, record_of.id) in work.kept:
         return patient(work, record_of.id)
@@ -222,6 +223,8 @@ def lock_person(work: Work, record_of: PatientRecord) -> PatientRecord:
         serialise(work, [f"person:{held.canonical_id}"])
         with work.beyond_scope():
             fresh = patient(work, held.id)
+            if fresh.has_ended:
+                raise RecordEnded
             if fresh.canonical_id == held.canonical_id:
                 _keep_locked(work, fresh)
                 return fresh

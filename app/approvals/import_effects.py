@@ -22,6 +22,7 @@ from app.approvals.model import (
     StopReason,
     TreatmentRecord,
 )
+from app.approvals.paying import add_days
 from app.audit import Event
 from app.auth.model import Caller
 from app.db import tables
@@ -38,6 +39,10 @@ _LIVE = RowFault(
     "the patient already has a live approval for this drug and indication; send a continuation "
     "on that treatment, or have it transferred",
 )
+_NOT_YOURS = RowFault(
+    None,
+    "the provider's old reference is that of an approval which you have no part in; check it",
+)
 _CHANGED_SINCE = "Later changes in the old system are not taken over: record them here."
 
 
@@ -45,6 +50,8 @@ def import_one(work: Work, library: Library, caller: Caller, candidate: Candidat
     """Import one candidate, or say why not. Everything is checked before anything is written."""
     known = import_store.imported_as(work, candidate.provider, candidate.legacy_reference)
     if known is not None:
+        if caller.organisation not in (known.provider, known.commissioner):
+            return _rejected(candidate, _NOT_YOURS)
         return _already(candidate, known)
     version = version_on(library, candidate.policy, candidate.covers_from)
     try:
@@ -193,7 +200,7 @@ def _approval(
         },
     )
     store.add(work, tables.approval, approval, caller.actor(), event)
-    store.add_segment(work, _segment(work, candidate, approval))
+    add_days(work, treatment, _segment(work, candidate, approval))
     return approval
 
 

@@ -76,12 +76,16 @@ def hold_provider(work: Work, provider: str) -> None:
 
 
 def imported_as(work: Work, provider: str, legacy_reference: str) -> ApprovalRecord | None:
-    """The approval that an earlier import made of the old reference, if there is one."""
+    """The approval that an earlier import made of the old reference, whoever pays for it.
+
+    A provider's old reference is of one approval. Callers tell those alone who have a part in it.
+    """
     approval = tables.approval
     query = select(approval).where(
         and_(approval.c.provider == provider, approval.c.legacy_reference == legacy_reference)
     )
-    row = work.connection.execute(query).mappings().one_or_none()
+    with work.beyond_scope():
+        row = work.connection.execute(query).mappings().one_or_none()
     return None if row is None else as_record(ApprovalRecord, row)
 
 
@@ -108,10 +112,12 @@ def imported_treatment(
 def find_patient(work: Work, caller: Caller, candidate: Candidate) -> PatientRecord | None:
     """The patient's record, locked, if there is one. Raises PatientContradiction.
 
-    Hospital numbers are the row's provider's, also where its commissioner imports it.
+    Hospital numbers are the row's provider's, also where its commissioner imports it, who does not
+    see them otherwise.
     """
     at_provider = replace(caller, organisation=candidate.provider)
-    found = patients.find_existing(work, at_provider, _details(candidate))
+    with work.beyond_scope():
+        found = patients.find_existing(work, at_provider, _details(candidate))
     if found is not None:
         patients.lock_person(work, found)
     return found
@@ -120,10 +126,14 @@ def find_patient(work: Work, caller: Caller, candidate: Candidate) -> PatientRec
 def keep_patient(
     work: Work, caller: Caller, candidate: Candidate, found: PatientRecord | None
 ) -> PatientRecord:
-    """The record, added if it is new, with the hospital number beside it."""
+    """The record, added if it is new, with the hospital number beside it.
+
+    Both are the row's provider's, whoever imports it: a commissioner writes them on its behalf.
+    """
     person = found or _add_patient(work, caller, candidate)
     if candidate.local_id is not None:
-        _keep_local_id(work, candidate, candidate.local_id, person)
+        with work.beyond_scope():
+            _keep_local_id(work, candidate, candidate.local_id, person)
     return person
 
 
@@ -137,9 +147,10 @@ def _add_patient(work: Work, caller: Caller, candidate: Candidate) -> PatientRec
         sex=SEX,
         linked_to=None,
     )
-    work.connection.execute(
-        insert(tables.patient).values(**asdict(added), created_at=work.moment.instant)
-    )
+    with work.beyond_scope():
+        work.connection.execute(
+            insert(tables.patient).values(**asdict(added), created_at=work.moment.instant)
+        )
     patients.lock_person(work, added)
     event = Event(
         action="patient added",

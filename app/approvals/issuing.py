@@ -8,8 +8,7 @@ another provider's may have become the live one.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from app.approvals import added, patients, reference, store
@@ -26,6 +25,9 @@ from app.approvals.model import (
     SegmentRecord,
     TreatmentRecord,
 )
+from app.approvals.new_days import Caps as Caps
+from app.approvals.new_days import new_segment
+from app.approvals.paying import add_days, follow_payer
 from app.approvals.standing import STANDING, has_standing
 from app.approvals.standing import covered_to as covered_to
 from app.approvals.standing import is_live as is_live
@@ -37,16 +39,6 @@ from app.policy import Kind, PolicyVersion
 
 #: Days on which others than the NHS paid: on record, and never covered.
 ELSEWHERE = "elsewhere"
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """What a commissioner pays at most, where its free terms say so."""
-
-    unit_price: Decimal | None = None
-    price_unit: str | None = None
-    quantity: Decimal | None = None
-    quantity_unit: str | None = None
 
 
 def check_none_live(
@@ -181,10 +173,11 @@ def issue(
         version=1,
     )
     store.add(work, tables.approval, approval, actor, _issued(treatment, approval))
-    store.add_segment(work, _segment(work, treatment, request, approval, cover, caps))
+    days = add_days(work, treatment, new_segment(work, treatment, request, approval, cover, caps))
     if request.details.get("started_on"):
         _note_earlier_funding(work, treatment, request, approval, cover)
-    _note_first_dose(work, actor, treatment, request)
+    treatment = follow_payer(work, actor, treatment, days)
+    note_first_dose(work, actor, treatment, request)
     return approval
 
 
@@ -257,8 +250,8 @@ def _apart(
     Coverage without an end gives way to its continuation; any other coverage stands, and the new
     one begins after it. A commissioner's own days are not shifted: they are refused.
     """
-    taken = _taken(work, person, treatment, cover)
-    if not taken:
+    found = taken(work, person, treatment, cover, treatment.provider)
+    if not found:
         return cover
     if basis in (Basis.INDIVIDUAL_FUNDING, Basis.GROUP_APPROVAL):
         raise DetailsNotAccepted(
@@ -267,31 +260,37 @@ def _apart(
             "one begin after the last covered day.",
         )
     before = cover.from_day - dt.timedelta(days=1)
-    for segment in taken:
+    for segment in found:
         if segment.to_day is None and segment.from_day <= before:
             store.supersede_segment(work, segment.id, work.moment.instant)
             ended = replace(segment, id=work.new_id(), to_day=before)
             store.add_segment(work, replace(ended, recorded_at=work.moment.instant))
-    last = max((s.to_day for s in taken if s.to_day is not None), default=before)
+    last = max((s.to_day for s in found if s.to_day is not None), default=before)
     from_day = last + dt.timedelta(days=1)
     if cover.to_day is not None and from_day > cover.to_day:
         raise AlreadyApproved("Every day that this approval would cover is covered already.")
     return replace(cover, from_day=from_day)
 
 
-def _taken(
-    work: Work, person: PatientRecord, treatment: TreatmentRecord, cover: Cover
+def taken(
+    work: Work, person: PatientRecord, treatment: TreatmentRecord, cover: Cover, provider: str
 ) -> list[SegmentRecord]:
-    same = patients.same_person(work, person.canonical_id)
-    return [
-        segment
-        for known in store.treatments_for(work, same, treatment.drug, treatment.indication)
-        for segment in store.segments_of(work, known.id)
-        if segment.kind == "coverage"
-        and (known.id == treatment.id or segment.provider == treatment.provider)
-        and (segment.to_day is None or segment.to_day >= cover.from_day)
-        and (cover.to_day is None or segment.from_day <= cover.to_day)
-    ]
+    """What covers these days of the treatment, or of the provider's others of the drug, by day.
+
+    Whoever decides may see none of the others: a panel sees only what was referred to it.
+    """
+    with added.beyond_scope_for(work, person):
+        same = patients.same_person(work, person.canonical_id)
+        found = [
+            segment
+            for known in store.treatments_for(work, same, treatment.drug, treatment.indication)
+            for segment in store.segments_of(work, known.id)
+            if segment.kind == "coverage"
+            and (known.id == treatment.id or segment.provider == provider)
+            and (segment.to_day is None or segment.to_day >= cover.from_day)
+            and (cover.to_day is None or segment.from_day <= cover.to_day)
+        ]
+    return sorted(found, key=lambda each: (each.from_day, each.id))
 
 
 def _note_earlier_funding(
@@ -306,12 +305,12 @@ def _note_earlier_funding(
     last = cover.from_day - dt.timedelta(days=1)
     if started <= last:
         days = Cover(started, last, None, late=False)
-        segment = _segment(work, treatment, request, approval, days, Caps())
+        segment = new_segment(work, treatment, request, approval, days, Caps())
         origin = FundingOrigin(request.details["started_under"])
         store.add_segment(work, replace(segment, kind=ELSEWHERE, funding_origin=origin))
 
 
-def _note_first_dose(
+def note_first_dose(
     work: Work, actor: Actor, treatment: TreatmentRecord, request: RequestRecord
 ) -> None:
     """A first dose that the form says has been given is a fact of the treatment from now on."""
@@ -319,6 +318,8 @@ def _note_first_dose(
     given = dt.date.fromisoformat(started) if started else request.first_dose
     if request.kind is not Kind.INITIATION or given is None or given > work.moment.day:
         return
+    if treatment.first_dose == given:
+        return  # the panel paid for doses given before
     event = Event(
         action="first dose recorded",
         object_type="treatment",
@@ -330,72 +331,6 @@ def _note_first_dose(
         after={"first_dose": given.isoformat()},
     )
     store.change_treatment(work, treatment, {"first_dose": given}, actor, event)
-
-
-def _segment(
-    work: Work,
-    treatment: TreatmentRecord,
-    request: RequestRecord,
-    approval: ApprovalRecord,
-    cover: Cover,
-    caps: Caps | None,
-) -> SegmentRecord:
-    """The coverage segment: what the request asked for, else what the last segment had."""
-    earlier = [s for s in store.segments_of(work, treatment.id) if s.kind == "coverage"]
-    last = earlier[-1] if earlier and request.kind is not Kind.INITIATION else None
-    asked = request.details
-    amount, unit, every_days = _dose_of(asked.get("dose"), last)
-    if caps is None:
-        caps = _caps_of(last)
-    return SegmentRecord(
-        id=work.new_id(),
-        treatment_id=treatment.id,
-        approval_id=approval.id,
-        request_id=request.id,
-        kind="coverage",
-        from_day=cover.from_day,
-        to_day=cover.to_day,
-        provider=treatment.provider,
-        supplying_providers=asked.get("supplying_providers")
-        or (last.supplying_providers if last else []),
-        commissioner=request.commissioner,
-        product=asked.get("product") or (last.product if last else None),
-        route=asked.get("route_of_administration") or (last.route if last else None),
-        dose_amount=amount,
-        dose_unit=unit,
-        dose_every_days=every_days,
-        unit_price_cap=caps.unit_price,
-        price_unit=caps.price_unit,
-        quantity_cap=caps.quantity,
-        quantity_unit=caps.quantity_unit,
-        funding_origin=_funding(asked, last),
-        recorded_at=work.moment.instant,
-        superseded_at=None,
-    )
-
-
-def _dose_of(
-    asked: dict[str, Any] | None, last: SegmentRecord | None
-) -> tuple[Decimal | None, str | None, int | None]:
-    """The whole dose that was asked for, else the whole of the last one: never parts of both."""
-    if asked is not None:
-        return store.decimal(asked["amount"]), asked["unit"], asked.get("every_days")
-    if last is not None:
-        return last.dose_amount, last.dose_unit, last.dose_every_days
-    return None, None, None
-
-
-def _caps_of(last: SegmentRecord | None) -> Caps:
-    if last is None:
-        return Caps()
-    return Caps(last.unit_price_cap, last.price_unit, last.quantity_cap, last.quantity_unit)
-
-
-def _funding(asked: dict[str, Any], last: SegmentRecord | None) -> FundingOrigin:
-    """Who pays: what the request says, else as before, and for a first request the NHS."""
-    if asked.get("funding_origin"):
-        return FundingOrigin(asked["funding_origin"])
-    return last.funding_origin if last else FundingOrigin.NHS
 
 
 def _issued(treatment: TreatmentRecord, approval: ApprovalRecord) -> Event:

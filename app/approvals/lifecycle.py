@@ -34,8 +34,10 @@ class RequestEvent(StrEnum):
     REFUSE_AUTHORISATION = "refuse authorisation"
     PANEL_APPROVE = "panel approves"
     PANEL_DECLINE = "panel declines"
+    PANEL_OVERTURN = "panel overturns an urgent start"
     PANEL_RETURN = "panel returns"
     DECLARE_INTEREST = "panel member stands aside"
+    PANEL_VOTE = "panel member votes"
     FUND = "commissioner funds"
     REFUSE_FUNDING = "commissioner refuses to fund"
     CONSENT = "consent"
@@ -48,6 +50,7 @@ class ApprovalState(StrEnum):
     LIVE = "live"
     UNDER_QUERY = "under query"
     ENDED = "ended"
+    DOSES_GIVEN = "doses given only"  # pays for days of an urgent start that was overturned
     NEVER_STARTED = "never started"
     WITHDRAWN = "withdrawn"
     ENTERED_IN_ERROR = "entered in error"
@@ -92,9 +95,13 @@ REQUEST_TRANSITIONS: dict[tuple[RequestState, RequestEvent], frozenset[RequestSt
     (_R.AWAITING_AUTHORISATION, _E.REFUSE_AUTHORISATION): frozenset({_R.RETURNED}),
     (_R.REFERRED, _E.PANEL_APPROVE): frozenset({_R.APPROVED, _R.AWAITING_AUTHORISATION}),
     (_R.REFERRED, _E.PANEL_DECLINE): frozenset({_R.DECLINED}),
+    # The refusal of an urgent start, stating what it means for doses given.
+    (_R.REFERRED, _E.PANEL_OVERTURN): frozenset({_R.DECLINED}),
     (_R.REFERRED, _E.PANEL_RETURN): frozenset({_R.RETURNED}),
     # One member declared an interest and may not decide; the others still may.
     (_R.REFERRED, _E.DECLARE_INTEREST): frozenset({_R.REFERRED}),
+    # Where the policy asks for two members, the first one's vote decides nothing.
+    (_R.REFERRED, _E.PANEL_VOTE): frozenset({_R.REFERRED}),
     (_R.REFERRED, _E.FUND): frozenset({_R.APPROVED}),
     # Where the request was asked of the commissioner outside the policy.
     (_R.REFERRED, _E.REFUSE_FUNDING): frozenset({_R.DECLINED}),
@@ -130,6 +137,10 @@ APPROVAL_TRANSITIONS: dict[tuple[ApprovalState, ApprovalEvent], ApprovalState] =
     (_A.ENDED, _V.REINSTATE): _A.LIVE,
     (_A.UNDER_QUERY, _V.REINSTATE): _A.UNDER_QUERY,
     (_A.LIVE, _V.NOT_STARTED): _A.NEVER_STARTED,
+    # It was never live and never becomes so. The panel decides anew on the doses given, or the
+    # request that it came of was an error.
+    (_A.DOSES_GIVEN, _V.WITHDRAW): _A.WITHDRAWN,
+    (_A.DOSES_GIVEN, _V.ENTER_IN_ERROR): _A.ENTERED_IN_ERROR,
 }
 
 #: What a commissioner may do with an approval under query.

@@ -1,10 +1,11 @@
 """What a panel decided within a period, for its minutes: decisions, reasons, waivers, interests."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, select
 
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, check_can
@@ -13,7 +14,7 @@ from app.auth.holders import person_of
 from app.auth.model import Caller
 from app.auth.people import names_of
 from app.clock import london_midnight
-from app.db.tables import decision, request
+from app.db.tables import decision, panel_vote, request
 from app.db.work import Work
 
 LONGEST = dt.timedelta(days=366)
@@ -58,27 +59,57 @@ def sitting(
     start, end = london_midnight(first), london_midnight(last + dt.timedelta(days=1))
     where = and_(
         visible_requests(caller),
-        decision.c.made_by == "panel",
+        decision.c.made_by == literal_column("'panel'"),  # as the index of these has it
         decision.c.decided_at >= start,
         decision.c.decided_at < end,
     )
     if panel is not None:
         where = and_(where, request.c.panel == panel)
-    query = (
-        select(request.c.id, request.c.treatment_id)
-        .join(decision, decision.c.request_id == request.c.id)
-        .where(where)
-        .group_by(request.c.id, request.c.treatment_id)
-        .order_by(func.min(decision.c.decided_at), request.c.id)
-        .limit(limit + 1)
-    )
-    rows = work.connection.execute(query).all()
+    query = _first(decision.c.request_id, decision.c.decided_at, where).limit(limit + 1)
+    # Row-level security would ask a function about each decision of the period, whoever's it is.
+    # The condition above is the caller's own scope, and what is shown is read within it.
+    with work.beyond_scope():
+        decided = work.connection.execute(query).all()
+    voted = _voted(work, caller, start, end, panel, limit)
+    begun = {row.id: row for row in (*decided, *voted)}
+    for row in decided:  # the earlier of the two, where it was voted on and decided
+        begun[row.id] = min(row, begun[row.id], key=lambda each: each.at)
+    rows = sorted(begun.values(), key=lambda row: (row.at, row.id))
     found = tuple((row.id, row.treatment_id) for row in rows[:limit])
     credentials = _people(work, [id_ for id_, _ in found])
     held = {each: person_of(work, each) for each in sorted(credentials)}
     persons = {each: person for each, person in held.items() if person is not None}
     names = names_of(work, credentials)
     return Sitting(start, end, found, len(rows) > limit, names, persons)
+
+
+def _first(of: ColumnElement[Any], at: ColumnElement[Any], where: Any) -> Select[Any]:
+    """Requests with the first instant of what is said of them, in its order."""
+    first = func.min(at).label("at")
+    return (
+        select(request.c.id, request.c.treatment_id, first)
+        .join(of.table, of == request.c.id)
+        .where(where)
+        .group_by(request.c.id, request.c.treatment_id)
+        .order_by(first, request.c.id)
+    )
+
+
+def _voted(
+    work: Work, caller: Caller, start: dt.datetime, end: dt.datetime, panel: str | None, limit: int
+) -> Sequence[Row[Any]]:
+    """The requests that members of the caller's own panel voted on, also where none decided."""
+    vote = panel_vote.c
+    where = and_(
+        visible_requests(caller),
+        vote.organisation == caller.organisation,
+        vote.voted_at >= start,
+        vote.voted_at < end,
+    )
+    if panel is not None:
+        where = and_(where, request.c.panel == panel)
+    query = _first(vote.request_id, vote.voted_at, where).limit(limit + 1)
+    return work.connection.execute(query).all()
 
 
 def panels_of(work: Work, caller: Caller) -> tuple[str, ...]:
@@ -95,4 +126,5 @@ def _people(work: Work, requests: list[str]) -> set[str]:
     decided = select(decision.c.decided_by).where(
         decision.c.request_id.in_(requests), decision.c.decided_by.is_not(None)
     )
-    return set(work.connection.execute(asked.union(decided)).scalars())
+    voted = select(panel_vote.c.voted_by).where(panel_vote.c.request_id.in_(requests))
+    return set(work.connection.execute(asked.union(decided, voted)).scalars())

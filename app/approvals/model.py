@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.policy import Kind, Override
@@ -72,6 +72,10 @@ class Basis(StrEnum):
     INDIVIDUAL_FUNDING = "individual funding"
     GROUP_APPROVAL = "group approval"
     IMPORTED = "imported"
+
+
+#: Why a record has no NHS number once its retention is over. No form may give it.
+RECORD_ENDED: Final = "record ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,11 @@ class PatientRecord:
     linked_to: str | None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether who it is was erased at the end of retention; its birth date then tells none."""
+        return self.no_nhs_number_reason == RECORD_ENDED
+
+    @property
     def canonical_id(self) -> str:
         """The record that stands for this patient, after any link."""
         return self.linked_to or self.id
@@ -295,6 +304,8 @@ class DecisionRecord:
     reason: str | None
     notices: list[Any] | None = None  # safety notices that suspended it
     interest: str | None = None  # what a panel's member declared, see Interest
+    agreed_with: str | None = None  # the member who had voted so before, where two must agree
+    doses_given: dict[str, Any] | None = None  # see app.approvals.doses_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +368,7 @@ class RequestView:
     decisions: tuple[DecisionRecord, ...]
     approval: ApprovalRecord | None
     treatment: TreatmentRecord | None = None  # where it was at hand; not part of what is shown
+    doses_given: ApprovalRecord | None = None  # pays for doses of an urgent start, overturned
 
     @property
     def decision(self) -> DecisionRecord | None:

@@ -6,6 +6,9 @@ Approvals go on covering supplies, and pseudonyms go on standing for the patient
 open, for the patient's own safety, and says that there is an objection.
 """
 
+import datetime as dt
+from typing import Final
+
 from sqlalchemy import ColumnElement, Select, func, insert, select, update
 
 from app.approvals import patients
@@ -20,6 +23,8 @@ from app.db.work import Work
 _TABLE = tables.patient_objection
 RECORDED = "objection to display recorded"
 WITHDRAWN = "objection to display withdrawn"
+#: How long before it is seen an objection may have been recorded.
+ON_ITS_WAY: Final = dt.timedelta(minutes=1)
 
 
 def record_objection(work: Work, caller: Caller, patient_id: str, words: str) -> PatientRecord:
@@ -69,6 +74,14 @@ def stands(work: Work, person: PatientRecord) -> bool:
     )
     with work.beyond_scope():
         return bool(work.connection.execute(query).scalar_one())
+
+
+def any_since(work: Work, instant: dt.datetime) -> bool:
+    """Whether anybody's objection that stands was recorded since, or was on its way just before."""
+    since = _TABLE.c.recorded_at >= instant - ON_ITS_WAY
+    query = select(_TABLE.c.id).where(since, _TABLE.c.withdrawn_at.is_(None)).limit(1)
+    with work.beyond_scope():
+        return work.connection.execute(query).first() is not None
 
 
 def check_may_be_identified(work: Work, person: PatientRecord) -> None:

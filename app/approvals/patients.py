@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Table, exists, insert, or_, select, update
 
 from app.approvals import store
-from app.approvals.errors import AlreadyLinked, DetailsNotAccepted, NotFound
+from app.approvals.errors import AlreadyLinked, DetailsNotAccepted, NotFound, RecordEnded
 from app.approvals.identity import add as add_record
 from app.approvals.identity import check_details as check_details
 from app.approvals.identity import contradiction as contradiction
@@ -75,13 +75,14 @@ def record_nhs_number(
 
 
 def pseudonym_of(work: Work, office: Office, organisation: str, one: PatientRecord) -> str | None:
-    """What stands for the patient before an organisation; None when no key is set.
+    """What stands for the patient before an organisation; None when no key is set, or nobody
+    knows any more who it was.
 
     Of the NHS number of the person, and so what a submission's lines carry for them; a person
     without one is known by the record that stands for them.
     """
     key = office.pseudonyms.key_of(organisation)
-    if key is None:
+    if key is None or one.has_ended:
         return None
     person = one if one.linked_to is None else patient(work, one.linked_to)
     number = one.nhs_number or person.nhs_number
@@ -206,7 +207,10 @@ def holds_of(
 
 
 def own_record(work: Work, caller: Caller, patient_id: str) -> PatientRecord:
-    """A patient record known to the caller's organisation: it registered or identified it."""
+    """A patient record known to the caller's organisation: it registered or identified it.
+
+    Raises NotFound, and RecordEnded for one whose identity is no longer kept.
+    """
     identifier = tables.patient_identifier.c
     known = select(identifier.patient_id).where(identifier.organisation == caller.organisation)
     row = (
@@ -222,7 +226,16 @@ def own_record(work: Work, caller: Caller, patient_id: str) -> PatientRecord:
     )
     if row is None:
         raise NotFound("patient")
-    return as_record(PatientRecord, row)
+    found = as_record(PatientRecord, row)
+    if found.has_ended:
+        raise RecordEnded
+    return found
+
+
+def check_kept(work: Work, patient_id: str) -> None:
+    """Raise RecordEnded where who the patient was is no longer kept."""
+    if patient(work, patient_id).has_ended:
+        raise RecordEnded
 
 
 def _point(work: Work, one: PatientRecord, to: str | None) -> PatientRecord:

@@ -58,6 +58,7 @@ class Action(StrEnum):
     ADMINISTER = "administer people, systems and settings"
     WRITE_POLICY = "write, check and publish policies"
     ADOPT = "adopt a policy version for one's organisation"
+    HAND_OVER = "hand a drug's treatments to another commissioner"
     REPLAY = "replay one's organisation's requests under another policy version"
 
 
@@ -162,6 +163,7 @@ TABLE: Final[dict[Action, dict[Role, Relations]]] = {
     Action.ADMINISTER: {Role.ADMINISTRATOR: _NO_OBJECT},
     Action.WRITE_POLICY: {Role.POLICY_AUTHOR: _NO_OBJECT},
     Action.ADOPT: {Role.COMMISSIONER: _NO_OBJECT},
+    Action.HAND_OVER: {Role.COMMISSIONER: _NO_OBJECT},
     # An author sees what would change in counts only, and no request.
     Action.REPLAY: {
         Role.POLICY_AUTHOR: _NO_OBJECT,
@@ -219,6 +221,7 @@ SCOPE_OF: dict[Action, str] = {
     Action.ADMINISTER: "administer",
     Action.WRITE_POLICY: "administer",
     Action.ADOPT: "decide",
+    Action.HAND_OVER: "decide",
     Action.REPLAY: "read",
 }
 

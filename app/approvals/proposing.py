@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.approvals import second_person
 from app.approvals.administering import check_own_credential, find_own_client
-from app.approvals.errors import NotFound, TransitionNotAllowed
 from app.approvals.permissions import Action, check_can
 from app.approvals.settling import check_setting, settle
 from app.audit import Event, record
@@ -25,10 +25,6 @@ from app.auth.model import Caller, Role
 from app.auth.people import Person, Seat
 from app.db.tables import administration_proposal as proposals
 from app.db.work import Work
-
-SHOWN = 200
-#: For how long a proposal may be confirmed: who made it may have lost their role since.
-CONFIRMABLE = dt.timedelta(days=7)
 
 
 class Act(StrEnum):
@@ -92,11 +88,7 @@ def confirm(work: Work, caller: Caller, issuer: str, proposal_id: str) -> Propos
     """
     found = _waiting(work, caller, proposal_id)
     another = "Ask another administrator of your organisation, or the people who run the service."
-    holders.check_second(work, caller, found.proposed_by, "confirm that proposal", another)
-    if work.moment.instant - found.proposed_at > CONFIRMABLE:
-        raise TransitionNotAllowed(
-            f"The proposal is older than {CONFIRMABLE.days} days. Decline it and make a new one."
-        )
+    second_person.check_confirms(work, caller, found, "confirm that proposal", another)
     _check(work, caller, issuer, found.act, found.content)
     made = _DO[found.act](work, caller, issuer, found.content)
     return _decide(work, caller, found, "confirmed", made)
@@ -110,15 +102,8 @@ def decline(work: Work, caller: Caller, proposal_id: str) -> Proposal:
 def list_proposals(work: Work, caller: Caller) -> tuple[Proposal, ...]:
     """The organisation's proposals: those that wait first, then the newest."""
     check_can(caller, Action.ADMINISTER)
-    query = (
-        sa.select(proposals)
-        .where(proposals.c.organisation == caller.organisation)
-        .order_by(
-            (proposals.c.state == "waiting").desc(), proposals.c.proposed_at.desc(), proposals.c.id
-        )
-        .limit(SHOWN)
-    )
-    return tuple(_proposal(row) for row in work.connection.execute(query))
+    rows = second_person.listed(work, proposals, caller.organisation)
+    return tuple(_proposal(row) for row in rows)
 
 
 # --- the acts -----------------------------------------------------------------------------------
@@ -211,26 +196,11 @@ _DO = {
 
 def _waiting(work: Work, caller: Caller, proposal_id: str) -> Proposal:
     check_can(caller, Action.ADMINISTER)
-    query = sa.select(proposals).where(
-        proposals.c.id == proposal_id, proposals.c.organisation == caller.organisation
-    )
-    row = work.connection.execute(query.with_for_update()).one_or_none()
-    if row is None:
-        raise NotFound("proposal")
-    if row.state != "waiting":
-        raise TransitionNotAllowed(f"The proposal was {row.state} before. Make a new one.")
-    return _proposal(row)
+    return _proposal(second_person.waiting(work, proposals, caller.organisation, proposal_id))
 
 
 def _decide(work: Work, caller: Caller, found: Proposal, state: str, made: str | None) -> Proposal:
-    decided = replace(
-        found, state=state, decided_at=work.moment.instant, decided_by=caller.id, made=made
-    )
-    work.connection.execute(
-        sa.update(proposals)
-        .where(proposals.c.id == found.id)
-        .values(state=state, decided_at=decided.decided_at, decided_by=caller.id, made=made)
-    )
+    changes = second_person.decide(work, caller, proposals, found.id, state, made=made)
     verb = "confirm" if state == "confirmed" else "decline"
     proposer = holders.person_of(work, found.proposed_by)
     before = {"state": found.state, "proposed_by": found.proposed_by, "person": proposer}
@@ -238,7 +208,7 @@ def _decide(work: Work, caller: Caller, found: Proposal, state: str, made: str |
     after = {"state": state, "made": made, "person": decider}
     event = Event(verb, "proposal", found.id, before=before, after=after)
     record(work, caller.actor(), event)
-    return decided
+    return replace(found, **changes)
 
 
 def _proposal(row: Any) -> Proposal:

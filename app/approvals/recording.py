@@ -5,6 +5,7 @@ back in new segments, and the cut ones stay on record, superseded.
 """
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.approvals import issuing, store
@@ -21,8 +22,9 @@ from app.approvals.model import (
     SegmentRecord,
     TreatmentRecord,
 )
+from app.approvals.paying import add_days, follow_payer
 from app.approvals.standing import STANDING
-from app.audit import Event
+from app.audit import Actor, Event
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind
@@ -64,12 +66,12 @@ def _cut(
         "superseded": [*known["superseded"], *recut.superseded],
         "added": [*known["added"], *recut.added],
     }
-    return _keep_cut(work, caller, treatment, request, cut)
+    return _keep_cut(work, caller.actor(), treatment, request, cut)
 
 
 def _keep_cut(
     work: Work,
-    caller: Caller,
+    actor: Actor,
     treatment: TreatmentRecord,
     request: RequestRecord,
     cut: dict[str, list[str]],
@@ -84,7 +86,7 @@ def _keep_cut(
         after={CUT: cut},
     )
     details = {**request.details, CUT: cut}
-    return store.change_request(work, request, {"details": details}, caller.actor(), event)
+    return store.change_request(work, request, {"details": details}, actor, event)
 
 
 def undo_stop(
@@ -102,13 +104,16 @@ def undo_stop(
             "Another recorded stop of this treatment builds on this one. Mark that one first."
         )
     back = _bring_back(work, treatment, cut["superseded"], cut["added"])
-    others = [_renamed(work, caller, treatment, other, back) for other in others]
+    instead = {old: [part.id for part in parts] for old, parts in back.items()}
+    others = [rename_cut(work, caller.actor(), treatment, other, instead) for other in others]
     first = min(others, key=_day, default=None)
     if first is not None:
         _cut(work, caller, treatment, first)
         day = _day(first)
         if day != treatment.stopped_on:
-            _stopped(work, caller, treatment, request, day, first.details["stop_reason"])
+            why = first.details["stop_reason"]
+            treatment = _stopped(work, caller, treatment, request, day, why)
+        follow_payer(work, caller.actor(), treatment, _covered(work, treatment))
         return
     for approval in store.approvals_of(work, treatment.id):
         if approval.state in (ApprovalState.ENDED, ApprovalState.UNDER_QUERY):
@@ -116,42 +121,48 @@ def undo_stop(
             _step(work, caller, treatment, request, approval, event, "approval reinstated")
     if treatment.stopped_on is not None:
         treatment = _stopped(work, caller, treatment, request, None, None)
+    treatment = follow_payer(work, caller.actor(), treatment, _covered(work, treatment))
     if issuing.is_live(work, treatment, work.moment.day):
         issuing.claim(work, person_of(work, treatment), treatment)
 
 
-def _renamed(
+def _covered(work: Work, treatment: TreatmentRecord) -> list[SegmentRecord]:
+    return [s for s in store.segments_of(work, treatment.id) if s.kind == "coverage"]
+
+
+def rename_cut(
     work: Work,
-    caller: Caller,
+    actor: Actor,
     treatment: TreatmentRecord,
     stop_request: RequestRecord,
-    back: dict[str, str],
+    instead: Mapping[str, Sequence[str]],
 ) -> RequestRecord:
-    """Another stop, with what it left named by the segments that now stand for it."""
-    cut = stop_request.details[CUT]
-    if not set(back) & set(cut["added"]):
+    """A stop, with what it left named by the segments that now stand for it."""
+    cut = stop_request.details.get(CUT, NOTHING_CUT)
+    if not set(instead) & set(cut["added"]):
         return stop_request
-    added = [back.get(segment_id, segment_id) for segment_id in cut["added"]]
-    return _keep_cut(work, caller, treatment, stop_request, {**cut, "added": added})
+    added = [new for old in cut["added"] for new in instead.get(old, [old])]
+    return _keep_cut(work, actor, treatment, stop_request, {**cut, "added": added})
 
 
 def _bring_back(
     work: Work, treatment: TreatmentRecord, superseded: list[str], added: list[str]
-) -> dict[str, str]:
-    """Put cut segments back in force as new ones; returns the new id of each old one."""
-    back: dict[str, str] = {}
+) -> dict[str, tuple[SegmentRecord, ...]]:
+    """Put cut segments back in force as new ones, by who pays for their days now; which for which.
+
+    What they had been cut into may have been handed to another commissioner since.
+    """
+    back: dict[str, tuple[SegmentRecord, ...]] = {}
     open_to = {
         approval.id
         for approval in store.approvals_of(work, treatment.id)
-        if approval.state in (ApprovalState.ENDED, *STANDING)
+        if approval.state in (ApprovalState.ENDED, ApprovalState.DOSES_GIVEN, *STANDING)
     }
     for segment in store.segments_of(work, treatment.id, superseded=True):
         if segment.id in added and segment.superseded_at is None:
             store.supersede_segment(work, segment.id, work.moment.instant)
         if segment.id in superseded and segment.approval_id in open_to:
-            again = fresh(work, segment)
-            store.add_segment(work, again)
-            back[segment.id] = again.id
+            back[segment.id] = add_days(work, treatment, fresh(work, segment))
     return back
 
 
@@ -227,7 +238,7 @@ def pause(
     for known in _pauses(work, treatment):
         if known.to_day is None or known.to_day >= min(day, work.moment.day):
             raise TransitionNotAllowed("The treatment is paused already. Resume it first.")
-    store.add_segment(work, _pause_segment(work, treatment, request.id, day, details.to_day))
+    add_days(work, treatment, _pause_segment(work, treatment, request.id, day, details.to_day))
 
 
 def resume(
@@ -236,14 +247,17 @@ def resume(
     """End the last pause the day before; also one that ran past its expected end."""
     day = details.from_day or work.moment.day
     found = [s for s in _pauses(work, treatment) if not _is_resumed(work, s)]
-    if not found or day <= found[-1].from_day:
+    # A pause that two commissioners have a part in is one pause.
+    parts = [s for s in found if s.request_id == found[-1].request_id]
+    if not parts or day <= parts[0].from_day:
         raise TransitionNotAllowed(
             "The treatment is not paused before that day, so there is nothing to resume."
         )
-    store.supersede_segment(work, found[-1].id, work.moment.instant)
+    for part in parts:
+        store.supersede_segment(work, part.id, work.moment.instant)
     last = day - dt.timedelta(days=1)
-    first = found[-1].from_day
-    store.add_segment(work, _pause_segment(work, treatment, request.id, first, last))
+    ended = _pause_segment(work, treatment, request.id, parts[0].from_day, last)
+    add_days(work, treatment, ended)
 
 
 def undo_pause(work: Work, treatment: TreatmentRecord, request: RequestRecord) -> None:
@@ -251,23 +265,26 @@ def undo_pause(work: Work, treatment: TreatmentRecord, request: RequestRecord) -
     own = [s for s in _pauses(work, treatment) if s.request_id == request.id]
     if not own:
         raise TransitionNotAllowed("The pause was resumed. Mark the resumption first.")
-    store.supersede_segment(work, own[0].id, work.moment.instant)
+    for segment in own:
+        store.supersede_segment(work, segment.id, work.moment.instant)
 
 
 def undo_resume(work: Work, treatment: TreatmentRecord, request: RequestRecord) -> None:
     """Let the pause run on that a resumption entered in error ended."""
     ended = [s for s in _pauses(work, treatment) if s.request_id == request.id]
+    if not ended:
+        return
     for segment in ended:
         store.supersede_segment(work, segment.id, work.moment.instant)
-        before = [
-            s
-            for s in store.segments_of(work, treatment.id, superseded=True)
-            if s.kind == "pause" and s.from_day == segment.from_day and s.id != segment.id
-        ]
-        paused = _pausing(work, treatment, {s.request_id for s in before})
-        to_day = details_from_json(paused.details).to_day
-        again = _pause_segment(work, treatment, paused.id, segment.from_day, to_day)
-        store.add_segment(work, again)
+    first = ended[0].from_day
+    before = {
+        s.request_id
+        for s in store.segments_of(work, treatment.id, superseded=True)
+        if s.kind == "pause" and s.from_day == first and s.request_id != request.id
+    }
+    paused = _pausing(work, treatment, before)
+    to_day = details_from_json(paused.details).to_day
+    add_days(work, treatment, _pause_segment(work, treatment, paused.id, first, to_day))
 
 
 def _pausing(work: Work, treatment: TreatmentRecord, ids: set[str | None]) -> RequestRecord:

@@ -3,25 +3,31 @@
 The commissioner's own decisions are in `funding`, the receiving provider's in `consenting`.
 """
 
-from app.approvals import store
+from app.approvals import seconding, store
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.consenting import consent as consent
 from app.approvals.consenting import refuse_consent as refuse_consent
-from app.approvals.deciding import add_decision, add_opinion, move, open_request, person_of
+from app.approvals.deciding import add_opinion, move, open_request, person_of
 from app.approvals.effects import take_effect
 from app.approvals.errors import NotWaivable
 from app.approvals.funding import FundingDecision as FundingDecision
+from app.approvals.funding import Refusal as Refusal
 from app.approvals.funding import record_funding as record_funding
+from app.approvals.funding import refuse_funding as refuse_funding
 from app.approvals.funding import resolve_query as resolve_query
 from app.approvals.interests import check_disinterested, open_for_panel
 from app.approvals.interests import declare_interest as declare_interest
-from app.approvals.lifecycle import RequestEvent, RequestState
+from app.approvals.lifecycle import RequestEvent, RequestState, next_states
 from app.approvals.model import Basis, RequestRecord, RequestView
 from app.approvals.notices import check_may_begin
 from app.approvals.office import Office, wants_pharmacist
+from app.approvals.overturning import Ruling as Ruling
+from app.approvals.overturning import check_may_decline
+from app.approvals.overturning import overturn as overturn
 from app.approvals.patterns import check_still_alone
 from app.approvals.permissions import Action
 from app.approvals.replaying import DECIDED_BY_CRITERIA, version_of_request
+from app.approvals.seconding import Ballot
 from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.clock import london_day
@@ -47,6 +53,8 @@ def authorise(
     request, treatment = open_request(
         work, caller, Action.AUTHORISE, request_id, expected_version, lambda r: r.provider
     )
+    # Before its decision is looked at: a transfer or a pause has none.
+    next_states(request.state, RequestEvent.AUTHORISE)
     decided = store.decisions_of(work, request_id)[-1]
     basis = Basis.PANEL if decided.made_by == "panel" else Basis.POLICY
     version = version_of_request(work, office.library_at(work), request)
@@ -98,27 +106,19 @@ def panel_approve(
 
     Raises NotWaivable for any other criterion, and when one that failed for good is not waived.
     Coverage counts from the day of the panel's decision, unless the treatment was urgent for a
-    reason that the policy permits.
+    reason that the policy permits. Where the policy asks for two members, the first one's word is
+    kept as a vote, see `seconding`.
     """
     request, treatment = open_for_panel(work, caller, request_id, expected_version)
     interest = check_disinterested(work, caller, request, declares_no_interest)
-    version = version_of_request(work, office.library_at(work), request)
-    check_may_begin(work, office.library_at(work), request, version, work.moment.day)
+    library = office.library_at(work)
+    version = version_of_request(work, library, request)
+    check_may_begin(work, library, request, version, work.moment.day)
     findings = _with_waivers(work, version, request, waived)
-    stored = add_decision(
-        work,
-        caller,
-        request,
-        treatment.patient_id,
-        made_by="panel",
-        outcome="approved",
-        findings=findings,
-        missing=[],
-        reasons=[reason],
-        waived=sorted(waived),
-        reason=reason,
-        interest=interest,
-    )
+    ballot = Ballot("approved", reason, interest, waived)
+    stored = seconding.decide(work, caller, request, treatment, library, version, ballot, findings)
+    if stored is None:
+        return request_view(work, caller, request_id)
     to = (
         RequestState.AWAITING_AUTHORISATION
         if wants_pharmacist(work, request.provider, work.moment.day)
@@ -133,23 +133,30 @@ def panel_approve(
 
 def panel_decline(
     work: Work,
+    office: Office,
     caller: Caller,
     request_id: str,
     reason: str,
     expected_version: int | None,
     declares_no_interest: bool = False,
 ) -> RequestView:
-    """The panel declines a referred request. Nothing about it stops a running treatment."""
-    return _panel_answer(
-        work,
-        caller,
-        request_id,
-        reason,
-        expected_version,
-        RequestEvent.PANEL_DECLINE,
-        RequestState.DECLINED,
-        declares_no_interest,
-    )
+    """The panel declines a referred request. Nothing about it stops a running treatment.
+
+    Where the policy asks for two members, the first one's word is kept as a vote. Raises
+    TransitionNotAllowed for an urgent start: that is overturned, see `overturning`.
+    """
+    request, treatment = open_for_panel(work, caller, request_id, expected_version)
+    interest = check_disinterested(work, caller, request, declares_no_interest)
+    next_states(request.state, RequestEvent.PANEL_DECLINE)
+    check_may_decline(request, work.moment.day)
+    library = office.library_at(work)
+    version = version_of_request(work, library, request)
+    ballot = Ballot("declined", reason, interest)
+    if seconding.decide(work, caller, request, treatment, library, version, ballot) is None:
+        return request_view(work, caller, request_id)
+    step, to = RequestEvent.PANEL_DECLINE, RequestState.DECLINED
+    move(work, caller, treatment, request, step, to, reason=reason)
+    return request_view(work, caller, request_id)
 
 
 def panel_return(
@@ -160,33 +167,12 @@ def panel_return(
     expected_version: int | None,
     declares_no_interest: bool = False,
 ) -> RequestView:
-    """The panel returns a referred request to the clinician with a question."""
-    return _panel_answer(
-        work,
-        caller,
-        request_id,
-        question,
-        expected_version,
-        RequestEvent.PANEL_RETURN,
-        RequestState.RETURNED,
-        declares_no_interest,
-    )
-
-
-def _panel_answer(
-    work: Work,
-    caller: Caller,
-    request_id: str,
-    reason: str,
-    expected_version: int | None,
-    event: RequestEvent,
-    to: RequestState,
-    declares_no_interest: bool,
-) -> RequestView:
+    """A member of the panel returns a referred request to the clinician with a question."""
     request, treatment = open_for_panel(work, caller, request_id, expected_version)
     interest = check_disinterested(work, caller, request, declares_no_interest)
-    add_opinion(work, caller, request, treatment, "panel", to.value, reason, interest)
-    move(work, caller, treatment, request, event, to, reason=reason)
+    add_opinion(work, caller, request, treatment, "panel", "returned", question, interest)
+    step, to = RequestEvent.PANEL_RETURN, RequestState.RETURNED
+    move(work, caller, treatment, request, step, to, reason=question)
     return request_view(work, caller, request_id)
 
 

@@ -73,7 +73,7 @@ def ways_to_see(caller: Caller) -> list[Way]:
         return [(t.id, t.commissioner == own), (s.treatment_id, s.commissioner == own)]
     provided: list[Way] = [(t.id, t.provider == own), (s.treatment_id, s.provider == own)]
     if caller.role is Role.AUDITOR:  # of what is asked of its trust, or supplied, it audits nothing
-        return [*provided, (t.id, t.commissioner == own)]
+        return [*provided, (t.id, t.commissioner == own), (s.treatment_id, s.commissioner == own)]
     asked = and_(r.counterparty == own, r.state == RequestState.AWAITING_CONSENT)
     return [*provided, (r.treatment_id, asked), (supply.c.treatment_id, supplied_by(own))]
 

@@ -14,18 +14,20 @@ from app.approvals.guessing import check_may_name, not_known
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.objecting import objects
-from app.approvals.permissions import PROVIDER_ROLES, Action, check_can
+from app.approvals.permissions import PAYER_ROLES, PROVIDER_ROLES, Action, check_can
 from app.approvals.scope import Way, visible_treatments, ways_to_requests, ways_to_see
 from app.approvals.views import sees_part, treatment_view
 from app.audit import Event, Reading, record, record_reading
 from app.auth.guesses import DEFAULT_LIMITS, GuessLimits
 from app.auth.model import Caller, Role
 from app.db import tables
+from app.db.statements import Statement
 from app.db.work import Work
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
 
 LARGEST_PAGE = 200
+_DECLARE = Statement(insert(tables.care_declaration), by_json=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +189,19 @@ def _state_conditions(query: SearchQuery) -> list[ColumnElement[bool]]:
 
 def _hit(work: Work, caller: Caller, treatment: TreatmentRecord) -> SearchHit:
     view = treatment_view(work, caller, treatment.id)
-    _, to_day = issuing.covered_to(work, treatment.id)
+    found, to_day = issuing.covered_to(work, treatment.id)
+    ends = [s.to_day for s in view.segments if s.kind == "coverage"]
+    last = None if None in ends else max((day for day in ends if day is not None), default=None)
     if sees_part(work, caller, treatment):
-        ends = [s.to_day for s in view.segments if s.kind == "coverage" and s.to_day is not None]
-        to_day = max(ends, default=None)
+        to_day = max((day for day in ends if day is not None), default=None)
+    elif found and last is not None and _is_payer(caller, treatment):
+        to_day = min(last, to_day or last)  # later days are another's to pay
     return SearchHit(view.treatment, to_day, tuple(a.reference for a in view.approvals))
+
+
+def _is_payer(caller: Caller, treatment: TreatmentRecord) -> bool:
+    is_auditor = caller.role is Role.AUDITOR and caller.organisation != treatment.provider
+    return caller.role in PAYER_ROLES or is_auditor
 
 
 def _log(work: Work, caller: Caller, hits: Sequence[SearchHit] = ()) -> None:
@@ -258,28 +268,32 @@ def declared_treatments(
         _log(work, caller)
         not_known(work, caller, guesses)
         return ()
-    declare_care(work, caller, person, care_reason)
+    declare_care(work, caller, [person], care_reason)
     same = patients.same_person(work, person.canonical_id)
     return store.treatments_for(work, same, drug, indication)
 
 
-def declare_care(work: Work, caller: Caller, person: PatientRecord, reason: str) -> None:
-    """Keep that the caller's organisation cares for a patient, and why it says so. Audited."""
-    work.connection.execute(
-        insert(tables.care_declaration).values(
-            id=work.new_id(),
+def declare_care(work: Work, caller: Caller, people: Sequence[PatientRecord], reason: str) -> None:
+    """Keep that the caller's organisation cares for patients, and why it says so. Audited."""
+    declared = [
+        {
+            "id": work.new_id(),
+            "patient_id": person.id,
+            "organisation": caller.organisation,
+            "declared_by": caller.id,
+            "declared_at": work.moment.instant,
+            "reason": reason,
+        }
+        for person in people
+    ]
+    if declared:
+        work.write(_DECLARE, *declared)
+    for person in people:
+        event = Event(
+            action="care relationship declared",
+            object_type="patient",
+            object_id=person.id,
             patient_id=person.id,
-            organisation=caller.organisation,
-            declared_by=caller.id,
-            declared_at=work.moment.instant,
-            reason=reason,
+            after={"reason": reason},
         )
-    )
-    event = Event(
-        action="care relationship declared",
-        object_type="patient",
-        object_id=person.id,
-        patient_id=person.id,
-        after={"reason": reason},
-    )
-    record(work, caller.actor(), event)
+        record(work, caller.actor(), event)

@@ -9,7 +9,7 @@ from app.approvals.coverage import restarted_cover
 from app.approvals.deciding import hold
 from app.approvals.effects import fresh
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
-from app.approvals.lifecycle import ApprovalEvent, next_approval_state
+from app.approvals.lifecycle import ApprovalEvent, ApprovalState, next_approval_state
 from app.approvals.model import (
     ApprovalRecord,
     Basis,
@@ -18,6 +18,7 @@ from app.approvals.model import (
     TreatmentView,
 )
 from app.approvals.office import Office
+from app.approvals.paying import add_days
 from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.replaying import version_of_approval
 from app.approvals.standing import STANDING
@@ -139,6 +140,10 @@ def record_not_started(
         raise TransitionNotAllowed(
             "A first dose is on record, so the treatment did start. Record a stop instead."
         )
+    if any(a.state is ApprovalState.DOSES_GIVEN for a in store.approvals_of(work, treatment_id)):
+        raise TransitionNotAllowed(
+            "The panel paid for doses given, so the treatment did start. Record a stop instead."
+        )
     if sum(a.state in STANDING for a in store.approvals_of(work, treatment_id)) > 1:
         raise TransitionNotAllowed(
             "A continuation was approved, so the treatment did start. Record a stop instead."
@@ -230,7 +235,7 @@ def _move_end(
             continue
         store.supersede_segment(work, segment.id, work.moment.instant)
         if to_day is None or segment.from_day <= to_day:
-            store.add_segment(work, fresh(work, replace(segment, to_day=to_day)))
+            add_days(work, treatment, fresh(work, replace(segment, to_day=to_day)))
 
 
 def _text(day: dt.date | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import RowMapping, Select, Table, and_, bindparam, insert, select, update
 
 from app.approvals import added
+from app.approvals.doses_given import is_of_doses_only
 from app.approvals.errors import NotFound, VersionMismatch, VersionNotStated
 from app.approvals.lifecycle import OPEN_STATES, ApprovalState, RequestState
 from app.approvals.model import (
@@ -132,11 +133,11 @@ def find_treatment(
     return _one(work, query, TreatmentRecord, "treatment", lock)
 
 
-def treatment_of(work: Work, treatment_id: str) -> TreatmentRecord:
+def treatment_of(work: Work, treatment_id: str, lock: bool = False) -> TreatmentRecord:
     """The treatment of that id. Unscoped: callers hold a person or a request it belongs to."""
     query = select(tables.treatment).where(tables.treatment.c.id == treatment_id)
     with work.beyond_scope():
-        return _one(work, query, TreatmentRecord, "treatment")
+        return _one(work, query, TreatmentRecord, "treatment", lock)
 
 
 def usual_commissioner(work: Work, provider: str, policy: str) -> str | None:
@@ -258,13 +259,27 @@ def approvals_of(work: Work, treatment_id: str) -> tuple[ApprovalRecord, ...]:
 def approval_of_request(
     work: Work, request_id: str, treatment_id: str | None = None
 ) -> ApprovalRecord | None:
-    """The approval that the request gave rise to, if any; its treatment's id spares a query."""
+    """The approval that the request gave rise to, if any; its treatment's id spares a query.
+
+    What pays for doses of an urgent start that was overturned is none.
+    """
     known = added.of_treatment(work, treatment_id or "")
     if known is not None:
         return next((each for each in known.approvals if each.request_id == request_id), None)
-    query = select(tables.approval).where(tables.approval.c.request_id == request_id)
+    return of_request(work, request_id)[0]
+
+
+def of_request(work: Work, request_id: str) -> tuple[ApprovalRecord | None, ApprovalRecord | None]:
+    """The approval that the request gave rise to, and that which pays for its doses given alone."""
+    query = (
+        select(tables.approval)
+        .where(tables.approval.c.request_id == request_id)
+        .order_by(tables.approval.c.issued_at, tables.approval.c.id)
+    )
     found = _many(work, query, ApprovalRecord)
-    return found[-1] if found else None
+    given = [each for each in found if each.state is ApprovalState.DOSES_GIVEN]
+    others = [each for each in found if not is_of_doses_only(each)]
+    return others[-1] if others else None, given[-1] if given else None
 
 
 def segments_of(

@@ -1,6 +1,7 @@
 """What callers are shown of a request, a treatment or an approval, and what is logged of it."""
 
 import datetime as dt
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -13,9 +14,9 @@ from app.approvals.model import (
     TreatmentRecord,
     TreatmentView,
 )
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import PAYER_ROLES, Action, check_can
 from app.approvals.scope import is_elsewhere
-from app.auth.model import Caller
+from app.auth.model import Caller, Role
 from app.db.work import Work
 
 
@@ -24,12 +25,14 @@ def request_view(work: Work, caller: Caller, request_id: str) -> RequestView:
     check_can(caller, Action.READ)
     request = store.find_request(work, caller, request_id)
     revision = store.revisions_of(work, request_id)[-1]
+    approval, doses_given = store.of_request(work, request_id)
     return RequestView(
         request=request,
         revision=revision,
         overrides=store.overrides_of(work, request_id, revision.revision),
         decisions=store.decisions_of(work, request_id),
-        approval=store.approval_of_request(work, request_id),
+        approval=approval,
+        doses_given=doses_given,
     )
 
 
@@ -48,7 +51,48 @@ def treatment_view(work: Work, caller: Caller, treatment_id: str) -> TreatmentVi
         requests=store.requests_of(work, caller, treatment_id),
         approvals=store.approvals_of(work, treatment_id),
     )
+    if pays_for_part(caller, segments):
+        return paid_part(view, caller.organisation)
     return own_part(view, caller) if part else view
+
+
+def pays_for_part(caller: Caller, segments: Sequence[SegmentRecord]) -> bool:
+    """Whether the caller is of a commissioner, its auditor too, and others pay for some days."""
+    payers = {segment.commissioner for segment in segments}
+    own = caller.organisation
+    audits = caller.role is Role.AUDITOR and own in payers
+    return (caller.role in PAYER_ROLES or audits) and bool(payers - {own})
+
+
+def paid_part(view: TreatmentView, own: str) -> TreatmentView:
+    """What a commissioner sees of a treatment: the days that it pays for.
+
+    Nothing of what another pays for before or after them, nor of a stop after its last day. While
+    it is asked, and pays for none, it sees the treatment alone.
+    """
+    segments = tuple(s for s in view.segments if s.commissioner == own)
+    paid = {s.approval_id for s in segments}
+    covered = [s for s in segments if s.kind == "coverage"]
+    first = min((s.from_day for s in covered), default=None)
+    goes_on = view.treatment.commissioner == own
+    ends = [s.to_day for s in covered]
+    last = None if goes_on or None in ends else max((d for d in ends if d), default=None)
+    approvals = tuple(a for a in view.approvals if a.id in paid or a.commissioner == own)
+    return replace(
+        view,
+        treatment=view.treatment if goes_on else _until(view.treatment, last),
+        segments=segments,
+        approvals=tuple(
+            a
+            if a.commissioner == own or first is None
+            else replace(
+                a,
+                covers_from=max(a.covers_from, first),
+                covers_to=_earlier(a.covers_to, last),
+            )
+            for a in approvals
+        ),
+    )
 
 
 def own_approval(

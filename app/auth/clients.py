@@ -233,6 +233,7 @@ def holder_of(
             "act for that organisation",
             "your client is not registered for it" if own else "the call names none",
             "Send NHSD-End-User-Organisation-ODS with the code of one that it is registered for.",
+            who=known.id,
         )
     caller = Caller(
         id=known.id,

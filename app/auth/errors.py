@@ -17,9 +17,13 @@ class NotSignedIn(AuthError):
 
 
 class NotAllowed(AuthError):
-    """The caller is known and may not do this: what was asked, why not, what to do next."""
+    """The caller is known and may not do this: what was asked, why not, what to do next.
 
-    def __init__(self, action: str, why: str, next: str) -> None:
+    All three are words of the code. `who`: our id of the caller, where only the raiser knows it.
+    """
+
+    def __init__(self, action: str, why: str, next: str, who: str = "") -> None:
+        self.who = who
         self.action = action
         self.why = why
         self.next = next

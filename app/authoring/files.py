@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from app.approvals.library import load_shelf, policy_files
+from app.approvals.library_files import load_shelf, policy_files
 from app.authoring.errors import BenchRefused
 from app.policy import PolicyVersion, load_policy
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from app.authoring.proofs.claims import Claim, NearMiss, Proof
 from app.authoring.proofs.patients import Patient
 from app.authoring.proofs.two import Comparison, Verdict, loosened
 from app.policy import PolicyVersion
 
+_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 INDENT = "    "
 _DID = {"initiation": "start", "continuation": "continue"}
 
@@ -76,6 +80,49 @@ def comparison_lines(
             yield from _both(first, second, each.lost, "Passes before, not after")
         if each.gained is not None:
             yield from _both(second, first, each.gained, "Passes after, not before")
+
+
+#: What a second version does to a first, said of what was compared.
+_SAID = {
+    Verdict.TIGHTENS: "only tightens: nobody passes now who did not pass before",
+    Verdict.LOOSENS: "only loosens: whoever passed before passes now",
+    Verdict.EQUALS: "means the same",
+    Verdict.NEITHER: "tightens for some and loosens for others",
+    Verdict.NOT_DECIDED: "what it does was not decided",
+}
+
+
+def comparison_claims(
+    first: PolicyVersion, second: PolicyVersion, comparisons: Sequence[Comparison]
+) -> list[dict[str, Any]]:
+    """The same for a page: each verdict as a claim, with who passes under one version alone."""
+    found = []
+    for each in comparisons:
+        what = each.criterion or f"All criteria to {_DID[each.kind]}"
+        shown: list[str] = []
+        if each.lost is not None:
+            shown += _both(first, second, each.lost, f"Passes under {first.version} alone")
+        if each.gained is not None:
+            shown += _both(second, first, each.gained, f"Passes under {second.version} alone")
+        outcome = "not decided" if each.verdict is Verdict.NOT_DECIDED else "proven"
+        found.append(
+            {
+                "outcome": outcome,
+                "text": f"{what} ({each.kind.value}): {_SAID[each.verdict]}.",
+                "fault": False,
+                "why": each.why,
+                "mend": "",
+                "patients": [_in_english(line.strip()) for line in shown],
+            }
+        )
+    return found
+
+
+def _in_english(line: str) -> str:
+    """A line with its days as a page writes them; a title names versions, and stays."""
+    if line.endswith("alone:"):
+        return line
+    return _DAY.sub(lambda day: f"{dt.date.fromisoformat(day.group()):%-d %B %Y}", line)
 
 
 def overlay_lines(

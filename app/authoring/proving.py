@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ from app.db.work import Work
 from app.policy import PolicyVersion
 
 JOB: Final = "prove policy"
+JOB_OF_TWO: Final = "prove two versions"
 EFFORT: Final = 10_000_000
 """The most work for one question, in z3's steps."""
 
@@ -33,6 +35,7 @@ class StoredClaim:
     fault: bool
     why: str = ""
     mend: str = ""
+    patients: Sequence[str] = ()  # lines: a title that ends in a colon, then what such a one has
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,43 @@ def queue_proof(work: Work, caller: Caller, version: PolicyVersion) -> str | Non
     prover.require()
     if stored_proof(work, version.hash) is not None:
         return None
-    waiting = waiting_proof(work, caller.organisation, version.hash)
+    payload = {"hash": version.hash, "resolved": version.resolved}
+    return _queue(work, caller, JOB, version, payload)
+
+
+def queue_comparison(
+    work: Work, caller: Caller, first: PolicyVersion, second: PolicyVersion
+) -> str | None:
+    """Ask the worker what a second version does to a first; as `queue_proof`."""
+    prover.require()
+    if stored_proof(work, pair_of(first, second)) is not None:
+        return None
+    payload = {
+        "hash": pair_of(first, second),
+        "resolved": second.resolved,
+        "against": first.version,
+        "against_resolved": first.resolved,
+    }
+    return _queue(work, caller, JOB_OF_TWO, second, payload)
+
+
+def pair_of(first: PolicyVersion, second: PolicyVersion) -> str:
+    """What the proofs between two texts are kept by: a digest of both hashes, in this order."""
+    return hashlib.sha256(f"{first.hash} {second.hash}".encode()).hexdigest()
+
+
+def _queue(
+    work: Work, caller: Caller, kind: str, version: PolicyVersion, payload: dict[str, Any]
+) -> str:
+    waiting = waiting_proof(work, caller.organisation, payload["hash"])
     if waiting is not None:
         return waiting
-    payload = {"hash": version.hash, "resolved": version.resolved}
     queued = jobs.enqueue(
-        work, JOB, organisation=caller.organisation, created_by=caller.id, payload=payload
+        work, kind, organisation=caller.organisation, created_by=caller.id, payload=payload
     )
     after = {"version": version.version, "job": queued}
+    if "against" in payload:
+        after["against"] = payload["against"]
     event = Event(
         "policy proof asked", "policy", version.policy[:60], after=after, policy_hash=version.hash
     )
@@ -87,7 +119,7 @@ def waiting_proof(work: Work, organisation: str, digest: str) -> str | None:
     rows = work.connection.execute(
         sa.select(column.id, column.payload).where(
             column.organisation == organisation,
-            column.kind == JOB,
+            column.kind.in_((JOB, JOB_OF_TWO)),
             column.state.in_(("queued", "running")),
         )
     )
@@ -123,16 +155,31 @@ def prove(version: PolicyVersion) -> tuple[str, list[dict[str, Any]]]:
     return f"z3 {z3.get_version_string()}"[:40], kept
 
 
-def keep_proof(
-    work: Work, version: PolicyVersion, name: str, claims: Sequence[Mapping[str, Any]]
-) -> None:
+def compare(
+    first: PolicyVersion, second: PolicyVersion, effort: int = EFFORT
+) -> tuple[str, list[dict[str, Any]]]:
+    """The prover's name and what the second version does to the first. As `prove`.
+
+    A patient who passes under one alone is invented by the prover, and was decided by both.
+    """
+    prover.require()
+    import z3
+
+    from app.authoring.proofs.two import compare_versions
+    from app.authoring.prove_text import comparison_claims
+
+    claims = comparison_claims(first, second, compare_versions(first, second, effort))
+    return f"z3 {z3.get_version_string()}"[:40], claims
+
+
+def keep_proof(work: Work, digest: str, name: str, claims: Sequence[Mapping[str, Any]]) -> None:
     """Store what was proved; of two at once the first stays."""
     dialect = postgresql if work.on_postgres else sqlite
     faults = sum(bool(each["fault"]) for each in claims)
     work.connection.execute(
         dialect.insert(policy_proof)
         .values(
-            hash=version.hash,
+            hash=digest,
             prover=name,
             claims=list(claims),
             faults=faults,

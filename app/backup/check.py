@@ -86,14 +86,17 @@ def _words(fault: Fault) -> str:
 
 
 def _stored_files(work: Work, files: FileStore) -> Checked:
-    """Every submission and every run's outcomes: the very file that was stored."""
+    """Every submission that is kept and its runs' outcomes: the very file that was stored."""
     s, r = tables.submission.c, tables.reconciliation_run.c
     named = [
         (f"submission {row.id}", (row.organisation, SUBMISSIONS, row.sha256, row.sha256))
-        for row in work.connection.execute(sa.select(s.id, s.organisation, s.sha256))
+        for row in work.connection.execute(
+            sa.select(s.id, s.organisation, s.sha256).where(s.ended_at.is_(None))
+        )
     ]
     p = tables.submission_rows.c
-    kept = sa.select(p.submission_id, p.organisation, p.sha256)
+    ended = sa.select(s.id).where(s.ended_at.is_not(None))
+    kept = sa.select(p.submission_id, p.organisation, p.sha256).where(p.submission_id.not_in(ended))
     named += [
         (
             f"rows of submission {row.submission_id}",
@@ -101,7 +104,9 @@ def _stored_files(work: Work, files: FileStore) -> Checked:
         )
         for row in work.connection.execute(kept)
     ]
-    columns = sa.select(r.id, r.organisation, r.outcomes_file, r.outcomes_sha256)
+    columns = sa.select(r.id, r.organisation, r.outcomes_file, r.outcomes_sha256).where(
+        r.submission_id.not_in(ended)
+    )
     named += [
         (f"run {row.id}", (row.organisation, OUTCOMES, row.outcomes_file, row.outcomes_sha256))
         for row in work.connection.execute(columns)

@@ -18,7 +18,8 @@ from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.desk import make_desk
 from app.door import Door
-from app.reconciliation.erasing import FoundLines, LineWords, erase_line_words, find_lines
+from app.reconciliation.erasing import LineWords, erase_line_words, find_lines
+from app.reconciliation.known_lines import FoundLines
 from app.sealer import Sealer, sealer
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: seal, verify, export, erase.")

@@ -19,6 +19,7 @@ from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_text import bare_words
+from app.reconciliation.line_choice import LineFilter
 from app.reconciliation.report import pounds
 from app.reconciliation.windows import Window
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 Payer = Annotated[str, typer.Option("--commissioner", help="For whom: its ODS code.")]
 Provider = Annotated[str, typer.Option("--provider", help="For whom: its ODS code.")]
 Id = Annotated[str, typer.Argument(help="The challenge's id.")]
+Only = Annotated[str | None, typer.Option(help="Only of such, as the summary names it.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in your words. No patient data.")]
 
 
@@ -41,15 +43,20 @@ def draft(
     run: Annotated[str, typer.Argument(help="The reconciliation run's id.")],
     commissioner: Payer,
     by_month: Annotated[bool, typer.Option("--by-month", help="Each month by itself.")] = False,
+    outcome: Only = None,
+    provider: Only = None,
+    drug: Only = None,
+    month: Annotated[str | None, typer.Option(help="Only of such: 202627 M01.")] = None,
 ) -> None:
     """Draft challenges of what a run queried. The provider sees none before it is raised."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), _payer(commissioner)
+    asked = LineFilter(outcome, drug, provider, month)
     loaded = done(
-        lambda: door.read(lambda work: challenging.load_for_draft(work, desk, caller, run))
+        lambda: door.read(lambda work: challenging.load_for_draft(work, desk, caller, run, asked))
     )
     made = done(
         lambda: door.transact(
-            lambda work: challenging.draft(work, desk, caller, loaded, by_month=by_month)
+            lambda work: challenging.draft(work, caller, loaded, by_month=by_month)
         )
     )
     _print(made.challenges)

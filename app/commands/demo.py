@@ -34,7 +34,13 @@ from app.demonstration.submission import NAME
 from app.desk import make_desk
 from app.door import Door
 from app.handlers import make_handlers
-from app.housekeeping import ending_retention, forgetting, rematching_changes, summing_up
+from app.housekeeping import (
+    ending_retention,
+    forgetting,
+    keeping_lists,
+    rematching_changes,
+    summing_up,
+)
 from app.main import create_app
 from app.reconciliation import store
 from app.reconciliation.errors import StoredFileDamaged
@@ -256,9 +262,10 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
             "chores": [
                 sealing(settings),
                 forgetting(settings),
-                ending_retention(settings),
+                ending_retention(settings, desk),
                 summing_up(desk),
                 rematching_changes(),
+                keeping_lists(desk),
             ],
         },
         name="worker",

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import RowMapping
 
-from app.approvals.reassigning import hand_to_payer
+from app.approvals.handing import Asked, hand_over_by_two
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Caller
 from app.commands.doors import door_or_exit, settings_or_exit
@@ -114,16 +114,20 @@ def hand_over(
         dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")
     ],
     reason: Annotated[str, typer.Option()],
+    by: Annotated[str, typer.Option("--by", help="Who proposes it: a name.")],
+    seconded_by: Second,
 ) -> None:
-    """Hand the treatments with a drug to another commissioner, as at a delegation."""
-    settings_or_exit()
+    """Hand the treatments with a drug to another commissioner: two people, as at a delegation."""
+    known = not settings_or_exit().demonstration
+    asked = Asked(receiver=to, drug=drug, from_day=day.date(), why=reason)
+    caller = operator(organisation)
     found = done(
         lambda: door_or_exit().transact(
-            lambda work: hand_to_payer(work, operator(organisation), drug, to, day.date(), reason)
+            lambda work: hand_over_by_two(work, caller, asked, by, seconded_by, registered=known)
         )
     )
     typer.echo(
-        f"{found.treatments} treatment(s) are {to}'s from {day:%d/%m/%Y}; "
+        f"{found.treatments} treatment(s) went to {to} from {day:%d/%m/%Y} on; "
         f"{found.waiting} request(s) wait with {organisation}."
     )
 

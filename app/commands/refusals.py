@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import typer
 
 from app.approvals.errors import ApprovalsError
-from app.auth.errors import NotAllowed
+from app.auth.errors import CallerNotAccepted, NotAllowed
 from app.reconciliation.errors import ReconciliationError
 
 T = TypeVar("T")
@@ -17,6 +17,6 @@ def done(do: Callable[[], T]) -> T:
     """What it gives; exit code 3 and the reason where the service refuses."""
     try:
         return do()
-    except (ReconciliationError, ApprovalsError, NotAllowed) as error:
+    except (ReconciliationError, ApprovalsError, NotAllowed, CallerNotAccepted) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(REFUSED) from None

@@ -13,8 +13,9 @@ from app.commands.reconcile import operator
 from app.commands.refusals import done
 from app.desk import make_desk
 from app.reconciliation import deciding_lines, evidence, exporting, service
-from app.reconciliation.exports import ExportFormat, export
+from app.reconciliation.exports import ExportFormat, write_export
 from app.reconciliation.model import DecisionKind
+from app.reconciliation.scratch import scratch
 
 app = typer.Typer(no_args_is_help=True, help="What came of a reconciliation, and its lines.")
 
@@ -42,8 +43,11 @@ def export_run(
     """Export a run: pseudonyms for numbers, since the operator acts for a payer."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), operator(organisation)
     content = done(lambda: door.read(lambda work: exporting.content_of(work, desk, caller, run)))
-    output.write_bytes(done(lambda: export(content, format)))
-    typer.echo(f"{len(content.matched)} lines: {output}", err=True)
+    folder = desk.matching.spill_to
+    assert folder is not None
+    with scratch(folder) as beside:
+        done(lambda: write_export(content, format, output, beside))
+    typer.echo(f"{content.summary.grand.lines} lines: {output}", err=True)
 
 
 @app.command("outcomes")
@@ -112,7 +116,9 @@ def _decide(
 ) -> None:
     door, desk = door_or_exit(), make_desk(settings_or_exit())
     seen: Any = done(
-        lambda: door.read(lambda work: deciding_lines.look(work, desk, caller, run, kind))
+        lambda: door.read(
+            lambda work: deciding_lines.look(work, desk, caller, run, row, kind, approval)
+        )
     )
     made = done(lambda: deciding_lines.draft(desk, caller, seen, row, kind, approval))
     kept, _ = done(

@@ -16,13 +16,19 @@ from app.handlers import make_handlers
 from app.housekeeping import (
     ending_retention,
     forgetting,
-    keeping_starts,
+    keeping_lists,
     rematching_changes,
     summing_up,
+    tidying,
 )
 from app.postman import posting
 from app.sealer import sealing
 from app.work import run_for_ever
+
+#: With several processes, how long one may not answer the first before it is killed and begun anew.
+#: Starting takes seconds of processor time: the usual 5 seconds never end on a busy machine, where
+#: each process would be killed before it serves, again and again.
+STARVED_SECONDS = 120
 
 
 def serve(
@@ -52,6 +58,7 @@ def serve(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         date_header=True,
+        timeout_worker_healthcheck=STARVED_SECONDS,
     )
 
 
@@ -69,10 +76,11 @@ def worker(
     chores = [
         sealing(settings),
         forgetting(settings),
-        ending_retention(settings),
+        ending_retention(settings, desk),
+        tidying(desk),
         summing_up(desk),
         rematching_changes(),
-        keeping_starts(),
+        keeping_lists(desk),
         gauges.queues(settings.seal_every_seconds),
         *posting(settings, gauges.reminded),
     ]

@@ -23,11 +23,13 @@ _RETURNED = "assent returned at"
 # SQLite defaults to none of these. `recursive_triggers` makes INSERT OR REPLACE fire the triggers
 # that protect the audit log; `synchronous` 2 is FULL: a commit is on disk before it returns. A
 # submission writes 80 pages to the log, and its last 1,000 (the default) were copied into the
-# database by every twelfth.
+# database by every twelfth. `secure_delete`: what is erased is overwritten in the file; many builds
+# leave it there until the page is wanted.
 PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
     "wal_autocheckpoint": 4_000,
     "synchronous": 2,
+    "secure_delete": 1,
     "foreign_keys": 1,
     "recursive_triggers": 1,
     "busy_timeout": BUSY_TIMEOUT_MS,

@@ -1,8 +1,9 @@
 """The same request sent twice is carried out once and answered the same both times."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -84,6 +85,17 @@ def answer_once(
         )
         return answer
     (row,) = work.ask(_FIND, _named(key))
+    return _stored(row, body_hash)
+
+
+def answered(work: Work, key: IdempotencyKey, body_hash: str) -> StoredAnswer | None:
+    """The stored answer to `key`, if there is one; raises as `answer_once` does."""
+    for row in work.ask(_FIND, _named(key)):
+        return _stored(row, body_hash)
+    return None
+
+
+def _stored(row: Mapping[str, Any], body_hash: str) -> StoredAnswer:
     if row["body_hash"] != body_hash:
         raise RequestIdReused
     if row["body"] is None:

@@ -36,8 +36,12 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "publication": _ADD,
     "insight_figure": _REMOVE,
     "start_awaited": _REMOVE,
+    "listed_entry": _REMOVE,
+    "listed_supply": _REMOVE,
     "change_cursor": _REMOVE,
     "slice_touch": _REMOVE,
+    "patient_identifier": _REMOVE,  # at the end of retention, as the next
+    "patient_death": _REMOVE,
     "live_treatment": _REMOVE,
     "client_assertion": _REMOVE,
     "access_token": _REMOVE,

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from app.approvals import changing, correcting, patients, reviewing, starting, store, submitting
+from app.approvals import (
+    amending,
+    changing,
+    correcting,
+    patients,
+    reviewing,
+    starting,
+    store,
+    submitting,
+)
 from app.approvals.consenting import consent
 from app.approvals.errors import ApprovalsError
 from app.approvals.funding import FundingDecision, record_funding, resolve_query
@@ -147,7 +156,7 @@ class Case:
         )
 
     def amend(self, answers: Mapping[str, Any]) -> RequestState:
-        return self._step(submitting.amend, self._clinician, answers)
+        return self._step(amending.amend, self._clinician, answers)
 
     def authorise(self) -> RequestState:
         pharmacist = self.clerk.people.pharmacist(self.treatment.provider)
@@ -216,10 +225,17 @@ class Case:
         )
 
     def panel_declines(self, reason: str) -> RequestState:
-        return self._panel(reviewing.panel_decline, reason)
+        return self._step(reviewing.panel_decline, self._decider, reason, declares_no_interest=True)
 
     def panel_asks(self, question: str) -> RequestState:
-        return self._panel(reviewing.panel_return, question)
+        request, decider = self.request, self._decider
+        return self._keep(
+            self.clerk.do(
+                lambda work: reviewing.panel_return(
+                    work, decider, request.id, question, request.version, declares_no_interest=True
+                )
+            )
+        )
 
     def funded(
         self,
@@ -284,16 +300,6 @@ class Case:
                     *arguments,
                     request.version,
                     **named,
-                )
-            )
-        )
-
-    def _panel(self, use_case: Callable[..., RequestView], reason: str) -> RequestState:
-        request, decider = self.request, self._decider
-        return self._keep(
-            self.clerk.do(
-                lambda work: use_case(
-                    work, decider, request.id, reason, request.version, declares_no_interest=True
                 )
             )
         )

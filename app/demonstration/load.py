@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, select
 
+from app.approvals.handing import Asked, hand_over_by_two
 from app.approvals.importing import accept_import, preview_import
 from app.approvals.office import (
     APPROVAL_NOT_REQUIRED,
@@ -19,7 +20,6 @@ from app.approvals.office import (
     change_setting,
     setting,
 )
-from app.approvals.reassigning import hand_to_payer
 from app.auth.model import Caller
 from app.db import tables
 from app.db.transaction import Database
@@ -218,8 +218,8 @@ def _delegate(clerk: Clerk, people: People, on: dt.date) -> Story:
     """On the day of the delegation one commissioner hands a drug's treatments to the other."""
     yield on
     caller = people.commissioner(SPECIALISED)
-    why = "Invented delegation (demonstration)."
-    clerk.do(lambda work: hand_to_payer(work, caller, DELEGATED, ICB, on, why))
+    asked = Asked(ICB, DELEGATED, on, "Invented delegation (demonstration).")
+    clerk.do(lambda work: hand_over_by_two(work, caller, asked, "Invented One", "Invented Two"))
 
 
 def _import(work: Work, desk: Desk, people: People, legacy: bytes) -> None:

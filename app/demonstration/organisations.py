@@ -84,6 +84,11 @@ def administrators() -> tuple[Seat, ...]:
     )
 
 
+def only_in_the_browser() -> tuple[Seat, ...]:
+    """Who signs in and has no public token: administrators, and a panel's second member."""
+    return (*administrators(), Seat(PANEL, Role.PANEL_MEMBER, second=True))
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """The registered callers, by organisation and role; and the id of every seat's token."""

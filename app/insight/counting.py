@@ -24,6 +24,8 @@ from app.reconciliation.slices import place
 MONTHS: Final = 24
 YEAR: Final = dt.timedelta(days=365)
 _NOT_COUNTED: Final = (RequestState.WITHDRAWN.value, RequestState.ENTERED_IN_ERROR.value)
+#: Errors; and what pays for doses given alone, which nobody approved to go on.
+_NOT_ISSUED: Final = (ApprovalState.ENTERED_IN_ERROR.value, ApprovalState.DOSES_GIVEN.value)
 _STANDS: Final = (ApprovalState.LIVE.value, ApprovalState.UNDER_QUERY.value)
 
 
@@ -55,7 +57,7 @@ def _approvals(work: Work, commissioner: str) -> Iterator[Figure]:
                 approval.commissioner == commissioner,
                 approval.issued_at >= london_midnight(first),
                 approval.issued_at < london_midnight(after),
-                approval.state != ApprovalState.ENTERED_IN_ERROR.value,
+                approval.state.not_in(_NOT_ISSUED),
             )
             .group_by(approval.provider)
         )

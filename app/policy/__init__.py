@@ -51,6 +51,8 @@ from app.policy.panel import (
     PanelTerms,
     answer_by,
     answer_words,
+    members_to_agree,
+    members_words,
     panel_status,
     status_words,
 )
@@ -116,6 +118,8 @@ __all__ = [
     "label_of",
     "load_overlay",
     "load_policy",
+    "members_to_agree",
+    "members_words",
     "named",
     "nearest_arm",
     "open_questions",

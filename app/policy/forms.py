@@ -17,7 +17,7 @@ from app.policy.model import (
     QuestionType,
     Section,
 )
-from app.policy.panel import answer_words, status_words
+from app.policy.panel import answer_words, members_words, status_words
 from app.policy.terms_text import term_lines
 
 _HEADINGS = {
@@ -133,14 +133,18 @@ def _head(version: PolicyVersion) -> Iterator[str]:
 
 def _panel(version: PolicyVersion) -> Iterator[str]:
     yield f"- Panel: {_plain(status_words(version))}"
-    terms = version.panel
+    terms, members = version.panel, members_words(version)
     if terms is None:
+        if members is not None:
+            yield f"- {members}"
         return
     if terms.crisis is not None:
         yield f"- A crisis is told by {_plain(terms.crisis)}"
     answer = answer_words(terms)
     if answer is not None:
         yield f"- {answer}"
+    if members is not None:
+        yield f"- {members}"
     if terms.urgent is not None:
         yield f"- Where treatment cannot wait: {_plain(terms.urgent)}"
     evidence = "read in the source" if terms.evidence == "verified" else _DRAFT

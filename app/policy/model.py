@@ -256,6 +256,7 @@ class Overlay:
     resolved: str
     hash: str
     lines: Mapping[tuple[str | int, ...], int] = field(compare=False, repr=False)
+    members: int = 1  # of a panel, who must agree on what is referred under it: 1 or 2
 
     @property
     def layer(self) -> str:

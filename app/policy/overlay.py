@@ -64,6 +64,7 @@ def _overlay(data: Mapping[str, Any], lines: Mapping[Path, int]) -> Overlay:
         resolved=resolved,
         hash=sha256(resolved),
         lines=lines,
+        members=int((data.get("panel") or {}).get("members", 1)),
     )
 
 
@@ -159,7 +160,7 @@ def _faults(
         message = f"its approval may last longer than that of {version.version}"
         yield fault(("approval", "lasts"), message, "An overlay only shortens: give less time")
     known = data.get("sources") or {}
-    for path in (("mechanism",), ("approval",)):
+    for path in (("mechanism",), ("approval",), ("panel",)):
         source = (data.get(str(path[0])) or {}).get("source")
         if source is not None and source not in known and source not in base["sources"]:
             yield fault((*path, "source"), f"there is no source {source}", "Name one of `sources`")
@@ -178,5 +179,6 @@ def _shorter(before: Mapping[str, int] | None, after: Mapping[str, int]) -> bool
 
 def _unverified(data: Mapping[str, Any]) -> bool:
     return any(
-        (data.get(name) or {}).get("evidence") == "unverified" for name in ("mechanism", "approval")
+        (data.get(name) or {}).get("evidence") == "unverified"
+        for name in ("mechanism", "approval", "panel")
     )

@@ -37,7 +37,8 @@ class PanelTerms:
 
     `authority` decides an *external authority*; `crisis` is the id of the start criterion that
     tells a crisis. The panel answers within `answer_days` days or `answer_working_days` working
-    days; `urgent` says what happens when treatment cannot wait for it.
+    days; `urgent` says what happens when treatment cannot wait for it. `members` is how many of its
+    members must agree before it has decided: 1 or 2, 1 where the version does not say.
     """
 
     status: PanelStatus
@@ -46,6 +47,7 @@ class PanelTerms:
     answer_days: int | None
     answer_working_days: int | None
     urgent: str | None
+    members: int
     source: Source
     evidence: Evidence
 
@@ -63,6 +65,7 @@ def panel_terms(data: Mapping[str, Any] | None, sources: Mapping[str, Source]) -
         answer_days=within.get("days"),
         answer_working_days=within.get("working_days"),
         urgent=None if urgent is None else urgent.strip(),
+        members=int(data.get("members", 1)),
         source=sources[data["source"]],
         evidence=data["evidence"],
     )
@@ -97,6 +100,25 @@ def status_words(version: PolicyVersion) -> str:
         assert version.panel is not None  # this status is never derived
         return f"{version.panel.authority} decides, not a panel of this service: ask it."
     return _WORDS[status]
+
+
+def members_to_agree(version: PolicyVersion) -> int:
+    """How many members of a panel must agree on what is referred under the version: 1 or 2.
+
+    The larger of what its text and its overlay ask for: an overlay takes no member away.
+    """
+    national = 1 if version.panel is None else version.panel.members
+    return national if version.overlay is None else max(national, version.overlay.members)
+
+
+def members_words(version: PolicyVersion) -> str | None:
+    """That two members must agree, as one sentence; None where one member decides."""
+    if members_to_agree(version) == 1:
+        return None
+    said = "Two members must agree on what is referred, before it is decided"
+    if version.overlay is None or (version.panel is not None and version.panel.members == 2):
+        return f"{said}."
+    return f"{said} ({version.overlay.layer})."
 
 
 def answer_words(terms: PanelTerms | None) -> str | None:

@@ -6,14 +6,14 @@ into a slice, into a correction, or beside them.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db.work import Work
-from app.reconciliation import slice_store
+from app.reconciliation import slice_store, store
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.model import ContractLine, MatchedLine
@@ -91,7 +91,13 @@ def restate(
     stated: Sequence[ContractLine],
     change: SliceChange,
 ) -> SliceChange:
-    """Add a version of one slice, held: whole, or where it is closed as signed corrections."""
+    """Add a version of one slice, held: whole, or where it is closed as signed corrections.
+
+    Raises StoredFileEnded for a month whose lines are no longer kept: stated again, it would be
+    matched without the people of then.
+    """
+    if head.newest is not None:
+        store.check_kept(work, submission.organisation, head.newest.submission_id)
     adding = _Adding(work, caller, submission, head, stated)
     if change.how == CORRECTS:
         return adding.correction(change, stored)
@@ -124,19 +130,27 @@ def outline(
     work: Work, organisation: str, placed: Placed, changes: Sequence[SliceChange]
 ) -> Accepted:
     """The changes with what stands beside them."""
+    left = left_standing(work, organisation, placed.slices)
+    return Accepted(tuple(changes), len(placed.unplaced), total_of(placed.unplaced), left)
+
+
+def left_standing(
+    work: Work, organisation: str, stated: Collection[SliceKey]
+) -> tuple[SliceKey, ...]:
+    """The slices of the same providers and years, up to the newest month stated, that stand beside
+    those stated."""
     last: dict[tuple[str, str], int] = {}
-    for key in placed.slices:
+    for key in stated:
         year = (key.provider, key.financial_year)
         last[year] = max(last.get(year, 0), key.financial_month)
     standing = slice_store.stated_keys(work, organisation, last)
-    left = [
-        key
-        for key in standing
-        if key not in placed.slices
-        and key.financial_month <= last.get((key.provider, key.financial_year), 0)
-    ]
-    return Accepted(
-        tuple(changes), len(placed.unplaced), total_of(placed.unplaced), tuple(sorted(left))
+    return tuple(
+        sorted(
+            key
+            for key in standing
+            if key not in stated
+            and key.financial_month <= last.get((key.provider, key.financial_year), 0)
+        )
     )
 
 

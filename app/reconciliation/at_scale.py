@@ -1,8 +1,9 @@
 """Receiving and reconciling a submission that is not held in memory: from file to file.
 
 The same use case as `service.reconcile`, for the command line and the worker. The file's cells
-become a file of rows (`read_columns`), DuckDB makes of that a file of outcomes (`out_of_core`), and
-of the lines only counts and sums are looked at here.
+become a file of rows (`read_columns`), DuckDB makes of that a file of outcomes (`out_of_core`; the
+steps between run on Spark where that is chosen), and of the lines only counts and sums are looked
+at here.
 """
 
 from collections import defaultdict
@@ -25,8 +26,8 @@ from app.reconciliation.accepting import accept
 from app.reconciliation.engines.choice import Engine
 from app.reconciliation.engines.duckdb import database, told_when_out
 from app.reconciliation.engines.known import NotTabular
-from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.engines.out_of_core import exact, match_rows
+from app.reconciliation.engines.limits import EXACT_DIGITS, exact
+from app.reconciliation.engines.out_of_core import match_rows
 from app.reconciliation.errors import NotYourSubmission, StoredFileDamaged, TooManyLines
 from app.reconciliation.files import FileStore
 from app.reconciliation.find_table import Most
@@ -47,7 +48,8 @@ from app.reconciliation.summary import ZERO, Summary
 
 #: The largest file that is read from a disk: 16 GB, and 3 billion cells (90 million lines).
 MOST: Final = Most(bytes=16 << 30, cells=3_000_000_000)
-NOTE: Final = "The file has over {most:,} lines, so DuckDB took it from file to file."
+NOTE: Final = "The file has over {most:,} lines, so {engine} took it from file to file."
+_NAMED: Final = {Engine.DUCKDB: "DuckDB", Engine.SPARK: "Spark"}
 _STATED: Final = (
     "provider, commissioner, financial_year, financial_month, "
     "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END"
@@ -160,8 +162,11 @@ def match_large(large: LargeSubmission, snapshot: Snapshot, outcomes: Path) -> W
     desk = large.desk
     dictionary = service.knowing(desk.dictionary, snapshot.terms.spellings)
     parts = (snapshot, dictionary, desk.organisations, desk.matching.machine())
+    on_spark = desk.matching.engine is Engine.SPARK
+    engine = Engine.SPARK if on_spark else Engine.DUCKDB
     try:
-        decided = match_rows(large.rows, outcomes, *parts)
+        cluster = desk.matching.cluster() if on_spark else None
+        decided = match_rows(large.rows, outcomes, *parts, cluster)
     except NotTabular:
         why = "to be matched with a number of more than 8 decimal places among them"
         raise TooManyLines(large.facts.lines, why, "Send each month by itself") from None
@@ -176,8 +181,8 @@ def match_large(large: LargeSubmission, snapshot: Snapshot, outcomes: Path) -> W
         decided.summary,
         outcomes,
         slices,
-        Engine.DUCKDB,
-        NOTE.format(most=desk.matching.most_lines),
+        engine,
+        NOTE.format(most=desk.matching.most_lines, engine=_NAMED[engine]),
     )
 
 

@@ -16,7 +16,7 @@ from app.reconciliation.challenge_model import ChallengedLine
 from app.reconciliation.engines.index import Folder
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.engines.repeats import find_repeats
+from app.reconciliation.engines.repeats import find_reversals
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, LineKind, LineOutcome, MatchedLine, Snapshot
@@ -93,7 +93,7 @@ def reversed_rows(
 ) -> frozenset[int]:
     """The rows of charges that a credit of the same file takes back, and of these credits."""
     prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
-    reverses = find_repeats(prepared).reverses
+    reverses = find_reversals(prepared)
     return frozenset(lines[i].row for pair in reverses.items() for i in pair)
 
 
@@ -104,16 +104,21 @@ def plan(
     providers: Mapping[str, frozenset[str]],
     *,
     by_month: bool,
+    keys: Sequence[str] | None = None,
+    others: LeftOut | None = None,
 ) -> Plan:
     """Group a run's lines into challenges.
 
-    `held` gives for the key of a line that was challenged before: None while that stands, else
-    the outcomes of the challenges that were withdrawn. `providers` says, for each approval's
-    reference, whose it is. Raises TotalsDoNotTie unless all parts add up to what is queried.
+    `keys` are those of the lines where they are not every line of their file; `others` are lines
+    beside them that are left out. `held` gives for the key of a line that was challenged before:
+    None while that stands, else the outcomes of the challenges that were withdrawn. `providers`
+    says, for each approval's reference, whose it is. Raises TotalsDoNotTie unless all parts add up
+    to what is queried.
     """
     groups: dict[GroupKey, list[ChallengedLine]] = defaultdict(list)
     left: dict[str, list[Decimal]] = defaultdict(list)
-    for item, key in zip(matched, keys_of([m.line for m in matched]), strict=True):
+    known = keys_of([m.line for m in matched]) if keys is None else keys
+    for item, key in zip(matched, known, strict=True):
         why = _why_not(item, taken_back, held.get(key, frozenset()))
         if why is not None or item.provider is None:
             left[why or NO_PROVIDER].append(item.queried)
@@ -121,7 +126,7 @@ def plan(
         month = month_of(item) if by_month else None
         group = (item.provider, item.outcome, item.recognition.drug, month)
         groups[group].append(_challenged(item, key, item.provider, providers))
-    return _checked(groups, left, matched)
+    return _checked(groups, left, matched, others)
 
 
 def _why_not(
@@ -171,14 +176,28 @@ def _checked(
     groups: Mapping[GroupKey, Sequence[ChallengedLine]],
     left: Mapping[str, Sequence[Decimal]],
     matched: Sequence[MatchedLine],
+    others: LeftOut | None,
 ) -> Plan:
     made = tuple(Group(*key, tuple(groups[key])) for key in sorted(groups, key=_order))
     rest = tuple(LeftOut(why, len(found), _sum(found)) for why, found in sorted(left.items()))
+    rest = rest if others is None else _with(rest, others)
     whole = _sum(item.queried for item in matched)
+    if others is not None:
+        whole = _sum((whole, others.queried))
     parts = _sum([*(group.queried for group in made), *(each.queried for each in rest)])
     if whole != parts:
         raise TotalsDoNotTie("The challenges and what is left out", whole, parts)
     return Plan(made, rest)
+
+
+def _with(rest: Sequence[LeftOut], others: LeftOut) -> tuple[LeftOut, ...]:
+    """The parts left out, with more lines of one of them."""
+    same = next((each for each in rest if each.why == others.why), None)
+    if same is not None:
+        pounds = _sum((same.queried, others.queried))
+        others = LeftOut(others.why, same.lines + others.lines, pounds)
+    parts = (*(each for each in rest if each is not same), others)
+    return tuple(sorted(parts, key=lambda part: part.why))
 
 
 def _order(key: GroupKey) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from app.reconciliation.challenge_model import (
     next_state,
 )
 from app.reconciliation.challenge_store import EVERY, Asked
-from app.reconciliation.line_keys import keys_of
+from app.reconciliation.large_drafts import ToDraft, of_files, of_memory
+from app.reconciliation.large_lines import open_large
+from app.reconciliation.line_choice import EVERY_LINE, LineFilter
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.service import Desk, Reconciled
 from app.reconciliation.windows import Window
@@ -43,20 +45,35 @@ class ShownLine:
     line: ContractLine
 
 
-def load_for_draft(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
-    """The run to draft from, with its lines: slow for a large one, so outside a transaction."""
+def load_for_draft(
+    work: Work, desk: Desk, caller: Caller, run_id: str, asked: LineFilter = EVERY_LINE
+) -> ToDraft:
+    """The lines to draft from: slow for a large run, so outside a transaction.
+
+    Raises TooManyLines where more than `large_drafts.MOST` of a large run would be challenged.
+    """
     check_can(caller, Action.CHALLENGE)
-    return service.load_run(work, desk, caller, run_id)
+    run = store.find_run(work, caller.organisation, run_id)
+    if desk.matching.takes_files(run.lines):
+        return of_files(work, desk, run, asked)
+    return to_draft(desk, caller, service.load_run(work, desk, caller, run_id), asked)
 
 
-def draft(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, *, by_month: bool) -> Drafted:
+def to_draft(
+    desk: Desk, caller: Caller, loaded: Reconciled, asked: LineFilter = EVERY_LINE
+) -> ToDraft:
+    """The lines to draft from, of a run that is in memory."""
+    return of_memory(loaded, _taken_back(desk, caller, loaded), asked)
+
+
+def draft(work: Work, caller: Caller, loaded: ToDraft, *, by_month: bool) -> Drafted:
     """Draft challenges of what a run queried and nobody has challenged yet.
 
     Drafting again changes nothing: lines that are challenged already are left out.
     """
     check_can(caller, Action.CHALLENGE)
     challenge_store.take_turns(work, caller.organisation)
-    made = _plan(work, desk, caller, loaded, by_month)
+    made = planned(work, caller, loaded, by_month)
     with recorded_together(work):
         drafted = tuple(_draft(work, caller, loaded, made, i) for i in range(len(made.groups)))
     return Drafted(drafted, made.left_out)
@@ -126,15 +143,24 @@ def credit(
 def show(
     work: Work, desk: Desk, caller: Caller, challenge_id: str
 ) -> tuple[Challenge, tuple[ShownLine, ...]]:
-    """A challenge with its lines as they stand in the commissioner's file."""
+    """A challenge with its lines as they stand in the commissioner's file.
+
+    Where that is no longer kept, the lines state nothing but their rows.
+    """
     check_can(caller, Action.READ_CHALLENGES)
     challenge = challenge_store.find(work, caller, challenge_id)
     lines = challenge_store.lines_of(work, challenge)
     with work.beyond_scope():  # the commissioner's file: of it the provider sees these rows only
         run = store.find_run(work, challenge.commissioner, challenge.run_id)
         record = store.find_submission(work, challenge.commissioner, run.submission_id)
-        submission = service.load_submission(work, desk, record)
-    stated = {line.row: line for line in submission.lines}
+        if record.ended_at is not None:
+            return challenge, tuple(ShownLine(x, ContractLine(x.row, "", ())) for x in lines)
+        if desk.matching.takes_files(run.lines):
+            with open_large(work, desk, run).reading() as reading:
+                found = [item.line for item in reading.lines([each.row for each in lines])]
+        else:
+            found = list(service.load_submission(work, desk, record).lines)
+    stated = {line.row: line for line in found}
     return challenge, tuple(ShownLine(each, stated[each.row]) for each in lines)
 
 
@@ -168,16 +194,18 @@ def is_payer(caller: Caller) -> bool:
     return caller.role in PAYER_ROLES
 
 
-def _plan(work: Work, desk: Desk, caller: Caller, loaded: Reconciled, by_month: bool) -> Plan:
+def planned(work: Work, caller: Caller, loaded: ToDraft, by_month: bool) -> Plan:
+    """What drafting now would challenge, and what it would leave out. Stores nothing."""
     own, matched = caller.organisation, loaded.matched
-    keys = keys_of([item.line for item in matched])
     references = [item.reference for item in matched if item.reference and item.queried > 0]
     return plan(
         matched,
-        _taken_back(desk, caller, loaded),
-        challenge_store.challenged_before(work, own, keys),
+        loaded.taken_back,
+        challenge_store.challenged_before(work, own, loaded.keys),
         challenge_store.holders_of(work, own, references),
         by_month=by_month,
+        keys=loaded.keys,
+        others=loaded.others,
     )
 
 
@@ -187,7 +215,7 @@ def _taken_back(desk: Desk, caller: Caller, loaded: Reconciled) -> frozenset[int
     return reversed_rows(lines, nothing, desk.dictionary, desk.organisations)
 
 
-def _draft(work: Work, caller: Caller, loaded: Reconciled, made: Plan, number: int) -> Challenge:
+def _draft(work: Work, caller: Caller, loaded: ToDraft, made: Plan, number: int) -> Challenge:
     group = made.groups[number]
     challenge = Challenge(
         id=work.new_id(),

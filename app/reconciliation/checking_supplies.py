@@ -1,6 +1,7 @@
 """A trust's check before it invoices: the same engine on a draft file or on one planned supply.
 
-Nothing is stored but the audit entries and declarations of care. Of an approval at another provider
+Nothing is stored but the audit entries and declarations of care, and of a file that was uploaded on
+a page its result, for as long as the file waits (`kept_checks`). Of an approval at another provider
 the trust learns that there is one, where it declares that it cares for the patient: in words for a
 planned supply, and for a draft file by the line itself, which states what it supplied (ADR 59). It
 names the patient by NHS number and the birth date that fits it; where the patient objects to being
@@ -16,13 +17,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from app.approvals import objecting, patients, standing, store
+from app.approvals.elsewhere import known_people, live_elsewhere
 from app.approvals.guessing import check_may_name, not_known
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.approvals.searching import declare_care
-from app.audit import Reading, record_reading
+from app.audit import Reading, record_reading, recorded_together
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import service
@@ -118,8 +119,11 @@ def check(
     why: str | None,
     *,
     restates: bool,
+    check_id: str | None = None,
 ) -> tuple[Checked, tuple[Reading, ...]]:
     """What would come of the lines today, and what is to be audited of the asking.
+
+    `check_id`: by what the log names a check that is kept to be shown again.
 
     `why`: the care relationship that is declared; without it nothing is asked elsewhere. Whoever
     calls keeps both, with `keep`, before it tells the answer. A draft file `restates` the months
@@ -136,11 +140,13 @@ def check(
     advice = tuple(
         advise(item, snapshot.coverages, elsewhere=item.line.row in held) for item in worked.matched
     )
-    asked = {"lines": len(advice), "elsewhere": len(held)}
+    asked: dict[str, int | str] = {"lines": len(advice), "elsewhere": len(held)}
     told = tuple(
         Reading(TOLD, treatment_id=treatment.id, patient_id=treatment.patient_id)
         for treatment in {t.id: t for t in held.values()}.values()
     )
+    if check_id is not None:
+        asked["check"] = check_id
     reading = Reading("supplies checked before invoicing", names=asked)
     return Checked(submission, advice, worked.summary, asked_after), (reading, *told)
 
@@ -149,12 +155,12 @@ def keep(
     work: Work, office: Office, caller: Caller, checked: Checked, readings: Iterable[Reading]
 ) -> None:
     """Keep what was declared, asked and told, in one transaction, before the caller is told."""
-    for person in checked.asked.known:
-        declare_care(work, caller, person, checked.asked.why or "")
+    with recorded_together(work):
+        declare_care(work, caller, checked.asked.known, checked.asked.why or "")
+        for reading in readings:
+            record_reading(work, caller.actor(), reading)
     if checked.asked.missed:
         not_known(work, caller, office.guesses)
-    for reading in readings:
-        record_reading(work, caller.actor(), reading)
 
 
 def _ask(work: Work, caller: Caller, matched: Sequence[MatchedLine], why: str) -> Asked:
@@ -167,37 +173,29 @@ def _ask(work: Work, caller: Caller, matched: Sequence[MatchedLine], why: str) -
     for item in matched:
         if item.line.nhs_number is not None and item.line.birth_date is not None:
             born[item.line.nhs_number].add(item.line.birth_date)
-    known: dict[str, PatientRecord | None] = {}
-    told: dict[tuple[str, str], TreatmentRecord | None] = {}
-    found: dict[int, TreatmentRecord] = {}
+    named: dict[str, dt.date] = {}
+    asking: list[tuple[int, str, str]] = []
     for item in matched:
         number, drug = item.line.nhs_number, item.recognition.drug
         if item.outcome not in ASKED_ELSEWHERE or drug is None or number is None:
             continue
-        if len(born[number]) != 1 or (number not in known and len(known) >= MOST_ASKED):
+        if len(born[number]) != 1 or (number not in named and len(named) >= MOST_ASKED):
             continue
-        if number not in known:
-            known[number] = patients.known_by(work, number, *born[number])
-        if (number, drug) not in told:
-            told[number, drug] = _live_elsewhere(work, caller, known[number], drug)
-        treatment = told[number, drug]
-        if treatment is not None:
-            found[item.line.row] = treatment
-    persons = {each.id: each for each in known.values() if each is not None}
-    return Asked(why, tuple(persons.values()), None in known.values(), found)
-
-
-def _live_elsewhere(
-    work: Work, caller: Caller, person: PatientRecord | None, drug: str
-) -> TreatmentRecord | None:
-    if person is None or objecting.stands(work, person):
-        return None
-    for treatment in store.all_treatments_of(work, patients.same_person(work, person.canonical_id)):
-        other = treatment.provider != caller.organisation and treatment.drug == drug
-        with work.beyond_scope():  # that it is live is all that is told
-            if other and standing.is_live(work, treatment, work.moment.day):
-                return treatment
-    return None
+        named[number] = next(iter(born[number]))
+        asking.append((item.line.row, number, drug))
+    known = known_people(work, named)
+    drugs: dict[str, set[str]] = defaultdict(set)
+    for _, number, drug in asking:
+        if number in known:
+            drugs[known[number].canonical_id].add(drug)
+    live = live_elsewhere(work, caller, drugs)
+    found = {
+        row: live[known[number].canonical_id, drug]
+        for row, number, drug in asking
+        if number in known and (known[number].canonical_id, drug) in live
+    }
+    persons = {known[number].id: known[number] for number in named if number in known}
+    return Asked(why, tuple(persons.values()), len(known) < len(named), found)
 
 
 _YES_NO: Final = {None: "", True: "Y", False: "N"}

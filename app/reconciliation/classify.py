@@ -37,6 +37,17 @@ def fee_sort(name: str | None) -> str:
     return str(next(found, sorts[-1]["sort"]))
 
 
+def is_fee_named(name: str | None, drug: str | None) -> bool:
+    """Whether a line of this name would be a fee, were its total no credit."""
+    words = _words(name)
+    return any(
+        rule.kind is LineKind.FEE
+        and (rule.with_drug or not drug)
+        and rule.pattern.search(words) is not None
+        for rule in _rules()
+    )
+
+
 def may_be_fee(name: str | None) -> bool:
     """Whether a line of this name may be a fee, whatever drug is recognised in it."""
     words = _words(name)

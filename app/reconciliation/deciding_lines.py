@@ -1,6 +1,9 @@
 """Deciding a line by hand: whose it is, or that it is accepted or queried; and undoing that."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import pyarrow.parquet as pq
 
 from app.approvals.permissions import Action, can, check_can
 from app.auth.model import Caller
@@ -11,21 +14,32 @@ from app.reconciliation.engines.by_hand import (
     BY_HAND,
     approval_digest,
     coverages_of,
+    decisions_on,
     usable_coverage,
 )
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.plain import match_submission
 from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.errors import RunNotFound, StepNotPossible
+from app.reconciliation.errors import RunNotFound, StepNotPossible, TooManyLines
+from app.reconciliation.large_lines import open_large
+from app.reconciliation.line_columns import facts_of
 from app.reconciliation.line_keys import keys_of
+from app.reconciliation.line_reach import reached_by
 from app.reconciliation.model import (
     ContractLine,
     DecisionKind,
     LineDecision,
     MatchedLine,
     Snapshot,
+    Submission,
 )
 from app.reconciliation.service import Desk, Reconciled
+from app.reconciliation.store import RunRecord
+from app.reconciliation.summary import summarise
+
+#: Lines of a large run that are read to decide one of them.
+MOST_RELATED: Final = 2_000
+_COUNTS: Final = frozenset({"lines", "skipped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +55,73 @@ def action_of(kind: DecisionKind) -> Action:
     return Action.DECIDE_LINE if kind is DecisionKind.MATCH else Action.OVERRIDE_LINE
 
 
-def look(work: Work, desk: Desk, caller: Caller, run_id: str, kind: DecisionKind) -> Seen:
-    """What is decided on: slow for a large run, so outside a transaction that writes."""
+def look(
+    work: Work,
+    desk: Desk,
+    caller: Caller,
+    run_id: str,
+    row: int,
+    kind: DecisionKind,
+    reference: str | None = None,
+) -> Seen:
+    """What is decided on: slow for a large run, so outside a transaction that writes.
+
+    Of approvals those that a line of the run could be matched with, or was by hand, and the one of
+    the `reference` that is to be named. Of a run that is not held in memory only the lines are
+    read that may bear on the row's; TooManyLines where they are more than MOST_RELATED.
+    """
     check_can(caller, action_of(kind))
-    loaded = service.load_run(work, desk, caller, run_id)
+    run = store.find_run(work, caller.organisation, run_id)
+    if desk.matching.takes_files(run.lines):
+        loaded = _around(work, desk, caller, run, row, reference)
+    else:
+        loaded = service.load_run(work, desk, caller, run_id)
     record = store.find_submission(work, caller.organisation, loaded.run.submission_id)
-    return Seen(loaded, service.snapshot_for(work, desk, caller, record))
+    lines = loaded.submission.lines
+    standing = decisions_on(lines, decision_store.in_force(work, caller.organisation)).values()
+    named = {each.approval_reference for each in standing} | {reference}
+    among = reached_by(
+        work,
+        lines,
+        caller.organisation,
+        desk.organisations.fold,
+        service.key_of(desk, caller),
+        {each for each in named if each is not None},
+        whosever=True,
+    )
+    return Seen(loaded, service.snapshot_for(work, desk, caller, record, among))
+
+
+def _around(
+    work: Work, desk: Desk, caller: Caller, run: RunRecord, row: int, reference: str | None
+) -> Reconciled:
+    """The run with no lines but those that may bear on a row's."""
+    opened = open_large(work, desk, run)
+    line = opened.line(row).line
+    reached = reached_by(
+        work,
+        [line],
+        caller.organisation,
+        desk.organisations.fold,
+        None,
+        set() if reference is None else {reference},
+        whosever=True,
+    )
+    with opened.reading() as reading:
+        lines = reading.related(row, reached, MOST_RELATED)
+    if len(lines) > MOST_RELATED:
+        raise TooManyLines(
+            len(lines),
+            "that share a patient, a reference or an approval with this one and with each other",
+            "Have the numbers or references that they share looked at, or send each month as a "
+            "file of its own",
+        )
+    with pq.ParquetFile(opened.rows) as file:
+        facts = facts_of(file)
+    told = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name not in _COUNTS}
+    name = opened.record.file_name
+    submission = Submission(file_name=name, lines=tuple(lines), skipped=(), **told)
+    return Reconciled(submission, run, (), summarise(()), is_new=False)
 
 
 def draft(

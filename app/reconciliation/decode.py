@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, cast
 
@@ -15,6 +16,7 @@ MAX_BYTES = 1 << 30
 MAX_COLUMNS = 1000
 MAX_CELL = 32_767  # what a spreadsheet cell can hold; longer means an unclosed quotation mark
 MAX_LINES_PER_ROW = 50
+MAX_LINE = MAX_COLUMNS * MAX_CELL  # characters: whatever is longer holds no row
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 131_072  # characters in which the header must stand
 CP1252 = "cp1252"
@@ -54,9 +56,12 @@ class TextFile:
             return self._mend(text.read(count))
 
     def lines(self) -> Iterator[str]:
-        """Its lines with their breaks, one at a time."""
+        """Its lines with their breaks, one at a time; none longer than a row may be is held."""
         with _opened(self.source, self.encoding) as text:
-            yield from map(_mended, text) if self.encoding == CP1252 else text
+            for line in iter(partial(text.readline, MAX_LINE + 1), ""):
+                if len(line) > MAX_LINE:
+                    raise _endless()
+                yield _mended(line) if self.encoding == CP1252 else line
 
     def whole(self) -> str:
         """All of it: only where it is known to be small."""
@@ -208,6 +213,14 @@ def _check_record(cells: list[str], row: int, lines: int) -> None:
     too_long = sum(map(len, cells)) > MAX_CELL and max(map(len, cells)) > MAX_CELL
     if lines > MAX_LINES_PER_ROW or too_long:
         raise _unclosed(row)
+
+
+def _endless() -> UnreadableSubmission:
+    return UnreadableSubmission(
+        f"A row of the file has over {MAX_LINE:,} characters",
+        "the line breaks may be missing",
+        _SAVE_AS_CSV,
+    )
 
 
 def _unclosed(row: int) -> UnreadableSubmission:

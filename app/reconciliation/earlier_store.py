@@ -87,7 +87,7 @@ def held_of(work: Work, provider: str) -> tuple[Held, ...]:
 
 def _standing(slices: Select[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
     version, head, submission = tables.slice_version, tables.slice_head, tables.submission
-    stated = version.alias()
+    stated, own = version.alias(), submission.alias()
     newest = (
         select(version.c.slice_id, func.max(version.c.number).label("number"))
         .where(version.c.slice_id.in_(slices))
@@ -109,7 +109,8 @@ def _standing(slices: Select[Any], *conditions: ColumnElement[bool]) -> Select[A
         .join(head, head.c.id == version.c.slice_id)
         .join(stated, stated.c.id == head.c.current_version)
         .join(submission, submission.c.id == stated.c.submission_id)
-        .where(version.c.lines > 0, *conditions)
+        .join(own, own.c.id == version.c.submission_id)
+        .where(version.c.lines > 0, own.c.ended_at.is_(None), *conditions)
         .order_by(version.c.organisation, submission.c.number, version.c.submission_id)
     )
 

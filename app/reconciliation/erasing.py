@@ -1,26 +1,24 @@
 """Erasing the free words about a patient's invoiced lines: of challenges, decisions and proposals.
 
-Such a line is found by the approval that it was matched with, and by the number that it states in
-the stored file. A challenge is of many lines, so its words go for all of them: nobody can tell whom
-they name. What was challenged, decided and owed stays, and so does the file: evidence of payment.
+Which lines are the patient's, `known_lines` tells; an approval of theirs that a challenge or a
+decision names tells it too. A challenge is of many lines, so its words go for all of them: nobody
+can tell whom they name. What was challenged, decided and owed stays, and so does the file: evidence
+of payment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, or_, select, update
 
 from app.approvals.erasing import ERASED, KnownAs, erase_answers
 from app.audit import Actor, Event, erase_told_of, record
 from app.db import tables
 from app.db.work import Work
-from app.reconciliation import rows_store
-from app.reconciliation.errors import StoredFileDamaged
+from app.reconciliation import known_lines
 from app.reconciliation.files import FileStore
-from app.reconciliation.model import ContractLine
-from app.reconciliation.store import find_submission
-from app.reconciliation.stored_lines import stored_submission
+from app.reconciliation.known_lines import FoundLines, RunOf
 
 _CHALLENGE, _LINE = tables.challenge, tables.challenge_line
 #: Tables of one line's words: the columns that hold them, and what the log calls such an object.
@@ -29,17 +27,8 @@ _BY_LINE: Final[tuple[tuple[Table, tuple[str, ...], str], ...]] = (
     (tables.linkage_proposal, ("reason",), "linkage proposal"),
 )
 _OF_CHALLENGE: Final = ("evidence", "reason")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLines:
-    """A person's lines, as (run, row), among those that somebody wrote words about.
-
-    `unread`: runs whose stored file is gone or damaged, so that nobody knows.
-    """
-
-    lines: frozenset[tuple[str, int]]
-    unread: int
+#: Values that one statement names.
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +41,8 @@ class LineWords:
 
 
 def find_lines(work: Work, files: FileStore, known: KnownAs) -> FoundLines:
-    """The person's lines in the files of runs that have words. Slow: outside a writing transaction.
-
-    A line whose number is mistyped is not found here; `erase_line_words` finds it where it was
-    matched with the person's approval.
-    """
-    found: set[tuple[str, int]] = set()
-    unread = 0
-    for run_id, submission_id, organisation in _runs_with_words(work):
-        record_ = find_submission(work, organisation, submission_id)
-        try:
-            stored = stored_submission(files, record_, rows_store.rows_of(work, record_))
-        except StoredFileDamaged:
-            unread += 1
-            continue
-        found |= {(run_id, line.row) for line in stored.lines if _is_of(line, known)}
-    return FoundLines(frozenset(found), unread)
+    """The person's lines about which there may be words. Slow: outside a writing transaction."""
+    return known_lines.find_lines(work, files, known, _runs_with_words(work))
 
 
 def erase_line_words(
@@ -91,7 +66,21 @@ def erase_line_words(
     return done
 
 
-def _runs_with_words(work: Work) -> Iterable[tuple[str, str, str]]:
+def erase_words_of_runs(work: Work, runs: Collection[str]) -> int:
+    """Erase every word about the lines of these runs, as above; returns of how many objects."""
+    told: dict[str, list[str]] = {}
+    for table, columns, kind in (*_BY_LINE, (_CHALLENGE, _OF_CHALLENGE, "challenge")):
+        told[kind] = []
+        for some in _among(table.c.run_id, runs):
+            query = select(table.c.id).where(_has_words(table, columns), some)
+            told[kind] += work.connection.execute(query).scalars()
+        _empty(work, table, columns, told[kind])
+    erase_told_of(work, told)
+    erase_answers(work, [id_ for ids in told.values() for id_ in ids])
+    return sum(map(len, told.values()))
+
+
+def _runs_with_words(work: Work) -> Iterable[RunOf]:
     run = tables.reconciliation_run.c
     worded = [
         select(table.c.run_id).where(_has_words(table, columns))
@@ -103,41 +92,53 @@ def _runs_with_words(work: Work) -> Iterable[tuple[str, str, str]]:
     return [tuple(row) for row in work.connection.execute(query.order_by(run.id))]
 
 
-def _is_of(line: ContractLine, known: KnownAs) -> bool:
-    """By NHS number; by hospital number only where the birth date, if stated, agrees."""
-    if line.nhs_number is not None and line.nhs_number in known.nhs_numbers:
-        return True
-    born = line.birth_date is None or line.birth_date in known.birth_dates
-    return line.local_patient_id in known.local_ids and born
-
-
 def _challenges(work: Work, known: KnownAs, found: FoundLines) -> list[str]:
     by_reference = or_(
         _LINE.c.reference.in_(known.references), _LINE.c.reference_told.in_(known.references)
     )
     query = (
-        select(_CHALLENGE.c.id, _CHALLENGE.c.run_id, _LINE.c.row, by_reference)
+        select(_CHALLENGE.c.id, _CHALLENGE.c.run_id, _LINE.c.row)
+        .add_columns(_LINE.c.commissioner, _LINE.c.line_key, by_reference)
         .join(_LINE, _LINE.c.challenge_id == _CHALLENGE.c.id)
-        .where(
-            _has_words(_CHALLENGE, _OF_CHALLENGE),
-            or_(by_reference, _CHALLENGE.c.run_id.in_({run for run, _ in found.lines})),
-        )
+        .where(_has_words(_CHALLENGE, _OF_CHALLENGE))
     )
-    rows = work.connection.execute(query)
-    return sorted({id_ for id_, run, row, own in rows if own or (run, row) in found.lines})
+    return _own(work, query, (_CHALLENGE.c.run_id, _LINE.c.line_key, by_reference), found)
 
 
 def _by_line(
     work: Work, table: Table, columns: tuple[str, ...], known: KnownAs, found: FoundLines
 ) -> list[str]:
     c = table.c
-    own = and_(c.approval_reference.is_not(None), c.approval_reference.in_(known.references))
-    query = select(c.id, c.run_id, c.row, own).where(
-        _has_words(table, columns),
-        or_(own, c.run_id.in_({run for run, _ in found.lines})),
+    by_reference = and_(
+        c.approval_reference.is_not(None), c.approval_reference.in_(known.references)
     )
-    rows = work.connection.execute(query)
-    return sorted({id_ for id_, run, row, mine in rows if mine or (run, row) in found.lines})
+    query = select(c.id, c.run_id, c.row, c.organisation, c.line_key, by_reference).where(
+        _has_words(table, columns)
+    )
+    return _own(work, query, (c.run_id, c.line_key, by_reference), found)
+
+
+def _own(
+    work: Work, query: Select[Any], by: tuple[Any, Any, ColumnElement[bool]], found: FoundLines
+) -> list[str]:
+    """The ids of the rows of a query that are about one of the lines, or name an approval.
+
+    A row tells its id, run, row, organisation, key and whether it names an approval.
+    """
+    run_id, line_key, by_reference = by
+    own: set[str] = set()
+    runs, keys = {run for run, _ in found.lines}, {key for _, key in found.keys}
+    for some in (by_reference, *_among(run_id, runs), *_among(line_key, keys)):
+        for id_, run, row, organisation, key, named in work.connection.execute(query.where(some)):
+            if named or (run, row) in found.lines or (organisation, key) in found.keys:
+                own.add(id_)
+    return sorted(own)
+
+
+def _among(column: Any, values: Collection[str]) -> Iterator[ColumnElement[bool]]:
+    every = sorted(values)
+    for first in range(0, len(every), _AT_ONCE):
+        yield column.in_(every[first : first + _AT_ONCE])
 
 
 def _has_words(table: Table, columns: tuple[str, ...]) -> ColumnElement[bool]:

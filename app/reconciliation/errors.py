@@ -97,6 +97,16 @@ class StoredFileDamaged(ReconciliationError):
         )
 
 
+class StoredFileEnded(StoredFileDamaged):
+    """A file's period is over, and it was erased as the operator wants it."""
+
+    def __init__(self) -> None:
+        super(StoredFileDamaged, self).__init__(
+            "The period for which these lines are kept is over, and they were erased. Totals, "
+            "challenges and approvals stay; nothing can be matched or corrected again."
+        )
+
+
 class NotYourSubmission(ReconciliationError):
     """A provider may reconcile only lines of its own."""
 
@@ -118,13 +128,34 @@ class StepNotPossible(ReconciliationError):
     """A challenge or a decision by hand cannot take that step now."""
 
 
-class ExportTooLarge(ReconciliationError):
-    """A worksheet cannot hold so many lines."""
+class RowsNotKept(ReconciliationError):
+    """The rows of a large file, as this release reads them, are not beside it."""
 
-    def __init__(self, lines: int) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"{lines} lines of one outcome do not fit into a worksheet. Export the run as CSV or "
-            "Parquet instead."
+            "The rows of this file are not kept as this release reads them, and the file is too "
+            "large to be read anew while you wait. Reconcile the submission again: that keeps them."
+        )
+
+
+class ExportTooLarge(ReconciliationError):
+    """A workbook is not made of so many lines."""
+
+    def __init__(self, lines: int, most: int) -> None:
+        super().__init__(
+            f"The run has {lines:,} lines, and a workbook is made of at most {most:,}. Export the "
+            "run as CSV or Parquet, or send each month as a file of its own."
+        )
+
+
+class ExportNotWritten(ReconciliationError):
+    """The export of a large run is written by the worker, and was not within a day."""
+
+    def __init__(self, lines: int, format: str) -> None:
+        super().__init__(
+            f"The run has {lines:,} lines, so its export is written by the worker and kept for a "
+            f"day, and none as {format} lies ready. Ask for it with POST /v1/runs/{{run}}/exports "
+            "or on the run's page, and fetch it once its job is done."
         )
 
 

@@ -1,26 +1,36 @@
 """The evidence of one line: how it was matched, by which passes, against which approval."""
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
+from app.clock import london_day
+from app.db import tables
 from app.db.work import Work
-from app.reconciliation import service, store
-from app.reconciliation.engines.by_hand import decisions_on
+from app.reconciliation import decision_store, service
 from app.reconciliation.engines.explain import PassTried, trace
+from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, coverage_order, index_snapshot
-from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.errors import RunNotFound
-from app.reconciliation.model import Coverage, LineDecision, MatchedLine, Snapshot
+from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.line_reach import changed_since, within_reach
+from app.reconciliation.model import ContractLine, Coverage, LineDecision, MatchedLine, Snapshot
+from app.reconciliation.pseudonymised import as_pseudonyms
+from app.reconciliation.run_lines import open_run
+from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
+from app.reconciliation.snapshots import take_snapshot
+from app.reconciliation.waiting_store import narrow
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A line with its outcome in the run, and what the passes find of it.
 
-    `unchanged` says that the approvals are still those of the run; otherwise the passes and the
-    coverage are those of now, and the outcome and tests those of the run.
+    `unchanged` says that nothing came since the run of the approvals that the line could be matched
+    with, and no decision on it; otherwise the passes and the coverage are those of now, and the
+    outcome and tests those of the run.
     """
 
     item: MatchedLine
@@ -33,24 +43,34 @@ class Evidence:
 def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -> Evidence:
     """The evidence of a row of a run; RunNotFound where there is none."""
     check_can(caller, Action.RECONCILE)
-    loaded = service.load_run(work, desk, caller, run_id)
-    record = store.find_submission(work, caller.organisation, loaded.run.submission_id)
-    snapshot = service.snapshot_for(work, desk, caller, record)
-    at = next((i for i, m in enumerate(loaded.matched) if m.line.row == row), None)
-    if at is None:
-        raise RunNotFound("line of this run")
-    lines, seen = service.comparable(desk, caller, loaded.submission, snapshot)
-    decision = decisions_on(lines, seen.decisions).get(at)
-    fold = Folder(desk.organisations)
-    (item,) = prepare([lines[at]], desk.dictionary, fold, seen.as_at, seen.layout)
+    opened = open_run(work, desk, caller, run_id)
+    came_to, key = opened.line(row), opened.key(row)
+    standing = decision_store.standing(work, caller.organisation, key)
+    decision = None if standing is None else standing.decision
+    scope = scope_of(caller)
+    day = london_day(opened.record.received_at)
+    (item,) = _prepared(desk, [came_to.line], day, opened.record.layout)
+    by_pseudonym = service.key_of(desk, caller) if opened.carries_pseudonyms else None
+    reached = within_reach(work, scope, item, came_to, decision, by_pseudonym)
+    scope = narrow(scope, tables.treatment.c.id.in_(sorted(reached)))
+    seen = with_heirs(take_snapshot(work, desk.office, scope, day), desk.organisations)
+    if by_pseudonym is not None:
+        lines, seen = as_pseudonyms([came_to.line], seen, by_pseudonym)
+        (item,) = _prepared(desk, lines, day, opened.record.layout)
     found = trace(item, index_snapshot(seen), decision)
     return Evidence(
-        item=loaded.matched[at],
+        item=came_to,
         passes=found.passes,
-        coverage=found.coverage or _spoken_of(loaded.matched[at], seen),
+        coverage=found.coverage or _spoken_of(came_to, seen),
         decision=decision,
-        unchanged=service.digest_for(loaded.submission, snapshot) == loaded.run.snapshot_digest,
+        unchanged=not changed_since(work, opened.run, reached, key),
     )
+
+
+def _prepared(
+    desk: Desk, lines: Sequence[ContractLine], day: dt.date, layout: str
+) -> Sequence[Prepared]:
+    return prepare(lines, desk.dictionary, Folder(desk.organisations), day, layout)
 
 
 def _spoken_of(item: MatchedLine, seen: Snapshot) -> Coverage | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from app.reconciliation.challenge_model import Challenge
 from app.reconciliation.hidden_columns import (
     LOCAL_PSEUDONYM,
     NHS_PSEUDONYM,
@@ -41,14 +42,11 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def lines_sheet(matched: Sequence[MatchedLine], reader: Reader) -> Sheet:
-    """Every line with what it states, its outcome and the evidence, in the order of the file."""
-    columns = _columns(reader)
-    rows = tuple(tuple(cell(item) for cell in columns.values()) for item in matched)
-    return Sheet(tuple(columns), rows)
+Columns = Mapping[str, Callable[[MatchedLine], Cell]]
 
 
-def _columns(reader: Reader) -> Mapping[str, Callable[[MatchedLine], Cell]]:
+def columns_of(reader: Reader) -> Columns:
+    """What a line states, its outcome and the evidence, each under its header."""
     free = without_nhs_numbers if reader.payer else str
     text = _free_text(free)
     return {
@@ -107,3 +105,30 @@ def _identity(reader: Reader) -> dict[str, Callable[[MatchedLine], Cell]]:
 def _tests(item: MatchedLine, result: TestResult) -> str | None:
     found = [f"{test.name}: {test.detail}" for test in item.tests if test.result is result]
     return "; ".join(found) or None
+
+
+_CHALLENGES: Final = (
+    "CHALLENGE", "STATE", "PROVIDER", "OUTCOME", "DRUG", "MONTH", "LINES", "QUERIED", "UPHELD",
+    "RESPOND BY", "CREDIT REFERENCE",
+)  # fmt: skip
+
+
+def challenges_sheet(challenges: Sequence[Challenge]) -> Sheet:
+    """The challenges drafted of a run, a row each."""
+    rows = tuple(
+        (
+            each.id,
+            each.state.value,
+            each.provider,
+            each.outcome.value,
+            each.drug,
+            each.month,
+            each.lines,
+            each.queried,
+            each.upheld,
+            each.respond_by,
+            each.credit_reference,
+        )
+        for each in challenges
+    )
+    return Sheet(_CHALLENGES, rows)

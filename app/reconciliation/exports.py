@@ -1,39 +1,32 @@
 """A run as a file to take away: XLSX workbook, CSV, Parquet or JSON. The same run, the same bytes.
 
-A spreadsheet must change no number and run no cell: every text is written as text (an NHS number
-keeps its digits), and one that begins as a formula gets an apostrophe in front. An amount is
-written as a number where a spreadsheet holds it exactly, and as text where it does not.
+Lines are written some at a time, so that a run of any size is written in the memory of these.
 """
 
 import csv
 import datetime as dt
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xlsxwriter
 
 from app.reconciliation.challenge_model import Challenge
-from app.reconciliation.errors import ExportTooLarge
-from app.reconciliation.export_table import OUTCOME, Cell, Reader, Sheet, lines_sheet
-from app.reconciliation.model import LineOutcome, MatchedLine
-from app.reconciliation.report import CSV_HEADER, exact, summary_figures
+from app.reconciliation.export_book import write_book
+from app.reconciliation.export_table import Cell, Columns, Reader, challenges_sheet, columns_of
+from app.reconciliation.model import MatchedLine
+from app.reconciliation.report import exact, summary_figures
 from app.reconciliation.returned import safe_cell
-from app.reconciliation.summary import Bucket, Summary
+from app.reconciliation.summary import Summary
 
-#: Rows that a worksheet holds, its header among them.
-LARGEST_SHEET: Final = 1_048_576
-_DAY: Final = "dd/mm/yyyy"
-_CHALLENGES: Final = (
-    "CHALLENGE", "STATE", "PROVIDER", "OUTCOME", "DRUG", "MONTH", "LINES", "QUERIED", "UPHELD",
-    "RESPOND BY", "CREDIT REFERENCE",
-)  # fmt: skip
+#: Rows of a Parquet file that are written together.
+_TOGETHER: Final = 32_768
 
 
 class ExportFormat(StrEnum):
@@ -53,71 +46,131 @@ MEDIA_TYPES: Final[Mapping[ExportFormat, str]] = {
 }
 
 
+class ManyLines(Protocol):
+    """Lines that are read where they lie, for they are too many to hold."""
+
+    def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
+        """Every line in the order of the file."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What is exported of a run, and for whom."""
+    """What is exported of a run, and for whom: its lines in memory, or where they lie."""
 
     run: str
     created_at: dt.datetime
     summary: Summary
-    matched: Sequence[MatchedLine]
+    matched: Sequence[MatchedLine] | ManyLines
     challenges: Sequence[Challenge]
     reader: Reader
 
+    def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
+        """Every line, in the order of the file."""
+        if not isinstance(self.matched, Sequence):
+            yield from self.matched.some_at_a_time()
+        else:
+            yield self.matched
+
 
 def export(content: Export, format: ExportFormat) -> bytes:
-    """The file. Raises ExportTooLarge where a worksheet cannot hold the lines."""
-    lines = lines_sheet(content.matched, content.reader)
-    match format:
-        case ExportFormat.XLSX:
-            return _workbook(content, lines)
-        case ExportFormat.CSV:
-            return _csv(lines)
-        case ExportFormat.PARQUET:
-            return _parquet(lines)
-        case ExportFormat.JSON:
-            return _json(content, lines)
-
-
-def _csv(lines: Sheet) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(lines.header)
-    writer.writerows([safe_cell(_plain(cell) or "") for cell in row] for row in lines.rows)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _parquet(lines: Sheet) -> bytes:
-    """Days as days, the row as a number, and amounts as exact text."""
-    types: dict[str, pa.DataType] = {"ROW": pa.int64(), "SUPPLY DATE": pa.date32()}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in lines.header])
-    columns: dict[str, list[Any]] = {name: [] for name in lines.header}
-    for row in lines.rows:
-        for name, cell in zip(lines.header, row, strict=True):
-            columns[name].append(cell if name in types else _plain(cell))
+    """The file of a run whose lines are in memory. Raises ExportTooLarge."""
     out = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), out, compression="zstd")
+    _write(content, format, out, None)
     return out.getvalue()
 
 
-def _json(content: Export, lines: Sheet) -> bytes:
-    names = [name.lower().replace(" ", "_") for name in lines.header]
+def write_export(content: Export, format: ExportFormat, path: Path, scratch: Path) -> None:
+    """The same written to a file; what a workbook is put together from lies in `scratch`."""
+    with path.open("wb") as out:
+        _write(content, format, out, scratch)
+
+
+def _write(content: Export, format: ExportFormat, out: BinaryIO, scratch: Path | None) -> None:
+    columns = columns_of(content.reader)
+    rows = _rows(content.some_at_a_time(), columns)
+    match format:
+        case ExportFormat.XLSX:
+            names = content.run, content.created_at
+            write_book(names, content.summary, columns, rows, content.challenges, out, scratch)
+        case ExportFormat.CSV:
+            _csv(columns, rows, out)
+        case ExportFormat.PARQUET:
+            _parquet(columns, rows, out)
+        case ExportFormat.JSON:
+            _json(content, columns, rows, out)
+
+
+Row = tuple[Cell, ...]
+
+
+def _rows(some: Iterable[Sequence[MatchedLine]], columns: Columns) -> Iterator[Row]:
+    cells = tuple(columns.values())
+    for matched in some:
+        for item in matched:
+            yield tuple(cell(item) for cell in cells)
+
+
+def _csv(columns: Columns, rows: Iterable[Row], out: BinaryIO) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(_plain(cell) or "") for cell in row])
+    text.detach()
+
+
+def _parquet(columns: Columns, rows: Iterable[Row], out: BinaryIO) -> None:
+    """Days as days, the row as a number, and amounts as exact text."""
+    types: dict[str, pa.DataType] = {"ROW": pa.int64(), "SUPPLY DATE": pa.date32()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        waiting: list[Row] = []
+        for row in rows:
+            waiting.append(row)
+            if len(waiting) == _TOGETHER:
+                writer.write_table(_table(schema, types, waiting))
+                waiting = []
+        writer.write_table(_table(schema, types, waiting))
+
+
+def _table(schema: pa.Schema, types: Mapping[str, pa.DataType], rows: Sequence[Row]) -> pa.Table:
+    held: dict[str, list[Any]] = {name: [] for name in schema.names}
+    for row in rows:
+        for name, cell in zip(schema.names, row, strict=True):
+            held[name].append(cell if name in types else _plain(cell))
+    return pa.table(held, schema=schema)
+
+
+#: How what stands in a list is set in.
+_SET_IN: Final = "\n  "
+
+
+def _json(content: Export, columns: Columns, rows: Iterable[Row], out: BinaryIO) -> None:
+    sheet = challenges_sheet(content.challenges)
     body = {
         "run": content.run,
         "summary": summary_figures(content.summary),
-        "challenges": _records(_challenges_sheet(content.challenges)),
-        "lines": [dict(zip(names, _values(row), strict=True)) for row in lines.rows],
+        "challenges": [_record(_names(sheet.header), row) for row in sheet.rows],
+        "lines": [],
     }
-    return json.dumps(body, ensure_ascii=False, indent=1).encode()
+    head = json.dumps(body, ensure_ascii=False, indent=1)
+    out.write(head.removesuffix("]\n}").encode())
+    names, between = _names(columns), ""
+    for row in rows:
+        told = json.dumps(_record(names, row), ensure_ascii=False, indent=1)
+        out.write(f"{between}{_SET_IN}{told.replace(chr(10), _SET_IN)}".encode())
+        between = ","
+    out.write(("\n ]\n}" if between else "]\n}").encode())
 
 
-def _records(sheet: Sheet) -> list[dict[str, object]]:
-    names = [name.lower().replace(" ", "_") for name in sheet.header]
-    return [dict(zip(names, _values(row), strict=True)) for row in sheet.rows]
+def _names(header: Iterable[str]) -> list[str]:
+    return [name.lower().replace(" ", "_") for name in header]
 
 
-def _values(row: tuple[Cell, ...]) -> list[object]:
-    return [cell if isinstance(cell, int) else _plain(cell) for cell in row]
+def _record(names: Sequence[str], row: Row) -> dict[str, object]:
+    cells = (cell if isinstance(cell, int) else _plain(cell) for cell in row)
+    return dict(zip(names, cells, strict=True))
 
 
 def _plain(cell: Cell) -> str | None:
@@ -127,103 +180,3 @@ def _plain(cell: Cell) -> str | None:
     if isinstance(cell, dt.date):
         return cell.isoformat()
     return None if cell is None else str(cell)
-
-
-def _workbook(content: Export, lines: Sheet) -> bytes:
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        out,
-        {
-            "in_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        },
-    )
-    # Else the workbook would hold the time of its writing, and differ each time.
-    book.set_properties({"created": content.created_at.replace(tzinfo=None), "title": content.run})
-    formats = {
-        "header": book.add_format({"bold": True}),
-        "text": book.add_format({"num_format": "@"}),
-        "day": book.add_format({"num_format": _DAY}),
-        "amount": book.add_format({"num_format": "#,##0.00######"}),
-    }
-    _write(book, formats, "Summary", _summary_sheet(content.summary))
-    for outcome in LineOutcome:
-        rows = tuple(row for row in lines.rows if row[lines.header.index(OUTCOME)] == outcome)
-        if rows:
-            _write(book, formats, outcome.value.capitalize()[:31], Sheet(lines.header, rows))
-    _write(book, formats, "Challenges", _challenges_sheet(content.challenges))
-    book.close()
-    return out.getvalue()
-
-
-def _write(book: Any, formats: Mapping[str, Any], name: str, sheet: Sheet) -> None:
-    if len(sheet.rows) >= LARGEST_SHEET:
-        raise ExportTooLarge(len(sheet.rows))
-    page = book.add_worksheet(name)
-    page.freeze_panes(1, 0)
-    page.autofilter(0, 0, len(sheet.rows), len(sheet.header) - 1)
-    for column, text in enumerate(sheet.header):
-        page.write_string(0, column, text, formats["header"])
-        page.set_column(column, column, max(12, min(40, len(text) + 2)))
-    for number, row in enumerate(sheet.rows, 1):
-        for column, cell in enumerate(row):
-            _write_cell(page, formats, number, column, cell)
-
-
-def _write_cell(page: Any, formats: Mapping[str, Any], row: int, column: int, cell: Cell) -> None:
-    if cell is None:
-        return
-    if isinstance(cell, int):
-        page.write_number(row, column, cell)
-    elif isinstance(cell, Decimal):
-        if _held_exactly(cell):
-            page.write_number(row, column, float(cell), formats["amount"])
-        else:
-            page.write_string(row, column, exact(cell), formats["text"])
-    elif isinstance(cell, dt.date):
-        page.write_datetime(row, column, dt.datetime.combine(cell, dt.time()), formats["day"])
-    else:
-        page.write_string(row, column, safe_cell(cell)[:32_767], formats["text"])
-
-
-def _held_exactly(amount: Decimal) -> bool:
-    """Whether a spreadsheet, which shows 15 digits, shows every digit of the amount."""
-    digits = amount.normalize().as_tuple().digits
-    return len(digits) <= 15 and abs(amount) < Decimal(10) ** 15
-
-
-def _summary_sheet(summary: Summary) -> Sheet:
-    rows = [
-        _bucket_row(name, bucket)
-        for name, buckets in summary.breakdowns().items()
-        for bucket in buckets
-    ]
-    header = tuple(name.upper() for name in CSV_HEADER)
-    return Sheet(header, (*rows, _bucket_row("all", summary.grand)))
-
-
-def _bucket_row(name: str, bucket: Bucket) -> tuple[Cell, ...]:
-    counts = (bucket.lines, bucket.unreadable)
-    return (name, bucket.key, *counts, bucket.total, bucket.accepted, bucket.queried)
-
-
-def _challenges_sheet(challenges: Sequence[Challenge]) -> Sheet:
-    rows = tuple(
-        (
-            each.id,
-            each.state.value,
-            each.provider,
-            each.outcome.value,
-            each.drug,
-            each.month,
-            each.lines,
-            each.queried,
-            each.upheld,
-            each.respond_by,
-            each.credit_reference,
-        )
-        for each in challenges
-    )
-    return Sheet(_CHALLENGES, rows)

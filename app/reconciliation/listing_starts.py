@@ -1,72 +1,85 @@
 """The worklist of treatments that were to begin and have not, from what the worker keeps."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
-from app.reconciliation import awaited_store
+from app.reconciliation import awaited_store, listed_store
 from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.waiting_store import overdue, overdue_among, waiting_among
-from app.reconciliation.worklists import Approved, Entry, Worklist, entries
+from app.reconciliation.worklists import (
+    Approved,
+    Entry,
+    Listed,
+    Place,
+    Worklist,
+    entries,
+    page_of,
+    placed,
+)
 
 _ROW: Final = tables.start_awaited.c
 IsSought = Callable[[Entry], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The first entries of a list, the oldest first, and how many there are in all."""
+class Asked:
+    """Which entries are asked for: those of a provider, in so many, after a place of the list."""
 
-    entries: tuple[Entry, ...]
-    count: int
+    provider: str | None
+    limit: int | None
+    after: Place | None
 
 
 def not_started(
     work: Work,
     caller: Caller,
-    known: frozenset[str],
-    limit: int | None,
-    provider: str | None,
+    changed: Collection[str] | None,
+    known: frozenset[str] | None,
+    asked: Asked,
     is_sought: IsSought,
 ) -> Listed:
-    """The first entries that are sought: `limit`, or all. `known`: treatments that were supplied.
+    """The entries that are sought. `known`: treatments that were supplied; None: the rows tell.
 
-    Where the worker keeps nothing of this organisation yet, or too much has changed since, every
-    treatment that has not begun is looked at.
+    `changed` are those of which something came since the worker kept the rows. Where it is None,
+    nothing is kept of this organisation yet, or too much has changed since, and every treatment
+    that has not begun is looked at.
     """
     scope, today = scope_of(caller), work.moment.day
-    mark = awaited_store.mark_of(work, caller)
-    changed = None if mark is None else awaited_store.touched_since(work, mark)
     if changed is None:
+        assert known is not None
         ids = [id_ for id_ in overdue(work, caller, scope, today) if id_ not in known]
-        found = _sought(work, scope, ids, today, is_sought)
-        return Listed(found[:limit], len(found))
+        found = placed(_sought(work, scope, ids, today, is_sought))
+        return page_of(found, len(found), asked.limit, asked.after)
     late = awaited_store.overdue_row(caller, today)
-    apart = changed | awaited_store.paused_rows(work, late)
-    live = [id_ for id_ in overdue_among(work, scope, sorted(apart), today) if id_ not in known]
-    if provider is not None:
-        late &= _ROW.provider == provider
+    apart = frozenset(changed) | awaited_store.paused_rows(work, late)
+    supplied = listed_store.supplied_among(work, caller, apart) if known is None else known
+    live = [id_ for id_ in overdue_among(work, scope, sorted(apart), today) if id_ not in supplied]
+    if known is None:
+        late &= ~_ROW.supplied
+    if asked.provider is not None:
+        late &= _ROW.provider == asked.provider
     days = {
         day: count
         for day, count in awaited_store.by_day(work, late).items()
-        if is_sought(_of_day(day, provider))
+        if is_sought(_of_day(day, asked.provider))
     }
-    gone = awaited_store.days_of(work, late, apart | known)
+    gone = awaited_store.days_of(work, late, apart | (known or frozenset()))
     count = sum(days.values()) - sum(day in days for day in gone.values())
+    # One more than is shown tells whether others follow.
+    most = None if asked.limit is None else asked.limit + 1
+    within = late & _ROW.start_by.in_(sorted(days))
     first = awaited_store.first_of(
-        work, late & _ROW.start_by.in_(sorted(days)), None if limit is None else limit + len(gone)
+        work, within, None if most is None else most + len(gone), asked.after
     )
-    shown = [id_ for id_ in first if id_ not in gone][:limit]
+    shown = [id_ for id_ in first if id_ not in gone][:most]
     among = _sought(work, scope, live, today, is_sought)
-    both = sorted(
-        (*_sought(work, scope, shown, today, is_sought), *among),
-        key=lambda each: (each.day, each.treatment_id),
-    )
-    return Listed(tuple(both[:limit]), count + len(among))
+    both = placed((*_sought(work, scope, shown, today, is_sought), *among))
+    return page_of(both, count + len(among), asked.limit, asked.after)
 
 
 def _of_day(day: dt.date, provider: str | None) -> Entry:

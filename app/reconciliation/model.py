@@ -342,6 +342,27 @@ class EarlierSupply:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierFee:
+    """A fee of an earlier submission's current slice that no credit took back.
+
+    `supply` is the place among the earlier supplies of the one that pays for it, where it is among
+    them; `content_hash` as of `EarlierCharge`.
+    """
+
+    nhs_number: str | None
+    local_patient_id: str | None
+    reference: str | None
+    provider: str | None
+    commissioner: str | None
+    drug: str | None
+    sort: str
+    amount: Decimal
+    day: dt.date | None
+    supply: int | None = None
+    content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierSpaced:
     """A supply of a treatment in an earlier submission's current slice; days it lasts, if known.
 
@@ -361,7 +382,7 @@ class Earlier:
     A slice that this submission states itself is not among them. `charges` are those that a credit
     of this one may take back; `stated` holds the content of the lines that stand already.
     `supplies` are those that fees of this one may belong to, `spaced` those that supplies of this
-    one may follow too soon.
+    one may follow too soon; `fees` are those that credits of this one may take back.
     """
 
     used: tuple[UsedQuantity, ...] = ()
@@ -369,6 +390,7 @@ class Earlier:
     stated: frozenset[str] = frozenset()
     supplies: tuple[EarlierSupply, ...] = ()
     spaced: tuple[EarlierSpaced, ...] = ()
+    fees: tuple[EarlierFee, ...] = ()
 
 
 NO_EARLIER = Earlier()

@@ -4,10 +4,10 @@ import datetime as dt
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,15 +45,36 @@ _TEXT = (
 SCHEMA = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in _TEXT)])
 
 
+#: Rows that are written together, so that what is read of a large file is a part of it.
+ROWS_TOGETHER: Final = 32_768
+
+
 def to_parquet(matched: Sequence[MatchedLine]) -> bytes:
     """The outcomes as the bytes of a Parquet file; the same outcomes give the same bytes."""
+    out = io.BytesIO()
+    pq.write_table(_table(matched), out, compression="zstd")
+    return out.getvalue()
+
+
+def write_parquet(matched: Iterable[Sequence[MatchedLine]], path: Path) -> None:
+    """The same of many lines, some at a time, into a file."""
+    waiting: list[pa.Table] = []
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for some in matched:
+            waiting.append(_table(some))
+            if sum(map(len, waiting)) >= ROWS_TOGETHER:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_TOGETHER)
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_TOGETHER)
+
+
+def _table(matched: Sequence[MatchedLine]) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     for item in matched:
         for name, value in _values(item).items():
             columns[name].append(value)
-    out = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=SCHEMA), out, compression="zstd")
-    return out.getvalue()
+    return pa.table(columns, schema=SCHEMA)
 
 
 def from_parquet(data: bytes, lines: Sequence[ContractLine]) -> tuple[MatchedLine, ...]:
@@ -128,6 +149,24 @@ def charged_supplies(data: bytes) -> list[ChargedSupply] | None:
             )
         )
     return found
+
+
+#: A line's key, and of its drug: treatment, day of supply, accepted and queried pounds.
+ChargedAmount = tuple[str, str, dt.date, Decimal, Decimal]
+
+
+def charged_amounts(data: bytes) -> list[ChargedAmount] | None:
+    """The charges of a drug that were matched to a treatment; None as `charged_supplies` has it."""
+    supplies = charged_supplies(data)
+    if supplies is None:
+        return None
+    names = ["row", "accepted", "queried"]
+    columns = pq.read_table(io.BytesIO(data), columns=names).to_pydict()
+    pounds = {
+        row: (Decimal(accepted), Decimal(queried))
+        for row, accepted, queried in zip(*(columns[name] for name in names), strict=True)
+    }
+    return [(key, treatment, day, *pounds[row]) for key, treatment, _, day, row, _ in supplies]
 
 
 def _values(item: MatchedLine) -> dict[str, Any]:

@@ -1,12 +1,21 @@
 """What a submission would change if it were accepted now, row by row. Nothing is stored."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import slice_store, store
-from app.reconciliation.accepting import UNCHANGED, Accepted, SliceChange, frozen_on, outline, plan
+from app.reconciliation.accepting import (
+    UNCHANGED,
+    Accepted,
+    SliceChange,
+    frozen_on,
+    left_standing,
+    outline,
+    plan,
+)
 from app.reconciliation.model import ContractLine, Submission
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import RowChange, SliceKey, place, row_changes
@@ -25,7 +34,10 @@ class SliceRows:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A submission as it would be accepted. `received` is it, where the same file came before."""
+    """A submission as it would be accepted. `received` is it, where the same file came before.
+
+    It holds while what it `rests_on` stays the same.
+    """
 
     received: SubmissionRecord | None
     layout: str
@@ -34,6 +46,7 @@ class Preview:
     notes: tuple[str, ...]
     accepted: Accepted
     rows: tuple[SliceRows, ...]
+    rests_on: str
 
 
 def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) -> Preview:
@@ -61,7 +74,30 @@ def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) 
         notes=submission.notes,
         accepted=outline(work, own, placed, changes),
         rows=tuple(rows),
+        rests_on=rests_on(work, caller, list(placed.slices), submission.sha256),
     )
+
+
+def rests_on(work: Work, caller: Caller, stated: Collection[SliceKey], sha256: str) -> str:
+    """A digest of what a preview of these slices rests on beside the file itself.
+
+    While it is the same, the same file previewed again gives the same: what stands of the slices
+    and beside them, which months are closed, and whether the file was received.
+    """
+    own, day = caller.organisation, work.moment.day
+    calendar = slice_store.calendar_of(work, own)
+    newest = {
+        head.key: head.newest.id
+        for head in slice_store.heads(work, own, stated)
+        if head.newest is not None
+    }
+    known = store.submission_by_hash(work, own, sha256)
+    said = (
+        [(*key, newest.get(key), frozen_on(calendar, key, day)) for key in sorted(stated)],
+        left_standing(work, own, set(stated)),
+        None if known is None else known.id,
+    )
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _rows(

@@ -10,12 +10,16 @@ neither confirm nor contradict a match by hospital number.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TypeVar
+
+import pyarrow as pa
 
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
     EarlierCharge,
+    EarlierFee,
     FieldFault,
     MatchedLine,
     PendingRequest,
@@ -24,6 +28,7 @@ from app.reconciliation.model import (
 )
 from app.reference_data.pseudonyms import PseudonymKey
 
+C = TypeVar("C", EarlierCharge, EarlierFee)
 WHY_TWO = "its number and its pseudonym are not one patient's"
 
 
@@ -78,7 +83,7 @@ def as_pseudonyms(
     def of_line(line: ContractLine) -> ContractLine:
         number = line.nhs_number and of_number(line.nhs_number)
         local = line.local_patient_id and of_local(line.local_patient_id)
-        if number and line.nhs_pseudonym and number != line.nhs_pseudonym:
+        if are_two(number, line.nhs_pseudonym):
             faults = (*line.faults, FieldFault("nhs_number", "", WHY_TWO))
             return replace(line, nhs_number=None, local_patient_id=None, faults=faults)
         return replace(
@@ -87,16 +92,43 @@ def as_pseudonyms(
             local_patient_id=local or line.local_pseudonym,
         )
 
-    def of_charge(one: EarlierCharge) -> EarlierCharge:
+    def of_charge(one: C) -> C:
         number = one.nhs_number and of_number(one.nhs_number)
         local = one.local_patient_id and of_local(one.local_patient_id)
         return replace(one, nhs_number=number, local_patient_id=local)
 
     covered = tuple(map(of_coverage, snapshot.coverages))
-    earlier = replace(snapshot.earlier, charges=tuple(map(of_charge, snapshot.earlier.charges)))
+    earlier = replace(
+        snapshot.earlier,
+        charges=tuple(map(of_charge, snapshot.earlier.charges)),
+        fees=tuple(map(of_charge, snapshot.earlier.fees)),
+    )
     pending = tuple(map(of_pending, snapshot.pending))
     hidden = replace(snapshot, coverages=covered, pending=pending, earlier=earlier)
     return tuple(map(of_line, lines)), hidden
+
+
+def are_two(number: str | None, pseudonym: str | None) -> bool:
+    """Whether a line's number, as its pseudonym, and the pseudonym that it states contradict."""
+    return bool(number and pseudonym and number != pseudonym)
+
+
+def with_hidden_names(rows: pa.Table, key: PseudonymKey) -> pa.Table:
+    """As `as_pseudonyms`, of stored rows: the columns of their two names."""
+    numbers = [each and key.of_nhs_number(each) for each in rows.column("nhs_number").to_pylist()]
+    stated = rows.column("nhs_pseudonym").to_pylist()
+    local = [each and key.of_local_id(each) for each in rows.column("local_patient_id").to_pylist()]
+    local_stated = rows.column("local_pseudonym").to_pylist()
+    two = list(map(are_two, numbers, stated))
+    pairs = {
+        "nhs_number": zip(numbers, stated, two, strict=True),
+        "local_patient_id": zip(local, local_stated, two, strict=True),
+    }
+    for name, named in pairs.items():
+        texts = [None if both else (own or other) for own, other, both in named]
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, rows.schema.field(name), pa.array(texts, pa.string()))
+    return rows
 
 
 def with_own_lines(

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -75,6 +75,21 @@ def summary_figures(summary: Summary) -> dict[str, Any]:
     for name, buckets in summary.breakdowns().items():
         body[f"by_{name}"] = [{name: b.key, **_figures(b)} for b in buckets]
     return body
+
+
+def summary_told(figures: Mapping[str, Any]) -> Summary:
+    """The summary whose figures these are."""
+
+    def of(name: str) -> tuple[Bucket, ...]:
+        return tuple(_bucket(each[name], each) for each in figures.get(f"by_{name}", ()))
+
+    names = ("outcome", "provider", "drug", "month", "proposed commissioner")
+    return Summary(_bucket("total", figures["total"]), *map(of, names))
+
+
+def _bucket(key: str, told: Mapping[str, Any]) -> Bucket:
+    amounts = (Decimal(told[name]) for name in ("total", "accepted", "queried"))
+    return Bucket(key, told["lines"], told["unreadable_totals"], *amounts)
 
 
 def _figures(bucket: Bucket) -> dict[str, object]:

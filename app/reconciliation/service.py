@@ -18,18 +18,20 @@ from app.approvals.permissions import PAYER_ROLES, Action, check_can
 from app.audit import feed_position
 from app.auth.model import Caller, Role
 from app.clock import london_day
-from app.db import jobs
+from app.db import jobs, tables
 from app.db.work import Work
 from app.reconciliation import decision_store, rows_store, slice_store, store
 from app.reconciliation.accepting import accept, outcomes_by_slice
 from app.reconciliation.closed_months import Differing
-from app.reconciliation.earlier import Looking, earlier_for, earlier_of_draft
+from app.reconciliation.earlier import earlier_for, earlier_of_draft
+from app.reconciliation.earlier_rows import MOST_PLAIN, Looking
 from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import TooManyLines, TotalsDoNotTie
 from app.reconciliation.files import FileStore
+from app.reconciliation.line_reach import reached_by
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot, Submission
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.own_lines import check_own_lines
@@ -57,16 +59,22 @@ from app.reconciliation.stored_lines import keep_rows as keep_rows
 from app.reconciliation.summary import Summary, summarise
 from app.reconciliation.terms_model import AcceptedSpelling
 from app.reconciliation.terms_store import terms_for, terms_to_check
+from app.reconciliation.waiting_store import narrow
 from app.reference_data.drugs import AcceptedName, DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
-RULES_VERSION = "6"
+RULES_VERSION = "8"
 JOB = "reconcile"
-#: Where the outcomes of a run are that is too large to be shown.
-IN_FULL = "Read the run's totals, and write its outcomes with 'assent runs outcomes'"
+#: Of more treatments than this everything in scope is read: a statement names no more.
+MOST_NAMED = 10_000
+#: What to do with a run whose lines are too many to be held in memory.
+IN_FULL = (
+    "Read its lines by page, have an export of it written, or write its outcomes with 'assent runs "
+    "outcomes'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +183,12 @@ def preview_submission(work: Work, desk: Desk, caller: Caller, submission: Submi
 
 
 def queue(work: Work, caller: Caller, submission_id: str) -> str:
-    """Queue a reconciliation of a received submission; returns the job's id."""
+    """Queue a reconciliation of a received submission; returns the job's id.
+
+    Raises RunNotFound, and StoredFileEnded where its lines are no longer kept.
+    """
     check_can(caller, Action.RECONCILE)
-    store.find_submission(work, caller.organisation, submission_id)
+    store.check_kept(work, caller.organisation, submission_id)
     payload: dict[str, Any] = {
         "submission": submission_id,
         "caller": caller_payload(caller),
@@ -206,10 +217,21 @@ def caller_of(payload: dict[str, Any]) -> Caller:
     return Caller(**{**kept, "role": Role(kept["role"])})
 
 
-def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecord) -> Snapshot:
-    """What this caller's organisation may match the submission against; within `Database.read`."""
-    day = london_day(record.received_at)
-    seen = take_snapshot(work, desk.office, scope_of(caller), day)
+def snapshot_for(
+    work: Work,
+    desk: Desk,
+    caller: Caller,
+    record: SubmissionRecord,
+    among: frozenset[str] | None = None,
+) -> Snapshot:
+    """What this caller's organisation may match the submission against; within `Database.read`.
+
+    Of approvals all in its scope, or those of the treatments `among` it.
+    """
+    day, scope = london_day(record.received_at), scope_of(caller)
+    if among is not None and len(among) <= MOST_NAMED:
+        scope = narrow(scope, tables.treatment.c.id.in_(sorted(among)))
+    seen = take_snapshot(work, desk.office, scope, day)
     whole = replace(
         with_heirs(seen, desk.organisations),
         decisions=decision_store.in_force(work, caller.organisation),
@@ -222,6 +244,8 @@ def snapshot_for(work: Work, desk: Desk, caller: Caller, record: SubmissionRecor
         desk.organisations,
         desk.matching.machine(),
         key_of(desk, caller),
+        # Where its own lines are not held in memory, those before it are not either.
+        0 if desk.matching.takes_files(record.lines) else MOST_PLAIN,
     )
     return replace(whole, earlier=earlier_for(work, looking, record, whole))
 
@@ -231,9 +255,14 @@ def snapshot_to_check(
 ) -> Snapshot:
     """What a trust's draft may be matched against today; within `Database.read`.
 
-    What its commissioners' runs would see, as far as the trust may know it (ADR 64).
+    What its commissioners' runs would see, as far as the trust may know it (ADR 64). Of approvals
+    only those that one of the lines could be matched with are read.
     """
-    seen = take_snapshot(work, desk.office, scope_of(caller), work.moment.day)
+    scope = scope_of(caller)
+    reached = reached_by(work, submission.lines, caller.organisation, desk.organisations.fold)
+    if len(reached) <= MOST_NAMED:
+        scope = narrow(scope, tables.treatment.c.id.in_(sorted(reached)))
+    seen = take_snapshot(work, desk.office, scope, work.moment.day)
     whole = replace(
         with_heirs(seen, desk.organisations),
         terms=terms_to_check(work, caller),
@@ -425,7 +454,7 @@ def load_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
     check_can(caller, Action.RECONCILE)
     run = store.find_run(work, caller.organisation, run_id)
     if desk.matching.takes_files(run.lines):
-        raise TooManyLines(run.lines, "to be shown line by line", IN_FULL)
+        raise TooManyLines(run.lines, "to be held in memory for that", IN_FULL)
     record = store.find_submission(work, caller.organisation, run.submission_id)
     submission = load_submission(work, desk, record)
     outcomes = desk.files.read(run.organisation, OUTCOMES, run.outcomes_file, run.outcomes_sha256)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.orm import aliased
 
+from app.approvals.doses_given import OVERTURNED
 from app.approvals.issuing import ELSEWHERE
 from app.approvals.lifecycle import OPEN_STATES, RequestState
 from app.db import tables
@@ -243,3 +244,34 @@ def read_open_requests(work: Work, scope: Scope) -> list[RowMapping]:
         .where(and_(scope.treatments, scope.requests, request.c.state.in_(sorted(OPEN_STATES))))
     ).mappings()
     return list(rows)
+
+
+def read_overturned(work: Work, scope: Scope) -> list[RowMapping]:
+    """The declined requests in scope whose urgent start was overturned, with nothing paid for it.
+
+    Of each the last ruling. Decisions are asked for by the ids of their requests.
+    """
+    request, decision = tables.request.c, tables.decision.c
+    declined = work.connection.execute(
+        select(request.id)
+        .join(tables.treatment, tables.treatment.c.id == request.treatment_id)
+        .where(and_(scope.treatments, scope.requests, request.state == RequestState.DECLINED))
+    )
+    ids = sorted(declined.scalars())
+    last: dict[str, RowMapping] = {}
+    for first in range(0, len(ids), PERSONS):
+        rows = work.connection.execute(
+            select(
+                request.id,
+                request.treatment_id,
+                request.provider,
+                request.commissioner,
+                request.panel,
+                decision.doses_given,
+            )
+            .join(tables.decision, decision.request_id == request.id)
+            .where(request.id.in_(ids[first : first + PERSONS]), decision.outcome == OVERTURNED)
+            .order_by(decision.number)
+        ).mappings()
+        last |= {row["id"]: row for row in rows}
+    return [row for row in last.values() if not row["doses_given"]["paid"]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from app.approvals.doses_given import DosesGiven
 from app.approvals.library import Library
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.office import Office
@@ -23,6 +24,7 @@ from app.reconciliation.snapshot_rows import (
     Treatment,
     read_approvals,
     read_open_requests,
+    read_overturned,
     read_segments,
     read_treatments,
 )
@@ -52,6 +54,10 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
     for approval in approvals.values():
         if approval[IN_SCOPE] and ApprovalState(approval["state"]) in _UNDONE:
             coverages.append(_undone(treatments[approval["treatment_id"]], approval, snomed))
+    coverages.extend(
+        _not_paid(treatments[row["treatment_id"]], row, snomed)
+        for row in read_overturned(work, scope)
+    )
     return Snapshot(
         coverages=tuple(coverages),
         pending=tuple(
@@ -69,7 +75,7 @@ def digest_of(snapshot: Snapshot) -> str:
     known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices, *terms.supplies)
     seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
     before = snapshot.earlier
-    earlier = (*before.used, *before.charges, *before.supplies, *before.spaced)
+    earlier = (*before.used, *before.charges, *before.supplies, *before.spaced, *before.fees)
     stated = (f"stated={digest}" for digest in snapshot.earlier.stated)
     parts = sorted((*map(_stable, (*seen, *earlier)), *stated))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -113,7 +119,7 @@ def _coverages(
 ) -> Iterable[Coverage]:
     """The segment as one coverage; the days before a late form as another, marked late."""
     whole = _coverage(treatment, segment, approval, snomed)
-    if is_last and treatment.row["stopped_on"] is not None:
+    if is_last and treatment.row["stopped_on"] is not None and not _is_past(approval):
         whole = replace(whole, stopped=True)
     if is_last and _asks_for_continuation(treatment, segment, approval):
         whole = replace(
@@ -141,7 +147,14 @@ def _ran_its_time(treatment: Treatment, segment: RowMapping, approval: RowMappin
     One that a switch, a transfer or a stop cut short ends for good: no grace follows it, and no
     continuation was due on its last day.
     """
-    return treatment.row["stopped_on"] is None and segment["to_day"] == approval["covers_to"]
+    if _is_past(approval) or treatment.row["stopped_on"] is not None:
+        return False
+    return bool(segment["to_day"] == approval["covers_to"])
+
+
+def _is_past(approval: RowMapping) -> bool:
+    """Whether it pays for doses given and for nothing after its last day, whatever came then."""
+    return ApprovalState(approval["state"]) is ApprovalState.DOSES_GIVEN
 
 
 def _asks_for_continuation(treatment: Treatment, segment: RowMapping, approval: RowMapping) -> bool:
@@ -214,9 +227,34 @@ def _undone(treatment: Treatment, approval: RowMapping, snomed: Snomed) -> Cover
     )
 
 
+def _not_paid(treatment: Treatment, row: RowMapping, snomed: Snomed) -> Coverage:
+    """An urgent start that was overturned without paying for doses given: it only explains."""
+    given = DosesGiven.from_json(row["doses_given"])
+    who = "panel" if row["panel"] else "commissioner"
+    identity = treatment.identity
+    return Coverage(
+        treatment_id=treatment.row["id"],
+        approval_reference=None,
+        nhs_number=identity.nhs_number,
+        local_ids=identity.local_ids,
+        birth_date=identity.birth_date,
+        drug=treatment.row["drug"],
+        indication_key=treatment.row["indication"],
+        indication_snomed=snomed(treatment.row["policy"]),
+        from_=given.from_day,
+        to=given.to_day,
+        provider=row["provider"],
+        commissioner=row["commissioner"],
+        status=f"not given: on {given.to_day:%d/%m/%Y} the {who} overturned the urgent start, and "
+        f"does not pay for doses given from {given.from_day:%d/%m/%Y} on",
+    )
+
+
 def _status(approval: RowMapping) -> str:
     state = ApprovalState(approval["state"])
-    return ApprovalState.LIVE.value if state is ApprovalState.UNDER_QUERY else state.value
+    if state is ApprovalState.UNDER_QUERY:
+        return ApprovalState.LIVE.value
+    return ApprovalState.ENDED.value if _is_past(approval) else state.value
 
 
 def _caps(segment: RowMapping, terms: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,15 @@ A likeness only suggests: a person decides, and a second one agrees.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rapidfuzz import fuzz, process
 
-from app.reconciliation.model import LineKind, MatchedLine
 from app.reference_data.drugs import DrugDictionary
+from app.reference_data.recognition import Lexicon
 from app.reference_data.text import words_of
 
 _LEAST_LIKENESS = 70.0
@@ -42,24 +43,30 @@ class UnknownName:
     suggestions: tuple[Suggestion, ...]
 
 
-def names_to_review(
-    matched: Iterable[MatchedLine], dictionary: DrugDictionary
-) -> tuple[UnknownName, ...]:
-    """The unrecognised names of some lines, the costliest first; one row a name, however cased.
+class Charged(NamedTuple):
+    """Lines in which no drug was recognised: the name that they state, and their cost if legible"""
 
-    A name that `dictionary` by now knows is left out, as are rows whose cells are shifted.
+    name: str
+    total: Decimal | None
+    lines: int = 1
+
+
+def names_of(charged: Iterable[Charged], dictionary: DrugDictionary) -> tuple[UnknownName, ...]:
+    """The names of these lines, the costliest first; one row a name, however cased.
+
+    A name that `dictionary` by now knows is left out.
     """
-    lines: dict[str, list[MatchedLine]] = defaultdict(list)
-    for item in matched:
-        name = item.line.drug_name
-        if item.kind is LineKind.UNKNOWN and name and not item.line.shifted:
-            lines[spelling_of(name)].append(item)
+    lines: dict[str, list[Charged]] = defaultdict(list)
+    for each in charged:
+        lines[spelling_of(each.name)].append(each)
     known = {
         words
         for words, items in lines.items()
-        if dictionary.recognise(None, items[0].line.drug_name, None).drug is not None
+        if dictionary.recognise(None, items[0].name, None).drug is not None
     }
-    rows = [_row(w, items, dictionary) for w, items in lines.items() if w and w not in known]
+    lexicon = dictionary.lexicon
+    phrases = phrases_of(lexicon)
+    rows = [_row(w, items, lexicon, phrases) for w, items in lines.items() if w and w not in known]
     return tuple(sorted(rows, key=lambda row: (-row.total, row.words)))
 
 
@@ -68,20 +75,33 @@ def spelling_of(name: str) -> str:
     return " ".join(words_of(name))
 
 
-def _row(words: str, items: list[MatchedLine], dictionary: DrugDictionary) -> UnknownName:
-    example = min(item.line.drug_name or "" for item in items)
+def phrases_of(lexicon: Lexicon) -> Mapping[str, str]:
+    """The names of several words, each with its drug."""
+    return {
+        " ".join(synonym.words): synonym.drug
+        for group in lexicon.by_first_word.values()
+        for synonym in group
+        if len(synonym.words) > 1
+    }
+
+
+def _row(
+    words: str, items: list[Charged], lexicon: Lexicon, phrases: Mapping[str, str]
+) -> UnknownName:
+    example = min(item.name for item in items)
     return UnknownName(
         words=_LONG_NUMBER.sub("…", words),
         example=_LONG_NUMBER.sub("…", example),
-        lines=len(items),
-        total=sum((item.line.total_cost or ZERO for item in items), ZERO),
-        suggestions=suggestions_for(words, dictionary),
+        lines=sum(each.lines for each in items),
+        total=sum((item.total or ZERO for item in items), ZERO),
+        suggestions=suggestions_for(words, lexicon, phrases),
     )
 
 
-def suggestions_for(name: str, dictionary: DrugDictionary) -> tuple[Suggestion, ...]:
+def suggestions_for(
+    name: str, lexicon: Lexicon, phrases: Mapping[str, str]
+) -> tuple[Suggestion, ...]:
     """Drugs with a name like one of the words, or like the words together; the likest first."""
-    lexicon = dictionary.lexicon
     words = [w for w in words_of(name) if w.isalpha() and w not in lexicon.noise]
     best: dict[str, float] = {}
 
@@ -91,18 +111,12 @@ def suggestions_for(name: str, dictionary: DrugDictionary) -> tuple[Suggestion, 
     singles = lexicon.single_words
     for word in (w for w in words if len(w) >= _SHORTEST):
         for found, score, _ in process.extract(
-            word, list(singles), scorer=fuzz.ratio, score_cutoff=_LEAST_LIKENESS
+            word, singles.keys(), scorer=fuzz.ratio, score_cutoff=_LEAST_LIKENESS
         ):
             note(singles[found], score)
-    phrases = {
-        " ".join(s.words): s.drug
-        for group in lexicon.by_first_word.values()
-        for s in group
-        if len(s.words) > 1
-    }
     text = " ".join(words_of(name))
     for found, score, _ in process.extract(
-        text, list(phrases), scorer=fuzz.partial_ratio, score_cutoff=_LEAST_LIKENESS + 10
+        text, phrases.keys(), scorer=fuzz.partial_ratio, score_cutoff=_LEAST_LIKENESS + 10
     ):
         note(phrases[found], score)
     ranked = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -6,7 +6,8 @@ service did. It may be withdrawn; runs that used it keep their outcome and the d
 knew (ADR 22).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from sqlalchemy import RowMapping, and_, insert, select, update
 
@@ -18,9 +19,12 @@ from app.db import tables
 from app.db.work import Work
 from app.reconciliation import service, store
 from app.reconciliation.errors import SpellingNotAccepted, SpellingNotFound
+from app.reconciliation.large_lines import LargeLines
+from app.reconciliation.model import LineKind
+from app.reconciliation.run_lines import RunLines, open_run
 from app.reconciliation.scope import ALL_ORGANISATIONS
 from app.reconciliation.service import Desk
-from app.reconciliation.spelling_review import UnknownName, names_to_review, spelling_of
+from app.reconciliation.spelling_review import Charged, UnknownName, names_of, spelling_of
 from app.reconciliation.terms_store import terms_for
 
 _TABLE = tables.drug_spelling
@@ -32,21 +36,36 @@ def review(work: Work, desk: Desk, caller: Caller) -> tuple[UnknownName, ...]:
     """The unrecognised names of the newest run of each of the caller's newest submissions."""
     check_can(caller, Action.KEEP_TERMS)
     dictionary = service.knowing(desk.dictionary, terms_for(work, caller).spellings)
+    sent = store.submissions_of(work, caller.organisation, NEWEST)
+    newest = [each.id for each in sent if each.ended_at is None]
+    runs = store.standing_runs(work, caller.organisation, newest)
     lines = [
         item
-        for submission in store.submissions_of(work, caller.organisation, NEWEST)
-        for run in store.runs_of(work, caller.organisation, submission.id)[:1]
-        for item in service.load_run(work, desk, caller, run.id).matched
+        for submission in newest
+        if submission in runs
+        for item in unrecognised(open_run(work, desk, caller, runs[submission].id))
     ]
-    return names_to_review(lines, dictionary)
+    return names_of(lines, dictionary)
+
+
+def unrecognised(opened: RunLines | LargeLines) -> Iterator[Charged]:
+    """The lines that charge for nothing known, of which no more is read."""
+    if isinstance(opened, LargeLines):
+        with opened.reading() as reading:
+            yield from reading.unrecognised()
+        return
+    (kinds,) = opened.came_to("kind")
+    stated = zip(kinds, *opened.stated("drug_name", "total_cost", "shifted"), strict=True)
+    for kind, name, total, shifted in stated:
+        if kind == LineKind.UNKNOWN and name and not shifted:
+            yield Charged(name, None if total is None else Decimal(total))
 
 
 def review_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> tuple[UnknownName, ...]:
     """The unrecognised names of one run; RunNotFound where it is not the caller's."""
     check_can(caller, Action.KEEP_TERMS)
     dictionary = service.knowing(desk.dictionary, terms_for(work, caller).spellings)
-    found = service.load_run(work, desk, caller, run_id)
-    return names_to_review(found.matched, dictionary)
+    return names_of(unrecognised(open_run(work, desk, caller, run_id)), dictionary)
 
 
 def propose(

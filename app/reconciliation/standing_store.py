@@ -109,17 +109,26 @@ class Delta:
 
 def last_standing(work: Work, organisation: str, submission_id: str) -> Standing | None:
     """Which run of a submission stands; None where none was saved since standings are kept."""
+    return _newest(work, organisation, tables.run_standing.c.submission_id == submission_id)
+
+
+def standing_of_run(work: Work, organisation: str, run_id: str) -> Standing | None:
+    """Since when a run stands; None where another one does, or none was saved."""
+    found = _newest(work, organisation, tables.run_standing.c.run_id == run_id)
+    if found is None:
+        return None
+    return found if last_standing(work, organisation, found.submission_id) == found else None
+
+
+def _newest(work: Work, organisation: str, which: ColumnElement[bool]) -> Standing | None:
     column = tables.run_standing.c
-    row = (
-        work.connection.execute(
-            select(tables.run_standing)
-            .where(column.organisation == organisation, column.submission_id == submission_id)
-            .order_by(column.number.desc())
-            .limit(1)
-        )
-        .mappings()
-        .one_or_none()
+    query = (
+        select(tables.run_standing)
+        .where(column.organisation == organisation, which)
+        .order_by(column.number.desc())
+        .limit(1)
     )
+    row = work.connection.execute(query).mappings().one_or_none()
     return None if row is None else Standing(**row)
 
 
@@ -224,15 +233,21 @@ def current_versions(
 ) -> tuple[tuple[str, str], ...]:
     """Version and submission of the organisation's current slices that a run stands for.
 
-    Corrections of closed months are among them.
+    Corrections of closed months are among them, and none whose lines are no longer kept.
     """
     head, version, standing = tables.slice_head, tables.slice_version, tables.run_standing
+    own = tables.submission
     stood = select(standing.c.id).where(standing.c.submission_id == version.c.submission_id)
     query = (
         select(version.c.id, version.c.submission_id)
         .join_from(version, head, head.c.id == version.c.slice_id)
+        .join(own, own.c.id == version.c.submission_id)
         .where(
-            version.c.organisation == organisation, version.c.lines > 0, _counts(), stood.exists()
+            version.c.organisation == organisation,
+            version.c.lines > 0,
+            own.c.ended_at.is_(None),
+            _counts(),
+            stood.exists(),
         )
     )
     if submission_id is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.audit import Actor, Event, record
 from app.db import tables
 from app.db.work import Work
-from app.reconciliation.errors import RunNotFound
+from app.reconciliation.errors import RunNotFound, StoredFileEnded
 from app.reconciliation.standing_order import standing_first
 
 
@@ -20,7 +20,8 @@ from app.reconciliation.standing_order import standing_first
 class SubmissionRecord:
     """A file as received; unique by organisation and SHA-256, never changed.
 
-    `number` is its place in the order of acceptance, told once it is stored.
+    `number` is its place in the order of acceptance, told once it is stored; `ended_at` when its
+    files were erased, their period being over.
     """
 
     id: str
@@ -35,6 +36,7 @@ class SubmissionRecord:
     received_at: dt.datetime
     received_by: str
     number: int | None = None
+    ended_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,12 @@ def find_submission(work: Work, organisation: str, submission_id: str) -> Submis
     if row is None:
         raise RunNotFound("submission")
     return _submission(row)
+
+
+def check_kept(work: Work, organisation: str, submission_id: str) -> None:
+    """Raise StoredFileEnded where the submission's lines are no longer kept."""
+    if find_submission(work, organisation, submission_id).ended_at is not None:
+        raise StoredFileEnded
 
 
 def submissions_of(work: Work, organisation: str, limit: int) -> tuple[SubmissionRecord, ...]:

@@ -46,28 +46,6 @@ REMEDIES: Mapping[LineOutcome, str] = {
     ),
 }
 
-#: The reasons of a file that is too large to be worded line by line.
-BRIEF: Mapping[LineOutcome, str] = {
-    LineOutcome.MATCHED: "An approval covers the line.",
-    LineOutcome.APPROVED_LATE: "An approval covers the line; it was applied for late.",
-    LineOutcome.APPROVAL_NOT_REQUIRED: "The drug needs no approval at the time of supply.",
-    LineOutcome.AWAITING_DECISION: "A request or a query that bears on the line is undecided.",
-    LineOutcome.NO_APPROVAL: "No approval of the patient for the drug was found.",
-    LineOutcome.NO_POLICY_HELD: "No policy on the drug is held.",
-    LineOutcome.OUTSIDE_APPROVAL_PERIOD: "The supply lies outside what the approval covers.",
-    LineOutcome.CONTINUATION_OVERDUE: "A continuation was due before the supply.",
-    LineOutcome.NOT_THE_APPROVED_PROVIDER: "The approval is for another provider.",
-    LineOutcome.DRUG_OR_INDICATION_DIFFERS: "The approval is for another drug, product or use.",
-    LineOutcome.OVER_PRICE: "The unit price is over the approved price.",
-    LineOutcome.OVER_QUANTITY: "More was supplied than was approved.",
-    LineOutcome.DUPLICATE_LINE: "An earlier line, of this file or before, states the same.",
-    LineOutcome.NOT_A_DRUG_LINE: "The line is no charge for a drug.",
-    LineOutcome.CREDIT_WITHOUT_DEBIT: "The credit gives back no charge that was found.",
-    LineOutcome.NOT_RECOVERABLE: "The line is paid in another way, or not at all.",
-    LineOutcome.CANNOT_BE_READ: "Something that matching needs cannot be read or recognised.",
-    LineOutcome.IDENTITY_WITHHELD: "The patient's identity is withheld.",
-}
-
 # The cost of these is accepted whole. Every other outcome but the two splits is queried whole:
 # a pound is accepted only where something shows that it is payable.
 ACCEPTED_WHOLE = frozenset(

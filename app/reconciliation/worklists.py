@@ -5,11 +5,12 @@ supply after a stop may be the last delivery to a home.
 """
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.policy.calendar import add_months
 from app.reconciliation.model import LineOutcome
@@ -26,14 +27,16 @@ class Worklist(StrEnum):
 
 #: How long without a supply before somebody asks whether treatment has stopped.
 QUIET_MONTHS: Final = 4
+#: Provider → the newest day that it invoiced a supply of.
+Heard = Mapping[str, dt.date]
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
     """A treatment with its newest live approval, as the lists see it.
 
-    `person` is the same for every treatment of one person. `live` says that an approval covers
-    `today` and that the treatment is neither stopped nor paused.
+    `person` is the same for every treatment of one person: the record that stands for it. `live`
+    says that an approval covers `today` and that the treatment is neither stopped nor paused.
     """
 
     treatment_id: str
@@ -47,9 +50,27 @@ class Approved:
     live: bool
 
 
+class Stated(NamedTuple):
+    """What a line says of a supply beside its day: product, or else drug, how much, for how much.
+
+    The keys are the dictionary's, the amount is in pounds; None where it is not said.
+    """
+
+    product: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    amount: Decimal | None = None
+
+
+NOT_STATED: Final = Stated()
+
+
 @dataclass(frozen=True, slots=True)
 class Supplied:
-    """A supply that an invoice line states, and the treatment that the line was matched to."""
+    """A supply that an invoice line states, and the treatment that the line was matched to.
+
+    No list looks at what is `stated`; it is read where it is to be kept.
+    """
 
     treatment_id: str
     provider: str
@@ -57,6 +78,7 @@ class Supplied:
     run_id: str
     row: int
     outcome: LineOutcome
+    stated: Stated = NOT_STATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +101,74 @@ def entries(
     today: dt.date,
 ) -> tuple[Entry, ...]:
     """The entries of a list, the oldest first."""
+    found = made(which, treatments, supplies, heard_from(supplies), today)
+    return tuple(entry for _, entry in placed(found))
+
+
+def made(
+    which: Worklist,
+    treatments: Mapping[str, Approved],
+    supplies: Sequence[Supplied],
+    heard: Mapping[str, dt.date],
+    today: dt.date,
+) -> Iterable[Entry]:
+    """The entries of these treatments alone, of which all supplies are given, in no order.
+
+    For supplies by two trusts they must be all of a person's treatments with the drug.
+    """
     known = [each for each in supplies if each.treatment_id in treatments]
-    found = _MAKERS[which](treatments, known, today)
-    return tuple(sorted(found, key=lambda e: (e.day, e.treatment_id, e.providers, e.lines)))
+    return _MAKERS[which](treatments, known, heard, today)
+
+
+def heard_from(supplies: Iterable[Supplied]) -> dict[str, dt.date]:
+    """The day of the newest supply that each provider invoiced: later months are not in yet."""
+    newest: dict[str, dt.date] = {}
+    for each in supplies:
+        newest[each.provider] = max(each.day, newest.get(each.provider, each.day))
+    return newest
+
+
+class Place(NamedTuple):
+    """Where an entry stands in its list; `number` tells a treatment's entries apart."""
+
+    day: dt.date
+    treatment_id: str
+    number: int
+
+
+def placed(found: Iterable[Entry]) -> list[tuple[Place, Entry]]:
+    """The entries in their order, each with its place; all of a treatment's must be given."""
+    seen: Counter[str] = Counter()
+    ordered = []
+    for entry in sorted(found, key=lambda e: (e.day, e.treatment_id, e.providers, e.lines)):
+        ordered.append((Place(entry.day, entry.treatment_id, seen[entry.treatment_id]), entry))
+        seen[entry.treatment_id] += 1
+    return ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Entries of a list in its order, and how many there are in all.
+
+    `next` is the place of the last entry where others follow it; None at the end.
+    """
+
+    entries: tuple[Entry, ...]
+    count: int
+    next: Place | None = None
+
+
+def page_of(
+    found: Iterable[tuple[Place, Entry]], count: int, limit: int | None, after: Place | None
+) -> Listed:
+    """The first entries after a place, of a list of so many."""
+    ordered = sorted(found, key=lambda each: each[0])
+    rest = [each for each in ordered if after is None or each[0] > after]
+    shown = rest[:limit]
+    more = limit is not None and len(rest) > limit
+    return Listed(
+        tuple(entry for _, entry in shown), count, shown[-1][0] if more and shown else None
+    )
 
 
 def _by_treatment(supplies: Iterable[Supplied]) -> Mapping[str, list[Supplied]]:
@@ -92,7 +179,7 @@ def _by_treatment(supplies: Iterable[Supplied]) -> Mapping[str, list[Supplied]]:
 
 
 def _not_started(
-    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], today: dt.date
+    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _heard: Heard, today: dt.date
 ) -> Iterable[Entry]:
     supplied = {each.treatment_id for each in supplies}
     for each in treatments.values():
@@ -106,7 +193,7 @@ def _not_started(
 
 
 def _after_stop(
-    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _today: dt.date
+    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _heard: Heard, _today: dt.date
 ) -> Iterable[Entry]:
     for supply in supplies:
         each = treatments[supply.treatment_id]
@@ -117,26 +204,22 @@ def _after_stop(
 
 
 def _quiet(
-    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _today: dt.date
+    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], heard: Heard, _today: dt.date
 ) -> Iterable[Entry]:
-    """Measured to the newest supply that the provider invoiced: later months are not in yet."""
-    newest: dict[str, dt.date] = {}
-    for supply in supplies:
-        newest[supply.provider] = max(supply.day, newest.get(supply.provider, supply.day))
     for treatment_id, own in _by_treatment(supplies).items():
         each, last = treatments[treatment_id], max(own, key=lambda s: (s.day, s.run_id, s.row))
-        heard = newest[last.provider]
+        until = heard[last.provider]
         quiet = add_months(last.day, QUIET_MONTHS)
-        if each.live and quiet is not None and quiet <= heard:
+        if each.live and quiet is not None and quiet <= until:
             why = (
                 f"Last supplied on {last.day:%d/%m/%Y}; invoices of {last.provider} go on to "
-                f"{heard:%d/%m/%Y}. Ask whether treatment has stopped."
+                f"{until:%d/%m/%Y}. Ask whether treatment has stopped."
             )
             yield _entry(each, (last.provider,), last.day, why, [last])
 
 
 def _two_trusts(
-    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _today: dt.date
+    treatments: Mapping[str, Approved], supplies: Sequence[Supplied], _heard: Heard, _today: dt.date
 ) -> Iterable[Entry]:
     """Two trusts' supplies of one drug to one person overlap, and one is not approved to supply."""
     groups: dict[tuple[str, str], list[Supplied]] = defaultdict(list)

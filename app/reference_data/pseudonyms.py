@@ -37,7 +37,7 @@ class PseudonymKey:
         return self._of("record", patient_id)
 
     def _of(self, kind: str, value: str) -> str:
-        mac = hmac.new(self.key, f"{kind}\n{value}".encode(), hashlib.sha256).digest()
+        mac = hmac.digest(self.key, f"{kind}\n{value}".encode(), "sha256")
         return base64.b32encode(mac[:_BYTES]).decode()
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from app.api.routing import UPLOAD
+from app.api.scanning import check_file
 from app.approvals import attaching, store
 from app.approvals.attaching import LONGEST_TITLE, Attachment, attachments_of
 from app.approvals.attachment_kinds import ENDINGS, LARGEST
@@ -51,6 +52,7 @@ def attach(request: Request, session: SignedInBrowser, id: IdPath, sent: Uploade
 
     named = {**form, "file": hashlib.sha256(data).hexdigest()}
     try:
+        check_file(request, data)
         return act_once(request, session, named, run)
     except DetailsNotAccepted as error:
         return _listed(request, session, id, form, {error.field: str(error)})
@@ -75,7 +77,9 @@ def read_file(
         media_type=known.media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
-            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Content-Security-Policy": (
+                "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+            ),
             "X-Content-Type-Options": "nosniff",
         },
     )

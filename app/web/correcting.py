@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
-from app.approvals import correcting, store, submitting
+from app.approvals import amending, correcting, store
 from app.approvals.errors import AnswersNotAccepted, TransitionNotAllowed
 from app.approvals.foreseeing import foresee
 from app.approvals.lifecycle import RequestEvent
@@ -169,7 +169,7 @@ def _take(work: Work, office: Office, caller: Caller, id: str, form: dict[str, s
     event, reason = event_for(document), form.get("reason", "").strip()
     if event is RequestEvent.AMEND:
         answers = {**given, **dict.fromkeys(emptied)}
-        submitting.amend(work, office, caller, id, answers, document.version)
+        amending.amend(work, office, caller, id, answers, document.version)
     elif event is RequestEvent.CORRECT and reason and (given or emptied):
         correcting.correct(work, office, caller, id, given, emptied, reason, document.version)
     else:

@@ -18,10 +18,13 @@ from app.api.decisions_model import (
 from app.api.requests_model import RequestDocument
 from app.api.treatments_model import PatientDocument
 from app.approvals.lifecycle import RequestState
-from app.approvals.model import Route
+from app.approvals.model import RECORD_ENDED, Route
+from app.web.doses_given import HEADING, is_overturned, urgent_pair
 from app.web.words import day_words, first_upper, instant_words
 
 Colour = Literal["green", "blue", "yellow", "orange", "grey"]
+#: In the place of a patient whose record's retention is over.
+NO_LONGER_KEPT: Final = "No longer kept: who the patient was is erased"
 _LONDON: Final = ZoneInfo("Europe/London")
 Pairs = tuple[tuple[str, str], ...]
 
@@ -50,6 +53,8 @@ _STOP_RESULTS: Final[dict[str, tuple[str, Colour]]] = {
     "not met": ("Does not apply", "green"),
     "not answered": ("Not answered", "yellow"),
 }
+#: Where a policy asks for two; what each said has a part of its own.
+TOGETHER: Final = "Two people decided this together, as the policy asks. What each said is below."
 #: Lists are shown with what needs attention first.
 _ORDER: Final = {"orange": 0, "yellow": 1, "green": 2}
 
@@ -94,13 +99,17 @@ def state_colour(state: RequestState) -> Colour:
 def outcome_of(document: RequestDocument) -> Outcome:
     """What to tell of a request: its state, why, and each finding of the policy's last decision."""
     heading, colour = _HEADINGS[document.state]
+    if is_overturned(document):
+        heading = HEADING
     last = document.decisions[-1] if document.decisions else None
     policy = _policy_decision(document.decisions)
     rows = tuple(finding_row(each) for each in (policy.findings if policy else ()))
     ordered = tuple(sorted(rows, key=lambda row: _ORDER.get(row.colour, 3)))
     reasons = tuple(last.reasons) if last else ()
-    if last is not None and last.reason:
-        reasons = (last.reason, *reasons)
+    if last is not None and last.agreed_with is not None:
+        reasons = (TOGETHER,)
+    elif last is not None and last.reason:
+        reasons = tuple(dict.fromkeys((last.reason, *reasons)))
     return Outcome(
         heading=heading,
         colour=colour,
@@ -113,6 +122,8 @@ def outcome_of(document: RequestDocument) -> Outcome:
 
 def patient_words(patient: PatientDocument) -> str:
     """Whom it is about: by number for the care team, by pseudonym for anybody else."""
+    if patient.no_nhs_number_reason == RECORD_ENDED:
+        return NO_LONGER_KEPT
     if patient.nhs_number:
         return f"NHS number {patient.nhs_number}, born {day_words(patient.birth_date)}"
     if patient.pseudonym:
@@ -183,6 +194,7 @@ def request_pairs(document: RequestDocument, patient: PatientDocument, policy: s
         ("Decision to treat", day_words(document.decision_to_treat)),
         ("Sent", instant_words(document.submitted_at)),
         _paper_pair(document),
+        urgent_pair(document),
         ("The case for it" if outside else "Note", note),
     )
     return tuple((key, value) for key, value in pairs if value)
@@ -216,7 +228,7 @@ def _notes(finding: FindingDocument) -> list[str]:
         notes.append("A panel may waive this.")
     looked = {each.name: each for each in _looked_at(finding.part)}
     said = ", ".join(
-        f"{each.name.replace('_', ' ')}: {_value(each.value)}"
+        f"{each.name.replace('_', ' ')}: {_value(each)}"
         for each in looked.values()
         if each.type != "not answered"
     )
@@ -231,7 +243,13 @@ def _looked_at(part: PartDocument) -> Iterator[LookedAt]:
         yield from _looked_at(inner)
 
 
-def _value(value: object) -> str:
+def _value(looked: LookedAt) -> str:
+    value = looked.value
+    if looked.type == "date":
+        # Of a birth, a reader outside the care team is told the year alone.
+        return str(value) if len(str(value)) == len("2026") else day_words(value)
+    if looked.type == "choice":
+        return str(value).replace("_", " ")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):

@@ -28,7 +28,9 @@ def as_typst(
     reference: str | None,
     next_steps: Sequence[str],
     covers: Pairs,
+    ruling: Pairs,
     about: Pairs,
+    votes: Pairs,
     answers: Pairs,
     foot: str,
 ) -> str:
@@ -46,7 +48,9 @@ def as_typst(
     lines += _part("What to do next", (_par(each) for each in next_steps))
     lines += _part("Why", (_par(each) for each in outcome.reasons))
     lines += _part("What it covers", _pairs(covers))
+    lines += _part("Doses given under the urgent start", _pairs(ruling))
     lines += _part("The request", _pairs(about))
+    lines += _part("What the panel said", _pairs(votes))
     lines += _part("Each criterion", _findings(outcome.findings))
     lines += _part("Answers", _pairs(answers))
     return "\n".join(lines) + "\n"

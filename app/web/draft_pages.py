@@ -17,9 +17,9 @@ from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.web import filling
 from app.web.callers import this_office
 from app.web.decision import paper_words
-from app.web.draft_parts import PAPER_KINDS, about_wrong, abouts, entries
+from app.web.draft_parts import PAPER_KINDS, about_wrong, abouts, entries, urgent_page
 from app.web.filling import Filling
-from app.web.form import about, paper
+from app.web.form import about, paper, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import Field, errors_of, question_fields
 from app.web.form.scales import SCALES
@@ -61,6 +61,8 @@ def step_page(
     }
     if step == paper.PAPER and found.kind in PAPER_KINDS:
         return _paper_page(request, found, common)
+    if urgent_page(found, step):
+        return _urgent_page(request, found, common)
     if step in abouts(found):
         wrong = about_wrong(request, found, step) if _was_filled(found, step) else {}
         fields = about.fields(entries(found, step), found.draft.form, wrong)
@@ -70,6 +72,8 @@ def step_page(
             **common,
             title=_ABOUT_TITLES[step],
             fields=fields,
+            hold=step == about.TREATMENT and paper.decided_as_signed(found.draft.form),
+            urgent=step == about.TREATMENT and _may_tell_of_urgency(found),
             errors=errors_of(fields),
         )
     whole = find_step(found.steps, step)
@@ -115,6 +119,28 @@ def _paper_page(request: Request, found: Filling, common: dict[str, Any]) -> Res
         marked=paper.is_paper(form),
         errors=errors_of(fields),
     )
+
+
+def _urgent_page(request: Request, found: Filling, common: dict[str, Any]) -> Response:
+    """Who let the treatment begin before the form, when, and when the first dose was given."""
+    form = found.draft.form
+    wrong = about_wrong(request, found, urgent.URGENT) if urgent.was_filled(form) else {}
+    fields = urgent.fields(form, found.version, found.kind, wrong)
+    return page(
+        request,
+        "form_urgent.html",
+        **common,
+        title="An urgent start",
+        fields=fields,
+        marked=urgent.is_urgent(form),
+        errors=errors_of(fields),
+    )
+
+
+def _may_tell_of_urgency(found: Filling) -> bool:
+    """Whether the policy permits an urgent start, and the draft tells of none yet."""
+    allowed = urgent.may_begin_urgently(found.version, found.kind)
+    return allowed and not urgent.is_urgent(found.draft.form)
 
 
 def _paper_words(request: Request, found: Filling) -> str | None:
@@ -175,6 +201,7 @@ def check_page(request: Request, session: Session, caller: Caller, found: Fillin
         doses=found.doses,
         on_paper=_paper_words(request, found),
         may_be_paper=found.kind in PAPER_KINDS and not paper.is_paper(found.draft.form),
+        may_be_urgent=_may_tell_of_urgency(found),
         wrong=bool(wrong or found.faults),
         run=run,
         overridable=_overridable(caller, found, None if run is None else run.decision),
@@ -227,6 +254,7 @@ def not_taken(
         doses=found.doses,
         on_paper=_paper_words(request, found),
         may_be_paper=found.kind in PAPER_KINDS and not paper.is_paper(found.draft.form),
+        may_be_urgent=_may_tell_of_urgency(found),
         wrong=bool(wrong or found.faults),
         run=None,
         overridable=_overridable(caller, found, None),

@@ -15,7 +15,7 @@ from app.reference_data.organisations import load_organisations
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
-from app.web.form import about, paper
+from app.web.form import about, paper, urgent
 from app.web.form.steps import find_step
 from app.web.form.typed import typed_answers
 from app.web.pages import door_of
@@ -27,7 +27,14 @@ PAPER_KINDS = frozenset({Kind.INITIATION, Kind.CONTINUATION})
 def abouts(found: Filling) -> tuple[str, ...]:
     first = (about.PATIENT,) if found.kind is Kind.INITIATION else ()
     signed = (paper.PAPER,) if paper.is_paper(found.draft.form) else ()
-    return (*first, *signed, about.TREATMENT)
+    began = (urgent.URGENT,) if urgent.is_urgent(found.draft.form) else ()
+    return (*first, *signed, about.TREATMENT, *began)
+
+
+def urgent_page(found: Filling, step: str) -> bool:
+    """Whether the step is the page of an urgent start, and the draft may have one."""
+    allowed = urgent.may_begin_urgently(found.version, found.kind)
+    return step == urgent.URGENT and (allowed or urgent.is_urgent(found.draft.form))
 
 
 def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
@@ -44,6 +51,10 @@ def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecor
         if form.get("not_paper") == "yes":
             return replace(draft, form=paper.not_paper(draft.form))
         return replace(draft, form=paper.put(draft.form, form))
+    if urgent_page(found, step):
+        if form.get("not_urgent") == "yes":
+            return replace(draft, form=urgent.not_urgent(draft.form))
+        return replace(draft, form=urgent.put(draft.form, found.version, found.kind, form))
     if step in abouts(found):
         return replace(draft, form=about.put(draft.form, entries(found, step), form))
     part = find_step(found.steps, step)
@@ -58,6 +69,8 @@ def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecor
 def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
     if step == paper.PAPER:
         return paper.ENTRIES
+    if step == urgent.URGENT:
+        return urgent.entries(found.version, found.kind)
     drugs = load_drugs().drugs
     known = drugs.get(found.version.drug)
     asked = filling.entries_of(
@@ -67,6 +80,8 @@ def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
         {product.key: product.name for product in known.products} if known else {},
         {key: drug.name for key, drug in drugs.items()},
     )
+    if urgent.is_urgent(found.draft.form):
+        asked = tuple(each for each in asked if each.name not in urgent.ASKED_HERE)
     outside = found.draft.form.get("route") not in (None, Route.POLICY)
     return (*asked, about.CASE) if outside and step == about.TREATMENT else asked
 

@@ -23,9 +23,9 @@ from app.policy import Kind, Override, override_fault
 from app.web import filling
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.draft_pages import check_page, not_taken, step_page
-from app.web.draft_parts import about_wrong, abouts, typed_into
+from app.web.draft_parts import about_wrong, abouts, typed_into, urgent_page
 from app.web.filling import Filling
-from app.web.form import about, paper
+from app.web.form import about, paper, urgent
 from app.web.form.check import with_override
 from app.web.form.scores import SCORES
 from app.web.form.steps import find_step, only_open
@@ -219,7 +219,8 @@ def _order(found: Filling) -> tuple[str, ...]:
     parts = tuple(
         each.key for each in found.steps if only_open(each, found.open, found.draft.answers).blocks
     )
-    if found.kind is Kind.INITIATION or paper.is_paper(found.draft.form):
+    told = paper.is_paper(found.draft.form) or urgent.is_urgent(found.draft.form)
+    if found.kind is Kind.INITIATION or told:
         return (*abouts(found), *parts, CHECK)
     return (*parts, CHECK)
 
@@ -248,6 +249,8 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
         return f"work-out/{form['work_out']}"
     if _has_faults(request, found, step):
         return step
+    if form.get("urgent") == "yes" and urgent_page(found, urgent.URGENT):
+        return urgent.URGENT
     if form.get("from") == CHECK and not (step == paper.PAPER and paper.is_paper(found.draft.form)):
         return CHECK
     if step == about.PATIENT:
@@ -260,10 +263,10 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
 
 def _place(step: str) -> tuple[int, int]:
     if step == CHECK:
-        return (3, 0)
+        return (5, 0)
     if step.startswith("part-") and step[5:].isdigit():
-        return (2, int(step[5:]))
-    return ((about.PATIENT, paper.PAPER, about.TREATMENT).index(step), 0)
+        return (4, int(step[5:]))
+    return ((about.PATIENT, paper.PAPER, about.TREATMENT, urgent.URGENT).index(step), 0)
 
 
 def _has_faults(request: Request, found: Filling, step: str) -> bool:

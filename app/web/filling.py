@@ -12,10 +12,12 @@ from app.approvals import checking, known_answers, store
 from app.approvals.answering import context_of
 from app.approvals.downtime import check_paper
 from app.approvals.drafting import DraftRecord
+from app.approvals.emergency import check_emergency
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted
 from app.approvals.known_answers import KnownAnswers, KnownQuery
 from app.approvals.model import InitiationCommand, TreatmentRecord
 from app.approvals.office import Office
+from app.approvals.opening import check_days
 from app.approvals.patients import local_id_of, patient
 from app.approvals.succeeding import continuing_version
 from app.auth.model import Caller
@@ -177,6 +179,16 @@ def about_faults(work: Work, office: Office, draft: DraftRecord) -> dict[str, st
             work.moment.instant,
             office.back_entry_days,
         )
+        first = command.first_dose if isinstance(command, InitiationCommand) else None
+        if command.details.emergency is not None:
+            check_days(command.decision_to_treat, first, work.moment.day)
+        check_emergency(
+            command.details,
+            draft.kind,
+            command.retrospective_reason,
+            first,
+            work.moment.instant,
+        )
     except DetailsNotAccepted as error:
         return {error.field: _sentence(str(error))}
     if isinstance(command, InitiationCommand) and command.patient.nhs_number is not None:
@@ -193,7 +205,7 @@ def _fault(found: Mapping[str, Any]) -> tuple[str, str]:
     kind = str(found["type"])
     if kind == "missing":
         return name, "Fill this in."
-    if "date" in kind or "day" in kind:
+    if "date" in kind or "day" in kind or "a day of the calendar" in str(found["msg"]):
         return name, "Enter a real day, such as 15 3 1984."
     if kind in ("enum", "literal_error"):
         return name, "Choose one of the list."

@@ -1,21 +1,24 @@
 """The home page: what waits for the people of an organisation."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.approvals import drafting
+from app.approvals import drafting, handing, second_person
 from app.approvals.adopting import ADOPT, adoption_proposals
 from app.approvals.drafting import DraftRecord
 from app.approvals.due import Due, approvals_due
 from app.approvals.library import Library
 from app.approvals.lifecycle import RequestState
 from app.approvals.permissions import Action, can
+from app.approvals.seconding import votes_out
 from app.approvals.waiting import Waiting, waiting_requests
+from app.auth.holders import same_holder
 from app.auth.model import Caller, Role
+from app.auth.people import names_of
 from app.auth.sessions import Session
 from app.authoring import drafting as policy_drafting
 from app.clock import london_day
@@ -25,6 +28,7 @@ from app.web.callers import caller_of, this_office
 from app.web.decision import state_words
 from app.web.form import paper
 from app.web.pages import PageRoute, door_of, go
+from app.web.panel_votes import waiting_words
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
 from app.web.words import counted, day_words, first_upper, instant_words
@@ -34,6 +38,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 DUE_WITHIN: Final = dt.timedelta(days=90)
 #: One that ended longer ago is a treatment that went elsewhere, or a case for the worklists.
 ENDED_WITHIN: Final = dt.timedelta(days=90)
+RECEIVED_WITHIN: Final = dt.timedelta(days=30)
 _SHOWN: Final = 25
 _Queue = tuple[str, tuple[RequestState, ...], bool]
 _S = RequestState
@@ -108,14 +113,19 @@ def _lists(work: Work, library: Library, caller: Caller, session: Session) -> It
     """What waits for somebody of this role, the most pressing first."""
     for title, states, own in _QUEUES.get(caller.role, ()):
         found = waiting_requests(work, caller, states, _SHOWN + 1, own=own)
+        voted = _voted(work, library, caller, found[:_SHOWN])
         yield WaitingList(
             title,
             ("Treatment", "Provider", "Sent", "Waits for"),
-            tuple(_waiting_row(library, each, work.moment.day) for each in found[:_SHOWN]),
+            tuple(
+                _waiting_row(library, each, work.moment.day, voted.get(each.request_id))
+                for each in found[:_SHOWN]
+            ),
             "None.",
             _more(len(found) > _SHOWN),
         )
     yield from _policies(work, library, caller)
+    yield from _hand_overs(work, caller)
     if not can(caller, Action.PREPARE):
         return
     today = work.moment.day
@@ -178,6 +188,59 @@ def _policies(work: Work, library: Library, caller: Caller) -> Iterator[WaitingL
             )
 
 
+def _hand_overs(work: Work, caller: Caller) -> Iterator[WaitingList]:
+    """The hand-overs that wait for a second person, and what was handed to the organisation."""
+    if not can(caller, Action.HAND_OVER):
+        return
+    waiting = [
+        each for each in handing.proposals(work, caller) if each.state == second_person.WAITING
+    ]
+    if waiting:
+        yield WaitingList(
+            "Hand-overs that wait for a second commissioner",
+            ("Drug", "To", "From", "Proposed by"),
+            tuple(
+                Row(
+                    _drug(each.drug),
+                    f"/hand-overs/{each.id}",
+                    (each.receiver, day_words(each.from_day), each.proposed_by_name),
+                )
+                for each in waiting[:_SHOWN]
+            ),
+            "None.",
+            _more(len(waiting) > _SHOWN),
+        )
+    since = work.moment.instant - RECEIVED_WITHIN
+    received = [
+        each
+        for each in handing.handed_and_received(work, caller)
+        if each.receiver == caller.organisation
+        and each.treatments
+        and each.decided_at is not None
+        and each.decided_at > since
+    ]
+    if received:
+        yield WaitingList(
+            "Hand-overs to you in the last 30 days",
+            ("Drug", "By", "You pay from", "Treatments"),
+            tuple(
+                Row(
+                    _drug(each.drug),
+                    "/hand-overs",
+                    (each.organisation, day_words(each.from_day), str(each.treatments)),
+                )
+                for each in received[:_SHOWN]
+            ),
+            "None.",
+            _more(len(received) > _SHOWN),
+        )
+
+
+def _drug(key: str) -> str:
+    known = load_drugs().drugs.get(key)
+    return first_upper(known.name if known else key)
+
+
 def _title(library: Library, policy: str) -> str:
     return library.versions(policy)[-1].title if policy in library.usable() else policy
 
@@ -194,7 +257,20 @@ def _draft_row(library: Library, draft: DraftRecord, session: Session) -> Row:
     return Row(title, f"/drafts/{draft.id}", (kind, changed))
 
 
-def _waiting_row(library: Library, found: Waiting, today: dt.date) -> Row:
+def _voted(
+    work: Work, library: Library, caller: Caller, found: Sequence[Waiting]
+) -> dict[str, str]:
+    """Request id → whose vote is out, for those who decide; only where a policy asks for two."""
+    if not can(caller, Action.DECIDE_AS_PANEL):
+        return {}
+    out = votes_out(work, library, caller, [each.request_id for each in found])
+    voters = {each.voted_by for votes in out.values() for each in votes}
+    names = names_of(work, voters)
+    own = [each for each in voters if same_holder(work, each, caller.id)]
+    return {id_: waiting_words(votes, names, own) for id_, votes in out.items()}
+
+
+def _waiting_row(library: Library, found: Waiting, today: dt.date, voted: str | None) -> Row:
     days = (today - london_day(found.submitted_at)).days
     return Row(
         treatment_words(library, found.drug, found.policy, found.indication),
@@ -202,7 +278,7 @@ def _waiting_row(library: Library, found: Waiting, today: dt.date) -> Row:
         (
             found.provider,
             f"{day_words(london_day(found.submitted_at))} ({counted(days, 'day')} ago)",
-            state_words(found.state),
+            voted or state_words(found.state),
         ),
     )
 
@@ -216,10 +292,9 @@ def _due_row(library: Library, due: Due, today: dt.date) -> Row:
 
 def treatment_words(library: Library, drug: str, policy: str, indication: str) -> str:
     """A treatment as lists name it: "Adalimumab, rheumatoid arthritis"."""
-    known = load_drugs().drugs.get(drug)
     if policy in library.usable():
         indication = library.versions(policy)[-1].indication.term
-    return f"{first_upper(known.name if known else drug)}, {indication}"
+    return f"{_drug(drug)}, {indication}"
 
 
 def _more(there_are: bool) -> str | None:

@@ -36,6 +36,7 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
         ("Drug names", "/drug-names"),
         ("Decided by hand", "/line-decisions"),
         ("Adoptions", "/adoptions"),
+        ("Hand-overs", "/hand-overs"),
     ),
 }
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from app import problems
+from app.api import security
 from app.api.callers import door_of as door_of
 from app.auth.errors import NotSignedIn
 from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
@@ -25,6 +26,8 @@ LONGEST_FIELD: Final = 2000
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 #: Forms in which nothing is typed that could be lost.
 _WITHOUT_WORDS: Final = frozenset({"/sign-out", "/role"})
+#: What a page says no with.
+_REFUSALS: Final[tuple[type[Exception], ...]] = (*problems.TABLE, DoorProblem)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -47,19 +50,29 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except NotSignedIn:
+                _note_stale(request)
                 if request.method == "POST" and request.url.path not in _WITHOUT_WORDS:
                     return await not_sent(request, SIGNED_OUT, 401)
                 return go("/sign-in")
-            except OtherSession:
+            except OtherSession as error:
+                security.note_refusal(request, error)
                 return await not_sent(request, OTHER_SESSION, 403)
             except RequestValidationError:
                 return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
-            except tuple(problems.TABLE) as error:
-                return refusal(request, error)
-            except DoorProblem as error:
+            except _REFUSALS as error:
+                security.note_refusal(request, error)
                 return refusal(request, error)
 
         return shown
+
+
+def _note_stale(request: Request) -> None:
+    """A secret that opens nothing is worth a note; a first visit without one is not."""
+    if not cookies.read(request, cookies.SESSION):
+        return
+    known = getattr(request.state, "acting", None) is not None
+    why = "no role was chosen" if known else "its session is over, or never was"
+    security.note(request, security.What.CREDENTIAL, security.REFUSED, why=why)
 
 
 def refusal(request: Request, error: Exception) -> Response:
@@ -90,6 +103,7 @@ def signed_in(request: Request) -> Session:
     found = door.read(lambda work: find_session(work, secret, limits))
     if found is None:
         raise NotSignedIn
+    security.acts(request, found)
     if door.now() - found.last_seen_at >= SEEN_EVERY:
         door.transact(lambda work: seen(work, found))
     if found.seat is not None:

@@ -6,6 +6,7 @@ subject must be the ID token's. A provider's word is not relied on further than 
 """
 
 import datetime as dt
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
+from app.auth.assertions import SMALLEST_KEY
 from app.auth.sessions import Expected
 from app.problems import NOT_READY, DoorProblem
 from app.settings import Settings
@@ -32,6 +34,10 @@ LEEWAY: Final = 120  # seconds by which two clocks may differ
 ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 OLDEST_LOGOUT: Final = 600  # seconds
+#: What a provider calls a way to sign in.
+_WORD: Final = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+#: What a logout token may call itself. `JWT`, or nothing, says no kind: then its claims must.
+LOGOUT_TYPES: Final = frozenset({"logout+jwt", "jwt", ""})
 #: How we sign for ourselves, and for how long each assertion holds.
 OUR_ALGORITHM: Final = "RS512"
 OUR_ASSERTION_SECONDS: Final = 300
@@ -41,12 +47,25 @@ class ProviderRefused(Exception):
     """What came from the provider does not hold. The message names no value of it."""
 
 
+class TooWeak(ProviderRefused):
+    """The provider does not say that the person signed in as strongly as the settings ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What the provider says of a person who signed in."""
+    """What the provider says of a person who signed in.
+
+    `acr` and `amr`: how strongly, and by which means, as the ID token says it; often nothing.
+    """
 
     claims: Mapping[str, Any] = field(repr=False)
     session: str | None = field(repr=False)
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+
+    def assurance(self) -> dict[str, str]:
+        """How the person signed in, as a log may tell it."""
+        return {"acr": self.acr, "amr": " ".join(self.amr)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +104,14 @@ class Provider:
                 state=state,
                 code_verifier=expected.verifier,
                 nonce=expected.nonce,
+                **self._asked(),
             )
         return str(address)
+
+    def _asked(self) -> dict[str, str]:
+        """How strongly people are to sign in, where the settings say so."""
+        accepted = self._settings.oidc_acr
+        return {"acr_values": " ".join(accepted)} if accepted else {}
 
     def exchange(self, code: str, expected: Expected) -> SignedIn:
         """What the provider says of whoever brought this code. Raises ProviderRefused."""
@@ -109,7 +134,11 @@ class Provider:
         if not isinstance(said, dict) or said.get("sub") != identity.get("sub"):
             raise ProviderRefused("The provider's answers are about two people.")
         sid = identity.get("sid")
-        return SignedIn({**identity, **said}, sid if isinstance(sid, str) else None)
+        acr, amr = _assurance(identity)
+        if self._settings.oidc_acr and acr not in self._settings.oidc_acr:
+            log.warning("sign-in refused", error=TooWeak.__qualname__)
+            raise TooWeak("The sign-in was not as strong as the settings ask.")
+        return SignedIn({**identity, **said}, sid if isinstance(sid, str) else None, acr, amr)
 
     def signed_out(self, text: str) -> SignedOut:
         """What a logout token says, once its signature and claims hold. Raises ProviderRefused."""
@@ -118,6 +147,8 @@ class Provider:
         except (JoseError, ValueError, TypeError, KeyError):
             raise ProviderRefused("The logout token's signature does not hold.") from None
         claims = decoded.claims
+        if str(decoded.header.get("typ", "")).lower() not in LOGOUT_TYPES:
+            raise ProviderRefused("The token says that it is another kind than a logout token.")
         now = self._now().timestamp()
         audience = claims.get("aud")
         listed = audience if isinstance(audience, list) else [audience]
@@ -231,7 +262,20 @@ def _our_key(settings: Settings) -> RSAKey | None:
         raise ValueError(wrong) from None
     if not key.is_private:
         raise ValueError(wrong)
+    if key.public_key.key_size < SMALLEST_KEY:
+        raise ValueError(
+            f"ASSENT_OIDC_CLIENT_KEY_FILE has under {SMALLEST_KEY} bits. Make another."
+        )
     return key
+
+
+def _assurance(identity: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    acr, amr = identity.get("acr"), identity.get("amr")
+    listed = amr if isinstance(amr, list) else []
+    return (
+        acr if isinstance(acr, str) and _WORD.fullmatch(acr) else "",
+        tuple(each for each in listed if isinstance(each, str) and _WORD.fullmatch(each)),
+    )
 
 
 def _json(client: Any, url: str) -> Any:

@@ -65,6 +65,6 @@ def policy(request: Request) -> str:
     provider = f" {issuer.scheme}://{issuer.netloc}" if issuer.netloc else ""
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self'{provider}"
     )

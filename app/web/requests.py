@@ -1,13 +1,14 @@
 """A request's page: what was decided and why, what to do next, and the steps of its own team."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
-from app.approvals import correcting, store, submitting
+from app.approvals import amending, correcting, store
 from app.approvals.attaching import CLOSED, attachments_of
 from app.approvals.errors import AnswersNotAccepted
 from app.approvals.lifecycle import REQUEST_TRANSITIONS, RequestEvent, RequestState
@@ -26,11 +27,14 @@ from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, request_pairs
 from app.web.decision_paper import as_typst
+from app.web.doses_given import ruling_pairs
 from app.web.form.fields import answer_words, errors_of, question_fields
 from app.web.form.typed import typed_answers
 from app.web.individual_funding import may_ask
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.panel_votes import vote_pairs, vote_rows
 from app.web.rendering import page
+from app.web.said_before import said_before
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 from app.web.steps import steps_for
@@ -59,18 +63,45 @@ def show(
     request: Request, session: SignedInBrowser, id: IdPath, missing: MissingQuery = ""
 ) -> Response:
     """The request as it stands; `missing` names a step that was sent without its reason."""
+    return request_page(request, session, id, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A step that was not taken: why, where in its form, and what was typed."""
+
+    said: str
+    at: str
+    typed: Mapping[str, str]
+
+
+def request_page(
+    request: Request,
+    session: Session,
+    id: str,
+    missing: str = "",
+    refused: Refused | None = None,
+    status: int = 200,
+) -> Response:
+    """The page of a request; where a step was refused, with what was typed for it."""
     caller = caller_of(request, session)
+    errors = [{"text": NO_REASON, "href": f"#{missing}-reason"}] if missing else []
+    if refused is not None:
+        errors = [{"text": refused.said, "href": f"#{refused.at}"}]
     document, treatment, version = _seen(request, session, id, "request read")
     own = document.provider == caller.organisation
     return page(
         request,
         "request.html",
+        status=status,
         session=session,
         document=document,
         treatment=treatment,
         policy=version,
         outcome=outcome_of(document),
+        before=said_before(document.decisions),
         covers=cover_pairs(document),
+        ruling=ruling_pairs(document),
         about=request_pairs(document, treatment.patient, version.title),
         asks=may_ask(caller, document),
         once=fresh_name(request),
@@ -79,8 +110,10 @@ def show(
         answers=_answer_rows(document, version),
         may=_steps(caller, document) if own else {},
         steps=steps_for(caller, document),
+        votes=vote_rows(document),
         missing=missing,
-        errors=[{"text": NO_REASON, "href": f"#{missing}-reason"}] if missing else [],
+        errors=errors,
+        refused=refused,
     )
 
 
@@ -101,7 +134,9 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
         document.approval.reference if document.approval else None,
         [document.next, *([document.approval.next] if document.approval else [])],
         cover_pairs(document),
+        ruling_pairs(document),
         request_pairs(document, treatment.patient, version.title),
+        vote_pairs(document),
         tuple(row[:2] for row in _answer_rows(document, version)),
         f"Assent, request {id}, as it stood on {instant_words(now)}",
     )
@@ -175,7 +210,7 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
         version = version_of_request(work, office.library_at(work), found)
         shown = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
         given = {k: v for k, v in typed_answers(shown, form).items() if v is not None}
-        submitting.amend(work, office, caller, id, given, version_in(form))
+        amending.amend(work, office, caller, id, given, version_in(form))
 
     try:
         in_role(request, session, run)
@@ -187,13 +222,13 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
 @router.post("/{id}/withdraw")
 def withdraw(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Take back a request that waits."""
-    return _step(request, session, id, form, Action.WITHDRAW, submitting.withdraw)
+    return _step(request, session, id, form, Action.WITHDRAW, amending.withdraw)
 
 
 @router.post("/{id}/escalate")
 def escalate(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Send a request whose criteria are not met to the panel."""
-    return _step(request, session, id, form, Action.ESCALATE, submitting.escalate)
+    return _step(request, session, id, form, Action.ESCALATE, amending.escalate)
 
 
 @router.post("/{id}/enter-in-error")

@@ -1,5 +1,6 @@
 """Signing in and out: with the provider, or in the demonstration by choosing who to be."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -7,18 +8,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from app.api import security
+from app.api.security import ACCEPTED, REFUSED, What
 from app.audit.model import Actor
 from app.auth import national, people, sessions
 from app.auth.errors import NotAllowed
 from app.auth.people import Seat
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.demonstration.organisations import ISSUER, administrators, seats
+from app.demonstration.organisations import ISSUER, only_in_the_browser, seats
 from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
 from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, form_of, go, signed_in
-from app.web.provider import Provider, ProviderRefused, SignedIn
+from app.web.provider import Provider, ProviderRefused, SignedIn, TooWeak
 from app.web.rendering import page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -58,11 +61,13 @@ def callback(request: Request) -> Response:
         raise _not_completed()
     try:
         said = provider.exchange(query["code"], expected)
+    except TooWeak:
+        raise _too_weak() from None
     except ProviderRefused:
         raise _not_completed() from None
     correlation_id = correlation_of(request)
     secret, opened = door.transact(lambda work: _open(request, work, said, correlation_id))
-    return _enter(secret, opened)
+    return _enter(request, secret, opened, how="provider", **said.assurance())
 
 
 @router.get("/role")
@@ -84,6 +89,8 @@ def choose(request: Request, session: SignedInBrowser, form: FormFields) -> Resp
     fresh = door_of(request).transact(
         lambda work: sessions.choose(work, secret, session, chosen, correlation_of(request))
     )
+    security.acts(request, replace(session, seat=chosen))
+    security.note(request, What.ROLE, ACCEPTED)
     reply = go("/")
     cookies.give(reply, cookies.SESSION, fresh)
     return reply
@@ -96,8 +103,11 @@ def sign_out(request: Request, session: SignedInBrowser, form: FormFields) -> Re
     door_of(request).transact(
         lambda work: sessions.end(work, session, "sign out", correlation_of(request))
     )
+    security.note(request, What.SIGN_OUT, ACCEPTED)
     reply = go(_sign_out_address(request, session) or "/signed-out")
     cookies.take_back(reply, cookies.SESSION)
+    # Nothing is cached or kept by our pages; a browser that did all the same forgets it now.
+    reply.headers["Clear-Site-Data"] = '"cache", "storage"'
     return reply
 
 
@@ -139,11 +149,12 @@ def be_somebody(request: Request, form: FormFields) -> Response:
         if person is None:
             raise NotAllowed("sign in", "this person was revoked", "Choose another.")
         limits = request.app.state.session_limits
+        _end_the_one_before(request, work, correlation_id)
         return sessions.open_session(
             work, person, (chosen["seat"],), limits, correlation_id=correlation_id
         )
 
-    return _enter(*door_of(request).transact(run))
+    return _enter(request, *door_of(request).transact(run), how="demonstration")
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -166,6 +177,9 @@ def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> 
     subject = national.subject_of(said.claims)
     if subject is None:
         raise _not_completed()
+    known = people.find_person(work, _provider(request).issuer, subject)
+    if known is not None:
+        security.claims(request, known.id)
     person = people.known_person(
         work,
         _door_actor(correlation_id),
@@ -175,6 +189,7 @@ def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> 
     )
     if person is None:
         raise NotAllowed("sign in", "your access was revoked", "Ask the service's administrator.")
+    _end_the_one_before(request, work, correlation_id)
     return sessions.open_session(
         work,
         person,
@@ -185,7 +200,17 @@ def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> 
     )
 
 
-def _enter(secret: str, opened: Session) -> Response:
+def _end_the_one_before(request: Request, work: Work, correlation_id: str) -> None:
+    """Whoever signs in again leaves no session of this browser behind that could be used."""
+    secret = cookies.read(request, cookies.SESSION)
+    before = secret and sessions.find_session(work, secret, request.app.state.session_limits)
+    if before:
+        sessions.end(work, before, "sign in again", correlation_id)
+
+
+def _enter(request: Request, secret: str, opened: Session, **how: str) -> Response:
+    security.acts(request, opened)
+    security.note(request, What.SIGN_IN, ACCEPTED, **how)
     reply = go("/role" if opened.seat is None else "/")
     cookies.give(reply, cookies.SESSION, secret)
     cookies.take_back(reply, cookies.SIGN_IN)
@@ -201,6 +226,7 @@ def _signed_out_there(request: Request, text: Any) -> Response:
             raise ProviderRefused("There is no logout token.")
         said = provider.signed_out(text)
     except ProviderRefused as error:
+        security.note(request, What.PROVIDERS_SIGN_OUT, REFUSED, why=str(error))
         return JSONResponse({"error": "invalid_request", "error_description": str(error)}, 400)
 
     def run(work: Work) -> int | None:
@@ -214,7 +240,11 @@ def _signed_out_there(request: Request, text: Any) -> Response:
             correlation_id=correlation_id,
         )
 
-    if door_of(request).transact(run) is None:
+    ended = door_of(request).transact(run)
+    outcome = REFUSED if ended is None else ACCEPTED
+    why = "its token was used before" if ended is None else f"{ended} sessions ended"
+    security.note(request, What.PROVIDERS_SIGN_OUT, outcome, why=why)
+    if ended is None:
         again = {"error": "invalid_request", "error_description": "It was used before."}
         return JSONResponse(again, 400)
     return Response(status_code=200)
@@ -238,13 +268,22 @@ def _sign_out_address(request: Request, session: Session) -> str | None:
 def _invented() -> list[dict[str, Any]]:
     return [
         {"key": one.token, "name": one.name, "seat": Seat(one.organisation, one.role)}
-        for one in (*seats(), *administrators())
+        for one in (*seats(), *only_in_the_browser())
         if one.kind == "person"
     ]
 
 
 def _door_actor(correlation_id: str) -> Actor:
     return Actor("sign-in", "system", "SERVICE", "door", "pages", correlation_id)
+
+
+def _too_weak() -> NotAllowed:
+    return NotAllowed(
+        "sign in so",
+        "this service asks for a stronger sign-in than the one that you used",
+        "Begin again and use the second factor that your organisation gave you, such as a "
+        "smartcard, a security key or an authenticator.",
+    )
 
 
 def _not_completed() -> NotAllowed:

@@ -3,6 +3,7 @@
 Each is one form on the request's page, led by the same use case as the API's call.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +11,8 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from app.api.request_bodies import FundingBody
+from app.api.doses_given_model import DosesGivenDocument
+from app.api.panel_bodies import FundingBody
 from app.api.requests_model import RequestDocument
 from app.approvals import consenting, funding, interests, reviewing, store
 from app.approvals.errors import DetailsNotAccepted
@@ -24,6 +26,7 @@ from app.web.acting import act_once
 from app.web.callers import caller_of, this_office, version_in
 from app.web.form.typed import typed_day
 from app.web.pages import PageRoute, check_csrf, go
+from app.web.panel_votes import ruled_before, vote_labels, waived_before
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 
@@ -41,7 +44,10 @@ class Step:
     reason: str | None = None
     declares: bool = False  # a panel member says that they have no interest
     waives: tuple[tuple[str, str], ...] = ()
+    ticked: frozenset[str] = frozenset()  # those of them that a vote before this one waives
     funds: bool = False  # the fields of a funding decision
+    given_since: dt.date | None = None  # the first dose of an urgent start that it overturns
+    ruled: DosesGivenDocument | None = None  # what a vote before this one says of doses given
     secondary: bool = True
 
 
@@ -72,7 +78,9 @@ def steps_for(caller: Caller, document: RequestDocument) -> tuple[Step, ...]:
             Step("fund", "Fund it outside the policy", "Why", funds=True, secondary=not asked)
         )
         if asked:
-            found.append(Step("refuse-funding", "Decline to fund it", "Why it is declined"))
+            since = document.doses_given_since
+            label = "Decline to fund it"
+            found.append(Step("refuse-funding", label, "Why it is declined", given_since=since))
     return tuple(found)
 
 
@@ -91,28 +99,48 @@ def _decides(caller: Caller, document: RequestDocument) -> bool:
 
 
 def _panel_steps(caller: Caller, document: RequestDocument) -> list[Step]:
-    failed = [
+    policy = [each for each in document.decisions if each.made_by == "policy"]
+    failed = tuple(
         (each.criterion, each.text)
-        for decision in document.decisions[-1:]
+        for decision in policy[-1:]
         for each in decision.findings
         if each.waivable and each.result != "met"
-    ]
+    )
     member = caller.role is Role.PANEL_MEMBER
-    found = [
-        Step(
-            "panel-approve",
-            "Approve",
-            "Why it is approved",
-            declares=member,
-            waives=tuple(failed),
-            secondary=False,
-        ),
-        Step("panel-return", "Return it with a question", "The question", declares=member),
-        Step("panel-decline", "Decline", "Why it is declined", declares=member),
-    ]
+    labels = vote_labels(document)
+    found = []
+    if labels.approve is not None or failed:
+        found.append(
+            Step(
+                "panel-approve",
+                labels.approve or "Approve with other waivers",
+                "Why it is approved",
+                declares=member,
+                waives=failed,
+                ticked=waived_before(document),
+                secondary=labels.approve is None,
+            )
+        )
+    found.append(Step("panel-return", "Return it with a question", "The question", declares=member))
+    if document.doses_given_since is not None:
+        found.append(_overturning(document, document.doses_given_since, labels.overturn, member))
+    elif labels.decline is not None:
+        found.append(Step("panel-decline", labels.decline, "Why it is declined", declares=member))
     if member:
         found.append(Step("declare-interest", "Declare an interest", "The interest"))
     return found
+
+
+def _overturning(document: RequestDocument, since: dt.date, label: str, member: bool) -> Step:
+    """The refusal of an urgent start: one that says what it means for doses given."""
+    return Step(
+        "panel-overturn",
+        label,
+        "Why it is overturned",
+        declares=member,
+        given_since=since,
+        ruled=ruled_before(document),
+    )
 
 
 def _none_declared(form: dict[str, str]) -> bool:
@@ -132,8 +160,8 @@ def _approve(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) 
     return reviewing.panel_approve(w, o, c, id, f["reason"], waived, v, _none_declared(f))
 
 
-def _decline(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
-    return reviewing.panel_decline(w, c, id, f["reason"], v, _none_declared(f))
+def _decline(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
+    return reviewing.panel_decline(w, o, c, id, f["reason"], v, _none_declared(f))
 
 
 def _return(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
@@ -155,10 +183,6 @@ def _refuse_consent(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], 
 def _fund(w: Work, o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
     store.find_request(w, c, id)
     return funding.record_funding(w, o, c, id, _funding(f).to_decision(), v)
-
-
-def _refuse_funding(w: Work, _o: Office, c: Caller, id: str, f: dict[str, str], v: int) -> Any:
-    return funding.refuse_funding(w, c, id, f["reason"], v)
 
 
 _FUNDING_LABELS: Final = {
@@ -203,7 +227,6 @@ _TAKES: Final[dict[str, tuple[Action, Take, bool]]] = {
     "consent": (Action.CONSENT, _consent, False),
     "refuse-consent": (Action.CONSENT, _refuse_consent, True),
     "fund": (Action.FUND, _fund, True),
-    "refuse-funding": (Action.FUND, _refuse_funding, True),
 }
 
 

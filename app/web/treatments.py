@@ -1,30 +1,34 @@
 """Finding a patient's treatments, and a treatment's page: what is covered, asked and due."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.treatments_model import TreatmentDocument, treatment_document
+from app.api.treatments_model import SegmentDocument, TreatmentDocument, treatment_document
 from app.approvals import starting, store
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.searching import SearchQuery, search
 from app.approvals.views import treatment_view
 from app.audit import Reading
+from app.auth.model import Caller
 from app.db.work import Work
-from app.policy import PolicyVersion
+from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
-from app.web.changing import changes_for
+from app.web.changing import Change, changes_for
 from app.web.decision import state_colour, state_words
+from app.web.doses_given import paid_only
 from app.web.filling import as_day
 from app.web.form.typed import typed_day
 from app.web.pages import PageRoute, check_csrf, door_of, go
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
+from app.web.words import day_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -99,26 +103,53 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         "treatment.html",
         session=session,
         document=document,
+        payers=payers_words(document),
         drug=drug.name if drug else document.drug,
         indication=version.indication.term if version else document.indication,
         policy_title=version.title if version else document.policy,
         today=today,
-        changes=()
-        if document.stopped_on is not None
-        else changes_for(request, caller, document.provider, document.drug),
+        changes=_changes(request, caller, document),
         state_words=state_words,
         state_colour=state_colour,
         may={
-            "continue": own and can(caller, Action.PREPARE) and document.stopped_on is None,
+            "continue": own
+            and can(caller, Action.PREPARE)
+            and document.stopped_on is None
+            and not paid_only(document),
             "check": own and can(caller, Action.CHECK_SUPPLY),
             "start": own
             and can(caller, Action.RECORD_START)
             and document.first_dose is None
-            and bool(document.approvals),
+            and bool(document.approvals)
+            and not paid_only(document),
         },
         once=fresh_name(request),
         errors=[],
     )
+
+
+def payers_words(document: TreatmentDocument) -> str:
+    """Who pays, and from which day on where that changed."""
+    days = [each for each in document.segments if each.kind == "coverage"]
+    turns = [(b.commissioner, b.from_day) for a, b in pairwise(days) if _other_payer(a, b)]
+    if not turns:
+        return document.commissioner
+    return ", ".join(
+        [days[0].commissioner, *(f"{payer} from {day_words(day)}" for payer, day in turns)]
+    )
+
+
+def _other_payer(before: SegmentDocument, after: SegmentDocument) -> bool:
+    return before.commissioner != after.commissioner
+
+
+def _changes(request: Request, caller: Caller, document: TreatmentDocument) -> tuple[Change, ...]:
+    """The changes that may be recorded; where only doses given are paid, nothing runs to change."""
+    if document.stopped_on is not None:
+        return ()
+    found = changes_for(request, caller, document.provider, document.drug)
+    recorded = (Kind.STOP.value, Kind.PAUSE.value, Kind.RESUME.value)
+    return tuple(each for each in found if each.kind in recorded or not paid_only(document))
 
 
 @router.post("/treatments/{id}/first-dose")

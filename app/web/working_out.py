@@ -10,7 +10,7 @@ from fastapi import Path as PathParameter
 
 from app.approvals import drafting
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.library import load_shelf
+from app.approvals.library_files import load_shelf
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.audit import Reading

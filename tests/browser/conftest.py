@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser import looked
 from tests.browser.hands import Finger, Hand, Keys, Mouse
 from tests.browser.variants import Variant
 from tests.browser.visitor import Visitor
@@ -33,6 +35,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_NOTES = "ASSENT_BROWSER_NOTES"  # names the folder where a run notes what was looked at
 _PATIENCE = 240  # seconds until the demonstration serves, on a busy machine
 _PATIENT = 1000 * int(os.environ.get("ASSENT_BROWSER_SECONDS", "30"))  # for one step
 Visit = Callable[..., Visitor]
@@ -47,6 +50,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.skip(reason=ABSENT))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that begins the run makes its folder of notes; the others are told of it."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_NOTES] = tempfile.mkdtemp(prefix="assent-looked-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a whole run in which somebody never looked at some page."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop(_NOTES))
+    missing = looked.never(folder)
+    shutil.rmtree(folder)
+    whole = [(ROOT / each).resolve() for each in config.args] == [HERE]
+    everything = whole and "ASSENT_EVERY_WALK" in os.environ
+    chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
+    if everything and not chosen and exitstatus == pytest.ExitCode.OK and missing:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        told = config.pluginmanager.get_plugin("terminalreporter")
+        assert told is not None
+        told.write_line("Pages at which nobody looked in some way:", red=True)
+        for line in missing:
+            told.write_line(f"  {line}", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +162,8 @@ def visit(chromium: Browser, address: str, axe: str, swept: set[str]) -> Iterato
         context = chromium.new_context(**chosen.context(), locale="en-GB", reduced_motion="reduce")
         context.set_default_timeout(_PATIENT)
         page = context.new_page()
-        visitor = Visitor(page, address, axe if chosen.looks else "", swept=swept)
+        shown = axe if chosen.looks else ""
+        visitor = Visitor(page, address, shown, swept=swept, notes=Path(os.environ[_NOTES]))
         visitor.hand = hand_of(chosen, visitor)
         opened.append(visitor)
         if who:

@@ -360,3 +360,23 @@ def test_two_people_on_one_challenge_do_not_decide_it_twice(visit: Visit, ground
     _is_clear(second)
     assert "£7.10" in second.go(at).text
     assert second.page.get_by_role("button", name="Uphold").count() == 0
+
+
+def test_what_is_typed_is_kept_without_a_click_and_found_on_another_computer(
+    visit: Visit, ground: Ground
+) -> None:
+    clinician = visit(CLINICIAN)
+    a_form(clinician, "biologics", ground.number())
+    at = f"/drafts/{clinician.draft_id()}/part-1"
+    clinician.go(at).fill("a.das28_at_start", "5.9")
+    clinician.page.get_by_text("Saved as a draft.").wait_for()
+    elsewhere = visit(CLINICIAN, scripts=False).go(at)
+    field = elsewhere.page.locator('[id="a.das28_at_start"]')
+    assert field.input_value() == "5.9"
+    # It is changed there: the page that is still open says so, and writes over nothing.
+    elsewhere.fill("a.das28_at_start", "5.7")
+    elsewhere.click("Continue")
+    clinician.expected = {409}
+    clinician.fill("a.das28_at_start", "6.4")
+    clinician.page.get_by_text("Not saved: the draft was changed elsewhere").wait_for()
+    assert elsewhere.go(at).page.locator('[id="a.das28_at_start"]').input_value() == "5.7"

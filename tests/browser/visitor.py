@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
 from tests.browser.hands import Hand, Keys, Mouse
+from tests.browser.looked import How, note
 
 #: Rules of WCAG 2.2 A and AA, and axe's own best practices.
 _AXE = (
@@ -39,17 +40,17 @@ class Visitor:
         axe: str,
         hand: Hand | None = None,
         swept: set[str] | None = None,
+        notes: Path | None = None,
     ) -> None:
         self.page = page
         self.address = address
         self.complaints: list[str] = []
         self.interactions = 0
         self.expected: set[int] = set()  # statuses of refusals that the test provokes
-        self.opened: set[tuple[str, str]] = set()  # methods and paths of the pages asked for
         self._axe = axe
         self.hand: Hand = hand or Mouse()
         self._swept = swept if swept is not None else set()
-        page.on("response", self._response)
+        self._notes = notes
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         page.on("request", self._request)
@@ -58,11 +59,6 @@ class Visitor:
         if any(f"status of {status}" in message.text for status in self.expected):
             return
         self.complaints.append(f"console on {self.page.url}: {message.text}")
-
-    def _response(self, response: Response) -> None:
-        if response.request.is_navigation_request() and response.status < 400:
-            path = response.url.removeprefix(self.address).partition("?")[0].partition("#")[0]
-            self.opened.add((response.request.method, path))
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
@@ -89,7 +85,17 @@ class Visitor:
             self.complaints.append(f"{self.at}: {each} scrolls, and the keyboard cannot move it")
         if isinstance(self.hand, Keys):
             self._go_round(self.hand)
+        if self._notes is not None and self._how is not None:
+            note(self._notes, self.at, self._how)
         return self
+
+    @property
+    def _how(self) -> How | None:
+        if isinstance(self.hand, Keys):
+            return How.KEYS
+        if not self._axe:
+            return None
+        return How.WIDE if self.looks_wide else How.PHONE
 
     def _is_new(self, bones: str) -> bool:
         """Whether a page of this build has not been looked at yet in a window of this size."""
@@ -140,7 +146,8 @@ class Visitor:
         found = self.page.get_by_role(role, name=name)
         more = self.page.locator("#toggle-menu")
         if role == "link" and not found.count() and more.is_visible():
-            self.hand.press(more)  # the menu, where the screen is too narrow for all of it
+            self.interactions += 1  # the menu, where the screen is too narrow for all of it
+            self.hand.press(more)
         return self.press(found.last if last else found.first)
 
     def press(self, what: Locator) -> "Visitor":

@@ -4,7 +4,9 @@ Exit code 1 when anything acknowledged was lost, carried out twice or left half 
 audit log or a file is unsound, when a fault broke off, or when the planted mutant is not caught.
 The seed is printed, and the numbers so far while the run goes on and however it ends. In `--rounds`
 the kills and cuts are spread over as many rounds, each on new databases and with the next seed:
-`--seed` with the seed after the last whole round goes on where a run was ended.
+`--seed` with the seed after the last whole round goes on where a run was ended. SIGINT or SIGTERM
+ends the making of faults, and the verdict is on what was done; a second one breaks off.
+`--beside N` works on both databases at a time, on each with N services that share the faults.
 """
 
 import argparse
@@ -15,22 +17,25 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from benchmarks.stopping import clean_up_when_stopped
-from tests.faults import scenarios
+from tests.faults import scenarios, stopping
+from tests.faults.beside import beside
 from tests.faults.cluster import Cluster
 from tests.faults.disks import small_disk
 from tests.faults.house import House, now_in_seconds
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
-from tests.faults.totals import HEADER, Totals
+from tests.faults.totals import HEADER, Outcome, Totals
 
 MUTANT = "reply before persisting"
 SHOWN = 20
+#: Between the first seeds of two parts of a run, whose rounds take the next ones.
+SEEDS_APART = 1000
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,11 @@ class Harness:
         self.folder, self.seed, self.cluster = folder, seed, cluster
         self.nursery, self.minutes, self.ends = nursery, minutes, ends
         self.totals = Totals()
-        self.failed = self.caught = False
+        self.failed = self.caught = self._warmed = False
 
     def time_is_up(self) -> bool:
         """Whether nothing more is to be begun."""
-        return time.monotonic() > self.ends
+        return stopping.asked() or time.monotonic() > self.ends
 
     def run(
         self,
@@ -102,11 +107,13 @@ class Harness:
             database_port=proxy.port if proxy else None,
             tablespace=tablespace,
             seconds=min(60 * self.minutes, self.ends - started),
+            asked_to_stop=stopping.asked,
             progress=lambda at: self.totals.progress(kind, name, at),
             tell=self._tell_wait,
         )
         with closing(house):
             try:
+                self._warm(house)
                 scenario(house)
             except Exception as error:
                 self.failed = True
@@ -125,6 +132,11 @@ class Harness:
             self.failed = True
             for what in house.found.all()[:SHOWN]:
                 print(f"  {what}")
+
+    def _warm(self, house: House) -> None:
+        if not self._warmed:
+            house.warm()
+            self._warmed = True
 
     def folder_of(self, kind: str, name: str) -> Path:
         """Where a scenario's house stands in this round."""
@@ -158,12 +170,12 @@ class Harness:
     def run_postgres(self, size: Size) -> None:
         """Everything that befalls PostgreSQL."""
         assert self.cluster is not None
-        if size.kills:
+        if size.kills and not size.cuts:
             self.run("kill -9", lambda h: scenarios.kills(h, size.kills), postgres=True)
-        if size.crashes:
-            self.run("immediate stop", lambda h: scenarios.crashes(h, size.crashes), postgres=True)
         with closing(Proxy(self.cluster.port, self.seed)) as proxy:
             self.run_cuts(size, proxy)
+        if size.crashes:
+            self.run("immediate stop", lambda h: scenarios.crashes(h, size.crashes), postgres=True)
         if size.jumps:
             self.run("clock jumps", lambda h: scenarios.clock_jumps(h, size.jumps), postgres=True)
         if size.disk_failures:
@@ -172,14 +184,20 @@ class Harness:
 
     def run_cuts(self, size: Size, proxy: Proxy) -> None:
         """What befalls the connections to PostgreSQL."""
-        if size.cuts:
+        if size.cuts and size.kills:
+            self.run(
+                "kill -9, cuts",
+                lambda h: scenarios.kills_and_cuts(h, proxy, size.kills, size.cuts),
+                postgres=True,
+                proxy=proxy,
+            )
+        elif size.cuts:
             self.run(
                 "cut at COMMIT",
                 lambda h: scenarios.cuts(h, proxy, size.cuts),
                 postgres=True,
                 proxy=proxy,
             )
-            print("  " + ", ".join(f"{n} {how}" for how, n in sorted(proxy.cuts.items())))
         if size.slow_seconds:
             self.run(
                 "slow database",
@@ -234,33 +252,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options().parse_args(arguments)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}\n{HEADER}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="assent-faults-"))
-    harness = None
-    try:
-        with ExitStack() as open_:
-            harness = _open(open_, options, folder, seed)
-            _run_rounds(harness, options, seed)
-    except BaseException:
-        print(f"stopped; what there was is in {folder}", flush=True)
-        options.keep = True
-        raise
-    finally:
-        if harness is not None:
-            print(f"{harness.totals.words()} (seed {seed} to {harness.seed})", flush=True)
-        if not options.keep and not (harness is not None and harness.failed):
-            shutil.rmtree(folder)
-    if harness.failed:
-        print(f"FAILED; the databases and logs are in {folder}")
+    if options.beside:
+        return _tell(options, beside(list(_parts(options, seed))))
+    return _tell(options, _run(options, seed, options.database))
+
+
+def _parts(options: argparse.Namespace, seed: int) -> Iterator[Callable[[], Outcome]]:
+    """The run in so many parts for each database; what is done once is the first one's."""
+    kinds = ("sqlite", "postgres") if options.database == "both" else (options.database,)
+    for number in range(options.beside):
+        mine = argparse.Namespace(**vars(options))
+        mine.kills = math.ceil(options.kills / options.beside)
+        mine.cuts = math.ceil(options.cuts / options.beside)
+        if number:
+            mine.jumps = mine.failures = mine.slow = mine.mutant_kills = 0
+        for kind in kinds:
+            yield partial(_run, mine, seed + SEEDS_APART * number, kind)
+
+
+def _tell(options: argparse.Namespace, outcome: Outcome) -> int:
+    """The verdict, and the exit code."""
+    totals = outcome.totals
+    kills, cuts = totals.of("kill -9", "immediate stop"), totals.of("cut")
+    if kills < options.kills or cuts < options.cuts:
+        print(
+            f"stopped early: {kills} of {options.kills} kills, {cuts} of {options.cuts} cuts; "
+            "the verdict is on these"
+        )
+    if outcome.failed:
+        print("FAILED; " + "; ".join(f"databases and logs in {folder}" for folder in outcome.kept))
         return 1
-    caught = "; the mutant was caught" if harness.caught else ""
-    print(f"nothing lost, nothing twice, nothing half there{caught}")
+    caught = "; the mutant was caught" if outcome.caught else ""
+    print(f"nothing lost, nothing twice, nothing half there, nothing unsound{caught}")
     return 0
 
 
-def _open(open_: ExitStack, options: argparse.Namespace, folder: Path, seed: int) -> Harness:
+def _run(options: argparse.Namespace, seed: int, database: str) -> Outcome:
+    """Everything on one database, or on both in turn."""
+    folder = Path(tempfile.mkdtemp(prefix="assent-faults-"))
+    harness, keep = None, options.keep
+    try:
+        with ExitStack() as open_:
+            harness = _open(open_, options, folder, seed, database)
+            _run_rounds(harness, options, seed, database)
+    except BaseException:
+        print(f"stopped; what there was is in {folder}", flush=True)
+        keep = True
+        raise
+    finally:
+        keep = keep or harness is None or harness.failed
+        if harness is not None:
+            print(f"{harness.totals.words()} (seed {seed} to {harness.seed})", flush=True)
+        if not keep:
+            shutil.rmtree(folder)
+    return Outcome(harness.totals, harness.failed, harness.caught, (folder,) if keep else ())
+
+
+def _open(
+    open_: ExitStack, options: argparse.Namespace, folder: Path, seed: int, database: str
+) -> Harness:
     """The harness; what it opens is closed in turn, whatever fails on the way or at closing."""
     cluster = None
-    if options.database != "sqlite":
+    if database != "sqlite":
         cluster = Cluster(folder)
         open_.callback(cluster.close)
     nursery = open_.enter_context(closing(Nursery(folder)))
@@ -268,7 +321,7 @@ def _open(open_: ExitStack, options: argparse.Namespace, folder: Path, seed: int
     return Harness(folder, seed, cluster, nursery, options.minutes, ends)
 
 
-def _run_rounds(harness: Harness, options: argparse.Namespace, seed: int) -> None:
+def _run_rounds(harness: Harness, options: argparse.Namespace, seed: int, database: str) -> None:
     for number in range(options.rounds):
         if harness.time_is_up():
             return
@@ -277,7 +330,7 @@ def _run_rounds(harness: Harness, options: argparse.Namespace, seed: int) -> Non
         if number:
             print(f"round {number + 1}, seed {harness.seed}", flush=True)
             sqlite, postgres = sqlite.later(), postgres.later()
-        if options.database != "postgres":
+        if database != "postgres":
             harness.run_sqlite(sqlite)
         if harness.cluster is not None:
             harness.run_postgres(postgres)
@@ -311,11 +364,12 @@ def _options() -> argparse.ArgumentParser:
         "--in-all", type=float, default=math.inf, help="minutes, after which no fault is begun"
     )
     parser.add_argument("--rounds", type=int, default=1, help="to spread kills and cuts over")
+    parser.add_argument("--beside", type=int, default=0, help="parts of each database at a time")
     parser.add_argument("--mutant-kills", type=int, default=8, help="on each database; 0: none")
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")
     return parser
 
 
 if __name__ == "__main__":
-    clean_up_when_stopped()
+    stopping.stop_when_told()
     sys.exit(main())

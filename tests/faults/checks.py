@@ -110,7 +110,7 @@ def check(work: Work, told: Ledger, since: set[str], files: Path, audit_key: byt
     keys = Keyring.of(audit_key)
     found.unsound += [str(fault) for fault in verify_rows(work, keys)]
     found.unsound += [str(fault) for fault in verify_seals(work, keys)]
-    found.unsound += _damaged_files(work, files)
+    found.unsound += damaged_files(work, files)
     return found
 
 
@@ -222,7 +222,7 @@ def _refused_but_kept(work: Work, told: Ledger) -> Iterator[str]:
             yield f"a refused call that was kept: {request_id}"
 
 
-def _damaged_files(work: Work, files: Path) -> Iterator[str]:
+def damaged_files(work: Work, files: Path) -> Iterator[str]:
     """Submissions and runs whose file is not, byte for byte, the one that the row names."""
     s, r = submission.c, reconciliation_run.c
     named = [

@@ -101,22 +101,10 @@ class Case:
                 self.stop(treatment)
 
     def initiate(self) -> Any:
-        answers = dict(ADALIMUMAB)
         gap = self.draw.random() < 0.25
+        form = initiation(self.number, self.today)
         if gap:
-            del answers["das28_at_start"]
-        form = {
-            "policy": "adalimumab-ra-severe",
-            "commissioner": "DEMQ1",
-            "patient": {
-                "birth_date": "1970-01-01",
-                "sex": "female",
-                "nhs_number": invented_nhs_number(self.number),
-                "local_id": f"H{self.number:07d}",
-            },
-            "decision_to_treat": str(self.today - dt.timedelta(days=5)),
-            "answers": answers,
-        }
+            del form["answers"]["das28_at_start"]
         request = self.send("initiation", "/v1/requests", form)
         if request is None or not gap:
             return request
@@ -222,6 +210,22 @@ class Case:
         else:
             self.load.ledger.refuse(call, reply)
         return None
+
+
+def initiation(number: int, today: dt.date) -> dict[str, Any]:
+    """A patient's first form, which is approved."""
+    return {
+        "policy": "adalimumab-ra-severe",
+        "commissioner": "DEMQ1",
+        "patient": {
+            "birth_date": "1970-01-01",
+            "sex": "female",
+            "nhs_number": invented_nhs_number(number),
+            "local_id": f"H{number:07d}",
+        },
+        "decision_to_treat": str(today - dt.timedelta(days=5)),
+        "answers": dict(ADALIMUMAB),
+    }
 
 
 def send(port: int, call: Call, timeout: float = TIMEOUT_SECONDS) -> Reply:

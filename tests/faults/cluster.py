@@ -117,7 +117,12 @@ class Cluster:
             command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
         # pg_ctl's server would hold a pipe open for ever: its output goes nowhere.
         subprocess.run(
-            command, check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            command,
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the harness, which has its checks to make yet
         )
 
 

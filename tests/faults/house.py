@@ -9,6 +9,7 @@ import random
 import shutil
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,9 +63,12 @@ class House:
     ledger: Ledger = field(default_factory=Ledger)
     #: How long a scenario may go on making faults, in seconds of the monotonic clock.
     seconds: float = math.inf
-    faults: int = 0
+    #: Whether somebody has asked the run to end.
+    asked_to_stop: Callable[[], bool] = lambda: False
+    #: By what was done: a kind of kill, a kind of cut.
+    faults: Counter[str] = field(default_factory=Counter)
     found: Findings = field(default_factory=Findings)
-    #: Is told after each check, while the scenario goes on.
+    #: Is told at each check and each wait, while the scenario goes on.
     progress: Callable[["House"], None] = lambda _: None
     #: Is told what a look into a long wait found.
     tell: Callable[[str], None] = lambda _: None
@@ -81,6 +85,7 @@ class House:
         self._service = self._worker = 0
         self._load: Load | None = None
         self.check_seconds = 0.0  # that the last check took
+        self._checked_at = time.monotonic()
         self.patience = Patience(self.ledger.count, self.diagnose, self.tell)
         self._owner, self._served = self._make_database()
         self._door = Door(Database(make_engine(self._owner), AUDIT_KEY.encode()))
@@ -139,6 +144,14 @@ class House:
 
     # --- processes ------------------------------------------------------------------------------
 
+    def warm(self) -> None:
+        """Let the nursery read beforehand what every start of this run would read again."""
+        apart = self.folder.parent / "warmth"
+        apart.mkdir(exist_ok=True)
+        url = f"sqlite:///{apart / 'assent.db'}"
+        moved = {"ASSENT_DATABASE_URL": url, "ASSENT_DATA_DIR": str(apart)}
+        self.nursery.warm(self.environment() | moved)
+
     def start_service(self) -> None:
         """Start `assent serve` and wait until it answers."""
         self._service = self._start("serve")
@@ -186,6 +199,7 @@ class House:
         """
         if self._load is not None:
             self._load.raise_failure()
+        self.progress(self)
         wanted = len(self.ledger.acknowledged) + count
         for _ in range(2000):
             if len(self.ledger.acknowledged) >= wanted:
@@ -218,7 +232,11 @@ class House:
 
     def time_is_up(self) -> bool:
         """Whether no more faults are to be made, though fewer were made than were asked for."""
-        return time.monotonic() > self._ends
+        return self.asked_to_stop() or time.monotonic() > self._ends
+
+    def made(self, fault: str) -> None:
+        """Count a fault."""
+        self.faults[fault] += 1
 
     def move_clock(self, seconds: float) -> None:
         """Let the service's clock jump to this distance from the real one."""
@@ -235,8 +253,14 @@ class House:
         told, kept = self.ledger.copy(), self._checkpoints()
         self._add(self._door.read(lambda work: self._check(work, told, kept)))
         self._checked |= set(told.acknowledged)
-        self.check_seconds = time.monotonic() - started
+        self._checked_at = time.monotonic()
+        self.check_seconds = self._checked_at - started
         self.progress(self)
+
+    def check_after(self, seconds: float) -> None:
+        """Check if the last check is so long ago; a large database is looked at less often."""
+        if time.monotonic() - self._checked_at > max(seconds, 3 * self.check_seconds):
+            self.check()
 
     def _checkpoints(self) -> list[Checkpoint]:
         kept = self.data / "checkpoints" / checkpoints.FILE

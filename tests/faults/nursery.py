@@ -1,7 +1,8 @@
 """Starts the real `assent serve` and `assent worker` quickly: each is forked from one process.
 
 The nursery imports the service once and forks at each order, so that a thousand kills take minutes
-and not hours. What runs in a child is the command itself, with its settings from the environment.
+and not hours; told to, it also does beforehand what is the same at every start (`warmth`). What
+runs in a child is the command itself, with its settings from the environment.
 
 Run as a module it reads orders from standard input, one JSON object a line, and answers each with
 the child's process id. Its clock is the real one, moved by the seconds in the file that
@@ -40,8 +41,13 @@ class Nursery:
             text=True,
             cwd=ROOT,
             env=environment,
+            start_new_session=True,  # Ctrl-C is for the harness, which has its checks to make yet
         )
         self._children: set[int] = set()
+
+    def warm(self, env: dict[str, str]) -> None:
+        """Let it read now what each child of this environment would read at its start."""
+        self._order({"warm": env})
 
     def start(
         self,
@@ -59,6 +65,12 @@ class Nursery:
             "log": str(self.log),
             "stacks": str(self.stacks),
         }
+        pid = self._order(order)
+        self._children.add(pid)
+        return pid
+
+    def _order(self, order: dict[str, Any]) -> int:
+        """What it answers."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -66,9 +78,7 @@ class Nursery:
         answer = self._process.stdout.readline()
         if not answer:
             raise ChildProcessError(f"the nursery has ended, with {self._process.wait(5)}")
-        pid = int(answer)
-        self._children.add(pid)
-        return pid
+        return int(answer)
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         """Send a signal to a child and wait until it is gone; TimeoutError when it stays."""
@@ -134,10 +144,9 @@ def _live(order: dict[str, Any]) -> None:
         from tests.faults.mutant import PLANTS
 
         PLANTS[order["plant"]]()
-    from app.cli import main
+    from tests.faults.warmth import command
 
-    sys.argv = ["assent", *order["argv"]]
-    main()
+    command().main(order["argv"], prog_name="assent")
 
 
 def _serve_orders() -> None:
@@ -150,11 +159,18 @@ def _serve_orders() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by themselves
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until a child tells its stacks at it
     for line in sys.stdin:
+        order = json.loads(line)
+        if "warm" in order:
+            from tests.faults.warmth import warm
+
+            warm(order["warm"])
+            print(0, flush=True)
+            continue
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                _live(json.loads(line))
+                _live(order)
             except SystemExit as end:
                 status = int(end.code or 0) if isinstance(end.code, int | None) else 1
             finally:
@@ -165,3 +181,5 @@ def _serve_orders() -> None:
 
 if __name__ == "__main__":
     _serve_orders()
+    sys.stdout.flush()
+    os._exit(0)  # DuckDB tells at a usual end of each type that it leaves behind

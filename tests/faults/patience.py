@@ -20,6 +20,8 @@ from tests.faults.ledger import Reply
 LOOK_SECONDS = 60.0
 #: A wait that hangs ends then; one that is only slow at the latter.
 PATIENCE_SECONDS, LONGEST_SECONDS = 300.0, 1200.0
+#: How soon a call is sent again, and a call that has failed several times.
+SOON_SECONDS, LATER_SECONDS = 0.025, 0.4
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Patience:
                 if waited >= looks * LOOK_SECONDS:
                     looks = int(waited // LOOK_SECONDS) + 1
                     self._look_into(wait, waited)
-                self._sleep(0.05)
+                self._sleep(min(SOON_SECONDS * 2 ** min(wait.attempts.total(), 4), LATER_SECONDS))
         return None
 
     @contextmanager

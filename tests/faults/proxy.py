@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections import Counter
+from collections.abc import Callable
 
 #: Before: the database never hears of the COMMIT. After: it has committed, and its reply is lost.
 #: During: the COMMIT is sent and nobody waits for what becomes of it.
-CUTS = ("before", "after", "during")
+CUTS = ("cut before COMMIT", "cut after COMMIT", "cut during COMMIT")
+BEFORE, AFTER, DURING = CUTS
 
 
 class Proxy:
@@ -20,7 +21,7 @@ class Proxy:
 
     def __init__(self, upstream: int, seed: int) -> None:
         self.port = 0
-        self.cuts: Counter[str] = Counter()
+        self.tell: Callable[[str], None] = lambda how: None  # of a cut, in the proxy's thread
         self.chance = 0.0  # that a COMMIT is cut
         self.delay = 0.0  # seconds that each packet to the database is held up
         self._upstream = upstream
@@ -68,7 +69,7 @@ class Proxy:
         if self._random.random() >= self.chance:
             return None
         how = self._random.choice(CUTS)
-        self.cuts[how] += 1
+        self.tell(how)
         return how
 
 
@@ -94,12 +95,12 @@ class _Link:
                 if self.proxy.delay:
                     await asyncio.sleep(self.proxy.delay)
                 how = self._cut(data)
-                if how == "before":
+                if how == BEFORE:
                     break
-                self.swallowing = how == "after"
+                self.swallowing = how == AFTER
                 self.server.write(data)
                 await self.server.drain()
-                if how == "during":
+                if how == DURING:
                     break
         if not self.swallowing:
             self._close()

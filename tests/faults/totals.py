@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.faults.house import House
 
@@ -24,7 +24,6 @@ class Totals:
     faults: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
-    say: Callable[[str], None] = lambda line: print(line, flush=True)
     _told_at: float = -PROGRESS_SECONDS
 
     def progress(self, kind: str, name: str, house: House) -> None:
@@ -33,9 +32,9 @@ class Totals:
             return
         self._told_at = time.monotonic()
         found = ", ".join(f"{len(getattr(house.found, what))} {what}" for what in FOUND)
-        done = self.faults + Counter({f"{kind} {name}": house.faults})
-        self.say(
-            f"  … {kind} {name}: {house.faults} so far, {len(house.ledger.acknowledged)} "
+        done = self.faults + _of(kind, house)
+        _say(
+            f"  … {kind} {name}: {house.faults.total()} so far, {len(house.ledger.acknowledged)} "
             f"acknowledged, {found}; in all {_faults(done)}"
         )
 
@@ -43,21 +42,52 @@ class Totals:
         """The table's line of a fault that has ended, and its share of the sum."""
         told, found = house.ledger, house.found
         if house.plant is None:
-            self.faults[f"{kind} {name}"] += house.faults
+            self.faults.update(_of(kind, house))
             self.acknowledged += len(told.acknowledged)
             self.found.update({what: len(getattr(found, what)) for what in FOUND})
         failures = told.counts["failures answered"] + told.counts["failures unanswered"]
-        self.say(
-            f"{kind:<11}{name:<16}{house.faults:>7}{len(told.acknowledged):>14}"
+        _say(
+            f"{kind:<11}{name:<16}{house.faults.total():>7}{len(told.acknowledged):>14}"
             f"{told.counts['sent twice']:>12}{failures:>10}{len(told.refused):>9}"
             f"{len(told.abandoned):>10}{len(found.lost):>6}{len(found.twice):>6}"
             f"{len(found.half):>6}{len(found.unsound):>9}{seconds:>9.0f}"
+        )
+
+    def of(self, *faults: str) -> int:
+        """How many there were of the faults whose names hold one of these."""
+        return sum(n for name, n in self.faults.items() if any(fault in name for fault in faults))
+
+    def __add__(self, other: "Totals") -> "Totals":
+        """The sum of two runs."""
+        return Totals(
+            self.faults + other.faults,
+            self.found + other.found,
+            self.acknowledged + other.acknowledged,
         )
 
     def words(self) -> str:
         """The sum of everything that was done and found until now."""
         found = ", ".join(f"{self.found[what]} {what}" for what in FOUND)
         return f"in all: {_faults(self.faults)}; {self.acknowledged} acknowledged; {found}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to, and where the evidence is that it keeps."""
+
+    totals: Totals
+    failed: bool
+    caught: bool
+    kept: tuple[Path, ...] = ()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _of(kind: str, house: House) -> Counter[str]:
+    """The faults of a house until now, which other threads go on counting."""
+    return Counter({f"{kind} {fault}": n for fault, n in house.faults.copy().items()})
 
 
 def _faults(done: Counter[str]) -> str:

@@ -1,5 +1,6 @@
 """The whole application over HTTP, on both databases, with a probe that writes one row."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -26,11 +27,47 @@ from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.main import create_app
 from app.settings import Settings
+from tests.conftest import ADMIN_URL
 
 TOKEN = "demo-clinician-token"
 OTHER_TOKEN = "demo-other-token"
 BODY_LIMIT = 20_000
 ADMINISTRATOR = Actor("admin", "system", "SERVICE", "administrator", "test", "correlation-1")
+
+#: Tests of pages. What a page does is a use case that other tests try on both databases, and the
+#: walks in a browser run on SQLite: where PostgreSQL is there, these run on it alone.
+PAGES = ("tests/functional/web/", "tests/functional/desk/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out a page's test on SQLite where the same one runs on PostgreSQL.
+
+    ASSENT_PAGES_ON_BOTH runs them on both.
+    """
+    named = {each.nodeid for each in items}
+    doubled = [
+        each
+        for each in items
+        if each.nodeid.startswith(PAGES)
+        and "sqlite" in each.name
+        and each.nodeid.replace("sqlite", "postgres") in named
+    ]
+    if not doubled or os.environ.get("ASSENT_PAGES_ON_BOTH") or not _postgres_answers():
+        return
+    config.hook.pytest_deselected(items=doubled)
+    left_out = set(doubled)
+    items[:] = [each for each in items if each not in left_out]
+
+
+def _postgres_answers() -> bool:
+    engine = sa.create_engine(ADMIN_URL, connect_args={"connect_timeout": 3})
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError:
+        return False
+    finally:
+        engine.dispose()
+    return True
 
 
 class Note(Document):

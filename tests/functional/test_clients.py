@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from joserfc.jwk import RSAKey
 from typer.testing import CliRunner
 
+from app.api.jwks import KeySets
 from app.api.oauth import ASSERTION_TYPE, PATH
 from app.approvals.library import Library
 from app.auth.assertions import from_pem
@@ -32,10 +36,11 @@ from tests.functional.approvals.api import Clock
 from tests.functional.conftest import ADMINISTRATOR
 
 AUDIENCE = f"https://assent.example{PATH}"
+NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 KEY = "a key of forty characters for these tests"
 
 
-def new_pair(bits: int = 2048) -> tuple[str, str]:
+def new_pair(bits: int = 3072) -> tuple[str, str]:
     """A private and a public key in PEM."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     return (
@@ -378,6 +383,60 @@ def test_keys_are_read_from_the_clients_own_address(
     assert other.ask(other.sign(other.claims(), kid="w-1")).status_code == 200  # the last known
 
 
+def test_a_short_key_signs_only_where_it_was_registered_before(
+    application: FastAPI, signer: Signer, transact: Transact, clock: Clock
+) -> None:
+    private, public = new_pair(2048)
+    with pytest.raises(ValueError, match="under 3072 bits"):
+        from_pem(public)
+    numbers = RSAKey.import_key(public).as_dict(private=False)
+    jwk = {name: str(numbers[name]) for name in ("kty", "n", "e")}
+    transact(lambda work: add_key(work, ADMINISTRATOR, signer.client_id, "k-old", jwk))
+    assert signer.ask(signer.sign(signer.claims(), private, kid="k-old")).status_code == 200
+
+    id_ = transact(
+        lambda work: register_client(
+            work,
+            ADMINISTRATOR,
+            name="Another",
+            role=Role.CLINICIAN,
+            organisations=["DEMO1"],
+            scopes=["read"],
+            jwks_url="https://keys.example/jwks.json",
+        )
+    )
+    served = json.dumps({"keys": [jwk | {"kid": "w-1"}]}).encode()
+    application.state.key_sets.fetch = lambda _url: served
+    other = Signer(signer.http, clock, id_)
+    refused(
+        other.ask(other.sign(other.claims(), private, kid="w-1")),
+        401,
+        "invalid-client",
+        "the key is under 3072 bits: make one of 4096",
+    )
+
+
+def test_a_key_set_is_read_where_it_was_registered_and_nowhere_else() -> None:
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302 if self.path == "/keys" else 200)
+            self.send_header("Location", "/inside")
+            self.end_headers()
+            self.wfile.write(b'{"keys": []}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = KeySets().find(f"http://127.0.0.1:{server.server_port}/keys", "k", NOON)
+        server.shutdown()
+    assert (found, asked) == (None, ["/keys"])
+
+
 def test_past_tokens_and_assertions_are_forgotten(
     signer: Signer, transact: Transact, moment: Any
 ) -> None:
@@ -398,11 +457,11 @@ def test_past_tokens_and_assertions_are_forgotten(
     [
         (PRIVATE, "keep it, and register the public one"),
         ("nonsense", "no RSA public key"),
-        (new_pair(1024)[1], "under 2048 bits"),
+        (new_pair(2048)[1], "under 3072 bits: make one of 4096"),
     ],
     ids=["private", "nonsense", "short"],
 )
-def test_only_a_public_rsa_key_of_2048_bits_is_registered(pem: str, why: str) -> None:
+def test_only_a_public_rsa_key_of_3072_bits_is_registered(pem: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         from_pem(pem)
 

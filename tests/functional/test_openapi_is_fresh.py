@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.openapi import METHODS
+from app.api.openapi import METHODS, description_of, openapi_text
 from app.commands.openapi import FILE, current_application, current_text
 
 OPERATIONS = [
@@ -19,7 +19,16 @@ def test_the_file_is_fresh() -> None:
 
 
 def test_the_description_is_the_same_text_at_every_run() -> None:
-    assert current_text() == current_text()
+    anew = current_application()
+    anew.openapi_schema = description_of(anew.routes)  # which a process remembers otherwise
+    assert openapi_text(anew) == current_text()
+
+
+def test_a_route_that_is_added_is_described_too() -> None:
+    more, plain = current_application(), current_application()
+    more.get("/more")(lambda: None)
+
+    assert set(more.openapi()["paths"]) == {*plain.openapi()["paths"], "/more"}
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)

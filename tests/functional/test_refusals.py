@@ -220,7 +220,7 @@ def test_good_replies_carry_the_safe_headers_too(client: TestClient) -> None:
     reply = client.get("/v1/policies")
 
     assert reply.headers["Cache-Control"] == "no-store"
-    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert reply.headers["Referrer-Policy"] == "no-referrer"
 
 

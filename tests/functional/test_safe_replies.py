@@ -14,10 +14,13 @@ from tests.functional.conftest import BODY_LIMIT
 
 SAFE = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": (
+        "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
-    "strict-transport-security": "max-age=31536000",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
@@ -92,7 +95,8 @@ def test_a_page_loads_and_runs_nothing_of_others(client: TestClient, path: str) 
         assert reply.headers.get(name) == SAFE[name], name
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in policy
+    for shut in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert shut in policy
     assert "script" not in policy.replace("script-src 'self';", "")
     assert "unsafe" not in policy
 
@@ -107,6 +111,14 @@ def test_no_reply_opens_the_service_to_another_origin(client: TestClient, status
     for each in (reply, asked):
         assert not [name for name in each.headers if name.startswith("access-control-")]
     assert asked.status_code == 405
+
+
+@pytest.mark.parametrize("path", [AT, "/sign-in", "/", "/v1/policies"])
+def test_trace_is_not_answered(client: TestClient, path: str) -> None:
+    reply = client.request("TRACE", path, headers={"X-Secret": "sent along"})
+
+    assert reply.status_code == 405
+    assert "sent along" not in reply.text
 
 
 def test_no_reply_says_what_serves_it(client: TestClient) -> None:

@@ -1,124 +1,127 @@
 """The fuzz run: `python -m tests.fuzz`, or `make fuzz`. Exit code 1 when anything failed.
 
-Half of the run is Schemathesis against the whole service on SQLite, with all its checks; half is
-spoilt input for every reader of what strangers send. A seed is printed; a failure names its own.
+Half of the run calls the whole service, on SQLite or on PostgreSQL under row-level security, in a
+world with every kind of object, with all of Schemathesis's checks and our own; half is spoilt input
+for every reader of what strangers send. A seed is printed; a failure names its own, and `--seed S
+--round R` calls one round of it again. SIGTERM ends the calls and prints what came of them.
 """
 
 import argparse
 import itertools
-import os
+import multiprocessing
 import secrets
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from schemathesis import GenerationMode
-
-from app import clock
-from app.approvals.library import Library
-from app.auth.model import Role
-from app.db.engine import make_engine
-from app.db.transaction import Database
-from app.db.upgrade import upgrade
-from app.db.work import Moment
+from app.approvals.library_files import load_library
 from app.logs import configure_logs
-from tests.fuzz.api import Served, bounded, hold, service
+from app.reference_data.drugs import load_drugs
+from tests.fuzz.building import build
+from tests.fuzz.grounds import GROUNDS, Ground
+from tests.fuzz.judge import Totals
+from tests.fuzz.never import NEVER, RARE
+from tests.fuzz.of_two import of_two
 from tests.fuzz.parsers import targets
+from tests.fuzz.rounds import DRAWN, PUBLIC_KEY, SHARE, SHOWN, Fuzz
 from tests.fuzz.run import run
-from tests.policies.library import packaged_library
 
-KEY = b"the key of the fuzz run, which is 32 characters or more"
-#: Cases of one operation between two databases: a full one would slow every search.
-ROUND = 200
-#: Of one reader, so that a line of progress comes now and then.
-SHARE = 2_000
-SHOWN = 5
-#: Who calls, in turns: each is refused elsewhere.
-WHO = (
-    ("DEMO1", Role.CLINICIAN),
-    ("DEMQ1", Role.COMMISSIONER),
-    ("DEMO1", Role.PHARMACIST),
-    ("DEMO1", Role.AUDITOR),
-)
-MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+POLICIES = Path(__file__).parents[2] / "policies"
+#: Calls of the service after which each operation must have succeeded; fewer may have bad luck.
+ENOUGH = 20_000
 
 
-def fuzz_service(cases: int, chosen: int) -> bool:
-    """Call every operation in turn until so many cases ran; whether all went as described."""
-    library, told, failures = packaged_library(), Counter[str](), Counter[str]()
-    served = Served(lambda *_: None)  # type: ignore[arg-type, return-value]
-    sound = True
-    with _fresh(library, WHO[0]) as served.app:
-        schema = schemathesis.openapi.from_asgi("/openapi.json", served, config=bounded(ROUND))
-        operations = [each.ok() for each in schema.get_all_operations()]
-    share = max(1, min(ROUND, -(-cases // (2 * len(WHO) * len(operations)))))
-    for turn in itertools.count():
-        if told.total() >= cases:
-            break
-        with _fresh(library, WHO[turn % len(WHO)]) as served.app:
-            for operation, mode in itertools.product(operations, MODES):
-                sound &= _one(operation, mode, share, chosen + turn, told, failures)
-        _tell("service", told.total(), told, failures)
-    print(f"service: {told.total()} cases over {len(operations)} operations, "
-          f"{failures.total()} failures", flush=True)  # fmt: skip
-    return sound
+def fuzz_service(cases: int, chosen: int, turn: int | None, jobs: int, database: str) -> bool:
+    """Call every operation in turn until so many cases ran; whether all went as it should."""
+    totals, sound, stopped = Totals(), True, False
+    with tempfile.TemporaryDirectory(prefix="assent-fuzz-") as folder, GROUNDS[database]() as own:
+        fuzz = _made(Path(folder) / "base", own, cases, chosen)
+        several = range(turn, turn + 1) if turn is not None else itertools.count()
+        _say(f"service: the world is built, {len(fuzz.operations)} operations, "
+             f"{fuzz.share} calls of each in a round")  # fmt: skip
+        try:
+            for number, one in _results(fuzz, several, jobs):
+                totals.add(one)
+                sound &= not one.failures.total()
+                _say(f"service: round {number}, {totals}")
+                if totals.calls.total() >= cases:
+                    break
+        except BaseException:
+            if not _ASKED:  # Hypothesis, asked in the middle of a draw, tells of it in its own way
+                raise
+            stopped = True
+            totals.add(fuzz.running)
+            sound &= not fuzz.running.failures.total()
+    _summary(fuzz, totals, stopped)
+    return sound and _reached(fuzz, totals, partial=stopped or turn is not None or cases < ENOUGH)
 
 
-def _one(
-    operation: Any,  # an APIOperation, which Schemathesis does not export
-    mode: GenerationMode,
-    share: int,
-    chosen: int,
-    told: Counter[str],
-    failures: Counter[str],
-) -> bool:
-    @seed(chosen)
-    @settings(
-        max_examples=share,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-        report_multiple_bugs=False,
-    )
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def calls(case: schemathesis.Case) -> None:
-        hold(case, told)
-
-    try:
-        calls()
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        if type(error).__name__ in {"Unsatisfiable", "SkipTest"}:  # it has nothing to get wrong
-            return True
-        failures[operation.label] += 1
-        if failures[operation.label] <= SHOWN:
-            print(f"FAILED {operation.label} (seed {chosen}, {mode.value}):\n{error}", flush=True)
-        return False
-    return True
+class _Stopped(BaseException):
+    """Somebody asks the run to end, and to tell what it has."""
 
 
-@contextmanager
-def _fresh(library: Library, who: tuple[str, Role]) -> Iterator[object]:
-    """The service on an empty SQLite database."""
-    with tempfile.TemporaryDirectory(prefix="assent-fuzz-") as folder:
-        engine = make_engine(f"sqlite:///{Path(folder) / 'assent.db'}")
-        upgrade(engine)
-        now = clock.now()
-        count = itertools.count(1)
-        ids: Callable[[], str] = lambda: f"00000000-0000-4000-8000-{next(count):012d}"  # noqa: E731
-        yield service(
-            Database(engine, KEY), library, Moment(now, clock.london_day(now)), ids, os.urandom, who
-        )
-        engine.dispose()
+def _made(base: Path, ground: Ground, cases: int, chosen: int) -> Fuzz:
+    library = of_two(load_library(POLICIES, load_drugs().keys(), trusting_lock=True))
+    build(ground, base, library, PUBLIC_KEY)
+    fuzz = Fuzz(library, base, ground, chosen, 1, _say)
+    fuzz.learn()
+    fuzz.share = max(1, min(SHARE, -(-cases // len(fuzz.operations))))
+    # A short run draws no more of Schemathesis's own cases than it sends.
+    fuzz.drawn = max(2, min(DRAWN, -(-cases // (4 * len(fuzz.operations)))))
+    return fuzz
+
+
+def _results(fuzz: Fuzz, turns: Iterable[int], jobs: int) -> Iterator[tuple[int, Totals]]:
+    """What came of each round, with so many of them at a time."""
+    if jobs == 1:
+        for turn in turns:
+            yield turn, fuzz.round(turn)
+        return
+    # Forked, so that the library and the world are there: neither can be sent to a process.
+    _FORKED.append(fuzz)
+    context = multiprocessing.get_context("fork")
+    with context.Pool(jobs, _quiet) as pool:
+        yield from pool.imap_unordered(_forked_round, turns, chunksize=1)
+
+
+def _quiet() -> None:
+    """Let a process of several end in order and without a word, when the run is told to stop.
+
+    Forked, it has the run's own handler; what it is in the middle of takes its databases away.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the run ends the others
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+#: What the processes of a run have from the one that they were forked of.
+_FORKED: list[Fuzz] = []
+
+
+def _forked_round(turn: int) -> tuple[int, Totals]:
+    return turn, _FORKED[-1].round(turn)
+
+
+def _summary(fuzz: Fuzz, totals: Totals, stopped: bool) -> None:
+    for operation in sorted(fuzz.operations, key=lambda each: each.label):
+        called, good = totals.calls[operation.label], totals.succeeded[operation.label]
+        _say(f"  {operation.label:<62}{called:>7} calls{good:>7} succeeded")
+    for kind, count in sorted(totals.kinds.items()):
+        _say(f"  {count:>7} {kind}")
+    early = "stopped early, " if stopped else ""
+    _say(f"service: {early}{totals} over {len(fuzz.operations)} operations")
+
+
+def _reached(fuzz: Fuzz, totals: Totals, *, partial: bool) -> bool:
+    """Whether every operation succeeded at least once, but those that cannot."""
+    never = {each.label for each in fuzz.operations if not totals.succeeded[each.label]}
+    for label in sorted(never):
+        why = (NEVER | RARE).get(label, "and nothing says why it should not")
+        _say(f"NEVER SUCCEEDED: {label}: {why}")
+    return partial or never <= {*NEVER, *RARE}
 
 
 def fuzz_readers(cases: int, chosen: int) -> bool:
@@ -145,9 +148,17 @@ def fuzz_readers(cases: int, chosen: int) -> bool:
     return sound
 
 
-def _tell(what: str, ran: int, told: Counter[str], failures: Counter[str]) -> None:
-    shares = ", ".join(f"{how} {count}" for how, count in sorted(told.items()))
-    print(f"{what}: {ran} cases ({shares}), {failures.total()} failures", flush=True)
+def _say(words: str) -> None:
+    print(words, flush=True)
+
+
+#: The signals that asked the run to end.
+_ASKED: list[int] = []
+
+
+def _stop(number: int, _frame: object) -> None:
+    _ASKED.append(number)
+    raise _Stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,13 +167,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=2_000, help="calls of the service; 0: none")
     parser.add_argument("--readers", type=int, default=20_000, help="inputs of readers; 0: none")
     parser.add_argument("--seed", type=int, help="of an earlier run; drawn when left out")
+    parser.add_argument("--round", type=int, help="this round of the service only, as it was told")
+    parser.add_argument("--jobs", type=int, default=1, help="rounds of the service at a time")
+    parser.add_argument("--database", choices=sorted(GROUNDS), default="sqlite")
     options = parser.parse_args(arguments)
     chosen = secrets.randbits(32) if options.seed is None else options.seed
     configure_logs("error")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     print(f"seed {chosen}", flush=True)
     sound = fuzz_readers(options.readers, chosen) if options.readers else True
     if options.cases:
-        sound &= fuzz_service(options.cases, chosen)
+        sound &= fuzz_service(options.cases, chosen, options.round, options.jobs, options.database)
     print("nothing came out that is not documented" if sound else f"FAILED with seed {chosen}")
     return 0 if sound else 1
 

@@ -53,9 +53,9 @@ def bounded(examples: int) -> SchemathesisConfig:
     checks = ChecksConfig(
         positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=WELL_FORMED)
     )
-    return SchemathesisConfig(
-        projects=ProjectsConfig(default=ProjectConfig(generation=generation, checks=checks)), seed=1
-    )
+    # Ten seconds, as they would be, are no hang on a machine with other work to do.
+    project = ProjectConfig(generation=generation, checks=checks, request_timeout=60)
+    return SchemathesisConfig(projects=ProjectsConfig(default=project), seed=1)
 
 
 class Served:

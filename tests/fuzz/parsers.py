@@ -8,8 +8,7 @@ import random
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,9 @@ from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
 from app.reference_data.organisations import load_organisations
 from app.reference_data.tabular import NotATable, decode
-from tests.fuzz.mutate import spoil, spoil_archive, spoil_bytes
+from tests.fuzz import outside
+from tests.fuzz.mutate import spoil, spoil_archive
+from tests.fuzz.target import Target, files, texts
 from tests.unit.authoring.test_forms import docx
 from tests.unit.policy.makers import make_policy, policy_text
 
@@ -62,34 +63,6 @@ KEY = b"the key of the fuzz run, which is 32 characters or more"
 NOON = dt.datetime(2026, 6, 15, 12, 0, tzinfo=dt.UTC)
 TODAY = NOON.date()
 AUDIENCE = "https://assent.example/oauth/token"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A reader with a maker of cases. `read` raises AssertionError where its answer is unsound."""
-
-    name: str
-    make: Callable[[random.Random], Any]
-    read: Callable[[Any], object]
-    allowed: tuple[type[Exception], ...] = ()
-    weight: float = 1.0  # share of the cases: less for slow readers
-
-
-def texts(seeds: Sequence[str], words: Sequence[str] = ()) -> Callable[[random.Random], str]:
-    """Spoilt texts."""
-    return lambda draw: spoil(draw, seeds, words)
-
-
-def files(seeds: Sequence[bytes]) -> Callable[[random.Random], bytes]:
-    """Files spoilt as bytes, or as the text they hold."""
-    decoded = [seed.decode("utf-8", "replace") for seed in seeds]
-
-    def make(draw: random.Random) -> bytes:
-        if draw.random() < 0.5:
-            return spoil_bytes(draw, seeds)
-        return spoil(draw, decoded).encode("utf-8", "surrogatepass")
-
-    return make
 
 
 # --- what must hold -----------------------------------------------------------------------------
@@ -201,7 +174,7 @@ def _answer_set(draw: random.Random) -> dict[str, Any]:
 
 @cache
 def _key() -> RSAKey:
-    return RSAKey.generate_key(2048)
+    return RSAKey.generate_key(3072)
 
 
 def _assertion(text: str) -> None:
@@ -394,6 +367,7 @@ def targets() -> tuple[Target, ...]:
         Target("public key", texts([_pem()]), assertions.from_pem, (ValueError,), 0.3),
         Target("manifest of a backup", texts([_manifest_text()]), _manifest, (BackupRefused,), 0.3),
         Target("checkpoint", texts([_checkpoint_text()]), _checkpoint, (CheckpointUnreadable,)),
+        *outside.targets(),
     )  # fmt: skip
 
 
@@ -411,9 +385,3 @@ _XLSX = _xlsx()
 
 def _pem() -> str:
     return _key().as_pem(private=False).decode()
-
-
-def shown(case: Any) -> str:
-    """A case as Python writes it, cut to what a screen holds."""
-    text = repr(case)
-    return text if len(text) < 2000 else f"{text[:2000]}… ({len(text)} characters)"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.fuzz.parsers import Target, shown
+from tests.fuzz.target import Target, shown
 
 #: Processor time that one case may take, which a busy machine does not stretch.
 MOST_SECONDS = 10.0

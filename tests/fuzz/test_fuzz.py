@@ -14,7 +14,9 @@ from app.backup.errors import BackupRefused
 from app.policy import PolicyFileFaults
 from app.policy.cases import read_cases
 from tests.fuzz import run as runner
-from tests.fuzz.parsers import KEY, Target, targets
+from tests.fuzz.outside import GOOD
+from tests.fuzz.parsers import KEY, targets
+from tests.fuzz.target import Target
 from tests.unit.authoring.test_forms import docx
 
 CASES = 200
@@ -59,6 +61,13 @@ def test_a_case_can_be_made_again_from_its_seed() -> None:
         if target.name not in {"assertion", "public key"}:  # their key is new in each process
             first, again = (target.make(random.Random("seed")) for _ in range(2))
             assert first == again, target.name
+
+
+def test_what_is_spoilt_is_good_before() -> None:
+    """A reader that refuses the seed itself would meet nothing that is almost right."""
+    by_name = {target.name: target for target in EVERY}
+    for name, seed in GOOD.items():
+        by_name[name].read(seed)
 
 
 def test_worked_cases_with_a_control_character_are_a_fault_of_the_file() -> None:

@@ -52,6 +52,13 @@ PEOPLE = {
         "name": "Dr Invented",
         "nhsid_useruid": "000000000001",
         "nhsid_nrbac_roles": [_role("11", "DEMO1", "TEST-DOCTOR")],
+        "acr": "one-factor",
+    },
+    "careful": {
+        "name": "Dr Careful Invented",
+        "nhsid_useruid": "000000000006",
+        "nhsid_nrbac_roles": [_role("61", "DEMO1", "TEST-DOCTOR")],
+        "acr": "two-factors",
     },
     "delegate": {
         "name": "Secretary Invented",

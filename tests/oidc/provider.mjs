@@ -9,6 +9,7 @@ const issuer = `http://127.0.0.1:${port}`
 const provider = new Provider(issuer, {
   clients,
   enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'RS512'] },
+  acrValues: ['one-factor', 'two-factors'],
   cookies: { keys: ['the tests alone use this'] },
   scopes: ['openid', 'profile', 'nationalrbacaccess'],
   claims: {
@@ -46,7 +47,7 @@ http
     if (!request.url.startsWith('/interaction/')) return answer(request, reply)
     try {
       const { params } = await provider.interactionDetails(request, reply)
-      await provider.interactionFinished(request, reply, { login: { accountId: params.login_hint } })
+      await provider.interactionFinished(request, reply, { login: { accountId: params.login_hint, acr: people[params.login_hint]?.acr } })
     } catch (error) {
       reply.statusCode = 500
       reply.end(String(error))

@@ -60,6 +60,11 @@ def test_a_key_that_the_provider_does_not_know_signs_nobody_in(sign_in: Sign) ->
     assert sign_in(kid="another") == 403
 
 
+def test_a_key_that_is_too_short_stops_the_start(sign_in: Sign) -> None:
+    with pytest.raises(ValueError, match="under 3072 bits"):
+        sign_in(pem=new_pair(2048)[0])
+
+
 def test_a_file_without_a_private_key_stops_the_start(sign_in: Sign) -> None:
     for pem in (KEYED_PUBLIC, "no key"):
         with pytest.raises(ValueError, match="no private RSA key in PEM"):

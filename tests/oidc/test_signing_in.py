@@ -56,6 +56,7 @@ def test_the_cookies_are_kept_from_scripts_and_other_sites(open_browser: Open) -
             parsed = SimpleCookie(line)
             found |= {name: (line, morsel) for name, morsel in parsed.items() if morsel.value}
     assert set(found) == {SESSION, cookies.SIGN_IN}
+    assert all(name.startswith("__Host-") for name in found)
     for line, morsel in found.values():
         assert (morsel["path"], morsel["samesite"].lower(), morsel["domain"]) == ("/", "lax", "")
         assert morsel["secure"], line
@@ -70,7 +71,7 @@ def test_the_pages_allow_scripts_of_our_own_only_and_no_frame(
     reply = browser.get("/sign-in")
     assert reply.headers["content-security-policy"] == (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {running.issuer}"
     )
     assert reply.headers["cache-control"] == "no-store"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from app.approvals.library import Library, load_shelf
+from app.approvals.library import Library
+from app.approvals.library_files import load_shelf
 from app.policy import Overlay, PolicyVersion, Shelf, load_overlay, load_policy
 from app.policy.cases import Case, CaseResult, read_cases, run_cases
 from app.reference_data.drugs import load_drugs

@@ -10,7 +10,7 @@ from tests.spark.table import check_table
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 #: Each run is an application of its own, half a minute long; Spark in one process takes them all.
-LARGEST_RUNS = 6
+LARGEST_RUNS = 3
 
 
 def test_a_standalone_cluster_gives_what_the_table_says(

@@ -18,6 +18,7 @@ from app.reconciliation.model import (
     DoseLimit,
     Earlier,
     EarlierCharge,
+    EarlierFee,
     EarlierSpaced,
     EarlierSupply,
     UsedQuantity,
@@ -115,11 +116,35 @@ def as_earlier(said: dict[str, Any], lines: Sequence[ContractLine]) -> Earlier:
     """What stands of earlier submissions: used quantities, charges, and lines of this file."""
     return Earlier(
         tuple(_used(each) for each in said.get("used", ())),
-        tuple(_charge(each) for each in said.get("charges", ())),
+        tuple(_charge(_like(each, lines)) for each in said.get("charges", ())),
         frozenset(lines[n].content_hash for n in said.get("stated", ())),
         tuple(_supplied(each) for each in said.get("supplies", ())),
         tuple(EarlierSpaced(**each) for each in said.get("spaced", ())),
+        tuple(_paid(_like(each, lines)) for each in said.get("fees", ())),
     )
+
+
+def _like(changes: dict[str, Any], lines: Sequence[ContractLine]) -> dict[str, Any]:
+    """The same, of the content of the line that `of` names."""
+    rest = {name: value for name, value in changes.items() if name != "of"}
+    return rest | ({"content_hash": lines[changes["of"]].content_hash} if "of" in changes else {})
+
+
+def _paid(changes: dict[str, Any]) -> EarlierFee:
+    """A home delivery of the clean row's patient for 25 pounds, with changes."""
+    values = {
+        "nhs_number": PATIENT,
+        "local_patient_id": "L001",
+        "reference": None,
+        "provider": "DEMO1",
+        "commissioner": "DEMQ1",
+        "drug": None,
+        "sort": "home delivery",
+        "amount": 25,
+        "day": dt.date(2025, 6, 10),
+        **changes,
+    }
+    return EarlierFee(**{**values, "amount": Decimal(str(values["amount"]))})
 
 
 def _supplied(changes: dict[str, Any]) -> EarlierSupply:

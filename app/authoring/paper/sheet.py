@@ -95,6 +95,7 @@ def _sheet(version: PolicyVersion, kind: Kind, section: Section, title: str) -> 
     parts = (
         _patient(),
         _treatment(kind),
+        *_urgent(version),
         Part("Questions", "Leave unknown answers blank. A blank is neither yes nor no.",
              tuple(_asked(version, kind))),
         Part("What the policy asks", "All of these, as the service will judge them.", (), criteria),
@@ -198,6 +199,23 @@ def _treatment(kind: Kind) -> Part:
             *first,
             Field("Product (brand)"),
             Field("Dose, unit and how often"),
+        ),
+    )
+
+
+def _urgent(version: PolicyVersion) -> Iterator[Part]:
+    """Who let the treatment begin before the form, where the policy permits that."""
+    reasons = tuple(version.approval.retrospective_reasons.values())
+    if not reasons:
+        return
+    yield Part(
+        "Urgent start",
+        "Only if an office let the treatment begin before this form.",
+        (
+            Field("Why it could not wait", choices=reasons),
+            Field("Role of whoever authorised it, no name"),
+            Field("Office that authorised it"),
+            Field("Authorised at", before=f"{DAY}   {TIME}"),
         ),
     )
 

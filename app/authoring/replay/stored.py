@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from app.approvals.answering import context_from_json, read_answers
 from app.approvals.errors import AnswersNotAccepted
+from app.approvals.lifecycle import ApprovalState
 from app.authoring.errors import BenchRefused
 from app.authoring.replay.forms import Forms, as_table, table_forms
 from app.authoring.replay.run import decide_row
@@ -90,6 +91,13 @@ def _rows(
         .group_by(decision.request_id)
         .subquery()
     )
+    quoted = (
+        select(approval.reference)
+        .where(approval.request_id == request.id, approval.state != ApprovalState.DOSES_GIVEN)
+        .order_by(approval.issued_at.desc(), approval.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     query = (
         select(
             request.id,
@@ -98,7 +106,7 @@ def _rows(
             decision.outcome,
             decision.waived,
             decision.overridden,
-            approval.reference,
+            quoted.label("reference"),
             func.coalesce(patient.linked_to, patient.id).label("person"),
         )
         .join(tables.treatment, tables.treatment.c.id == request.treatment_id)
@@ -112,7 +120,6 @@ def _rows(
             tables.decision,
             and_(decision.request_id == request.id, decision.number == newest.c.number),
         )
-        .outerjoin(tables.approval, approval.request_id == request.id)
         .where(
             request.policy == version.policy,
             request.kind == kind.value,
@@ -165,13 +172,17 @@ def latest_outcomes(
 ) -> tuple[bytes, ...]:
     """The outcomes of the run that stands for every submission, as Parquet, in the runs' order.
 
-    With an organisation, only of its own submissions. Raises BenchRefused where a file is gone or
-    is not the one that was stored.
+    Of those whose files are kept; with an organisation, only of its own submissions. Raises
+    BenchRefused where a file is gone or is not the one that was stored.
     """
     run = tables.reconciliation_run.c
-    query = select(
-        run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256
-    ).order_by(*standing_last(tables.reconciliation_run))
+    query = select(run.submission_id, run.organisation, run.outcomes_file, run.outcomes_sha256)
+    kept = tables.submission.c
+    query = (
+        query.join(tables.submission, kept.id == run.submission_id)
+        .where(kept.ended_at.is_(None))
+        .order_by(*standing_last(tables.reconciliation_run))
+    )
     if organisation is not None:
         query = query.where(run.organisation == organisation)
     rows = work.connection.execute(query)

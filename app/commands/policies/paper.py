@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.approvals.library import Library, policy_files
+from app.approvals.library import Library
+from app.approvals.library_files import policy_files
 from app.authoring.errors import BenchRefused
 from app.authoring.paper import FORMATS, blank_form
 from app.clock import london_day, now

@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.approvals.errors import ApprovalsError
-from app.approvals.library import Library, load_library, overlaid
+from app.approvals.library import Library, overlaid
+from app.approvals.library_files import load_library
 from app.approvals.notices import known
 from app.approvals.published import JoinedLibrary
 from app.authoring.errors import BenchRefused

@@ -10,6 +10,7 @@ from app.db.tables.approvals import (
     decision,
     draft,
     live_treatment,
+    panel_vote,
     request,
     request_attachment,
     request_override,
@@ -26,7 +27,12 @@ from app.db.tables.audit import (
     audit_payload,
     audit_seal,
 )
-from app.db.tables.awaited import start_awaited, start_awaited_mark
+from app.db.tables.awaited import (
+    listed_entry,
+    listed_supply,
+    start_awaited,
+    start_awaited_mark,
+)
 from app.db.tables.base import metadata
 from app.db.tables.books import (
     idempotent_answer,
@@ -64,6 +70,7 @@ from app.db.tables.patients import (
     patient_link,
     patient_objection,
 )
+from app.db.tables.paying import hand_over
 from app.db.tables.policies import (
     adoption,
     adoption_proposal,
@@ -131,18 +138,22 @@ __all__ = [
     "decision",
     "draft",
     "drug_spelling",
+    "hand_over",
     "idempotent_answer",
     "insight_figure",
     "job",
     "line_decision",
     "linkage_proposal",
     "linkage_search",
+    "listed_entry",
+    "listed_supply",
     "live_treatment",
     "logout_token",
     "metadata",
     "monitoring_figure",
     "notice_lift",
     "organisation_setting",
+    "panel_vote",
     "patient",
     "patient_death",
     "patient_identifier",

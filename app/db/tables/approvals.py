@@ -102,6 +102,31 @@ request = Table(
         "treatment_id",
         postgresql_include=["provider", "commissioner", "counterparty"],
     ),
+    # What waits for a panel, in the order in which it was sent.
+    Index(
+        "ix_request_panel_sent",
+        "panel",
+        "state",
+        "submitted_at",
+        "id",
+        postgresql_where=text("panel IS NOT NULL"),
+        sqlite_where=text("panel IS NOT NULL"),
+    ),
+    # Which panels were asked, as those see it who ask and who pay.
+    Index(
+        "ix_request_commissioner_panel",
+        "commissioner",
+        "panel",
+        postgresql_where=text("panel IS NOT NULL"),
+        sqlite_where=text("panel IS NOT NULL"),
+    ),
+    Index(
+        "ix_request_provider_panel",
+        "provider",
+        "panel",
+        postgresql_where=text("panel IS NOT NULL"),
+        sqlite_where=text("panel IS NOT NULL"),
+    ),
 )
 
 request_revision = Table(
@@ -176,7 +201,39 @@ decision = Table(
     Column("reason", Text),
     Column("notices", Document),  # safety notices it was made under; null: none
     Column("interest", String(20)),  # none | declared: a panel member's own declaration
+    Column("agreed_with", ID),  # the member who had voted so before, where two must agree
+    Column("doses_given", Document),  # what overturning an urgent start says of them; else null
     UniqueConstraint("request_id", "number"),
+    # The minutes of a period are one walk along this.
+    Index(
+        "ix_decision_panel_decided",
+        "decided_at",
+        "request_id",
+        postgresql_where=text("made_by = 'panel'"),
+        sqlite_where=text("made_by = 'panel'"),
+    ),
+)
+
+# What one member of a panel says where two must agree. `decision_id`: the decision that it and
+# another's made; until then it is its organisation's own. A member's later vote replaces theirs.
+panel_vote = Table(
+    "panel_vote",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ID, ForeignKey("request.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # counts the organisation's votes on it from 1
+    Column("revision", Integer, nullable=False),  # the set of answers that it was made on
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("outcome", String(10), nullable=False),  # approved | declined | overturned
+    Column("waived", Document, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("interest", String(20)),
+    Column("voted_at", Instant, nullable=False),
+    Column("voted_by", ID, nullable=False),
+    Column("decision_id", ID, ForeignKey("decision.id")),
+    Column("doses_given", Document),  # of a vote to overturn: what it says of them
+    UniqueConstraint("request_id", "organisation", "number"),
+    Index("ix_panel_vote_voted", "organisation", "voted_at"),  # the minutes of a period
 )
 
 approval = Table(
@@ -203,6 +260,13 @@ approval = Table(
     Column("issued_at", Instant, nullable=False),
     Column("version", Integer, nullable=False),
     UniqueConstraint("provider", "legacy_reference"),
+    # Of imported approvals alone.
+    Index(
+        "ix_approval_legacy",
+        "legacy_reference",
+        postgresql_where=text("legacy_reference IS NOT NULL"),
+        sqlite_where=text("legacy_reference IS NOT NULL"),
+    ),
     # What ends soon, in the order of its last days.
     Index("ix_approval_provider_ends", "provider", "state", "covers_to", "treatment_id"),
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Date,
     ForeignKey,
     Index,
@@ -10,6 +11,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    literal_column,
 )
 
 from app.db.tables.base import ID, ORGANISATION, metadata
@@ -20,7 +23,7 @@ patient = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("nhs_number", String(10), unique=True),
-    Column("no_nhs_number_reason", String(20)),  # newborn | unregistered | overseas | withheld
+    Column("no_nhs_number_reason", String(20)),  # newborn | …; or "record ended"
     Column("registered_by", ORGANISATION, nullable=False),
     Column("birth_date", Date, nullable=False),
     Column("sex", String(20), nullable=False),
@@ -40,6 +43,21 @@ patient_identifier = Table(
     Column("gp_practice", String(6)),
     Column("recorded_at", Instant, nullable=False),
     UniqueConstraint("organisation", "local_id"),
+)
+
+
+def as_compared(local_id: ColumnElement[str]) -> ColumnElement[str]:
+    """A hospital number in the form in which lines state it: in capitals, without spaces."""
+    return func.upper(func.replace(local_id, literal_column("' '"), literal_column("''")))
+
+
+# The few that are held otherwise than lines state them are found by themselves.
+_OTHERWISE = as_compared(patient_identifier.c.local_id) != patient_identifier.c.local_id
+Index(
+    "ix_patient_identifier_otherwise",
+    patient_identifier.c.organisation,
+    postgresql_where=_OTHERWISE,
+    sqlite_where=_OTHERWISE,
 )
 
 patient_link = Table(

@@ -32,6 +32,8 @@ submission = Table(
     Column("received_by", ID, nullable=False),
     #: The order of acceptance within the organisation, from 1: a later number was committed later.
     Column("number", Integer),
+    #: When its files were erased, their period being over; null as long as they are kept.
+    Column("ended_at", Instant),
     UniqueConstraint("organisation", "sha256"),
     Index("ix_submission_organisation_number", "organisation", "number", unique=True),
 )

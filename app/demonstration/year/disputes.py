@@ -30,7 +30,7 @@ def settle(
     month = months[sent.months[-1] - 1]
 
     def draft(work: Work) -> Sequence[Challenge]:
-        challenging.draft(work, desk, payer, run, by_month=True)
+        challenging.draft(work, payer, challenging.to_draft(desk, payer, run), by_month=True)
         return challenging.list_challenges(work, payer, Asked(run=run.run.id), _MOST)
 
     for challenge in on(sent.day, f"draft {sent.name}")(draft):

@@ -4,31 +4,48 @@ The same rules as for any line: they are matched against the same approvals and 
 file in the order of acceptance. Only lines of slices that still stand, and that the submission does
 not state itself, count; whether a line repeats another is told within its own file and before it.
 What counts does not depend on whether, or when, the earlier files were reconciled.
+
+A credit whose charge comes in a later file than itself waits for it, so that the order of files
+changes nothing of what stands (ADR 79).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
 
 from app.reconciliation.engines.by_hand import decisions_on
 from app.reconciliation.engines.debits import Debits, find_debits, still_open
-from app.reconciliation.engines.fees import SupplySide
-from app.reconciliation.engines.index import Folder, index_snapshot
-from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.fees import SupplySide, is_fee
+from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
+from app.reconciliation.engines.open_charges import (
+    NONE_COUNTED,
+    Bearing,
+    Counted,
+    OpenCharge,
+    OpenFee,
+    charge_of,
+    fee_of,
+    tell,
+    without_fees,
+)
 from app.reconciliation.engines.plain import fees_and_supplies, spaced_of, uses_of
 from app.reconciliation.engines.prepare import Prepared, prepare
-from app.reconciliation.engines.repeats import Repeats, can_repeat, find_repeats
+from app.reconciliation.engines.repeats import (
+    Repeats,
+    can_repeat,
+    find_repeats,
+    find_reversals,
+)
 from app.reconciliation.engines.spacing import Spaced
 from app.reconciliation.engines.told import Told
 from app.reconciliation.model import (
     ContractLine,
     Earlier,
     EarlierCharge,
-    EarlierSpaced,
-    EarlierSupply,
+    EarlierFee,
     LineKind,
     Snapshot,
+    TestResult,
     UsedQuantity,
 )
 from app.reference_data.drugs import DrugDictionary
@@ -47,77 +64,86 @@ class EarlierFile:
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Bearing:
-    """What of them bears on the submission: its lines' contents, all that its credits name, and
-    whom its fees name; and whether any commissioner agreed how early a supply may be."""
-
-    contents: frozenset[str]
-    credited: frozenset[str]
-    fees: frozenset[str] = frozenset()
-    spaced: bool = False
-
-    def may_be_charged_for(self, supply: SupplySide) -> bool:
-        """Whether a fee of the submission names the same patient."""
-        return not self.fees.isdisjoint({supply.nhs_number, supply.local_id})
-
-    def may_be_given_back(self, charge: EarlierCharge) -> bool:
-        """Whether a credit of the submission names the same patient or reference."""
-        names = {charge.nhs_number, charge.local_patient_id, charge.reference}
-        return not self.credited.isdisjoint(names)
-
-
 def what_stands_before(
     files: Sequence[EarlierFile],
     bearing: Bearing,
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
+    counted: Counted = NONE_COUNTED,
 ) -> Earlier:
-    """What they say that bears on the submission; `files` in the order of acceptance."""
+    """What they say that bears on the submission; `files` in the order of acceptance.
+
+    `counted` is what their other lines say, where these are not held in memory.
+    """
     fold = Folder(organisations)
-    open_: list[_Open] = []
-    others: set[str] = set()  # fees and devices, which no credit takes back
-    for file in files:
+    open_: list[OpenCharge] = []
+    unpaid: list[OpenFee] = []
+    waiting: list[Prepared] = []  # credits without a charge so far
+    others: set[str] = set()  # devices, and fees of no amount: no credit takes them back
+    indexes: dict[tuple[int, ...], SnapshotIndex] = {}
+    for number, file in enumerate(files):
         snapshot = file.snapshot
+        # Files differ in their layouts, which no index looks at: one index serves most.
+        index = indexes.get(_indexed(snapshot)) or index_snapshot(snapshot)
+        indexes[_indexed(snapshot)] = index
         prepared = prepare(file.lines, dictionary, fold, snapshot.as_at, snapshot.layout)
-        charges = [each.charge for each in open_]
-        repeats = find_repeats(prepared, others | {each.content_hash for each in charges})
         standing = [n for n, item in enumerate(prepared) if item.line.row in file.standing]
-        taken, given_back = _taken_back(prepared, repeats, standing, charges)
-        open_ = still_open(open_, given_back)
-        uses = _uses(prepared, repeats, file)
-        lasting = _lasting(prepared, repeats, file) if bearing.spaced else {}
-        sides: Mapping[int, SupplySide] = {}
+        charges = [each.charge for each in open_]
+        held = sorted(
+            [*((n, fee) for n, each in enumerate(open_) for fee in each.fees),
+             *((None, fee) for fee in unpaid)],
+            key=lambda each: each[1].place,
+        )  # fmt: skip
+        fees = [fee.of(n) for n, fee in held]
+        stated = others.union(charge.content_hash for charge in charges)
+        stated |= {fee.content_hash for fee in fees}
+        reverses = find_reversals(prepared)
+        debits, waiting = _taken_back(prepared, reverses, standing, waiting, charges, fees, stated)
+        taken = debits.taken
+        back = [held[n] for n in debits.fees_released]
+        open_ = without_fees(open_, [(n, fee) for n, fee in back if n is not None])
+        open_ = still_open(open_, debits.released)
+        gone_ = {fee.place for _, fee in back}
+        unpaid = [fee for fee in unpaid if fee.place not in gone_]
+        repeats = find_repeats(prepared, reverses, stated - debits.freed, taken | debits.fees_taken)
+        uses = _uses(prepared, repeats, file, index)
+        lasting = _lasting(prepared, repeats, file, index) if bearing.spaced else {}
+        sides: Mapping[int, tuple[SupplySide, tuple[OpenFee, ...]]] = {}
         if bearing.fees:
             gone = taken | _not(standing, prepared)
-            open_, sides = _supplied(prepared, repeats, gone, file, open_)
+            open_, sides = _supplied(
+                number, prepared, repeats, gone, debits.fees_taken, file, index, open_
+            )
         for n in standing:
             item = prepared[n]
             if n in taken or n in repeats.stated_before or n in repeats.duplicate_of:
                 continue
+            place = number, item.line.row
             if item.kind is LineKind.DRUG:
-                charge = _charge(item, uses.get(n))
-                open_.append(_Open(charge, sides.get(n), lasting.get(n)))
+                charge = charge_of(item, uses.get(n))
+                supply, paid = sides.get(n, (None, ()))
+                open_.append(OpenCharge(place, charge, supply, lasting.get(n), paid))
+            elif is_fee(item):
+                unpaid += [fee_of(place, item)] if n not in debits.fees_taken else []
             elif can_repeat(item):
                 others.add(item.line.content_hash)
-    return _told(open_, others, bearing)
+        settled = {fee.place for each in open_ for fee in each.fees}
+        unpaid = [fee for fee in unpaid if fee.place not in settled]
+    return tell(open_, unpaid, others, bearing, counted)
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A charge that no credit took back, as a supply that fees belong to, and how long it lasts."""
-
-    charge: EarlierCharge
-    supply: SupplySide | None
-    lasts: Spaced | None
+def _indexed(snapshot: Snapshot) -> tuple[int, ...]:
+    """Which objects an index is made of; they live as long as the files that name them."""
+    parts = (snapshot.coverages, snapshot.pending, snapshot.policies, snapshot.terms)
+    return tuple(map(id, (*parts, snapshot.earlier)))
 
 
 def _lasting(
-    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile
+    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile, index: SnapshotIndex
 ) -> Mapping[int, Spaced]:
     told = Told(replace(repeats, reverses={}), Debits())
     by_hand = decisions_on(file.lines, file.snapshot.decisions)
-    found = spaced_of(prepared, index_snapshot(file.snapshot), by_hand, told)
+    found = spaced_of(prepared, index, by_hand, told)
     return {each.place: each for each in found}
 
 
@@ -126,15 +152,19 @@ def _not(standing: Sequence[int], prepared: Sequence[Prepared]) -> frozenset[int
 
 
 def _supplied(
+    number: int,
     prepared: Sequence[Prepared],
     repeats: Repeats,
     gone: frozenset[int],
+    fees_back: frozenset[int],
     file: EarlierFile,
-    before: Sequence[_Open],
-) -> tuple[list[_Open], Mapping[int, SupplySide]]:
-    """The charges before, and the file's accepted supplies, with the sorts of fee that are paid.
+    index: SnapshotIndex,
+    before: Sequence[OpenCharge],
+) -> tuple[list[OpenCharge], Mapping[int, tuple[SupplySide, tuple[OpenFee, ...]]]]:
+    """The charges before, and the file's accepted supplies, with the fees that they pay for.
 
     `gone` are lines that do not stand, or that a credit took back: neither supplies nor fees.
+    `fees_back` are fees that one took back, which no supply pays for.
     """
     left = {n: item for n, item in enumerate(prepared) if n not in gone}
     places = {n: place for place, n in enumerate(left)}
@@ -152,114 +182,75 @@ def _supplied(
         for n, each in decisions_on(file.lines, file.snapshot.decisions).items()
         if n in places
     }
-    index, told = index_snapshot(file.snapshot), Told(kept, Debits())
+    back = frozenset(places[n] for n in fees_back if n in places)
+    told = Told(kept, Debits(fees_taken=back))
     known = [
         replace(each.supply, place=n, before=True)
         for n, each in enumerate(before)
         if each.supply is not None
     ]
     supplies, cases = fees_and_supplies(list(left.values()), index, by_hand, told, known)
-    paid: dict[tuple[bool, int], set[str]] = defaultdict(set)
-    for case in cases:
-        if case.supply is not None:
-            paid[case.supply.before, case.supply.place].add(case.sort)
     lines = list(left)
+    paid: dict[tuple[bool, int], tuple[OpenFee, ...]] = defaultdict(tuple)
+    for case in cases:
+        if case.supply is not None and case.place not in back:
+            item = prepared[lines[case.place]]
+            fee = fee_of((number, item.line.row), item)
+            paid[case.supply.before, case.supply.place] += (fee,)
     return [
         replace(
             each,
-            supply=each.supply and replace(each.supply, paid=each.supply.paid | paid[True, n]),
+            supply=each.supply and _paying(each.supply, paid[True, n]),
+            fees=each.fees + paid[True, n],
         )
         for n, each in enumerate(before)
     ], {
-        lines[each.place]: replace(each, paid=each.paid | paid[False, each.place])
+        lines[each.place]: (_paying(each, paid[False, each.place]), paid[False, each.place])
         for each in supplies
     }
 
 
-def _earlier_supply(side: SupplySide, charge: int | None) -> EarlierSupply:
-    return EarlierSupply(
-        side.content,
-        side.nhs_number,
-        side.local_id,
-        side.provider,
-        side.commissioner,
-        side.drug,
-        side.first,
-        side.last,
-        side.paid,
-        charge,
-    )
+def _paying(supply: SupplySide, fees: Sequence[OpenFee]) -> SupplySide:
+    return replace(supply, paid=supply.paid.union(fee.sort for fee in fees))
 
 
 def _taken_back(
     prepared: Sequence[Prepared],
-    repeats: Repeats,
+    reverses: Mapping[int, int],
     standing: Sequence[int],
+    waiting: Sequence[Prepared],
     before: Sequence[EarlierCharge],
-) -> tuple[frozenset[int], frozenset[int]]:
-    """Charges of the file, and places among those before, that credits which stand take back.
+    fees: Sequence[EarlierFee],
+    stated: Collection[str],
+) -> tuple[Debits, list[Prepared]]:
+    """Charges and fees of the file, and places among those before, that credits which stand take
+    back; and the credits that still wait for their charge.
 
     A credit of a slice that a newer submission states takes nothing back: the newer one says so,
     or does not.
     """
     places = {n: place for place, n in enumerate(standing)}
-    reverses = {
+    settled = {
         places[credit]: places[charge]
-        for credit, charge in repeats.reverses.items()
+        for credit, charge in reverses.items()
         if credit in places and charge in places
     }
-    debits = find_debits([prepared[n] for n in standing], reverses, before)
-    back = debits.taken | set(reverses.values())
-    return frozenset(standing[place] for place in back), debits.released
+    looked_at = [*(prepared[n] for n in standing), *waiting]
+    debits = find_debits(looked_at, settled, before, fees, stated)
+    back = debits.taken | set(settled.values())
+    told = replace(
+        debits,
+        taken=frozenset(standing[place] for place in back),
+        fees_taken=frozenset(standing[place] for place in debits.fees_taken),
+    )
+    still = [n for n, test in sorted(debits.tests.items()) if test.result is not TestResult.PASSED]
+    return told, [looked_at[n] for n in still]
 
 
 def _uses(
-    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile
+    prepared: Sequence[Prepared], repeats: Repeats, file: EarlierFile, index: SnapshotIndex
 ) -> Mapping[int, UsedQuantity]:
     """What each line would use if no credit took it back."""
     told = Told(replace(repeats, reverses={}), Debits())
     by_hand = decisions_on(file.lines, file.snapshot.decisions)
-    return uses_of(prepared, index_snapshot(file.snapshot), by_hand, told)
-
-
-def _told(open_: Sequence[_Open], others: set[str], bearing: Bearing) -> Earlier:
-    """What bears on the submission, in an order of its own."""
-    charges = [each.charge for each in open_]
-    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    with localcontext(prec=EXACT_DIGITS):
-        for each in charges:
-            if each.uses is not None:
-                sums[each.uses.approval_reference, each.uses.unit] += each.uses.quantity
-    stated = {each.content_hash for each in charges} | others
-    credited = [n for n, each in enumerate(charges) if bearing.may_be_given_back(each)]
-    places = {n: place for place, n in enumerate(credited)}
-    return Earlier(
-        tuple(UsedQuantity(*key, quantity) for key, quantity in sorted(sums.items())),
-        tuple(charges[n] for n in credited),
-        frozenset(stated & bearing.contents),
-        tuple(
-            _earlier_supply(each.supply, places.get(n))
-            for n, each in enumerate(open_)
-            if each.supply is not None and bearing.may_be_charged_for(each.supply)
-        ),
-        tuple(
-            EarlierSpaced(each.lasts.treatment_id, each.lasts.day, each.lasts.lasts, places.get(n))
-            for n, each in enumerate(open_)
-            if each.lasts is not None
-        ),
-    )
-
-
-def _charge(item: Prepared, uses: UsedQuantity | None) -> EarlierCharge:
-    line = item.line
-    return EarlierCharge(
-        content_hash=line.content_hash if can_repeat(item) else "",
-        nhs_number=line.nhs_number,
-        local_patient_id=line.local_patient_id,
-        reference=line.reference,
-        provider=item.provider,
-        drug=item.recognition.drug or "",
-        amount=line.total_cost or Decimal(0),
-        day=item.period.first if item.period else None,
-        uses=uses,
-    )
+    return uses_of(prepared, index, by_hand, told)

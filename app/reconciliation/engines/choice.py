@@ -33,8 +33,8 @@ class Choice:
     below `spill_to`, where Spark also keeps its tables during a run, unless `spark_folder` names a
     folder that all machines of its cluster reach.
 
-    A submission of more than `most_lines` lines is not held in memory: unless Spark is chosen it
-    goes from file to file in DuckDB. Without `spill_to` there is no place for that.
+    A submission of more than `most_lines` lines is not held in memory: it goes from file to file,
+    in DuckDB unless Spark is chosen. Without `spill_to` there is no place for that.
     """
 
     engine: Engine = Engine.PLAIN
@@ -46,8 +46,7 @@ class Choice:
 
     def takes_files(self, lines: int) -> bool:
         """Whether so many lines go from file to file."""
-        chosen = self.engine is not Engine.SPARK and self.spill_to is not None
-        return chosen and lines > self.most_lines
+        return self.spill_to is not None and lines > self.most_lines
 
     def machine(self) -> duckdb.Machine:
         """What DuckDB may use."""
@@ -66,9 +65,10 @@ class Choice:
             case Engine.DUCKDB:
                 return partial(duckdb.match_submission, machine=self.machine())
             case Engine.SPARK:
-                return partial(spark.match_submission, on=self._cluster())
+                return partial(spark.match_submission, on=self.cluster())
 
-    def _cluster(self) -> spark.Cluster:
+    def cluster(self) -> spark.Cluster:
+        """Where Spark runs, and what it may use."""
         folder = self.spark_folder or self.spill_to
         if folder is None:
             raise ValueError("Spark needs a folder for its tables")

@@ -49,10 +49,12 @@ def apply_fees(
     fees: frozenset[int],
     supplies: Sequence[SupplySide],
     index: SnapshotIndex,
+    told: Told,
 ) -> list[Decided]:
     """What comes of each of these fees."""
     result = list(decided)
-    sides = [fee_side(n, decided[n].prepared) for n in sorted(fees)]
+    back = told.debits.fees_taken
+    sides = [fee_side(n, decided[n].prepared, given_back=n in back) for n in sorted(fees)]
     for case in pair_fees(sides, supplies, index.supplies):
         supply = case.supply
         coverage = None

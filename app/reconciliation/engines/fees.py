@@ -8,7 +8,8 @@ up to the charge that the commissioner agreed for that sort, and its excess is q
 fee is queried whole, with the reason.
 
 Each supply pays for one fee of a sort and each fee is paid for by one supply: fees in the order of
-day and content, each the nearest supply, so that the order of rows changes nothing. Where a
+day and content, each the nearest supply, so that the order of rows changes nothing. A fee that a
+credit gives back is looked at first and leaves its supply free for another. Where a
 commissioner agreed no charge at all, nothing is looked for, as no fee would be accepted.
 
 No text names a charge: it may be confidential.
@@ -16,12 +17,13 @@ No text names a charge: it may be confidential.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
 from app.reconciliation.classify import fee_sort
+from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.engines.supply_terms import CHARGES, Delivery, charge_on, fee_days_on
@@ -50,6 +52,7 @@ class FeeSide:
     last: dt.date | None
     total: Decimal
     sort: str
+    given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,14 @@ def pair_fees(
     cases = []
     asked = (fee for fee in fees if fee.commissioner in keepers)
     for fee in sorted(
-        asked, key=lambda each: (each.first or dt.date.max, each.content, each.place)
+        asked,
+        key=lambda each: (
+            *(not each.given_back, each.first or dt.date.max),
+            *(each.content, each.place),
+        ),
     ):
         case = _case(fee, _of(fee, near), terms[fee.commissioner], paid)
-        if case.supply is not None:
+        if case.supply is not None and not fee.given_back:
             paid.add((case.supply.before, case.supply.place, fee.sort))
         cases.append(case)
     return cases
@@ -206,8 +213,14 @@ def _period(first: dt.date, last: dt.date) -> Period:
     return Period(first, last, Basis.DATE if first == last else Basis.MONTH)
 
 
-def earlier_sides(earlier: Earlier, released: Collection[int]) -> list[SupplySide]:
-    """The supplies of earlier submissions that no credit releases, known by their places."""
+def earlier_sides(earlier: Earlier, debits: Debits) -> list[SupplySide]:
+    """The supplies of earlier submissions that no credit releases, known by their places, and paid
+    for by no fee that one releases."""
+    freed: dict[int, set[str]] = defaultdict(set)
+    for place in debits.fees_released:
+        fee = earlier.fees[place]
+        if fee.supply is not None:
+            freed[fee.supply].add(fee.sort)
     return [
         SupplySide(
             n,
@@ -220,11 +233,11 @@ def earlier_sides(earlier: Earlier, released: Collection[int]) -> list[SupplySid
             each.first,
             each.last,
             0,
-            each.paid,
+            each.paid - freed[n],
             before=True,
         )
         for n, each in enumerate(earlier.supplies)
-        if each.charge not in released
+        if each.charge not in debits.released
     ]
 
 
@@ -237,7 +250,7 @@ def is_fee(item: Prepared) -> bool:
     return item.kind is LineKind.FEE and not item.line.shifted and total is not None and total > 0
 
 
-def fee_side(place: int, item: Prepared) -> FeeSide:
+def fee_side(place: int, item: Prepared, *, given_back: bool) -> FeeSide:
     """A fee line as it is compared."""
     line, period = item.line, item.period
     return FeeSide(
@@ -252,6 +265,7 @@ def fee_side(place: int, item: Prepared) -> FeeSide:
         period.last if period else None,
         line.total_cost or ZERO,
         fee_sort(line.drug_name),
+        given_back,
     )
 
 

@@ -8,7 +8,7 @@ than to let either stand.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from app.reconciliation.engines.by_hand import decisions_on
 from app.reconciliation.engines.debits import Debits
+from app.reconciliation.engines.fees import FeeCase
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, SnapshotIndex, index_snapshot
 from app.reconciliation.engines.known import NotTabular
@@ -69,13 +70,16 @@ class Executor(Protocol):
 def decide(
     executor: Executor,
     index: SnapshotIndex | None = None,
-    released: Collection[int] = frozenset(),
+    debits: Debits | None = None,
+    *,
+    keep: frozenset[str] = frozenset(),
+    fees: list[FeeCase] | None = None,
 ) -> int:
     """Run every step on the tables that the executor holds, which leaves the table `result`.
 
-    A step's table is dropped once no later one reads it. Fees on lines of their own are looked at
-    with an `index`, which has their charges; `released` are earlier charges that credits give back.
-    Returns how many lines' amounts were split by the
+    A step's table is dropped once no later one reads it, but those to `keep`. Fees on lines of
+    their own are looked at with an `index`, which has their charges, and what came of them is added
+    to `fees`; `debits` is what credits give back. Returns how many lines' amounts were split by the
     plain functions.
     """
     split, left = 0, list(steps())
@@ -86,12 +90,14 @@ def decide(
             split = _split_cases(executor)
             stored.append("split_case")
         if step.name == "result":
-            fee_cases(executor.hold, executor.read, index, released)
+            cases = fee_cases(executor.hold, executor.read, index, debits or Debits())
+            if fees is not None:
+                fees.extend(cases)
         executor.make(step)
         if not step.is_view:
             stored.append(step.name)
         for name in [each for each in stored if each != step.name and not _is_read(each, left)]:
-            if name in _FEES_READ and left:
+            if name in keep or (name in _FEES_READ and left):
                 continue
             executor.drop(name)
             stored.remove(name)
@@ -101,7 +107,8 @@ def decide(
 def _is_read(table: str, later: Sequence[Step]) -> bool:
     """Whether a later step names the table, or a view through which one may read it."""
     texts = [step.select for step in later]
-    for view in (step for step in steps() if step.is_view):
+    # The last first: a view may read one before it.
+    for view in (step for step in reversed(steps()) if step.is_view):
         if any(_names(view.name, text) for text in texts):
             texts.append(view.select)
     return any(_names(table, text) for text in texts)
@@ -112,7 +119,7 @@ def _names(table: str, text: str) -> bool:
 
 
 #: What is read of the steps before the last when fees are looked at.
-_FEES_READ = frozenset({"duplicate", "reversal", "part"})
+_FEES_READ = frozenset({"duplicate", "reversal"})
 
 _CASE = (
     *("total", "delivery", "price_cap", "price", "quantity_left", "counted", "most", "quantity"),
@@ -173,7 +180,7 @@ def match_submission(
     with executor() as running:
         for name, table in inputs.tables.items():
             running.hold(name, table)
-        decide(running, index, inputs.debits.released)
+        decide(running, index, inputs.debits)
         rows = running.read("SELECT * FROM result").sort_by("pos").to_pylist()
     return _worded(prepared, rows, inputs, index, by_hand)
 

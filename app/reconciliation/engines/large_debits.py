@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Final
 
 import duckdb
-import pyarrow as pa
 
 from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.index import SnapshotIndex
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.engines.told import told_of
 from app.reconciliation.line_columns import lines_of
-from app.reconciliation.model import ContractLine, TestResult
+from app.reconciliation.model import ContractLine
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -23,7 +22,7 @@ _CREDITED: Final = """
 WITH sum AS (
     SELECT pos, kind, nhs_number, local_id, reference, abs(total) AS amount
     FROM line
-    WHERE NOT shifted AND total <> 0 AND kind IN ('credit or rebate', 'drug')
+    WHERE NOT shifted AND total <> 0 AND kind IN ('credit or rebate', 'drug', 'fee or delivery')
 ),
 
 credit AS (SELECT * FROM sum WHERE kind = 'credit or rebate'),
@@ -56,13 +55,11 @@ def debits_of(prepared: Mapping[int, Prepared], index: SnapshotIndex) -> Debits:
     places = list(prepared)
     found = told_of(list(prepared.values()), index).debits
     tests = {places[n]: test for n, test in found.tests.items()}
-    return Debits(tests, frozenset(places[n] for n in found.taken), found.released)
-
-
-def debit_tests(debits: Debits) -> pa.Table:
-    said = {n: test.result for n, test in debits.tests.items()}
-    passed = [
-        None if result is TestResult.NOT_TESTABLE else result is TestResult.PASSED
-        for result in said.values()
-    ]
-    return pa.table({"pos": pa.array(said, pa.int64()), "passed": pa.array(passed, pa.bool_())})
+    return Debits(
+        tests,
+        frozenset(places[n] for n in found.taken),
+        found.released,
+        frozenset(places[n] for n in found.fees_taken),
+        found.fees_released,
+        found.freed,
+    )

@@ -1,7 +1,7 @@
 """Supplies that follow each other too soon, in a file whose lines are not held in memory.
 
-The plain functions say how long each distinct quantity lasts at each distinct dose; the rest is
-SQL, which says of each line what `spacing.too_soon` says of it. Nothing is done where no
+The plain functions say how long each distinct quantity lasts at each distinct dose; SQL finds the
+supply before each, of which `spacing.told_after` says what it says of any. Nothing is done where no
 commissioner agreed how early a supply may be.
 """
 
@@ -12,8 +12,11 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from app.reconciliation.engines.duckdb import InDuckDB
 from app.reconciliation.engines.index import SnapshotIndex
 from app.reconciliation.engines.spacing import lasts
+from app.reconciliation.engines.sql_fees import Hold, Read
+from app.reconciliation.sql import steps_before
 from app.reconciliation.terms_model import SupplyTermKind
 
 Connection = duckdb.DuckDBPyConnection
@@ -33,21 +36,6 @@ WHERE result.step = 'found'
     AND result.outcome IN ('matched', 'approved late', 'over price', 'over quantity')
     AND line.supply_date IS NOT NULL
     AND coverage.dose_set IS NOT NULL
-"""
-_DOSED: Final = """
-CREATE TABLE dosed AS
-SELECT pos, quantity, amount_text, days_text
-FROM (
-    SELECT
-        spaced.pos, spaced.quantity, dose_set.amount_text, dose_set.days_text,
-        row_number() OVER (PARTITION BY spaced.pos ORDER BY dose_set.largest_first) AS place,
-        min(CASE WHEN dose_set.unit = spaced.unit THEN 1 ELSE 0 END)
-            OVER (PARTITION BY spaced.pos) AS same_unit
-    FROM spaced
-    INNER JOIN dose_set ON dose_set.set_id = spaced.dose_set
-    WHERE dose_set.from_day <= spaced.day AND dose_set.to_day >= spaced.day
-)
-WHERE place = 1 AND same_unit = 1 AND quantity IS NOT NULL
 """
 _TESTS: Final = """
 CREATE TABLE spacing_test AS
@@ -79,12 +67,7 @@ following AS (
 )
 
 SELECT
-    spaced.pos,
-    CASE
-        WHEN following.last_day IS NULL THEN TRUE
-        ELSE following.last_days - date_diff('day', following.last_day, following.day)
-            <= spaced.early
-    END AS passed
+    spaced.pos, spaced.early, spaced.day, following.last_day, following.last_days
 FROM spaced
 INNER JOIN following
     ON following.treatment_id = spaced.treatment_id AND following.day = spaced.day
@@ -96,7 +79,10 @@ def hold_spacing(connection: Connection, index: SnapshotIndex, released: Collect
     """Make the table `spacing_test`; `released` are earlier charges that credits give back."""
     kind = SupplyTermKind.DAYS_EARLY
     if not any(row.kind is kind for rows in index.supplies.values() for row in rows):
-        connection.execute("CREATE TABLE spacing_test (pos BIGINT, passed BOOLEAN)")
+        connection.execute(
+            "CREATE TABLE spacing_test (pos BIGINT, early DECIMAL(38, 8), day DATE, "
+            "last_day DATE, last_days BIGINT)"
+        )
         return
     before = [each for each in index.earlier.spaced if each.charge not in released]
     held = {
@@ -106,12 +92,17 @@ def hold_spacing(connection: Connection, index: SnapshotIndex, released: Collect
     }
     connection.register("spaced_before", pa.table(held))
     connection.execute(_SUPPLIES)
-    connection.execute(_DOSED)
-    cases = connection.sql("SELECT DISTINCT quantity, amount_text, days_text FROM dosed")
-    known = cases.to_arrow_table()
+    running = InDuckDB(connection)
+    running.make(steps_before()["dosed"])
+    hold_lasting(running.hold, running.read)
+    connection.execute(_TESTS)
+
+
+def hold_lasting(hold: Hold, read: Read) -> None:
+    """Hold `lasting`: for how many days each distinct quantity in `dosed` lasts at its dose."""
+    known = read("SELECT DISTINCT quantity, amount_text, days_text FROM dosed")
     days = [
         lasts(quantity, Decimal(amount), Decimal(each))
         for quantity, amount, each in zip(*known.to_pydict().values(), strict=True)
     ]
-    connection.register("lasting", known.append_column("days", pa.array(days, pa.int64())))
-    connection.execute(_TESTS)
+    hold("lasting", known.append_column("days", pa.array(days, pa.int64())))

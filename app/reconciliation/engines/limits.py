@@ -82,17 +82,23 @@ def check_quantity(
     if quantity is None:
         return Limit(Test("quantity", NOT_TESTABLE, "quantity or unit cannot be compared"))
     if used + quantity <= cap:
-        detail = f"{used + quantity} of {cap} {coverage.quantity_unit} used{_earlier(before)}"
+        of_cap = f"{_figure(used + quantity)} of {cap} {coverage.quantity_unit}"
+        detail = f"{of_cap} used{_earlier(before)}"
         return Limit(Test("quantity", PASSED, detail))
     if used + quantity <= tolerated(cap, percent):
         detail = f"over {cap} {coverage.quantity_unit} approved, within the tolerance agreed"
         return Limit(Test("quantity", PASSED, detail))
     share = quantity_share(cap - used, quantity)
     detail = (
-        f"with this line {used + quantity} {coverage.quantity_unit} were supplied "
+        f"with this line {_figure(used + quantity)} {coverage.quantity_unit} were supplied "
         f"against {cap} approved{_earlier(before)}"
     )
     return Limit(Test("quantity", FAILED, detail), share)
+
+
+def _figure(amount: Decimal) -> str:
+    """A quantity without zeros at its end: sums are told alike, however their parts were written"""
+    return f"{exact(amount):f}"
 
 
 def _earlier(before: Decimal) -> str:
@@ -157,6 +163,12 @@ def tolerated(most: Decimal, percent: Decimal) -> Decimal:
         return most
     with localcontext(prec=EXACT_DIGITS):
         return (most + most * percent / 100).quantize(_PLACE, ROUND_FLOOR)
+
+
+def exact(amount: Decimal) -> Decimal:
+    """The same number without zeros at its end: one number is written in one way."""
+    text = f"{amount:f}"
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def countable(line: ContractLine, coverage: Coverage) -> Decimal | None:

@@ -143,7 +143,7 @@ SELECT
     told.provider AS own_provider,
     told.commissioner AS own_commissioner,
     told.financial_year,
-    told.financial_month
+    told.financial_month{beside}
 FROM told
 LEFT JOIN unit ON unit.unit = told.unit
 LEFT JOIN basis
@@ -191,10 +191,13 @@ class Reference:
     fold: Folder
 
 
-def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
+def hold_lines(
+    connection: Connection, known: Reference, folder: Path, beside: Sequence[str] = ()
+) -> None:
     """Make the view `line` of the rows in the view `stored`; its file is written into `folder`.
 
-    Raises NotTabular where a number has more digits than the tables hold.
+    Columns `beside` those of a submission's rows are kept as they are. Raises NotTabular where a
+    number has more digits than the tables hold.
     """
     connection.execute(_READ)
     _check_digits(connection)
@@ -216,7 +219,8 @@ def hold_lines(connection: Connection, known: Reference, folder: Path) -> None:
     stated = ((digest,) for digest in sorted(known.index.earlier.stated))
     _hold(connection, "stated", {"content_hash": _TEXT}, stated)
     file = folder / "line.parquet"
-    connection.sql(_LINE).write_parquet(str(file))
+    more = "".join(f",\n    told.{name}" for name in beside)
+    connection.sql(_LINE.format(beside=more)).write_parquet(str(file))
     connection.read_parquet(str(file)).create_view("line")
 
 

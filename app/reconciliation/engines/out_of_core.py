@@ -1,11 +1,11 @@
 """Matching from a file of rows to a file of outcomes, in DuckDB, with neither held in memory.
 
 The same steps and the same inputs as `in_sql`, but the lines are never objects: `line_sql` makes
-their table, and the outcomes are written as `outcome_files` writes them. Of the words only the
-outcome's own are written; a line's evidence tells the rest when it is asked for.
+their table, SQL decides them, and `large_words` words some of them at a time, which are written as
+`outcome_files` writes them.
 """
 
-import json
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,9 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from app.reconciliation.engines.by_hand import (
-    BY_HAND,
-    decisions_digest,
-    matched_by_hand,
-)
-from app.reconciliation.engines.debits import DEBIT
+from app.reconciliation.engines.by_hand import decisions_digest
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
-from app.reconciliation.engines.fees import FEE
+from app.reconciliation.engines.fees import FeeCase
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
 from app.reconciliation.engines.index import (
@@ -33,14 +28,14 @@ from app.reconciliation.engines.index import (
     index_snapshot,
 )
 from app.reconciliation.engines.known import check_known
-from app.reconciliation.engines.large_debits import credited_lines, debit_tests, debits_of
+from app.reconciliation.engines.large_debits import credited_lines, debits_of
 from app.reconciliation.engines.large_spacing import hold_spacing
-from app.reconciliation.engines.limits import EXACT_DIGITS, LENGTH
+from app.reconciliation.engines.large_words import KEPT, worded, words_of
+from app.reconciliation.engines.limits import EXACT_DIGITS, exact
 from app.reconciliation.engines.line_sql import Reference, hold_lines
-from app.reconciliation.engines.passes import PASSES
 from app.reconciliation.engines.prepare import Prepared, prepare
-from app.reconciliation.engines.spacing import TOO_SOON
-from app.reconciliation.engines.supply_terms import HOME_DELIVERY, VAT
+from app.reconciliation.engines.spark import Cluster
+from app.reconciliation.engines.spark_files import decide_on_spark
 from app.reconciliation.engines.tables import (
     coverage_tables,
     debit_tables,
@@ -51,13 +46,8 @@ from app.reconciliation.engines.tables import (
 from app.reconciliation.engines.told import used_before
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
-from app.reconciliation.model import (
-    ContractLine,
-    DecisionKind,
-    LineDecision,
-    LineOutcome,
-    Snapshot,
-)
+from app.reconciliation.model import ContractLine, LineDecision, Snapshot
+from app.reconciliation.outcome_files import write_parquet
 from app.reconciliation.slices import Fold, SliceKey, slice_stated
 from app.reconciliation.summary import (
     AS_NAMED,
@@ -70,7 +60,6 @@ from app.reconciliation.summary import (
     month_named,
     outcome_order,
 )
-from app.reconciliation.wording import BRIEF, REMEDIES
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 
@@ -94,10 +83,13 @@ def match_rows(
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
     machine: Machine,
+    cluster: Cluster | None = None,
 ) -> Decided:
     """Decide every line of `rows` and write `outcomes`, beside which the lines are laid by.
 
-    Raises NotTabular, EngineRanOut and TotalsDoNotTie; what was written is then of no use.
+    The steps run in DuckDB, or on Spark where a `cluster` is named; DuckDB reads the rows and
+    writes the outcomes in either case. Raises NotTabular, EngineRanOut, TotalsDoNotTie and, of
+    Spark, SparkUnavailable and SparkFailed; what was written is then of no use.
     """
     check_known((), snapshot)
     snapshot = with_heirs(snapshot, organisations)
@@ -106,32 +98,35 @@ def match_rows(
         connection.read_parquet(str(rows)).create_view("stored")
         hold_lines(connection, Reference(snapshot, index, dictionary, fold), outcomes.parent)
 
+        held = (dictionary, fold, snapshot.as_at, snapshot.layout)
+
         def prepared_of(lines: Mapping[int, ContractLine]) -> dict[int, Prepared]:
-            held = (dictionary, fold, snapshot.as_at, snapshot.layout)
             return dict(zip(lines, prepare(list(lines.values()), *held), strict=True))
 
         lines, by_hand = _decided_by_hand(connection, snapshot.decisions)
         prepared = prepared_of(lines)
-        debits = debits_of(prepared_of(credited_lines(connection)), index)
+        credited = prepared_of(credited_lines(connection))
+        debits = debits_of(credited, index)
         coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
         percents = tolerances_of(snapshot)
         tables = coverage_tables(coverages, used_before(index, debits), percents)
         tables |= other_tables(snapshot)
-        tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
+        tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits, credited)
         running = InDuckDB(connection)
         for name, table in tables.items():
             running.hold(name, table)
-        decide(running, index, debits.released)
+        fees: list[FeeCase] = []
+        if cluster is None:
+            decide(running, index, debits, keep=KEPT, fees=fees)
+        else:
+            held_by = (index, debits)
+            fees += decide_on_spark(cluster, running, tables, outcomes.parent, held_by, KEPT)
         hold_spacing(connection, index, debits.released)
-        told = {
-            position: matched_by_hand(prepared[position], index, decision).test
-            for position, decision in by_hand.items()
-            if decision.kind is DecisionKind.MATCH
-        }
-        _hold_words(running, {position: _as_json(test) for position, test in told.items()})
-        running.hold("debit_test", debit_tests(debits))
         connection.execute(_TOLD)
-        connection.sql(_OUTCOMES).write_parquet(str(outcomes), compression="zstd")
+        words = words_of(index, coverages, by_hand, debits, fees)
+        found = worded(connection, rows, lambda some: prepare(some, *held), words)
+        with contextlib.closing(found):
+            write_parquet(found, outcomes)
         return Decided(
             _summary(connection),
             _by_slice(connection, cache(organisations.fold)),
@@ -159,30 +154,6 @@ def _decided_by_hand(
     return {p: line for p, (line, _) in found.items()}, {p: d for p, (_, d) in found.items()}
 
 
-def _as_json(test: Any) -> str:
-    return json.dumps([test.name, test.result.value, test.detail], ensure_ascii=False)
-
-
-def _hold_words(running: InDuckDB, by_hand: Mapping[int, str]) -> None:
-    names = [BY_HAND, *(name for name, _ in PASSES)]
-    passes = {"pass": pa.array(range(len(names)), pa.int64()), "name": names}
-    running.hold("pass_name", pa.table(passes))
-    outcomes = list(LineOutcome)
-    words = {
-        "outcome": [each.value for each in outcomes],
-        "reason": [BRIEF[each] for each in outcomes],
-        "remedy": [REMEDIES[each] for each in outcomes],
-    }
-    running.hold("wording", pa.table(words))
-    held = {
-        "pos": pa.array(by_hand.keys(), pa.int64()),
-        "said": pa.array(by_hand.values(), pa.string()),
-    }
-    running.hold("hand_test", pa.table(held))
-
-
-# --- the outcomes as rows -------------------------------------------------------------------------
-
 #: A line with what was decided of it. The contract is looked at for every drug supply that nothing
 #: settled before.
 _TOLD: Final = """
@@ -205,90 +176,6 @@ INNER JOIN line ON line.pos = result.pos
 LEFT JOIN override ON override.pos = result.pos AND result.step <> 'reversal'
 """
 
-
-def _test(name: str, passed: str, made: str) -> str:
-    """The JSON of a test where it was made; NULL otherwise."""
-    return (
-        f"CASE WHEN {made} THEN '[\"{name}\", \"' || CASE WHEN {passed} THEN 'passed' "
-        f"WHEN NOT {passed} THEN 'failed' ELSE 'not testable' END || '\", \"\"]' END"
-    )
-
-
-def _said(name: str, said: str) -> str:
-    return (
-        f'CASE WHEN by_contract THEN \'["{name}", "\' '
-        f"|| coalesce({said}, 'not testable') || '\", \"\"]' END"
-    )
-
-
-_FOUND: Final = "step = 'found'"
-_TESTS: Final = ", ".join(
-    (
-        _said("contract", "contract_said"),
-        _said("commissioner", "payer_said"),
-        _test("reference", "test_reference", "has_reference AND coalesce(told.pass, 9) <> 0"),
-        "hand_test.said",
-        _test("period", "TRUE", _FOUND),
-        _test("provider", "test_provider", _FOUND),
-        _test("product", "test_product", _FOUND),
-        _test("indication", "test_indication", _FOUND),
-        _test("birth date", "test_birth_date", _FOUND),
-        _test("funding", "test_funding", _FOUND),
-        _test("continuation", "test_continuation", _FOUND),
-        _test(
-            "death",
-            "(CASE WHEN told.last_day <= dead.died_on + told.after_death THEN TRUE "
-            "WHEN told.first_day > dead.died_on + told.after_death THEN FALSE END)",
-            f"{_FOUND} AND dead.died_on IS NOT NULL",
-        ),
-        _test("unit price", "test_price", _FOUND),
-        _test("agreed price", "told.test_agreed", f"{_FOUND} AND told.has_agreed"),
-        _test("quantity", "test_quantity", _FOUND),
-        _test("dose", "test_dose", f"{_FOUND} AND has_dose"),
-        _test(LENGTH, "(CASE WHEN has_dose THEN test_dose END)", f"{_FOUND} AND told.has_length"),
-        _test(HOME_DELIVERY, "test_delivery", f"{_FOUND} AND has_delivery"),
-        _test(VAT, "(NOT told.vat_charged)", f"{_FOUND} AND told.homecare"),
-        _test(TOO_SOON, "spacing_test.passed", "spacing_test.pos IS NOT NULL"),
-        _test(DEBIT, "debit_test.passed", "debit_test.pos IS NOT NULL"),
-        _test(FEE, "fee_case.passed", "fee_case.pos IS NOT NULL"),
-        _test(BY_HAND, "overridden", "has_override"),
-    )
-)
-_EXACT = "rtrim(rtrim(CAST({} AS VARCHAR), '0'), '.')"
-_OUTCOMES: Final = f"""
-SELECT
-    told.row,
-    told.content_hash,
-    told.kind,
-    told.drug,
-    told.product AS drug_product,
-    CAST(told.stated_day AS VARCHAR) AS supplied_on,
-    told.recognised_by,
-    told.outcome,
-    {_EXACT.format("told.accepted")} AS accepted,
-    {_EXACT.format("told.queried")} AS queried,
-    told.provider,
-    coverage.approval_reference AS reference,
-    coverage.treatment_id,
-    CASE WHEN told.overridden THEN '{BY_HAND}' ELSE coalesce(pass_name.name, '') END AS found_by,
-    '[' || concat_ws(', ', {_TESTS}) || ']' AS tests,
-    CASE WHEN told.overridden AND told.accepts THEN 'Accepted by a decision by hand.'
-        WHEN told.overridden THEN 'Queried by a decision by hand.'
-        ELSE wording.reason END AS reason,
-    CASE WHEN told.overridden AND told.accepts THEN '' ELSE wording.remedy END AS remedy,
-    CASE WHEN told.by_contract THEN told.proposed END AS proposed_commissioner
-FROM outcome_told AS told
-LEFT JOIN coverage ON coverage.cov = told.cov
-LEFT JOIN (SELECT cov, died_on FROM coverage WHERE died_on IS NOT NULL) AS dead
-    ON dead.cov = told.within_cov
-LEFT JOIN pass_name ON pass_name.pass = told.pass
-LEFT JOIN wording ON wording.outcome = told.outcome
-LEFT JOIN debit_test ON debit_test.pos = told.pos
-LEFT JOIN spacing_test ON spacing_test.pos = told.pos
-LEFT JOIN fee_case ON fee_case.pos = told.pos
-LEFT JOIN hand_test ON hand_test.pos = told.pos AND told.step IN ('found', 'diagnosed')
-ORDER BY told.row
-"""
 
 # --- totals ---------------------------------------------------------------------------------------
 
@@ -363,12 +250,6 @@ def _grouped(
 def _plain(figures: Iterable[Any]) -> Any:
     """Amounts without the zeros that a fixed number of places brings."""
     return tuple(exact(f) if isinstance(f, Decimal) else f for f in figures)
-
-
-def exact(amount: Decimal) -> Decimal:
-    """The amount without zeros at its end."""
-    text = f"{amount:f}"
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def _by_slice(connection: Connection, fold: Fold) -> Mapping[SliceKey, Bucket]:

@@ -145,9 +145,9 @@ def account(
         if fees:
             supplies = [
                 *supplies_among(limited, told),
-                *earlier_sides(index.earlier, told.debits.released),
+                *earlier_sides(index.earlier, told.debits),
             ]
-            limited = apply_fees(limited, fees, supplies, index)
+            limited = apply_fees(limited, fees, supplies, index, told)
             limited = _apply_overrides(limited, told.repeats, on_fees)
         return _with_amounts(limited, told.repeats)
 
@@ -168,7 +168,11 @@ def fees_and_supplies(
     with localcontext(prec=EXACT_DIGITS):
         limited = _apply_overrides(_apply_limits(decided, told, index), told.repeats, by_hand)
         supplies = supplies_among(limited, told)
-    sides = [fee_side(n, prepared[n]) for n in sorted(fees_among(prepared, told, index))]
+    back = told.debits.fees_taken
+    sides = [
+        fee_side(n, prepared[n], given_back=n in back)
+        for n in sorted(fees_among(prepared, told, index))
+    ]
     return supplies, pair_fees(sides, [*supplies, *before], index.supplies)
 
 
@@ -202,25 +206,28 @@ def _decided(
     told: Told,
     find: Find,
 ) -> list[Decided]:
+    def row_of(position: int) -> int:
+        return prepared[position].line.row
+
     return [
-        _decide(i, item, told, prepared, index, by_hand, find) for i, item in enumerate(prepared)
+        decide_line(i, item, told, row_of, index, by_hand, find) for i, item in enumerate(prepared)
     ]
 
 
-def _decide(
+def decide_line(
     position: int,
     item: Prepared,
     told: Told,
-    prepared: Sequence[Prepared],
+    row_of: Callable[[int], int],
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
     find: Find,
 ) -> Decided:
-    """The verdict on one line, before price and quantity."""
+    """The verdict on one line, before price and quantity; `row_of` gives another line's row."""
     repeats, debit = told.repeats, told.debits.tests.get(position)
     tests = (debit,) if debit else ()
     if position in repeats.reverses:
-        verdict = reversal(prepared[repeats.reverses[position]].line.row)
+        verdict = reversal(row_of(repeats.reverses[position]))
         return Decided(item, verdict, tests=tests)
     if (settled := settle(item)) is not None:
         lacking = debit is not None and debit.result is TestResult.FAILED
@@ -228,7 +235,7 @@ def _decide(
     if position in repeats.stated_before:
         return Decided(item, stated_before())
     if position in repeats.duplicate_of:
-        return Decided(item, duplicate(prepared[repeats.duplicate_of[position]].line.row))
+        return Decided(item, duplicate(row_of(repeats.duplicate_of[position])))
     return _by_contract(item, index, by_hand.get(position), partial(find, position))
 
 
@@ -302,7 +309,7 @@ def _apply_limits(decided: Sequence[Decided], told: Told, index: SnapshotIndex) 
         if item.within is None:
             continue
         key = allowance_of(item.within)
-        limited = _limit(item, used[key], before.get(key, ZERO), index)
+        limited = limit_line(item, used[key], before.get(key, ZERO), index)
         result[position] = limited
         used[key] += _uses(limited, position, told) or ZERO
     return result
@@ -361,7 +368,7 @@ def _supplied(item: Decided, position: int) -> tuple[dt.date, int]:
     return (period.first if period else dt.date.max), position
 
 
-def _limit(item: Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> Decided:
+def limit_line(item: Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> Decided:
     """The final verdict on a line within a coverage."""
     assert item.within is not None
     line = item.prepared.line
@@ -415,11 +422,11 @@ def _apply_overrides(
     result = list(decided)
     for position, decision in by_hand.items():
         if decision.kind is not DecisionKind.MATCH and position not in repeats.reverses:
-            result[position] = _override(decided[position], decision)
+            result[position] = override_line(decided[position], decision)
     return result
 
 
-def _override(item: Decided, decision: LineDecision) -> Decided:
+def override_line(item: Decided, decision: LineDecision) -> Decided:
     test = overridden(decision, item.verdict.outcome)
     tests = (*item.tests, test)
     if test.result is not PASSED:
@@ -438,9 +445,7 @@ def _with_amounts(decided: Sequence[Decided], repeats: Repeats) -> tuple[Matched
     accepted = [accepted_of(item) for item in decided]
     for position, charge in repeats.reverses.items():
         accepted[position] = -accepted[charge]
-    return tuple(
-        _matched_line(item, amount) for item, amount in zip(decided, accepted, strict=True)
-    )
+    return tuple(matched_line(item, amount) for item, amount in zip(decided, accepted, strict=True))
 
 
 def _reason(item: Decided) -> str:
@@ -450,7 +455,8 @@ def _reason(item: Decided) -> str:
     return " ".join(filter(None, (item.verdict.reason, proposal)))
 
 
-def _matched_line(item: Decided, accepted: Decimal) -> MatchedLine:
+def matched_line(item: Decided, accepted: Decimal) -> MatchedLine:
+    """The line with its outcome, its words and what is accepted of it, in pounds."""
     total = item.prepared.line.total_cost
     coverage, remedy = item.verdict.coverage, item.verdict.remedy
     return MatchedLine(

@@ -2,13 +2,13 @@
 
 A credit that states the same supply as an earlier charge, with the amount negated, reverses it.
 Each credit reverses one charge and each charge is reversed once. A charge whose content stands in
-the file already is a duplicate, but a charge that was reversed does not count as standing: billed,
-reversed and billed again is one supply. So is a line whose content stands already in a current
-slice of an earlier submission.
+the file already is a duplicate, and so is one whose content stands in a current slice of an earlier
+submission. A charge that a credit took back does not count as standing, whichever way the two were
+paired (`debits`): billed, given back and billed again is one supply, or one fee (ADR 79).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.reconciliation.engines.prepare import Prepared
@@ -34,15 +34,22 @@ class Repeats:
         return frozenset(self.reverses.values())
 
 
-def find_repeats(prepared: Sequence[Prepared], stated: Collection[str] = ()) -> Repeats:
-    """Duplicates and reversals, told in the order of the file; `stated` is content that stands."""
-    reverses = _reversals(prepared)
-    reversed_ = frozenset(reverses.values())
+def find_repeats(
+    prepared: Sequence[Prepared],
+    reverses: Mapping[int, int],
+    stated: Collection[str] = (),
+    taken: Collection[int] = (),
+) -> Repeats:
+    """Duplicates, told in the order of the file, beside the reversals that were found in it.
+
+    `stated` is content that stands before; `taken` are charges that credits take back otherwise.
+    """
+    gone = frozenset(reverses.values()).union(taken)
     duplicate_of: dict[int, int] = {}
     stated_before: set[int] = set()
     standing: dict[str, int] = {}
     for position, item in enumerate(prepared):
-        if not can_repeat(item) or position in reversed_:
+        if not can_repeat(item) or position in gone:
             continue
         if item.line.content_hash in stated:
             stated_before.add(position)
@@ -50,7 +57,7 @@ def find_repeats(prepared: Sequence[Prepared], stated: Collection[str] = ()) -> 
         first = standing.setdefault(item.line.content_hash, position)
         if first != position:
             duplicate_of[position] = first
-    return Repeats(duplicate_of, reverses, frozenset(stated_before))
+    return Repeats(duplicate_of, dict(reverses), frozenset(stated_before))
 
 
 def can_repeat(item: Prepared) -> bool:
@@ -59,7 +66,8 @@ def can_repeat(item: Prepared) -> bool:
     return item.kind in _CHARGES and tells_apart
 
 
-def _reversals(prepared: Sequence[Prepared]) -> dict[int, int]:
+def find_reversals(prepared: Sequence[Prepared]) -> dict[int, int]:
+    """Credits that take back a charge of their own file to the day, each with its charge."""
     charges: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for position, item in enumerate(prepared):
         if item.kind is LineKind.DRUG and (key := _supply(item)):

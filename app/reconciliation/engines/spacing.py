@@ -94,12 +94,23 @@ def too_soon(supplies: Iterable[Spaced], before: Iterable[EarlierSpaced]) -> Map
 def _test(supply: Spaced, early: Decimal, days: Mapping[dt.date, list[int | None]]) -> Test:
     last = max((day for day in days if day < supply.day), default=None)
     if last is None:
-        return Test(TOO_SOON, PASSED, "no supply of the treatment before it is known")
+        return told_after(supply.day, early, None, None)
     known = [each for each in days[last] if each is not None]
-    if len(known) < len(days[last]):
+    lasted = sum(known) if len(known) == len(days[last]) else None
+    return told_after(supply.day, early, last, lasted)
+
+
+def told_after(day: dt.date, early: Decimal, last: dt.date | None, lasted: int | None) -> Test:
+    """The test of a supply on a day after the treatment's last, which lasted so many days.
+
+    No `last`: none is known. No `lasted`: its days cannot be counted.
+    """
+    if last is None:
+        return Test(TOO_SOON, PASSED, "no supply of the treatment before it is known")
+    if lasted is None:
         detail = f"the days of the supply before, of {last:%d/%m/%Y}, cannot be counted"
         return Test(TOO_SOON, NOT_TESTABLE, detail)
-    since, lasted = (supply.day - last).days, sum(known)
+    since = (day - last).days
     detail = (
         f"{since} days after the supply of {last:%d/%m/%Y}, which lasts {lasted} days at the "
         "largest dose"

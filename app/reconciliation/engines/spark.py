@@ -178,6 +178,10 @@ def in_spark(select: str) -> str:
     return tree.sql(dialect="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
+#: Views that stay views.
+_NOT_WRITTEN: Final = frozenset({"supply"})
+
+
 @dataclass(frozen=True, slots=True)
 class InSpark:
     """Runs the steps in a session, with each table as Parquet in a folder."""
@@ -198,10 +202,14 @@ class InSpark:
             self.session.read.parquet(str(path)).createOrReplaceTempView(name)
 
     def make(self, step: Step) -> None:
-        """Run a step; the next reads its Parquet files."""
+        """Run a step; the next reads its Parquet files.
+
+        A view is written too, but for the plainest: Spark plans a view anew wherever it
+        is named, and several of them upon one another take it minutes.
+        """
         with _telling(step.name):
             rows = self.session.sql(in_spark(step.select))
-            if not step.is_view:
+            if step.name not in _NOT_WRITTEN:
                 path = str(self.folder / step.name)
                 rows.write.parquet(path)
                 rows = self.session.read.schema(rows.schema).parquet(path)

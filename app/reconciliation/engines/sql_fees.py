@@ -4,11 +4,13 @@ Only fees of commissioners that agreed a charge are read, and the accepted suppl
 same patient at the same provider: few lines.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
 
+from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.fees import (
     FeeCase,
     FeeSide,
@@ -50,7 +52,7 @@ named AS (
 SELECT
     line.pos, line.content_hash, line.nhs_number, line.local_id, line.provider, line.commissioner,
     line.drug, line.first_day, line.last_day,
-    coalesce(line.home_delivery > 0, FALSE) AS delivered
+    line.row, coalesce(line.home_delivery > 0, FALSE) AS delivered
 FROM named
 INNER JOIN line ON line.pos = named.pos
 INNER JOIN part ON part.pos = named.pos
@@ -65,19 +67,18 @@ Hold = Callable[[str, pa.Table], None]
 Read = Callable[[str], pa.Table]
 
 
-def fee_cases(
-    hold: Hold, read: Read, index: SnapshotIndex | None, released: Collection[int]
-) -> list[FeeCase]:
+def fee_cases(hold: Hold, read: Read, index: SnapshotIndex | None, debits: Debits) -> list[FeeCase]:
     """What comes of the fees, held as `fee_case` too; nothing where no charge is agreed."""
     cases: list[FeeCase] = []
     keepers = keeps_charges(index.supplies) if index is not None else frozenset()
     if index is not None and keepers:
         hold("charge_keeper", pa.table({"code": pa.array(sorted(keepers), pa.string())}))
-        fees = [FeeSide(*row.values()) for row in read(_FEES).to_pylist()]
+        fees = [
+            replace(FeeSide(*row.values()), given_back=row["pos"] in debits.fees_taken)
+            for row in read(_FEES).to_pylist()
+        ]
         supplies = [_supply(row) for row in read(_SUPPLIES).to_pylist()] if fees else []
-        cases = pair_fees(
-            fees, [*supplies, *earlier_sides(index.earlier, released)], index.supplies
-        )
+        cases = pair_fees(fees, [*supplies, *earlier_sides(index.earlier, debits)], index.supplies)
     hold("fee_case", _table(cases))
     return cases
 
@@ -94,7 +95,7 @@ def _supply(row: Mapping[str, Any]) -> SupplySide:
         drug=row["drug"],
         first=row["first_day"],
         last=row["last_day"],
-        row=0,  # the words of a test are written elsewhere
+        row=row["row"],
         paid=delivered,
     )
 

@@ -84,7 +84,7 @@ def inputs_of(
     percents = tolerances_of(snapshot)
     tables = coverage_tables(coverages, used_before(index, debits), percents)
     tables |= other_tables(snapshot)
-    tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits)
+    tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits, prepared)
     return Inputs({"line": line_table(prepared, index)} | tables, coverages, debits)
 
 
@@ -111,6 +111,7 @@ def _fee_sort(item: Prepared) -> str | None:
 
 _LINE: tuple[Column, ...] = (
     ("pos", pa.int64(), lambda it: it[0]),
+    ("row", pa.int64(), lambda it: it[1].line.row),
     ("kind", pa.string(), lambda it: it[1].kind.value),
     ("fee_sort", pa.string(), lambda it: _fee_sort(it[1])),
     ("shifted", pa.bool_(), lambda it: it[1].line.shifted),
@@ -180,13 +181,21 @@ _OVERRIDE: tuple[Column, ...] = (
 )
 
 
-def debit_tables(debits: Debits) -> Tables:
-    """The credits without a charge to give back, and the charges that others take back loosely.
+def debit_tables(debits: Debits, prepared: Sequence[Prepared] | Mapping[int, Prepared]) -> Tables:
+    """The credits without a charge to give back, the charges and fees that others take back
+    loosely, and the lines whose twin in an earlier submission a credit gives back.
 
-    Those that a credit reverses to the day are found by the steps themselves.
+    Those that a credit reverses to the day are found by the steps themselves. `prepared` holds all
+    lines that are alike in content to what a credit gives back.
     """
     missing = sorted(n for n, test in debits.tests.items() if test.result is TestResult.FAILED)
-    return {"undebited": _table(_POS, missing), "taken": _table(_POS, sorted(debits.taken))}
+    places = prepared if isinstance(prepared, Mapping) else range(len(prepared))
+    freed = [n for n in places if prepared[n].line.content_hash in debits.freed]
+    return {
+        "undebited": _table(_POS, missing),
+        "taken": _table(_POS, sorted(debits.taken | debits.fees_taken)),
+        "freed": _table(_POS, sorted(freed)),
+    }
 
 
 _POS: tuple[Column, ...] = (("pos", pa.int64(), lambda it: it),)

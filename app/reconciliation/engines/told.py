@@ -9,7 +9,7 @@ from app.reconciliation.engines.debits import Debits, find_debits
 from app.reconciliation.engines.index import SnapshotIndex, coverage_order
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO, unit_key
 from app.reconciliation.engines.prepare import Prepared
-from app.reconciliation.engines.repeats import Repeats, find_repeats
+from app.reconciliation.engines.repeats import Repeats, find_repeats, find_reversals
 from app.reconciliation.model import Coverage
 
 
@@ -28,8 +28,11 @@ class Told:
 
 def told_of(prepared: Sequence[Prepared], index: SnapshotIndex) -> Told:
     """What the lines say of each other and of lines before them."""
-    repeats = find_repeats(prepared, index.earlier.stated)
-    return Told(repeats, find_debits(prepared, repeats.reverses, index.earlier.charges))
+    earlier, reverses = index.earlier, find_reversals(prepared)
+    debits = find_debits(prepared, reverses, earlier.charges, earlier.fees, earlier.stated)
+    stated = earlier.stated - debits.freed
+    taken = debits.taken | debits.fees_taken
+    return Told(find_repeats(prepared, reverses, stated, taken), debits)
 
 
 def allowance_of(coverage: Coverage) -> tuple[object, ...]:

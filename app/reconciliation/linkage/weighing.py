@@ -96,7 +96,9 @@ def likelihoods(
         if coverage is None:
             continue
         here = check_provider(coverage, item.provider).result is not FAILED
-        start = judge.here / at_provider if here else judge.elsewhere / elsewhere
+        # A treatment that changed hospital counts at the line's provider, also where what covers
+        # the line is the other hospital's: then there may be none elsewhere, and it stands alone.
+        start = judge.here / at_provider if here else judge.elsewhere / max(elsewhere, 1)
         weighed.append(Likely(pair, coverage, here, start * 2**pair.weight, 0.0))
     ordered = sorted(weighed, key=lambda each: (-each.odds, each.pair.treatment))
     return shared(judge, ordered)

@@ -1,45 +1,46 @@
 -- Credits that take back a charge of the same file: the same patient, provider, drug and day, and
--- the amount negated. The n-th credit of a supply reverses its n-th charge.
-WITH legible AS (
-    SELECT pos, kind, nhs_number, local_id, provider, drug, supply_date, abs(total) AS amount
+-- the amount negated. The n-th credit of a supply reverses its n-th charge. Few lines are credits, so
+-- few charges are kept and counted.
+WITH credit AS (
+    SELECT
+        pos, nhs_number, local_id, provider, drug, supply_date, abs(total) AS amount,
+        row_number() OVER (
+            PARTITION BY nhs_number, local_id, provider, drug, supply_date, abs(total) ORDER BY pos
+        ) AS nth
     FROM line
-    WHERE has_identity
+    WHERE kind = 'credit or rebate'
+        AND has_identity
         AND supply_date IS NOT NULL
         AND drug IS NOT NULL
         AND total <> 0
-        AND kind IN ('drug', 'credit or rebate')
 ),
 
-credit AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY nhs_number, local_id, provider, drug, supply_date, amount ORDER BY pos
-        ) AS nth
-    FROM legible
-    WHERE kind = 'credit or rebate'
+credited AS (
+    SELECT DISTINCT drug, supply_date, amount
+    FROM credit
 ),
 
 charge AS (
     SELECT
-        *,
+        line.pos, line.nhs_number, line.local_id, line.provider, line.drug, line.supply_date,
+        credited.amount,
         row_number() OVER (
-            PARTITION BY nhs_number, local_id, provider, drug, supply_date, amount ORDER BY pos
+            PARTITION BY
+                line.nhs_number, line.local_id, line.provider, line.drug, line.supply_date,
+                credited.amount
+            ORDER BY line.pos
         ) AS nth
-    FROM legible
-    WHERE kind = 'drug'
-        AND EXISTS (
-            SELECT 1
-            FROM credit
-            WHERE credit.drug = legible.drug
-                AND credit.supply_date = legible.supply_date
-                AND credit.amount = legible.amount
-        )
+    FROM line
+    INNER JOIN credited
+        ON credited.drug = line.drug
+        AND credited.supply_date = line.supply_date
+        AND credited.amount = abs(line.total)
+    WHERE line.kind = 'drug' AND line.has_identity
 )
 
 SELECT credit.pos, charge.pos AS charge_pos
-FROM credit
-INNER JOIN charge
+FROM charge
+INNER JOIN credit
     ON charge.drug = credit.drug
     AND charge.supply_date = credit.supply_date
     AND charge.amount = credit.amount

@@ -1,17 +1,7 @@
 -- Charges whose content stands in the file already, or in a current slice of an earlier submission
--- (`first_pos` is NULL then). A charge that was reversed does not stand. The
--- cheap key comes first, so that only the few lines that share one are compared by their content.
-WITH charge AS (
-    SELECT pos, content_key, content_hash, stated_before
-    FROM line
-    WHERE kind IN ('drug', 'fee or delivery', 'device or consumable')
-        AND has_identity
-        AND first_day IS NOT NULL
-        AND NOT shifted
-        AND NOT EXISTS (SELECT 1 FROM reversal WHERE reversal.charge_pos = line.pos)
-),
-
-shared AS (
+-- (`first_pos` is NULL then). The cheap key comes first, so that only the few lines that share one are
+-- compared by their content, and no other line's is kept.
+WITH shared AS (
     SELECT content_key
     FROM charge
     WHERE NOT stated_before

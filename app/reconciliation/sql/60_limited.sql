@@ -2,19 +2,16 @@
 WITH counted AS (
     SELECT
         priced.*,
-        coalesce(used.used, 0) AS used,
-        CASE
-            WHEN priced.quantity_cap IS NULL THEN TRUE
-            ELSE coalesce(used.used, 0) + priced.countable <= priced.quantity_most
-        END AS test_quantity
+        CASE WHEN used.most IS NULL THEN TRUE ELSE used.used + priced.countable <= used.most END
+            AS test_quantity
     FROM priced
     LEFT JOIN used ON used.pos = priced.pos
 )
 
 SELECT
     pos, cov, pass, test_provider, test_product, test_indication, test_birth_date, test_funding,
-    test_continuation, test_price, has_agreed, test_agreed, agreed_price, test_quantity, has_dose,
-    test_dose, has_length, has_delivery, test_delivery, delivery_most, used, countable, most,
+    test_continuation, test_price, has_agreed, test_agreed, test_quantity, has_dose, test_dose,
+    has_length, has_delivery, test_delivery, total, has_reference,
     CASE
         WHEN first_verdict <> 'standing' THEN first_verdict
         WHEN NOT test_price OR NOT test_agreed THEN 'over price'

@@ -1,15 +1,24 @@
 -- Lines that quote the reference of an approval that is held, and is not theirs.
-WITH quoting AS (
+WITH missed AS (
+    SELECT pos
+    FROM unfound
+    UNION ALL
+    SELECT pos
+    FROM limited
+    WHERE has_reference AND pass <> 1
+),
+
+quoting AS (
     SELECT supply.pos, supply.reference
     FROM supply
-    LEFT JOIN limited ON limited.pos = supply.pos AND limited.pass = 1
-    WHERE supply.reference IS NOT NULL AND limited.pos IS NULL
+    INNER JOIN missed ON missed.pos = supply.pos
+    WHERE supply.reference IS NOT NULL
 )
 
 SELECT quoting.pos
-FROM quoting
-INNER JOIN coverage ON coverage.reference_key = quoting.reference
+FROM coverage
+INNER JOIN quoting ON quoting.reference = coverage.reference_key
 UNION
 SELECT quoting.pos
-FROM quoting
-INNER JOIN coverage_legacy ON coverage_legacy.reference = quoting.reference
+FROM coverage_legacy
+INNER JOIN quoting ON quoting.reference = coverage_legacy.reference

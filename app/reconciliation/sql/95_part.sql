@@ -1,38 +1,18 @@
--- What is accepted of each line, before fees on lines of their own are looked at. `split` holds what
--- is accepted of the lines that are over price or over quantity. A person's override counts where the outcome is the one that they
--- saw; a reversal takes its charge's part, negated.
-WITH part AS (
-    SELECT
-        decision.*,
-        CASE
-            WHEN decision.total IS NULL THEN 0
-            WHEN override.accepts THEN decision.total
-            WHEN NOT override.accepts THEN 0
-            WHEN decision.outcome IN ('matched', 'approved late', 'approval not required') THEN decision.total
-            WHEN split.pos IS NOT NULL THEN split.accepted
-            WHEN decision.outcome IN ('not a drug line', 'credit without its debit')
-                AND decision.total < 0 THEN decision.total
-            ELSE 0
-        END AS own_part
-    FROM decision
-    LEFT JOIN split ON split.pos = decision.pos
-    LEFT JOIN override
-        ON override.pos = decision.pos AND override.outcome = decision.outcome
-),
-
--- Few lines are reversed, so few are looked up.
-taken_back AS (
-    SELECT reversal.pos, -part.own_part AS accepted
-    FROM reversal
-    INNER JOIN part ON part.pos = reversal.charge_pos
-)
-
+-- view
+-- What is accepted of each line, before fees on lines of their own are looked at. A reversal takes its
+-- charge's part, negated: few lines are reversed, so few are looked up.
 SELECT
-    part.pos, part.total, part.step, part.outcome, part.other_pos, part.is_duplicate, part.pass, part.cov, part.within_cov,
-    part.has_reference, part.test_reference, part.test_provider, part.test_product,
-    part.test_indication, part.test_birth_date, part.test_funding, part.test_continuation,
-    part.test_price, part.has_agreed, part.test_agreed, part.test_quantity, part.has_dose,
-    part.test_dose, part.has_length, part.has_delivery, part.test_delivery,
-    coalesce(taken_back.accepted, part.own_part) AS accepted
-FROM part
-LEFT JOIN taken_back ON taken_back.pos = part.pos
+    own_part.pos, own_part.total, own_part.step, own_part.outcome, own_part.other_pos,
+    own_part.is_duplicate, own_part.pass, own_part.cov, own_part.within_cov, own_part.has_reference,
+    own_part.test_reference, own_part.test_provider, own_part.test_product,
+    own_part.test_indication, own_part.test_birth_date, own_part.test_funding,
+    own_part.test_continuation, own_part.test_price, own_part.has_agreed, own_part.test_agreed,
+    own_part.test_quantity, own_part.has_dose, own_part.test_dose, own_part.has_length,
+    own_part.has_delivery, own_part.test_delivery,
+    coalesce(taken_back.accepted, own_part.own_part) AS accepted
+FROM own_part
+LEFT JOIN (
+    SELECT reversal.pos, -charge.own_part AS accepted
+    FROM own_part AS charge
+    INNER JOIN reversal ON reversal.charge_pos = charge.pos
+) AS taken_back ON taken_back.pos = own_part.pos

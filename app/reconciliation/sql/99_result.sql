@@ -3,13 +3,17 @@
 -- such a line counts where the outcome is the one that they saw.
 WITH paid AS (
     SELECT fee_case.pos, fee_case.outcome, supplied.cov, CASE
-        WHEN override.accepts THEN part.total
+        WHEN override.accepts THEN decision.total
         WHEN NOT override.accepts THEN 0
         ELSE fee_case.accepted
     END AS accepted
-    FROM fee_case
-    INNER JOIN part ON part.pos = fee_case.pos
-    LEFT JOIN part AS supplied ON supplied.pos = fee_case.supply_pos
+    FROM decision
+    INNER JOIN fee_case ON fee_case.pos = decision.pos
+    LEFT JOIN (
+        SELECT fee_case.pos, decision.cov
+        FROM decision
+        INNER JOIN fee_case ON fee_case.supply_pos = decision.pos
+    ) AS supplied ON supplied.pos = fee_case.pos
     LEFT JOIN override
         ON override.pos = fee_case.pos AND override.outcome = fee_case.outcome
 )

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.approvals.proposing import CONFIRMABLE, Proposal
+from app.approvals.proposing import Proposal
+from app.approvals.second_person import CONFIRMABLE
 from app.auth.model import Role
 from app.auth.people import Person
 from app.auth.scopes import SCOPES

@@ -31,6 +31,7 @@ from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.errors import StepNotPossible
+from app.reconciliation.line_choice import LineFilter
 from app.reconciliation.windows import Window, period_of_month
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded, version_in
@@ -64,10 +65,13 @@ def draft(request: Request, session: SignedInBrowser, run: UuidPath, form: FormF
     check_csrf(session, form)
     caller, desk = caller_of(request, session), desk_of(request)
     by_month = form.get("by_month") == "yes"
-    loaded = door_of(request).read(lambda work: challenging.load_for_draft(work, desk, caller, run))
+    asked = LineFilter(**{name: form.get(name) or None for name in LineFilter.__slots__})
+    loaded = door_of(request).read(
+        lambda work: challenging.load_for_draft(work, desk, caller, run, asked)
+    )
 
     def take(work: Work) -> str:
-        challenging.draft(work, desk, caller, loaded, by_month=by_month)
+        challenging.draft(work, caller, loaded, by_month=by_month)
         return f"/challenges?run={run}"
 
     return act_once(request, session, form, take)

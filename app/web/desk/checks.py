@@ -1,9 +1,12 @@
 """A trust's check before it invoices: one planned supply, or a draft file, on a page.
 
 The same engine and the same words as `/v1/supply-checks`. Of a planned supply nothing is stored
-but the audit entries; a draft file waits for a day at most, so that it can be taken away.
+but the audit entries. A draft file waits for a day at most, with the result of its last check: that
+is what the page shows and what is taken away, until somebody has it checked again.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -16,12 +19,12 @@ from app.api.treatments_model import treatment_document
 from app.approvals.permissions import Action, check_can
 from app.approvals.views import treatment_view
 from app.audit import Reading
+from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.reconciliation import checking_supplies, returned_file, staging
-from app.reconciliation.checking_supplies import Checked
+from app.reconciliation import checking_supplies, kept_checks, staging
 from app.reconciliation.errors import NotYourSubmission, UnreadableSubmission
-from app.reconciliation.returned import encoding_of
+from app.reconciliation.kept_checks import KeptCheck
 from app.reconciliation.staging import Waits
 from app.reference_data.drugs import load_drugs
 from app.reference_data.errors import InvalidNhsNumber
@@ -30,7 +33,6 @@ from app.web.acting import UploadedForm, body_of
 from app.web.callers import caller_of, read_recorded, this_office
 from app.web.desk.checks_view import (
     FAULTS,
-    MOST_LISTED,
     Verdict,
     as_body,
     entries,
@@ -111,46 +113,61 @@ def check_file(request: Request, session: SignedInBrowser, sent: UploadedForm) -
     """Keep the draft for a day, and see what would come of it. Nothing is accepted."""
     form, data, file_name = sent
     check_csrf(session, form)
-    caller, desk = caller_of(request, session), desk_of(request)
+    caller = caller_of(request, session)
     check_can(caller, Action.CHECK_SUPPLY)
     if not data:
         return _asked(request, session, {}, {"file": _CHOOSE})
     try:
-        checking_supplies.read_draft(desk, caller, data, file_name)
+        name = _check(request, caller, data, file_name)
     except (UnreadableSubmission, NotYourSubmission) as error:
         return _asked(request, session, {}, {"file": str(error)})
-    return go(
-        f"/supply-check/files/{staging.stage(desk, caller, data, file_name, Waits.CHECKED_ONLY)}"
-    )
+    return go(f"/supply-check/files/{name}")
 
 
 @router.get("/files/{name}")
-def show_file(request: Request, session: SignedInBrowser, name: KeptPath) -> Response:
-    """What would be challenged of the draft today, and what to do about it."""
-    checked = _checked(request, session, name)
-    return page(
-        request,
-        "desk/check_file.html",
-        session=session,
-        name=name,
-        file_name=checked.submission.file_name,
-        notes=checked.submission.notes,
-        verdict=file_verdict(checked),
-        most=MOST_LISTED,
-    )
+def show_file(
+    request: Request,
+    session: SignedInBrowser,
+    name: KeptPath,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+) -> Response:
+    """What would have been challenged of the draft when it was checked, and what to do about it."""
+    with _kept(request, session, name, {"after": after}) as kept:
+        return page(
+            request,
+            "desk/check_file.html",
+            session=session,
+            name=name,
+            verdict=None if kept is None else file_verdict(kept, after),
+        )
 
 
 @router.get("/files/{name}/checked.csv")
 def take_file(request: Request, session: SignedInBrowser, name: KeptPath) -> Response:
-    """The draft with reference, outcome and remedy appended to each line."""
-    checked = _checked(request, session, name)
-    return Response(
-        returned_file(checked.submission, checked.matched, safe=True),
-        headers={
-            "Content-Type": f"text/csv; charset={encoding_of(checked.submission)}",
-            "Content-Disposition": 'attachment; filename="checked.csv"',
-        },
-    )
+    """The draft with reference, outcome and remedy appended to each line, as it was checked."""
+    with _kept(request, session, name, {"taken": True}) as kept:
+        if kept is None:
+            return go(f"/supply-check/files/{name}")
+        return Response(
+            kept.file(),
+            headers={
+                "Content-Type": f"text/csv; charset={kept.encoding}",
+                "Content-Disposition": 'attachment; filename="checked.csv"',
+            },
+        )
+
+
+@router.post("/files/{name}/check")
+def check_again(
+    request: Request, session: SignedInBrowser, name: KeptPath, form: FormFields
+) -> Response:
+    """Check the draft against what stands now. Sent twice it is checked twice, which is harmless:
+    each check is on record, and the newest is shown."""
+    check_csrf(session, form)
+    caller, desk = caller_of(request, session), desk_of(request)
+    data, file_name = staging.staged(desk, caller, name, Waits.CHECKED_ONLY)
+    _check(request, caller, data, file_name)
+    return go(f"/supply-check/files/{name}")
 
 
 @router.post("/files/{name}/discard")
@@ -164,12 +181,37 @@ def discard_file(
     return go("/supply-check")
 
 
-def _checked(request: Request, session: Session, name: str) -> Checked:
-    caller, desk = caller_of(request, session), desk_of(request)
-    data, file_name = staging.staged(desk, caller, name, Waits.CHECKED_ONLY)
+def _check(request: Request, caller: Caller, data: bytes, file_name: str) -> str:
+    """Check a draft as things stand and keep what was found beside it; the name to ask for it by.
+
+    The check is on record before anything of it can be shown.
+    """
+    desk, door = desk_of(request), door_of(request)
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
+    check_id, at = door.new_id(), door.moment().instant
     why = checking_supplies.SUPPLIED
-    return check_and_keep(request, desk, caller, submission, why, restates=True)
+    checked = check_and_keep(
+        request, desk, caller, submission, why, restates=True, check_id=check_id
+    )
+    name = staging.stage(desk, caller, data, file_name, Waits.CHECKED_ONLY)
+    kept_checks.keep(desk, caller, name, checked, check_id, at)
+    return name
+
+
+@contextmanager
+def _kept(
+    request: Request, session: Session, name: str, how: Mapping[str, Any]
+) -> Iterator[KeptCheck | None]:
+    """The caller's own check of a file, that it is shown put on record; None: check it first."""
+    caller = caller_of(request, session)
+    with kept_checks.opened(desk_of(request), caller, name) as kept:
+
+        def read(work: Work) -> tuple[bool, tuple[Reading, ...]]:
+            if kept is None or not kept_checks.may_be_told(work, kept):
+                return False, ()
+            return True, (Reading("checked file read", names={"check": kept.id, **how}),)
+
+        yield kept if read_recorded(request, caller, read) else None
 
 
 def _asked(

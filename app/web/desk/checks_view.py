@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from app.policy import Kind
 from app.reconciliation.advice import Advice
-from app.reconciliation.checking_supplies import Checked
+from app.reconciliation.kept_checks import ChallengedRow, KeptCheck
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.wording import REMEDIES
 from app.reference_data.drugs import load_drugs
@@ -16,10 +16,8 @@ from app.web.decision import Colour
 from app.web.desk.common import TEST_COLOURS, drug_words, outcome_colour
 from app.web.form.about import Entry
 from app.web.form.fields import NO, YES
-from app.web.words import day_words, first_upper, pounds
+from app.web.words import day_words, first_upper, instant_words, number_words, pounds
 
-#: How many lines the page lists; the file to take away has all.
-MOST_LISTED: Final = 200
 _FORMS: Final[dict[Kind, str]] = {
     Kind.INITIATION: "Start a request",
     Kind.CONTINUATION: "Open the treatment and continue it",
@@ -71,8 +69,12 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class FileVerdict:
-    """What would come of a draft file. `lines` are the first of those to be challenged."""
+    """What would have come of a draft file when it was checked, with a page of the lines that would
+    be challenged. `shown` says which; the addresses lead to others, where there are any."""
 
+    file_name: str
+    notes: tuple[str, ...]
+    when: str
     lines: int
     challenged: int
     total: Decimal
@@ -80,6 +82,9 @@ class FileVerdict:
     queried: Decimal
     outcomes: tuple[OutcomeRow, ...]
     rows: tuple[LineRow, ...]
+    shown: str
+    first: bool
+    next_after: int | None
 
 
 _TRUTH: Final = ((YES, "Yes"), (NO, "No"))
@@ -215,13 +220,16 @@ def _form(advice: Advice) -> tuple[str, str] | None:
     return _FORMS[kind], f"/start{query}"
 
 
-def file_verdict(checked: Checked) -> FileVerdict:
-    """What to tell of a draft file: by outcome, and the lines that would be challenged."""
-    whole = checked.summary.grand
-    challenged = [each for each in checked.advice if each.challenged]
+def file_verdict(kept: KeptCheck, after: int) -> FileVerdict:
+    """What to tell of a draft file: by outcome, and the challenged lines after so many."""
+    whole, rows = kept.whole, kept.rows(after)
+    last = after + len(rows)
     return FileVerdict(
+        file_name=kept.file_name,
+        notes=kept.notes,
+        when=instant_words(kept.at),
         lines=whole.lines,
-        challenged=len(challenged),
+        challenged=kept.challenged,
         total=whole.total,
         accepted=whole.accepted,
         queried=whole.queried,
@@ -234,22 +242,24 @@ def file_verdict(checked: Checked) -> FileVerdict:
                 each.queried,
                 REMEDIES[LineOutcome(each.key)],
             )
-            for each in checked.summary.by_outcome
+            for each in kept.outcomes
         ),
-        rows=tuple(_line(each) for each in challenged[:MOST_LISTED]),
+        rows=tuple(map(_line, rows)),
+        shown=f"{number_words(after + 1)} to {number_words(last)}" if rows else "",
+        first=after == 0,
+        next_after=last if rows and last < kept.challenged else None,
     )
 
 
-def _line(advice: Advice) -> LineRow:
-    item = advice.item
+def _line(each: ChallengedRow) -> LineRow:
     return LineRow(
-        row=item.line.row,
-        day=day_words(item.line.supply_date),
-        drug=drug_words(item.recognition.drug),
-        total=item.line.total_cost,
-        queried=item.queried,
-        outcome=first_upper(item.outcome.value),
-        colour=outcome_colour(item.outcome.value),
-        reason=item.reason,
-        remedy=item.remedy,
+        row=each.row,
+        day=day_words(each.day),
+        drug=drug_words(each.drug),
+        total=each.total,
+        queried=each.queried,
+        outcome=first_upper(each.outcome.value),
+        colour=outcome_colour(each.outcome.value),
+        reason=each.reason,
+        remedy=each.remedy,
     )

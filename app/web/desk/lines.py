@@ -139,7 +139,9 @@ def _decide(
 ) -> Response:
     caller, desk, door = caller_of(request, session), desk_of(request), door_of(request)
     try:
-        seen = door.read(lambda work: deciding_lines.look(work, desk, caller, run, kind))
+        seen = door.read(
+            lambda work: deciding_lines.look(work, desk, caller, run, row, kind, reference)
+        )
         made = deciding_lines.draft(desk, caller, seen, row, kind, reference)
 
         def take(work: Work) -> str:

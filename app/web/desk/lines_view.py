@@ -7,9 +7,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from app.api.submissions_model import LineDocument
+from app.reconciliation.line_choice import LineFilter, Order
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, key_words, outcome_colour
-from app.web.desk.line_choice import LineFilter
 from app.web.words import day_words, first_upper
 
 FIELDS: Final = ("outcome", "drug", "provider", "month")
@@ -73,15 +73,30 @@ def line_rows(run: str, lines: Sequence[LineDocument]) -> tuple[LineRow, ...]:
 
 
 def filter_words(
-    run: str, summary: Mapping[str, Any], asked: LineFilter, next_row: int | None
+    run: str,
+    summary: Mapping[str, Any],
+    asked: LineFilter,
+    next_row: int | None,
+    order: Order = Order.FILE,
 ) -> Filters:
     """The choices that the run's own breakdowns offer, and what is chosen of them."""
-    fields = tuple(_field(name, summary, getattr(asked, name)) for name in FIELDS)
+    fields = (*(_field(name, summary, getattr(asked, name)) for name in FIELDS), _order(order))
     chosen = {name: getattr(asked, name) for name in FIELDS if getattr(asked, name)}
     at = f"/submissions/runs/{run}/lines"
     said = ", ".join(key_words(name, value) for name, value in chosen.items())
+    if order is Order.QUERIED:
+        chosen["order"] = order.value
     more = None if next_row is None else f"{at}?{urlencode({**chosen, 'after': next_row})}"
     return Filters(fields, said, more, f"{at}?{urlencode(chosen)}" if chosen else at)
+
+
+def _order(order: Order) -> FilterField:
+    by_queried = order is Order.QUERIED
+    options = (
+        ("", "As in the file", not by_queried),
+        ("queried", "Most queried first", by_queried),
+    )
+    return FilterField("order", "Order", options)
 
 
 def _field(name: str, summary: Mapping[str, Any], chosen: str | None) -> FilterField:

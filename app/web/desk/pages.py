@@ -4,6 +4,7 @@ from app.web.desk import (
     challenges,
     checks,
     deltas,
+    hand_overs,
     lines,
     links,
     months,
@@ -22,4 +23,5 @@ ROUTERS = (
     deltas.router,
     months.router,
     checks.router,
+    hand_overs.router,
 )

@@ -1,14 +1,17 @@
 """What an uploaded file would change, in words. Pure."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from app.api.slices_model import PreviewDocument, RowChangeDocument, SlicePreviewDocument
+from app.api.slices_model import PreviewDocument, SlicePreviewDocument, preview_document
 from app.reconciliation.accepting import CORRECTS, FIRST, REPLACES, UNCHANGED
+from app.reconciliation.preview import Preview
 from app.web.decision import Colour
 from app.web.desk.common import period_words
-from app.web.words import day_words, pounds
+from app.web.words import day_words, number_words, pounds
 
 _HOW: Final[dict[str, tuple[str, Colour]]] = {
     FIRST: ("First statement", "green"),
@@ -44,16 +47,72 @@ class SliceChanges:
     total: Decimal
     difference: Decimal
     rows: tuple[ChangedRow, ...]
-    left_out: int
 
 
-def slice_changes(document: PreviewDocument) -> tuple[SliceChanges, ...]:
-    """Each slice of the file, those that change something that stands first."""
+@dataclass(frozen=True, slots=True)
+class PreviewShown:
+    """A preview with a page of the rows that would change; addresses lead to the others."""
+
+    document: PreviewDocument
+    slices: tuple[SliceChanges, ...]
+    changed: int
+    shown: str
+    first: bool
+    next_after: int | None
+
+
+def of_slices(told: Preview) -> PreviewDocument:
+    """The document without the rows, and its slices in the order of the page: those that change
+    something that stands first."""
     order = (CORRECTS, REPLACES, FIRST, UNCHANGED)
-    return tuple(_slice(each) for each in sorted(document.slices, key=lambda s: order.index(s.how)))
+    bare = tuple(replace(each, rows=()) for each in told.rows)
+    document = preview_document(replace(told, rows=bare))
+    slices = sorted(document.slices, key=lambda each: order.index(each.how))
+    return document.model_copy(update={"slices": slices})
 
 
-def _slice(each: SlicePreviewDocument) -> SliceChanges:
+def changed_rows(told: Preview, document: PreviewDocument) -> list[tuple[Any, ...]]:
+    """The rows that would change, slice by slice in the order of the page, as they are kept.
+
+    The first statement of a slice adds every row: that is no news, row by row.
+    """
+    place = {_key(each): n for n, each in enumerate(document.slices)}
+    pairs = zip(told.accepted.changes, told.rows, strict=True)
+    by_place = {place[tuple(c.key)]: rows.rows for c, rows in pairs if c.how != FIRST}
+    return [
+        (n, row.kind, row.was_row, row.row, row.fields, _text(row.was_total), _text(row.total))
+        for n in sorted(by_place)
+        for row in by_place[n]
+    ]
+
+
+def preview_shown(
+    document: PreviewDocument, rows: Sequence[Sequence[Any]], changed: int, after: int
+) -> PreviewShown:
+    """A page of a preview: these rows come after so many."""
+    of_slice: dict[int, list[ChangedRow]] = defaultdict(list)
+    for n, *values in rows:
+        of_slice[n].append(_row(*values))
+    last = after + len(rows)
+    return PreviewShown(
+        document=document,
+        slices=tuple(_slice(each, tuple(of_slice[n])) for n, each in enumerate(document.slices)),
+        changed=changed,
+        shown=f"{number_words(after + 1)} to {number_words(last)}" if rows else "",
+        first=after == 0,
+        next_after=last if rows and last < changed else None,
+    )
+
+
+def _key(each: SlicePreviewDocument) -> tuple[Any, ...]:
+    return each.provider, each.commissioner, each.financial_year, each.financial_month
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _slice(each: SlicePreviewDocument, rows: tuple[ChangedRow, ...]) -> SliceChanges:
     how, colour = _HOW[each.how]
     month = period_words(each.financial_year, each.financial_month)
     closed = ""
@@ -62,8 +121,6 @@ def _slice(each: SlicePreviewDocument) -> SliceChanges:
             f"The month closed on {day_words(each.closed_since)}: what stands is kept, and the "
             "signed difference is added as a correction."
         )
-    # The first statement of a slice adds every row: that is no news, row by row.
-    rows = () if each.how == FIRST else tuple(_row(row) for row in each.rows)
     return SliceChanges(
         title=f"{each.provider}, {month}, paid by {each.commissioner}",
         how=how,
@@ -75,21 +132,27 @@ def _slice(each: SlicePreviewDocument) -> SliceChanges:
         total=each.total,
         difference=each.total - each.was_total,
         rows=rows,
-        left_out=0 if each.how == FIRST else each.rows_left_out,
     )
 
 
-def _row(row: RowChangeDocument) -> ChangedRow:
-    where = f"row {row.row}" if row.row is not None else "not in this file"
-    if row.was_row is not None and row.was_row != row.row:
-        where += f" (was row {row.was_row})"
-    fields = ", ".join(each.replace("_", " ") for each in row.fields)
-    if row.kind == "changed" and not fields:
-        fields = "how it is written"
+def _row(
+    kind: str,
+    was_row: int | None,
+    row: int | None,
+    differing: Sequence[str],
+    was_total: str | None,
+    total: str | None,
+) -> ChangedRow:
+    where = f"row {row}" if row is not None else "not in this file"
+    if was_row is not None and was_row != row:
+        where += f" (was row {was_row})"
+    names = ", ".join(each.replace("_", " ") for each in differing)
+    if kind == "changed" and not names:
+        names = "how it is written"
     return ChangedRow(
-        _KINDS.get(row.kind, row.kind),
+        _KINDS.get(kind, kind),
         where,
-        fields,
-        "" if row.kind == "added" else pounds(row.was_total),
-        "" if row.kind == "removed" else pounds(row.total),
+        names,
+        "" if kind == "added" else pounds(was_total),
+        "" if kind == "removed" else pounds(total),
     )

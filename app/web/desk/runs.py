@@ -5,27 +5,32 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.documents import Document
-from app.api.exports import export_reply
+from app.api.exports import export_of
 from app.api.fields import Reason
 from app.api.submissions import UuidPath, desk_of, identified
 from app.api.submissions_model import (
     RunDocument,
     SubmissionDocument,
+    line_document,
     run_document,
     submission_document,
 )
 from app.approvals import identifiers, objecting
 from app.approvals.permissions import Action, can, check_can
 from app.audit import Reading
+from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import exporting, service, store
-from app.reconciliation.exports import Export, ExportFormat
+from app.reconciliation.errors import ExportNotWritten, ExportTooLarge, StoredFileEnded
+from app.reconciliation.exports import ExportFormat
+from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
 from app.reconciliation.model import LineOutcome
-from app.web.acting import body_of, fresh_name
+from app.reconciliation.run_lines import open_run
+from app.reconciliation.service import Desk
+from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded
 from app.web.desk import common
-from app.web.desk.line_choice import LineFilter, LinesChosen, choose_lines
 from app.web.desk.lines_view import filter_words, line_rows
 from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
@@ -49,9 +54,11 @@ def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
     caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
     document, submission, is_newest = _run(request, session, run)
+    exports = door_of(request).read(lambda work: _exports(work, desk_of(request), caller, run))
     return page(
         request,
         "desk/run.html",
+        exports=exports,
         session=session,
         run=document,
         submission=submission,
@@ -77,29 +84,37 @@ def lines(
     drug: Key = None,
     provider: Key = None,
     month: Key = None,
+    order: Key = None,
     after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Response:
-    """The run's lines in the order of the file, or those of an outcome, drug, provider, month."""
+    """The run's lines, or those of an outcome, drug, provider, month, in one of two orders."""
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
     known = outcome if outcome in set(LineOutcome) else None
     asked = LineFilter(known, drug or None, provider or None, month or None)
+    by = Order.QUERIED if order == Order.QUERIED else Order.FILE
 
-    def read(work: Work) -> tuple[tuple[LinesChosen, dict[str, object]], Reading]:
-        loaded = service.load_run(work, desk, caller, run)
-        chosen = choose_lines(loaded.matched, asked, after, LINES_ON_A_PAGE)
-        return (chosen, loaded.run.summary), Reading("run lines read", names={"run": run})
+    def read(work: Work) -> tuple[tuple[LinesChosen, dict[str, object], bool], Reading]:
+        opened = open_run(work, desk, caller, run)
+        chosen = choose_lines(opened, asked, after, LINES_ON_A_PAGE, by)
+        newest = store.runs_of(work, caller.organisation, opened.record.id)[0].id == run
+        told = chosen, opened.run.summary, newest
+        return told, Reading("run lines read", names={"run": run})
 
-    chosen, summary = read_recorded(request, caller, read)
+    chosen, summary, is_newest = read_recorded(request, caller, read)
+    narrowed = {name: value for name in asked.__slots__ if (value := getattr(asked, name))}
+    drafts = is_newest and narrowed and chosen.queried > 0 and can(caller, Action.CHALLENGE)
     return page(
         request,
         "desk/lines.html",
         session=session,
         run=run,
         chosen=chosen,
-        rows=line_rows(run, chosen.lines),
-        filters=filter_words(run, summary, asked, chosen.next),
+        rows=line_rows(run, list(map(line_document, chosen.lines))),
+        filters=filter_words(run, summary, asked, chosen.next, by),
         after=after,
+        drafts=narrowed if drafts else {},
+        once=fresh_name(request),
     )
 
 
@@ -113,12 +128,23 @@ def export_run(
     """The run as a file to take away, as the API gives it."""
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
+    return export_of(request, caller, desk, run, format, read_recorded)
 
-    def read(work: Work) -> tuple[Export, Reading]:
-        content = exporting.content_of(work, desk, caller, run)
-        return content, Reading("run exported", names={"run": run, "format": format.value})
 
-    return export_reply(read_recorded(request, caller, read), run, format)
+@router.post("/{run}/exports")
+def write_export(
+    request: Request, session: SignedInBrowser, run: UuidPath, form: FormFields
+) -> Response:
+    """Have the worker write the run as a file to take away, as the API does."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    check_can(caller, Action.RECONCILE)
+    format = ExportFormat.CSV if form.get("format") == ExportFormat.CSV else ExportFormat.XLSX
+
+    def queue(work: Work) -> str:
+        return f"/submissions/jobs/{exporting.queue(work, caller, run, format)}"
+
+    return act_once(request, session, form, queue)
 
 
 @router.get("/{run}/identities")
@@ -150,6 +176,27 @@ def identities(
 
     numbers, local_ids = door_of(request).transact(tell)
     return identified(desk, caller, loaded, numbers, local_ids, safe=True)
+
+
+#: Kinds of file that a page offers, in words.
+_OFFERED: Final = {ExportFormat.XLSX: "Excel workbook", ExportFormat.CSV: "CSV"}
+
+
+def _exports(work: Work, desk: Desk, caller: Caller, run: str) -> list[dict[str, object]]:
+    """The files to take away: at once, or as the worker has written or may write them."""
+    large = exporting.must_be_written(work, desk, caller, run)
+    offered: list[dict[str, object]] = []
+    for format, words in _OFFERED.items():
+        ready, why = True, ""
+        if large:
+            try:
+                exporting.written(work, desk, caller, run, format)
+            except ExportNotWritten:
+                ready = False
+            except (ExportTooLarge, StoredFileEnded) as error:
+                ready, why = False, str(error)
+        offered.append({"format": format.value, "words": words, "ready": ready, "why": why})
+    return offered
 
 
 def _run(

@@ -2,16 +2,11 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.api.routing import UPLOAD
-from app.api.slices_model import (
-    PreviewDocument,
-    StatedDocument,
-    preview_document,
-    stated_document,
-)
+from app.api.slices_model import StatedDocument, stated_document
 from app.api.submissions import NEWEST, UuidPath, desk_of
 from app.api.submissions_model import (
     JobDocument,
@@ -33,7 +28,7 @@ from app.web.acting import UploadedForm, act_once, fresh_name
 from app.web.callers import caller_of
 from app.web.desk import common
 from app.web.desk.job_view import progress_of
-from app.web.desk.preview_view import slice_changes
+from app.web.desk.uploads import keep_preview, waiting
 from app.web.pages import PageRoute, check_csrf, door_of, go
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -60,30 +55,30 @@ def upload(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Re
     if not data:
         return _listed(request, session, _CHOOSE)
     try:
-        service.read_own(desk, caller, data, file_name)
+        submission = service.read_own(desk, caller, data, file_name)
     except (UnreadableSubmission, NotYourSubmission) as error:
         return _listed(request, session, str(error))
-    return go(f"/submissions/uploads/{staging.stage(desk, caller, data, file_name)}")
+    name = staging.stage(desk, caller, data, file_name)
+    keep_preview(request, caller, name, submission, file_name)
+    return go(f"/submissions/uploads/{name}")
 
 
 @router.get("/uploads/{name}")
-def preview(request: Request, session: SignedInBrowser, name: StagedPath) -> Response:
+def preview(
+    request: Request,
+    session: SignedInBrowser,
+    name: StagedPath,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+) -> Response:
     """What accepting the uploaded file now would change, row by row."""
-    caller, desk = caller_of(request, session), desk_of(request)
-    data, file_name = staging.staged(desk, caller, name)
-    submission = service.read_own(desk, caller, data, file_name)
-
-    def read(work: Work) -> PreviewDocument:
-        return preview_document(service.preview_submission(work, desk, caller, submission))
-
-    document = door_of(request).read(read)
+    found = waiting(request, caller_of(request, session), name, after)
     return page(
         request,
         "desk/preview.html",
         session=session,
-        document=document,
-        slices=slice_changes(document),
-        file_name=file_name,
+        document=found.preview.document,
+        preview=found.preview,
+        file_name=found.file_name,
         name=name,
         once=fresh_name(request),
         period=common.period_words,

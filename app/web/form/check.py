@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.policy import AnswerFault, Criterion, Kind, PolicyDecision, Question, Result
-from app.web.form import about, paper
+from app.web.form import about, paper, urgent
 from app.web.form.fields import answer_words
+from app.web.form.instants import read_instant
 from app.web.form.steps import Step, only_open, step_asking
 from app.web.form.typed import day_parts
 from app.web.words import day_words, instant_words, nhs_words
@@ -126,7 +127,12 @@ def check_rows(
     found: Checked, entries: Mapping[str, Sequence[about.Entry]], wrong: Mapping[str, str]
 ) -> tuple[Group, ...]:
     """Every answer, page by page; an optional field that was left empty is left out."""
-    titles = {about.PATIENT: "Patient", paper.PAPER: "Paper form", about.TREATMENT: "Treatment"}
+    titles = {
+        about.PATIENT: "Patient",
+        paper.PAPER: "Paper form",
+        about.TREATMENT: "Treatment",
+        urgent.URGENT: "Urgent start",
+    }
     groups = [
         Group(titles[step], tuple(_about_rows(found, step, each, wrong)))
         for step, each in entries.items()
@@ -158,7 +164,7 @@ def _about_rows(
         if value is None and entry.optional and entry.name not in wrong:
             continue
         place = f"{entry.name}-day" if entry.control == "day" else entry.name
-        place = paper.PLACES.get(entry.name, place)
+        place = {**paper.PLACES, **urgent.PLACES}.get(entry.name, place)
         yield Row(
             entry.label,
             _about_words(entry, value),
@@ -171,9 +177,9 @@ def _about_rows(
 def _about_words(entry: about.Entry, value: Any) -> str:
     if value is None:
         return "Not filled in"
-    if entry.path[-1] == "signed_at":
-        signed = paper.signed_at(paper.with_signature(value))
-        return str(value) if signed is None else instant_words(signed)
+    if entry.path[-1] in ("signed_at", "at"):
+        at = read_instant(value)
+        return str(value) if at is None else instant_words(at)
     if entry.control == "day" and len(day_parts(value)) == 3 and "/" not in str(value):
         return day_words(str(value))
     if entry.path[-1] == "nhs_number":

@@ -5,19 +5,16 @@ of the signature as one instant with its offset from UTC, or as typed where they
 """
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+from app.clock import london_day
 from app.web.form.about import Entry
 from app.web.form.fields import Field
-from app.web.form.typed import day_parts, typed_day
+from app.web.form.instants import InstantWords, instant_fields, read_instant, typed_instant
 
 PAPER: Final = "paper"
 _AT: Final = ("details", "paper")
-_LONDON: Final = ZoneInfo("Europe/London")
-_TIME: Final = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})")
 _SIGNED, _TIME_FIELD = "signed", "signed_time"
 #: As the page on which answers are checked lists them.
 ENTRIES: Final = (
@@ -31,8 +28,15 @@ PLACES: Final = {
     "details.paper.signed_at": f"{_SIGNED}-day",
     "details.paper.reference": "reference",
 }
-_WRONG_TIME: Final = (
-    "Enter the day and the time that stand beside the signature, such as 12 6 2026 and 14:20."
+_WORDS: Final = InstantWords(
+    day_name=_SIGNED,
+    time_name=_TIME_FIELD,
+    day="Day of the clinician's signature",
+    day_hint="As it stands on the paper.",
+    time="Time of the signature",
+    time_hint="24 hours, such as 14:20.",
+    wrong_day="Enter the day that stands beside the signature, such as 12 6 2026.",
+    wrong_time="Enter the time that stands beside the signature, such as 14:20.",
 )
 _LONGEST: Final = 200
 
@@ -63,7 +67,7 @@ def put(form: Mapping[str, Any], posted: Mapping[str, str]) -> dict[str, Any]:
     """
     typed = {
         "signed_by": posted.get("signed_by", "").strip()[:_LONGEST] or None,
-        "signed_at": _instant(posted),
+        "signed_at": typed_instant(_SIGNED, _TIME_FIELD, posted),
         "reference": posted.get("reference", "").strip()[:_LONGEST] or None,
     }
     paper = {"reason": "downtime"} | {k: v for k, v in typed.items() if v is not None}
@@ -77,21 +81,18 @@ def put(form: Mapping[str, Any], posted: Mapping[str, str]) -> dict[str, Any]:
 def signed_day(form: Mapping[str, Any]) -> dt.date | None:
     """The Europe/London day of the signature; None where it cannot be read."""
     instant = signed_at(form)
-    return None if instant is None else instant.astimezone(_LONDON).date()
+    return None if instant is None else london_day(instant)
 
 
 def signed_at(form: Mapping[str, Any]) -> dt.datetime | None:
     """The instant of the signature; None where it cannot be read."""
-    try:
-        found = dt.datetime.fromisoformat(_stored(form).get("signed_at") or "")
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo is not None else None
+    return read_instant(_stored(form).get("signed_at"))
 
 
-def with_signature(stored: Any) -> dict[str, Any]:
-    """A draft's form that holds only that instant, to be read as any other."""
-    return _with({}, {"signed_at": stored})
+def decided_as_signed(form: Mapping[str, Any]) -> bool:
+    """Whether the day of the decision to treat is that of the signature, as it is filled in."""
+    signed = signed_day(form)
+    return is_paper(form) and signed is not None and signed == _day(form.get("decision_to_treat"))
 
 
 def was_filled(form: Mapping[str, Any]) -> bool:
@@ -102,28 +103,9 @@ def was_filled(form: Mapping[str, Any]) -> bool:
 def fields(form: Mapping[str, Any], wrong: Mapping[str, str]) -> tuple[Field, ...]:
     """The page's fields, with what is wrong by the name of the API's field."""
     stored = _stored(form)
-    day, time = _parts(stored.get("signed_at"))
-    at = wrong.get("details.paper.signed_at")
-    if at is not None and signed_at(form) is None:
-        at = _WRONG_TIME
+    at = instant_fields(_WORDS, stored.get("signed_at"), wrong.get("details.paper.signed_at"))
     return (
-        Field(
-            name=_SIGNED,
-            id=f"{_SIGNED}-day",
-            control="day",
-            label="Day of the clinician's signature",
-            hint="As it stands on the paper.",
-            parts=day,
-            error=at,
-        ),
-        Field(
-            name=_TIME_FIELD,
-            id=_TIME_FIELD,
-            control="text",
-            label="Time of the signature",
-            hint="24 hours, such as 14:20.",
-            value=time,
-        ),
+        *at,
         Field(
             name="signed_by",
             id="signed_by",
@@ -145,35 +127,6 @@ def fields(form: Mapping[str, Any], wrong: Mapping[str, str]) -> tuple[Field, ..
             optional=True,
         ),
     )
-
-
-def _instant(posted: Mapping[str, str]) -> str | None:
-    """The signature's instant as ISO with its offset; as typed where it is none."""
-    day, time = typed_day(_SIGNED, posted), posted.get(_TIME_FIELD, "").strip()[:10]
-    if day is None and not time:
-        return None
-    read, parsed = _TIME.fullmatch(time), _day(day)
-    if read is not None and parsed is not None:
-        hour, minute = int(read.group(1)), int(read.group(2))
-        if hour < 24 and minute < 60:
-            local = dt.datetime(parsed.year, parsed.month, parsed.day, hour, minute, tzinfo=_LONDON)
-            if local.astimezone(dt.UTC).astimezone(_LONDON).hour == hour:  # clocks showed it
-                return local.isoformat()
-    return f"{day or ''} {time}"
-
-
-def _parts(stored: Any) -> tuple[dict[str, str], str]:
-    """The three boxes of the day, and the time, of what is stored."""
-    text = stored if isinstance(stored, str) else ""
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is not None and found.tzinfo is not None:
-        local = found.astimezone(_LONDON)
-        return day_parts(local.date().isoformat()), f"{local:%H:%M}"
-    day, _, time = text.partition(" ")
-    return day_parts(day), time
 
 
 def _day(typed: Any) -> dt.date | None:

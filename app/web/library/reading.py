@@ -245,13 +245,22 @@ def show_changes(
     version: VersionNumber,
     since: OtherVersion = None,
 ) -> Response:
-    """What changed to this version from another, by default from the one before it."""
-    caller_of(request, session)
-    library = _library(request)
+    """What changed to this version from another, by default from the one before it, and whom of
+    its patients that lets pass or holds back."""
+    caller, library = caller_of(request, session), _library(request)
     held = library.versions(policy)
     found = library.get(policy, version)
     place = held.index(found)
     other = library.get(policy, since) if since else held[place - 1] if place else None
+
+    def read(work: Work) -> tuple[proving.StoredProof | None, bool]:
+        if other is None:
+            return None, False
+        pair = proving.pair_of(other, found)
+        waits = proving.waiting_proof(work, caller.organisation, pair) is not None
+        return proving.stored_proof(work, pair), waits
+
+    proof, waits = door_of(request).read(read)
     return page(
         request,
         "library/changes.html",
@@ -261,6 +270,10 @@ def show_changes(
         other=other,
         groups=() if other is None else view.change_groups(other, found),
         versions=[each.version for each in reversed(held) if each is not found],
+        proof=proof,
+        proving=waits,
+        may_prove=can(caller, Action.WRITE_POLICY),
+        once=fresh_name(request),
     )
 
 

@@ -1,5 +1,7 @@
 """Replays in the browser: asked for on a version's or a draft's page, worked off by the worker."""
 
+from collections.abc import Callable, Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from app.api.fields import IdPath
@@ -126,6 +128,34 @@ def prove(
         proving.queue_proof(work, caller, found)
         return f"/library/{policy}/{version}#proofs"
 
+    return _asked(request, session, form, take)
+
+
+@router.post("/library/{policy}/{version}/changes/proofs")
+def prove_against(
+    request: Request,
+    session: SignedInBrowser,
+    policy: PolicyKey,
+    version: VersionNumber,
+    form: FormFields,
+) -> Response:
+    """Ask the worker what a version does to another one of its policy."""
+    check_csrf(session, form)
+    caller = caller_of(request, session)
+    check_can(caller, Action.WRITE_POLICY)
+    library = _library(request)
+    found, other = library.get(policy, version), library.get(policy, form.get("since", ""))
+
+    def take(work: Work) -> str:
+        proving.queue_comparison(work, caller, other, found)
+        return f"/library/{policy}/{version}/changes?since={other.version}#proofs"
+
+    return _asked(request, session, form, take)
+
+
+def _asked(
+    request: Request, session: Session, form: Mapping[str, str], take: Callable[[Work], str]
+) -> Response:
     try:
         return act_once(request, session, form, take)
     except BenchRefused as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from app.approvals.library import load_shelf
+from app.approvals.library_files import load_shelf
 from app.authoring.files import as_yaml
 from app.policy import PolicyVersion, Shelf
 from app.policy.on_demand import Once

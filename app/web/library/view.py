@@ -17,6 +17,7 @@ from app.policy import (
     PolicyVersion,
     Section,
     Source,
+    members_words,
     questions_for,
     status_words,
 )
@@ -103,7 +104,8 @@ def head_rows(version: PolicyVersion, area: str, drug: str) -> list[tuple[str, s
     if version.new_starts is not None:
         verb = "referred" if version.new_starts.decide == "refer" else "not funded"
         rows.append(("New starts", f"Are {verb}: {version.new_starts.reason}"))
-    rows.append(("Panel", status_words(version)))
+    members = members_words(version)
+    rows.append(("Panel", " ".join(filter(None, (status_words(version), members)))))
     rows.append(("What changed", version.what_changed))
     if version.overlay is not None:
         rows.append((f"Overlay of {version.overlay.layer}", version.overlay.what_changed))

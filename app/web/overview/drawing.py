@@ -70,24 +70,24 @@ def draw_series(
     """The XmR chart: the series, its mean (solid) and its limits (dashed)."""
     values = [point.value for point in chart.points]
     low, high = min(chart.lower, *values, Decimal(0)), max(chart.upper, *values)
-    across = _scale(0, max(len(values) - 1, 1), LEFT + 12, WIDTH - RIGHT - 12)
-    up = _scale(float(low), float(high), HEIGHT - BOTTOM, TOP)
+    across = scale(0, max(len(values) - 1, 1), LEFT + 12, WIDTH - RIGHT - 12)
+    up = scale(float(low), float(high), HEIGHT - BOTTOM, TOP)
     level = [(chart.mean, "", "#4c6272"), (chart.upper, "6 4", "#4c6272")]
     level.append((chart.lower, "6 4", "#4c6272"))
     lines = [
-        Line(_points([(LEFT, up(float(at))), (WIDTH - RIGHT, up(float(at)))]), dashes, colour)
+        Line(points_of([(LEFT, up(float(at))), (WIDTH - RIGHT, up(float(at)))]), dashes, colour)
         for at, dashes, colour in level
     ]
     path = [(across(i), up(float(value))) for i, value in enumerate(values)]
-    lines.append(Line(_points(path), "", "#005eb8"))
+    lines.append(Line(points_of(path), "", "#005eb8"))
     dots = tuple(
-        _dot(x, y, bool(point.signals), "")
+        dot_at(x, y, bool(point.signals), "")
         for (x, y), point in zip(path, chart.points, strict=True)
     )
     every = -(-len(labels) // _MOST_LABELS)
-    below = tuple(Tick(_n(across(i)), labels[i]) for i in range(0, len(labels), every))
+    below = tuple(Tick(figure(across(i)), labels[i]) for i in range(0, len(labels), every))
     marks = round_steps(float(low), float(high))
-    beside = tuple(Tick(_n(up(at)), written(Decimal(str(at)))) for at in marks)
+    beside = tuple(Tick(figure(up(at)), written(Decimal(str(at)))) for at in marks)
     return _drawing(lines, dots, below, beside)
 
 
@@ -98,8 +98,8 @@ def draw_funnel(made: Funnel, written: Callable[[float], str]) -> Drawing:
     sizes = [smallest + (largest - smallest) * i / _CURVE for i in range(_CURVE + 1)]
     curves = [made.limits_at(size) for size in sizes]
     top = max([each.share for each in made.counted] + [each.upper998 for each in curves])
-    across = _scale(0, largest, LEFT, WIDTH - RIGHT)
-    up = _scale(0, min(1.0, top * 1.05) or 1.0, HEIGHT - BOTTOM, TOP)
+    across = scale(0, largest, LEFT, WIDTH - RIGHT)
+    up = scale(0, min(1.0, top * 1.05) or 1.0, HEIGHT - BOTTOM, TOP)
     kinds = (
         ("lower998", "2 4"),
         ("lower95", "6 4"),
@@ -108,7 +108,7 @@ def draw_funnel(made: Funnel, written: Callable[[float], str]) -> Drawing:
     )
     lines = [
         Line(
-            _points(
+            points_of(
                 [(across(s), up(getattr(c, name))) for s, c in zip(sizes, curves, strict=True)]
             ),
             dashes,
@@ -117,9 +117,9 @@ def draw_funnel(made: Funnel, written: Callable[[float], str]) -> Drawing:
         for name, dashes in kinds
     ]
     mean = up(made.average)
-    lines.append(Line(_points([(LEFT, mean), (WIDTH - RIGHT, mean)]), "", "#4c6272"))
+    lines.append(Line(points_of([(LEFT, mean), (WIDTH - RIGHT, mean)]), "", "#4c6272"))
     dots = tuple(
-        _dot(
+        dot_at(
             across(each.all),
             up(each.share),
             not limits.lower95 <= each.share <= limits.upper95,
@@ -129,10 +129,10 @@ def draw_funnel(made: Funnel, written: Callable[[float], str]) -> Drawing:
         for i, (each, limits) in enumerate(zip(made.counted, made.limits, strict=True))
     )
     below = tuple(
-        Tick(_n(across(at)), f"{at:,.0f}") for at in round_steps(0, largest) if at == int(at)
+        Tick(figure(across(at)), f"{at:,.0f}") for at in round_steps(0, largest) if at == int(at)
     )
     highest = min(1.0, top * 1.05) or 1.0
-    beside = tuple(Tick(_n(up(at)), written(at)) for at in round_steps(0, highest))
+    beside = tuple(Tick(figure(up(at)), written(at)) for at in round_steps(0, highest))
     return _drawing(lines, dots, below, beside)
 
 
@@ -153,20 +153,24 @@ def _drawing(
     )
 
 
-def _scale(low: float, high: float, to_low: float, to_high: float) -> Callable[[float], float]:
+def scale(low: float, high: float, to_low: float, to_high: float) -> Callable[[float], float]:
+    """Where a value between `low` and `high` stands between two places of the drawing."""
     width = (high - low) or 1.0
     return lambda value: to_low + (value - low) / width * (to_high - to_low)
 
 
-def _dot(x: float, y: float, marked: bool, text: str, *, below: bool = False) -> Dot:
+def dot_at(x: float, y: float, marked: bool, text: str, *, below: bool = False) -> Dot:
+    """A point with its diamond, and its text above or below."""
     size = 7
-    path = f"M {_n(x)} {_n(y - size)} l {size} {size} l -{size} {size} l -{size} -{size} z"
-    return Dot(_n(x), _n(y), _n(y + 20 if below else y - 11), path, marked, text)
+    path = f"M {figure(x)} {figure(y - size)} l {size} {size} l -{size} {size} l -{size} -{size} z"
+    return Dot(figure(x), figure(y), figure(y + 20 if below else y - 11), path, marked, text)
 
 
-def _points(path: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{_n(x)},{_n(y)}" for x, y in path)
+def points_of(path: Sequence[tuple[float, float]]) -> str:
+    """The points of a line, as SVG takes them."""
+    return " ".join(f"{figure(x)},{figure(y)}" for x, y in path)
 
 
-def _n(number: float) -> str:
+def figure(number: float) -> str:
+    """A place of the drawing, to a tenth."""
     return f"{number:.1f}"

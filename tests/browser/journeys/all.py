@@ -1,6 +1,6 @@
 """The list of all journeys."""
 
-from tests.browser.journeys import asking, care, desk, library, office
+from tests.browser.journeys import asking, care, desk, library, office, paper, paying
 from tests.browser.journeys.model import Journey
 
 JOURNEYS: tuple[Journey, ...] = (
@@ -9,4 +9,6 @@ JOURNEYS: tuple[Journey, ...] = (
     *desk.JOURNEYS,
     *library.JOURNEYS,
     *office.JOURNEYS,
+    *paper.JOURNEYS,
+    *paying.JOURNEYS,
 )

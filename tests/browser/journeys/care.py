@@ -6,8 +6,9 @@ import re
 from app.reference_data.nhs_number import format_nhs_number
 from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.files import a_file
-from tests.browser.journeys.asking import CLINICIAN, a_request
+from tests.browser.journeys.asking import CLINICIAN, a_request, answer_review
 from tests.browser.journeys.model import Ground, Journey
+from tests.browser.screens import keep
 from tests.browser.visitor import Visitor
 from tests.functional.web.test_attachments import PDF
 
@@ -54,6 +55,30 @@ def _steps(ground: Ground) -> None:
     visitor.click("Record that it was stopped")
     visitor.go(treatment)
     assert "Stopped" in visitor.text, visitor.text
+
+
+def _timeline(ground: Ground) -> None:
+    """From the treatment and from a search: the scores as a course, what happened, the forms."""
+    visitor = ground.enter(CLINICIAN)
+    number = ground.number()
+    treatment = a_treatment(visitor, number)
+    visitor.click("Continue this treatment")
+    answer_review(visitor)
+    visitor.go(treatment)
+    visitor.click("The patient's timeline", role="link")
+    assert visitor.heading.endswith("Timeline")
+    assert visitor.at == f"{treatment}/timeline"
+    assert "DAS28" in visitor.text
+    assert "6.0, then 2.5" in visitor.text, visitor.text
+    assert visitor.page.locator("svg[role=img]").count() == 1
+    assert "approved by the policy" in visitor.text, visitor.text
+    keep(visitor, "timeline")
+    visitor.press(visitor.page.locator("ol a").first)
+    visitor.go(f"{treatment}/timeline").click("The treatment", role="link")
+    assert visitor.at == treatment
+    payer = ground.enter("demq1-commissioner").go(f"{treatment}/timeline")
+    assert "Pseudonym" in payer.text
+    assert format_nhs_number(invented_number(number)) not in payer.text
 
 
 def _transfer(ground: Ground) -> None:
@@ -134,7 +159,9 @@ def _supply(ground: Ground) -> None:
     visitor.attach(a_file(ground.folder, "120.50"))
     visitor.click("Check the file")
     assert "1 line of 1 would be challenged" in visitor.heading
-    assert b"ASSENT REMEDY" in visitor.take("Take the file with reference, outcome and remedy")
+    visitor.click("Check it again")
+    assert "1 line of 1 would be challenged" in visitor.heading
+    assert b"ASSENT REMEDY" in visitor.take("Take the file with outcome and remedy")
     visitor.click("Erase it here")
     assert visitor.heading == "Check a supply before it is invoiced"
 
@@ -164,6 +191,7 @@ def _break_glass(ground: Ground) -> None:
 
 JOURNEYS = (
     Journey((CLINICIAN,), "records what becomes of a treatment", "/", _steps),
+    Journey((CLINICIAN, "demq1-commissioner"), "reads a patient's timeline", "/", _timeline),
     Journey((CLINICIAN, "demo2-clinician"), "hands a treatment over", "/", _transfer),
     Journey((CLINICIAN,), "corrects an answer", "/", _correction),
     Journey(

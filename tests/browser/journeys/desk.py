@@ -54,6 +54,8 @@ def _upload_to_credit(ground: Ground) -> None:
     payer.go(run)
     assert payer.take("Excel workbook").startswith(b"PK")
     assert payer.take("CSV")
+    payer.press(payer.page.locator(".nhsuk-back-link"))
+    assert "june.csv" in payer.heading, payer.heading
 
 
 def _line_by_hand(ground: Ground) -> None:

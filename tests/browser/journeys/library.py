@@ -94,6 +94,7 @@ def _write_to_adoption(ground: Ground) -> None:
     replay = author.at
     until(author, replay, "Requests that would change")
     author.go("/replays")
+    author.go(f"{AT}/replay")
     author.go(draft).click("Ask for publication")
     second = ground.enter("demq1-policy-author-2")
     until(second, draft, "You publish this text as the second person")

@@ -1,10 +1,17 @@
 """Panels, administrators, auditors, and what anybody may look at."""
 
+import datetime as dt
+import uuid
+
+import httpx
+
 from tests.browser.journeys.asking import a_referral
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.screens import keep
+from tests.browser.visitor import Visitor
+from tests.urgent import urgent_form
 
-PANEL = "demp1-panel-member"
+PANEL, OTHER_MEMBER = "demp1-panel-member", "demp1-panel-member-2"
 YEAR = "from-day=1&from-month=1&from-year=2026&to-day=31&to-month=12&to-year=2026"
 
 
@@ -20,6 +27,105 @@ def _panel(ground: Ground) -> None:
     member.tick("panel-approve-interest")
     member.click("Approve")
     assert member.heading == "Approved", member.text
+
+
+def _urgent(visitor: Visitor, number: int) -> str:
+    """An urgent start, as the hospital's own system sends it: the path of its request."""
+    reply = httpx.post(
+        f"{visitor.address}/v1/requests",
+        json=urgent_form(number, dt.datetime.now(dt.UTC).date(), "DEMQ2"),
+        headers={
+            "Authorization": "Bearer demo-demo1-clinician",
+            "X-Request-ID": str(uuid.uuid4()),
+        },
+        timeout=60,
+    )
+    assert reply.status_code == 201, reply.text
+    body = reply.json()
+    assert (body["state"], body["panel"]) == ("referred", "DEMP1"), body["next"]
+    return f"/requests/{body['id']}"
+
+
+def _overturned(ground: Ground) -> None:
+    doctor, member = ground.enter("demo1-clinician"), ground.enter(PANEL)
+    at = _urgent(doctor, ground.number())
+    member.go("/")
+    member.press(member.page.locator(f'main a[href="{at}"]'))
+    assert "Authorised before the form" in member.text
+    assert member.page.locator("#panel-decline").count() == 0
+    member.unfold("#panel-overturn")
+    member.fill("panel-overturn-reason", "Not of a kind that is funded.")
+    member.expected = {422}
+    member.click("Overturn the urgent start")  # without having said what is paid
+    assert "choose one of the two" in member.text
+    assert member.page.locator("#panel-overturn-reason").input_value().startswith("Not of a kind")
+    keep(member, "overturning")
+    member.choose("doses_given", "paid")
+    member.tick("panel-overturn-interest")
+    member.click("Overturn the urgent start")
+    assert member.heading.endswith("Declined: urgent start overturned"), member.text
+    doctor.go(at)
+    assert "are paid for: quote the reference" in doctor.text
+    assert "Later doses" in doctor.text
+    doctor.unfold("#individual-funding")
+    doctor.look()
+    keep(doctor, "overturned")
+    doctor.click("The treatment", role="link")
+    assert "Doses given only" in doctor.text
+    assert doctor.page.get_by_role("button", name="Continue this treatment").count() == 0
+
+
+def _not_paid(ground: Ground) -> None:
+    doctor, member = ground.enter("demo1-clinician"), ground.enter(PANEL)
+    at = _urgent(doctor, ground.number())
+    member.go(at)
+    member.unfold("#panel-overturn")
+    member.fill("panel-overturn-reason", "Nothing was agreed beforehand.")
+    member.choose("doses_given", "not paid")
+    member.tick("panel-overturn-interest")
+    member.click("Overturn the urgent start")
+    assert "Not paid" in member.text
+    doctor.go(at)
+    assert "are not paid for under this request" in doctor.text
+    doctor.click("Correct several answers", role="link")
+    assert "/correct" in doctor.at
+
+
+def _stands_aside(ground: Ground) -> None:
+    doctor, member = ground.enter("demo1-clinician"), ground.enter(PANEL)
+    at = a_referral(doctor, ground.number())
+    member.go(at)
+    member.unfold("#declare-interest")
+    member.fill("declare-interest-reason", "I treat this patient myself.")
+    member.click("Declare an interest")
+    assert "With people who decide" in member.heading, member.text
+    other = ground.enter(OTHER_MEMBER)
+    other.press(other.page.locator(f'main a[href="{at}"]'))
+    assert "I treat this patient myself." in other.text
+    other.unfold("#panel-return")
+    other.fill("panel-return-reason", "Which treatments were tried before?")
+    other.tick("panel-return-interest")
+    other.click("Return it with a question")
+    assert "Returned with a question" in other.heading, other.text
+    doctor.go(at)
+    assert "Which treatments were tried before?" in doctor.text
+    doctor.click("Answer now", role="link")
+    doctor.click("Send the answers")
+    assert "With people who decide" in doctor.heading, doctor.text
+    # Whoever declared an interest does not decide it afterwards either.
+    member.go(at)
+    member.unfold("#panel-decline")
+    member.fill("panel-decline-reason", "Not enough was tried.")
+    member.tick("panel-decline-interest")
+    member.expected = {403}
+    member.click("Decline")
+    assert "you declared an interest" in member.text
+    other.go(at)
+    other.unfold("#panel-decline")
+    other.fill("panel-decline-reason", "Not enough was tried.")
+    other.tick("panel-decline-interest")
+    other.click("Decline")
+    assert other.heading.endswith("Declined"), other.text
 
 
 def _minutes(ground: Ground) -> None:
@@ -75,6 +181,8 @@ def _audit(ground: Ground) -> None:
     auditor.click("Show these")
     keep(auditor, "trail")
     assert "Approval issued" in auditor.text
+    requests = doctor.go(str(href)).page.locator('main a[href^="/requests/"]')
+    auditor.go(f"/audit{requests.first.get_attribute('href')}")
     auditor.click("Overview", role="link")
 
 
@@ -96,6 +204,9 @@ def _for_everybody(ground: Ground) -> None:
 
 JOURNEYS = (
     Journey((PANEL, "demo1-clinician"), "decides a request of its queue", "/", _panel),
+    Journey((PANEL, "demo1-clinician"), "overturns an urgent start, paying", "/", _overturned),
+    Journey((PANEL, "demo1-clinician"), "overturns an urgent start unpaid", "/", _not_paid),
+    Journey((PANEL, OTHER_MEMBER, "demo1-clinician"), "stands aside", "/", _stands_aside),
     Journey((PANEL, "demq2-commissioner"), "reads the minutes", "/minutes", _minutes),
     Journey(("demo1-administrator", "demo1-administrator-2"), "gives a role", "/", _administration),
     Journey(("demo1-auditor", "demo1-clinician"), "reads a trail", "/audit", _audit),

@@ -4,6 +4,7 @@ import copy
 import datetime as dt
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,13 @@ class Api:
 
     client: TestClient
     token: str
+    #: Waits until the change feed shows all that is committed: on PostgreSQL it keeps back what is
+    #: newer than the oldest open transaction of the server, be it another test's.
+    settle: Callable[[], None] = lambda: None
 
     def get(self, path: str, **params: Any) -> Response:
+        if path == "/v1/changes":
+            self.settle()
         return self.client.get(path, params=params or None, headers=self._headers())
 
     def post(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -16,7 +15,6 @@ from app.auth.holders import tie
 from app.auth.model import Role
 from app.auth.people import add_person
 from app.auth.store import register_caller
-from app.db.tables import metadata
 from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.main import create_app
@@ -25,7 +23,9 @@ from app.tracing import UNTRACED, Tracer
 from tests.functional.approvals.api import Api, Clock
 from tests.functional.approvals.scene import Scene, set_scene
 from tests.functional.conftest import ADMINISTRATOR
+from tests.once import Begin
 from tests.policies.library import packaged_library
+from tests.rows import row_counts
 
 #: Where everybody of PEOPLE is known, by their short name.
 STAFF = "https://staff.test"
@@ -36,6 +36,7 @@ PEOPLE: dict[str, tuple[str, Role]] = {
     "pharmacist": ("DEMO1", Role.PHARMACIST),
     "auditor": ("DEMO1", Role.AUDITOR),
     "commissioner": ("DEMQ1", Role.COMMISSIONER),
+    "second commissioner": ("DEMQ1", Role.COMMISSIONER),
     "invoice validation": ("DEMQ1", Role.INVOICE_VALIDATION),
     "panel member": ("DEMP1", Role.PANEL_MEMBER),
     "policy author": ("DEMQ1", Role.POLICY_AUTHOR),
@@ -83,6 +84,7 @@ def application(
     random_bytes: Callable[[int], bytes],
     packaged: Library,
     tracer: Tracer,
+    begin: Begin,
 ) -> FastAPI:
     """The application as it is served, with everybody of PEOPLE registered, each a person."""
 
@@ -100,13 +102,16 @@ def application(
         known = add_person(work, ADMINISTRATOR, issuer=STAFF, subject=name, name=name)
         tie(work, ADMINISTRATOR, id_, known.id)
 
-    for name, (organisation, role) in PEOPLE.items():
-        database.transact(
-            partial(register, name=name, organisation=organisation, role=role),
-            moment=moment,
-            new_id=ids,
-            random_bytes=random_bytes,
-        )
+    def register_all() -> None:
+        for name, (organisation, role) in PEOPLE.items():
+            database.transact(
+                partial(register, name=name, organisation=organisation, role=role),
+                moment=moment,
+                new_id=ids,
+                random_bytes=random_bytes,
+            )
+
+    begin("the people of the approvals' tests", register_all)
     return create_app(
         Settings(demonstration=True, data_dir=tmp_path / "var", requests_per_minute=1_000_000),
         database=database,
@@ -119,16 +124,29 @@ def application(
 
 
 @pytest.fixture
-def people(application: FastAPI) -> Iterator[Mapping[str, Api]]:
-    """Everybody of PEOPLE, signed in."""
+def people(application: FastAPI, settle: Callable[[Database], None]) -> Iterator[Mapping[str, Api]]:
+    """Everybody of PEOPLE, signed in. Whoever reads the change feed waits until it is complete."""
+    settled = partial(settle, application.state.door.database)
     with TestClient(application) as client:
-        yield {name: Api(client, token_of(name)) for name in PEOPLE}
+        yield {name: Api(client, token_of(name), settled) for name in PEOPLE}
 
 
 @pytest.fixture
-def scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
-    """An approved treatment, a transfer that waits for consent, an import and a submission."""
-    return set_scene(people, application)
+def scene(
+    people: Mapping[str, Api],
+    application: FastAPI,
+    begin: Begin,
+    clock: Clock,
+    moment: Moment,
+    tracer: Tracer,
+) -> Scene:
+    """An approved treatment, a transfer that waits for consent, an import and a submission.
+
+    Set over the API once in a process, and copied for each test after: see `tests/once.py`.
+    """
+    if clock.instant != moment.instant or tracer is not UNTRACED:
+        return set_scene(people, application)  # it would be another scene, or be told of
+    return begin("the scene of the approvals' tests", lambda: set_scene(people, application))
 
 
 @pytest.fixture
@@ -140,15 +158,7 @@ def clinician(people: Mapping[str, Api]) -> Api:
 def rows(database: Database, moment: Moment) -> Callable[[], dict[str, int]]:
     """How many rows each table holds."""
 
-    def count(work: Any) -> dict[str, int]:
-        return {
-            table.name: work.connection.execute(
-                sa.select(sa.func.count()).select_from(table)
-            ).scalar_one()
-            for table in metadata.sorted_tables
-        }
-
-    return lambda: database.read(count, moment=moment)
+    return lambda: database.read(lambda work: row_counts(work.connection), moment=moment)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A scene for the tests of who may do what: one object of each kind, all of DEMO1 and DEMQ1."""
 
+import base64
 import csv
 import io
 from collections.abc import Mapping
@@ -51,6 +52,24 @@ BREAK_GLASS = {
     "words": "Unconscious in the emergency department.",
 }
 HOSPITAL_NUMBER = "H000001"
+ATTACHED = {
+    "title": "Letter about Zebedee",
+    "shared": False,
+    "content": base64.b64encode(b"%PDF-1.7\nstartxref\n0\n%%EOF\n").decode(),
+}
+ADOPTING = {
+    "act": "adopt",
+    "policy": "adalimumab-ra-severe",
+    "version": "2016-01-26",
+    "from_day": "2026-07-01",
+}
+ENDING = ADOPTING | {"act": "end"}
+HANDING = {
+    "receiver": "DEMQ2",
+    "drug": "adalimumab",
+    "from_day": "2026-06-15",
+    "why": "Delegated (invented).",
+}
 ODD_NAME = {"name": "HUMIRRAA PENN", "drug": "adalimumab"}
 #: The first patient, with a figure of the NHS number mistyped.
 MISTYPED = {"NHS NUMBER": f"{invented_nhs_number(1)[:-2]}9{invented_nhs_number(1)[-1]}"}
@@ -79,6 +98,9 @@ class Scene:
     line_decision: str
     proposal: str
     drug_name: str
+    attachment: str
+    adoption_proposal: str
+    hand_over: str
     versions: Mapping[str, int]
 
     def path(self, template: str) -> str:
@@ -98,6 +120,8 @@ class Scene:
             "line-decisions": self.line_decision,
             "linkage-proposals": self.proposal,
             "drug-names": self.drug_name,
+            "adoption-proposals": self.adoption_proposal,
+            "hand-over-proposals": self.hand_over,
         }
         own = names.get(template) or kinds.get(template.split("/")[2], "")
         if template.startswith("/v1/administration/"):
@@ -108,6 +132,7 @@ class Scene:
             submission=self.submission,
             job=self.job,
             run=self.run,
+            attachment=self.attachment,
             row=1,
             name="not-started",
             policy="adalimumab-ra-severe",
@@ -143,6 +168,10 @@ class Scene:
             self.line_decision,
             self.proposal,
             self.drug_name,
+            self.attachment,
+            self.adoption_proposal,
+            self.hand_over,
+            ATTACHED["title"],
             self.reference,
             HOSPITAL_NUMBER,
             *self.administered.values(),
@@ -208,6 +237,13 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
         line_decision=decision["id"],
         proposal=proposed(people["commissioner"], application)["id"],
         drug_name=good(people["commissioner"].post("/v1/drug-names", ODD_NAME), 201)["id"],
+        attachment=attached(clinician, first["id"]),
+        adoption_proposal=good(
+            people["second commissioner"].post("/v1/adoption-proposals", ADOPTING), 201
+        )["id"],
+        hand_over=good(people["second commissioner"].post("/v1/hand-over-proposals", HANDING), 201)[
+            "id"
+        ],
         versions={
             challenge["id"]: challenge["version"],
             first["id"]: first["version"],
@@ -217,6 +253,12 @@ def set_scene(people: Mapping[str, Api], application: FastAPI) -> Scene:
             draft["id"]: draft["version"],
         },
     )
+
+
+def attached(api: Api, request: str) -> str:
+    """A letter that everybody who sees the request may read."""
+    shared = ATTACHED | {"shared": True}
+    return str(good(api.post(f"/v1/requests/{request}/attachments", shared), 201)["id"])
 
 
 def proposed(api: Api, application: FastAPI) -> Any:

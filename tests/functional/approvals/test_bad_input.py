@@ -408,3 +408,21 @@ def test_a_step_that_the_lifecycle_lacks_is_a_conflict(clinician: Api, rows: Row
 
     assert (reply.status_code, reply.json()["code"]) == (409, "step-not-possible")
     assert rows() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/searches", b"1.5", "body"),
+        ("/v1/requests", json.dumps(initiation() | {"details": 1.5}).encode(), "details"),
+    ],
+    ids=["the whole body", "a part of it"],
+)
+def test_a_number_is_no_object_whose_keys_are_all_left_out(
+    clinician: Api, path: str, body: bytes, where: str
+) -> None:
+    reply = clinician.post(path, body)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "not-as-described"), reply.text
+    (error,) = reply.json()["errors"]
+    assert (error["where"].removeprefix("body."), error["message"]) == (where, "is not an object")

@@ -1,6 +1,7 @@
 """Erasing a patient takes drafts, stored answers and words with the log's payloads, and no more."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,19 +12,22 @@ from app.approvals.erasing import ERASED, Erasure, erase_patient, known_as
 from app.audit import Keyring, verify_rows
 from app.db import tables
 from app.db.transaction import Database
-from app.db.work import Moment
+from app.db.work import Moment, Work
 from app.reconciliation.erasing import LineWords, erase_line_words, find_lines
+from app.reconciliation.known_lines import FoundLines
 from tests.architecture.test_patient_data import told
 from tests.conftest import AUDIT_KEY
 from tests.functional.approvals.api import Api, good, initiation
 from tests.functional.approvals.scene import (
     HOSPITAL_NUMBER,
     IMPORT_ROW,
+    MISTYPED,
     SUBMISSION_ROW,
     Scene,
     run_of,
     table,
     upload,
+    work_off,
 )
 from tests.functional.conftest import ADMINISTRATOR
 
@@ -214,3 +218,109 @@ def test_an_erased_row_of_an_import_is_not_imported(
     assert (done["accepted"], done["rejected"]) == (0, 1)
     assert "was erased" in str(done)
     assert "candidate" in str(next(row for row in rows if row.id == written_about.imported))
+
+
+# --- lines with a mistyped number -----------------------------------------------------------------
+
+
+def challenged_line(
+    payer: Api, trust: Api, app: FastAPI, row: Mapping[str, str]
+) -> tuple[str, str]:
+    """A run over one line, and a challenge of it that the provider answered with MARK."""
+    run = run_of(payer, app, table(row))
+    (drafted,) = good(payer.post("/v1/challenges", {"run": run}), 201)["challenges"]
+    at = f"/v1/challenges/{drafted['id']}"
+    day = {"respond_by": "2026-07-31"}
+    raised = good(payer.post(f"{at}/raise", day, version=drafted["version"]))
+    words = {"evidence": f"{MARK} had it on the ward."}
+    good(trust.post(f"{at}/answer", words, version=raised["version"]))
+    return run, at
+
+
+def by_hand(payer: Api, app: FastAPI, run: str, scene: Scene) -> None:
+    """Somebody finds out whose line it is."""
+    found = {"approval_reference": scene.reference, "reason": "The number was mistyped."}
+    good(payer.post(f"/v1/runs/{run}/lines/1/match", found), 201)
+    work_off(app)
+
+
+def by_linkage(payer: Api, app: FastAPI, run: str, scene: Scene) -> None:
+    """The service proposes whose it is, and somebody takes that."""
+    good(payer.post(f"/v1/runs/{run}/linkage-proposals", None), 202)
+    work_off(app)
+    (proposal,) = good(payer.get(f"/v1/runs/{run}/linkage-proposals"))["proposals"]
+    found = {"approval_reference": scene.reference, "reason": "The same birth date."}
+    good(payer.post(f"/v1/linkage-proposals/{proposal['id']}/accept", found))
+    work_off(app)
+
+
+def by_another_file(payer: Api, app: FastAPI, run: str, scene: Scene) -> None:
+    """It is matched in a later file that states it again, by the decision on the line itself."""
+    by_hand(payer, app, run, scene)
+    more = SUBMISSION_ROW | MISTYPED | {"TOTAL COST": "77.00", "FINANCIAL MONTH": "2"}
+    run_of(payer, app, table(more))
+
+
+@pytest.mark.parametrize("found", [by_hand, by_linkage, by_another_file])
+def test_words_about_a_line_with_a_mistyped_number_go_once_it_is_known_whose_it_is(
+    people: Mapping[str, Api],
+    scene: Scene,
+    application: FastAPI,
+    erase: Callable[[str], tuple[Erasure, LineWords]],
+    found: Callable[[Api, FastAPI, str, Scene], None],
+) -> None:
+    payer, trust = people["commissioner"], people["pharmacist"]
+    # Before it was found out: no approval is named by the challenge, and the number is nobody's.
+    row = SUBMISSION_ROW | MISTYPED | {"TOTAL COST": "333.00"}
+    run, at = challenged_line(payer, trust, application, row)
+    stranger = SUBMISSION_ROW | {"NHS NUMBER": OTHER[:9] + "0", "TOTAL COST": "334.00"}
+    _, left = challenged_line(payer, trust, application, stranger)
+    found(payer, application, run, scene)
+
+    erase(scene.patient)
+
+    assert good(payer.get(at))["evidence"] == ERASED
+    assert good(payer.get(left))["evidence"] == f"{MARK} had it on the ward."
+
+
+def test_a_line_that_nobody_found_out_about_and_another_payers_stay(
+    people: Mapping[str, Api],
+    scene: Scene,
+    application: FastAPI,
+    erase: Callable[[str], tuple[Erasure, LineWords]],
+) -> None:
+    """A decision that was taken back tells no more whose the line is."""
+    payer, trust = people["commissioner"], people["pharmacist"]
+    row = SUBMISSION_ROW | MISTYPED | {"TOTAL COST": "333.00"}
+    run, at = challenged_line(payer, trust, application, row)
+    other = row | {"ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)": "DEMQ2"}
+    _, theirs = challenged_line(people["other commissioner"], trust, application, other)
+    found = {"approval_reference": scene.reference, "reason": "The number was mistyped."}
+    made = good(payer.post(f"/v1/runs/{run}/lines/1/match", found), 201)
+    good(payer.post(f"/v1/line-decisions/{made['id']}/undo", {"reason": "It was not."}))
+    work_off(application)
+
+    erase(scene.patient)
+
+    assert good(payer.get(at))["evidence"] == f"{MARK} had it on the ward."
+    assert good(people["other commissioner"].get(theirs))["evidence"].startswith(MARK)
+
+
+def test_a_line_is_known_by_the_treatment_that_its_standing_run_came_to(
+    scene: Scene, application: FastAPI
+) -> None:
+    """However it was found: neither by a number of the record, nor by an approval that is named."""
+    door, files = application.state.door, application.state.desk.files
+
+    def find(*treatments: str) -> tuple[set[str], int]:
+        def look(work: Work) -> FoundLines:
+            known = known_as(work, scene.patient)
+            only = replace(known, nhs_numbers=(), local_ids=(), references=())
+            return find_lines(work, files, replace(only, treatments=treatments))
+
+        found = door.read(look)
+        assert found.lines == frozenset()
+        return {organisation for organisation, _ in found.keys}, len(found.keys)
+
+    assert find(scene.treatment) == ({"DEMQ1"}, 1)  # two files state it
+    assert find(scene.moving) == find() == (set(), 0)

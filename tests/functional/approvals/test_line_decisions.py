@@ -146,4 +146,22 @@ def test_the_evidence_of_a_line_tells_each_pass_and_no_identity_to_the_payer(
     assert [e["why"] for e in found["passes"] if e["result"] == "found"] != []
     assert payer.get(f"/v1/runs/{covered}/lines/2").status_code == 404
     good(people["clinician"].post("/v1/requests", initiation(3)), 201)
+    assert good(payer.get(f"/v1/runs/{covered}/lines/1"))["unchanged"] is True
+    decided = {"kind": "query", "reason": "Ask."}
+    good(payer.post(f"/v1/runs/{covered}/lines/1/override", decided), 201)
     assert good(payer.get(f"/v1/runs/{covered}/lines/1"))["unchanged"] is False
+
+
+def test_a_change_of_the_approval_that_a_line_came_to_is_told_beside_its_evidence(
+    people: Mapping[str, Api], application: FastAPI
+) -> None:
+    payer, clinician = people["commissioner"], people["clinician"]
+    made = good(clinician.post("/v1/requests", initiation(1)), 201)
+    run = run_of(payer, application, as_csv(SUBMISSION_ROW))
+    at = f"/v1/runs/{run}/lines/1"
+    assert good(payer.get(at))["unchanged"] is True
+    at_treatment = f"/v1/treatments/{made['treatment_id']}"
+    version = good(clinician.get(at_treatment))["version"]
+    body = {"first_dose": "2026-06-15"}
+    good(clinician.post(f"{at_treatment}/first-dose", body, version=version))
+    assert good(payer.get(at))["unchanged"] is False

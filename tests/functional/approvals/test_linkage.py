@@ -1,5 +1,6 @@
 """Approvals proposed for lines without a usable NHS number: accepted, refused, never silent."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,8 +64,14 @@ def test_an_accepted_proposal_is_a_decision_by_hand_that_counts_in_the_next_run(
     (made,) = proposals(payer, application, run)["proposals"]
     at, body = f"/v1/linkage-proposals/{made['id']}/accept", {"approval_reference": reference}
     assert people["pharmacist"].post(at, body | {"reason": "Ours."}).status_code == 403
-    accepted = good(validator.post(at, body | {"reason": "The trust confirmed it."}))
+    once, sent = str(uuid.UUID(int=7)), body | {"reason": "The trust confirmed it."}
+    first = validator.post(at, sent, request_id=once)
+    accepted = good(first)
     assert (accepted["state"], accepted["accepted"]) == ("accepted", reference)
+    again = validator.post(at, sent, request_id=once)
+    assert (again.status_code, again.text) == (first.status_code, first.text)
+    other = validator.post(at, sent | {"reason": "Another."}, request_id=once)
+    assert other.json()["code"] == "request-id-reused", other.text
     (decision,) = good(payer.get("/v1/line-decisions"))["decisions"]
     assert (decision["id"], decision["kind"]) == (accepted["line_decision"], "match")
     work_off(application)

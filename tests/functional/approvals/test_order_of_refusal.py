@@ -73,3 +73,14 @@ def test_only_who_may_take_the_step_is_asked_for_the_version(
         if told != [428, 412]:
             wrong[operation] = told
     assert wrong == {}
+
+
+def test_a_form_that_cannot_be_checked_tells_nobody_else_so(
+    people: Mapping[str, Api], scene: Scene
+) -> None:
+    form = {"kind": "pause", "decision_to_treat": "2026-06-15"}
+    at = f"/v1/treatments/{scene.treatment}/checks"
+    told = {who: people[who].post(at, form).status_code for who in ("auditor", "other clinician")}
+
+    assert told == {"auditor": 403, "other clinician": 404}
+    assert people["clinician"].post(at, form).status_code == 422

@@ -12,7 +12,10 @@ from app.commands.openapi import current_application
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, initiation
 from tests.functional.approvals.scene import (
+    ADOPTING,
+    ATTACHED,
     BREAK_GLASS,
+    HANDING,
     KID,
     SUBMISSION_ROW,
     Scene,
@@ -58,7 +61,7 @@ NOBODYS_KEY = {
     "act": "add client key",
     "client_id": LINK["to"],
     "kid": "k-9",
-    "jwk": {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"},
+    "jwk": {"kty": "RSA", "n": "_" * 512, "e": "AQAB"},
 }
 PLANNED = {
     "drug": "Humira 40mg",
@@ -105,6 +108,24 @@ TABLE: dict[str, Try] = {
         CLINICIAN, query={"kind": "initiation"}, expected=200
     ),
     "GET /v1/policies/{policy}/versions/{version}/text": Try(CLINICIAN, expected=200),
+    "GET /v1/policies/{policy}/adoptions": Try(CLINICIAN, expected=200),
+    # A commissioner adopts for itself, and sees its own proposals only.
+    "GET /v1/adoption-proposals": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/adoption-proposals": Try(
+        COMMISSIONER, PAYER, ADOPTING | {"act": "end"}, expected=409
+    ),
+    "GET /v1/adoption-proposals/{id}": Try(COMMISSIONER, PAYER),
+    "POST /v1/adoption-proposals/{id}/confirm": Try(COMMISSIONER, PAYER),
+    "POST /v1/adoption-proposals/{id}/decline": Try(COMMISSIONER, PAYER),
+    # Only who pays gives, and sees its own proposals only; who receives sees what was confirmed.
+    "GET /v1/hand-overs": Try(COMMISSIONER, PAYER, expected=200),
+    "GET /v1/hand-over-proposals": Try(COMMISSIONER, PAYER, expected=200),
+    "POST /v1/hand-over-proposals": Try(
+        COMMISSIONER, PAYER, HANDING | {"receiver": "DEMQ2"}, expected=422
+    ),
+    "GET /v1/hand-over-proposals/{id}": Try(COMMISSIONER, PAYER),
+    "POST /v1/hand-over-proposals/{id}/confirm": Try(COMMISSIONER, PAYER),
+    "POST /v1/hand-over-proposals/{id}/decline": Try(COMMISSIONER, PAYER),
     "GET /v1/approval-needs": Try(CLINICIAN, query={"drug": "adalimumab"}, expected=200),
     # That an approval exists is told, to a caller who sends a form or declares care; no more.
     "POST /v1/checks": Try(CLINICIAN, body=initiation(1), expected=200),
@@ -167,15 +188,22 @@ TABLE: dict[str, Try] = {
     "POST /v1/requests/{id}/refuse-authorisation": Try(PHARMACIST, "pharmacist", REASON),
     "POST /v1/requests/{id}/panel-approve": Try(PANEL, PAYER, REASON),
     "POST /v1/requests/{id}/panel-decline": Try(PANEL, PAYER, REASON),
+    "POST /v1/requests/{id}/panel-overturn": Try(PANEL, PAYER, {**REASON, "doses_given": "paid"}),
     "POST /v1/requests/{id}/panel-return": Try(PANEL, PAYER, {"question": "Why?"}),
     "POST /v1/requests/{id}/declare-interest": Try(PANEL, PAYER, {"interest": "Mine."}),
     "POST /v1/requests/{id}/fund": Try(COMMISSIONER, PAYER, FUNDING),
+    "POST /v1/requests/{id}/refuse-funding": Try(COMMISSIONER, PAYER, REASON),
+    "GET /v1/requests/{id}/attachments": Try(CLINICIAN),
+    "POST /v1/requests/{id}/attachments": Try(CLINICIAN, body=ATTACHED),
+    "GET /v1/requests/{id}/attachments/{attachment}": Try(CLINICIAN),
+    "POST /v1/requests/{id}/attachments/{attachment}/remove": Try(CLINICIAN, body=REASON),
     "POST /v1/requests/{id}/consent": Try(THIRD, PHARMACIST),
     "POST /v1/requests/{id}/refuse-consent": Try(THIRD, PHARMACIST, REASON),
     "POST /v1/requests/{id}/correct": Try(CLINICIAN, body={"answers": {}, **REASON}),
     "POST /v1/requests/{id}/enter-in-error": Try(CLINICIAN, body=REASON),
     "GET /v1/requests/{id}/audit": Try("other auditor", "auditor"),
     "GET /v1/treatments/{id}": Try(CLINICIAN),
+    "GET /v1/treatments/{id}/timeline": Try(CLINICIAN),
     "POST /v1/treatments/{id}/identifiers": Try(VALIDATION, "invoice validation", REASON),
     "POST /v1/treatments/{id}/requests": Try(CLINICIAN, body=STOP),
     "POST /v1/treatments/{id}/first-dose": Try(CLINICIAN, body={"first_dose": "2026-06-15"}),
@@ -238,6 +266,7 @@ TABLE: dict[str, Try] = {
         PHARMACIST, "pharmacist", file=table(SUBMISSION_ROW), expected=409
     ),
     "GET /v1/runs/{run}/export": Try(COMMISSIONER, PAYER, query={"format": "json"}),
+    "POST /v1/runs/{run}/exports": Try(COMMISSIONER, PAYER, {"format": "csv"}),
     "GET /v1/runs/{run}/lines/{row}": Try(COMMISSIONER, PAYER),
     "POST /v1/runs/{run}/lines/{row}/match": Try(
         VALIDATION, "invoice validation", REASON | {"approval_reference": "PA0000000000000"}

@@ -162,7 +162,13 @@ def test_a_referred_request_goes_to_the_commissioner_where_no_panel_is_named(
             f"{at}/amend", {"answers": {"screened": True}}, version=returned["version"]
         )
     )
-    assert amended["state"] == "approved"
+    assert amended["state"] == "referred", "whoever asked hears the answer"
+    approved = good(
+        people["commissioner"].post(
+            f"{at}/panel-approve", {"reason": "Agreed."}, version=amended["version"]
+        )
+    )
+    assert approved["state"] == "approved"
 
 
 def test_a_panel_approval_names_its_basis(people: Mapping[str, Api]) -> None:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
+from app.approvals.library_files import load_library
 from app.approvals.office import Office
 from app.auth.store import register_caller
 from app.cli import app as command_line

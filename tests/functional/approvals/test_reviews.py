@@ -13,6 +13,7 @@ from tests.functional.approvals.api import (
     good,
     initiation,
 )
+from tests.urgent import urgent_form
 
 Change = Callable[[str, str, object], None]
 REASON = {"reason": "Because."}
@@ -121,6 +122,22 @@ def test_a_failure_that_cannot_be_waived_is_not_escalated_but_can_be_funded(
     }
     funded = good(people["commissioner"].post(f"{at}/fund", funding, version=version))
     assert funded["approval"]["covers_to"] is None
+
+
+@pytest.mark.parametrize(
+    ("who", "step", "sent"), [("clinician", "escalate", REASON), ("pharmacist", "authorise", None)]
+)
+def test_a_request_without_a_decision_takes_no_step_that_looks_at_one(
+    people: Mapping[str, Api], who: str, step: str, sent: object
+) -> None:
+    clinician = people["clinician"]
+    body = good(clinician.post("/v1/requests", initiation()), 201)
+    moving = transfer(clinician, f"/v1/treatments/{body['treatment_id']}")
+
+    at = f"/v1/requests/{moving['id']}/{step}"
+    refused = people[who].post(at, sent, version=moving["version"])
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "step-not-possible")
 
 
 def test_a_refused_transfer_leaves_the_treatment_where_it_is(people: Mapping[str, Api]) -> None:
@@ -266,3 +283,48 @@ def test_what_is_not_commissioned_says_whether_funding_may_be_sought(
     body = ask(people, policy, {"individual_funding_agreed": False})
     assert (body["state"], body["panel_status"]) == ("criteria not met", status)
     assert says in str(body["next"])
+
+
+def test_a_commissioner_declines_to_fund_what_was_asked_outside_the_policy(
+    people: Mapping[str, Api],
+) -> None:
+    asked = initiation(1, route="individual funding")
+    made = good(people["clinician"].post("/v1/requests", asked), 201)
+    at, why = f"/v1/requests/{made['id']}/refuse-funding", {"reason": "Others are not funded."}
+    stale = people["commissioner"].post(at, why, version=made["version"] + 1)
+    assert stale.status_code == 412, stale.text
+
+    declined = good(people["commissioner"].post(at, why, version=made["version"]))
+
+    assert declined["state"] == "declined"
+    assert declined["approval"] is None
+    again = people["commissioner"].post(at, why, version=declined["version"])
+    assert again.status_code == 409
+    policys = good(people["clinician"].post("/v1/requests", initiation(2)), 201)
+    there = f"/v1/requests/{policys['id']}/refuse-funding"
+    assert people["commissioner"].post(there, why, version=policys["version"]).status_code == 409
+
+
+@pytest.mark.parametrize("doses", ["paid", "not paid"])
+def test_refusing_to_fund_an_urgent_start_says_what_becomes_of_doses_given(
+    people: Mapping[str, Api], clock: Clock, doses: str
+) -> None:
+    form = urgent_form(71_001, clock.instant.date()) | {"route": "individual funding"}
+    made = good(people["clinician"].post("/v1/requests", form), 201)
+    assert made["doses_given_since"] == form["first_dose"]
+    at, why = f"/v1/requests/{made['id']}/refuse-funding", {"reason": "Others are not funded."}
+    payer, version = people["commissioner"], made["version"]
+    silent = payer.post(at, why, version=version)
+    assert (silent.status_code, silent.json()["code"]) == (422, "details-not-accepted")
+    assert "whether they are paid for" in silent.json()["detail"]
+    said = why | {"doses_given": doses}
+    other = people["other commissioner"].post(at, said, version=version)
+    assert other.status_code == 404
+
+    done = good(payer.post(at, said, version=version))
+
+    assert (done["state"], done["approval"]) == ("declined", None)
+    assert done["overturned"]["paid"] is (doses == "paid")
+    assert bool(done["overturned"]["reference"]) is (doses == "paid")
+    assert done["decisions"][-1]["made_by"] == "commissioner"
+    assert "The commissioner overturned the urgent start" in done["next"]

@@ -22,6 +22,7 @@ from app.db.work import NOBODY, Moment, Work
 from tests.conftest import APPLICATION_ROLE
 from tests.functional.approvals.api import Api
 from tests.functional.approvals.scene import Scene
+from tests.rows import row_counts
 
 MANY = Statement(sa.text("SELECT count(*) AS many FROM treatment"))
 #: Tables that hold nobody's data: they are the same for everyone, or have no row to hide.
@@ -63,14 +64,9 @@ def guarded(database: Database, scene: Scene) -> Database:
 
 def rows_seen(database: Database, moment: Moment, organisation: str) -> dict[str, int]:
     """How many rows of each table an organisation reaches without any condition of ours."""
-
-    def count(work: Work) -> dict[str, int]:
-        return {
-            table.name: work.connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-            for table in metadata.sorted_tables
-        }
-
-    return database.read(count, moment=moment, scope=organisation)
+    return database.read(
+        lambda work: row_counts(work.connection), moment=moment, scope=organisation
+    )
 
 
 def test_the_role_of_these_tests_is_the_one_of_production(guarded: Database) -> None:

@@ -57,3 +57,11 @@ def test_each_list_tells_its_organisation_what_to_look_at(
         assert listed(people["other commissioner"], name) == []
         assert people["clinician"].get(f"/v1/worklists/{name}").status_code == 403
     assert payer.get("/v1/worklists/everything").status_code == 422
+
+
+def test_a_place_that_is_no_day_is_named(people: Mapping[str, Api]) -> None:
+    place = f"2026-17-32.{'0' * 36}.1"
+    reply = people["commissioner"].get(f"/v1/worklists/not-started?after={place}")
+    (error,) = reply.json()["errors"]
+    assert reply.status_code == 422
+    assert (error["where"], error["message"]) == ("query.after", "is not a day of the calendar")

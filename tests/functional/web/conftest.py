@@ -1,4 +1,4 @@
-"""Pages over HTTP on both databases, seen by invented people who sign in by choice."""
+"""Pages over HTTP, seen by invented people who sign in by choice."""
 
 import itertools
 import re

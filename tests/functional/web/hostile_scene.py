@@ -117,7 +117,7 @@ def _run(path: str) -> str:
 
 
 def set_policies(enter: Enter) -> list[str]:
-    """A draft that is written, one whose publication was asked for, and a proposed adoption."""
+    """A written draft, one whose publication was asked for, a proposed adoption and hand-over."""
     author, payer = enter("demq1-policy-author"), enter("demq1-commissioner")
     text = POLICY.read_text(encoding="utf-8")
     drafts = []
@@ -128,7 +128,11 @@ def set_policies(enter: Enter) -> list[str]:
     at = "/library/adalimumab-ra-severe/2016-01-26.1"
     day = {"from-day": "1", "from-month": "1", "from-year": "2027"}
     act(payer, at, f"{at}/adopt", **day)
-    return [*drafts, f"{drafts[0]}/replay", "/adoptions", at, f"{at}/replay"]
+    asked = day | {"from-year": "2026", "drug": "natalizumab", "receiver": "DEMQ2", "why": "Moved."}
+    proposed = payer.send("/hand-overs/new", "/hand-overs", **asked)
+    handing = str(proposed.headers["location"])
+    pages = ["/adoptions", at, f"{at}/replay", "/hand-overs/new", handing]
+    return [*drafts, f"{drafts[0]}/replay", *pages]
 
 
 def set_care(enter: Enter, attach: Callable[..., Any]) -> list[str]:

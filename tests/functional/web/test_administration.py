@@ -50,7 +50,7 @@ def rows(application: FastAPI, query: sa.Select[Any]) -> list[Any]:
 
 
 def public_pem() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
     return (
         key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 
+from app.api.scanning import Scanner
 from app.approvals.attachment_kinds import LARGEST, kind_of
 from app.approvals.erasing import erase_patient
 from app.db.tables import audit_event, audit_payload, request_attachment, treatment
@@ -133,6 +135,26 @@ def test_what_is_no_attachment_is_told_on_the_page(
     reply = attach(person, request, data, **typed)
     assert reply.status_code == 422
     assert said in reply.text
+    assert _rows(database, moment) == []
+
+
+def test_what_a_scanner_knows_is_told_on_the_page_and_not_kept(
+    enter: Enter,
+    application: FastAPI,
+    database: Database,
+    moment: Moment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = enter("demo1-clinician")
+    request, _ = sent(person, LOW)
+    application.state.scanner = Scanner("unix:/nowhere/clamd.ctl")
+    silent = attach(person, request, PDF)
+    assert silent.status_code == 503
+    assert "could not be checked for malware" in silent.text
+    monkeypatch.setattr(Scanner, "recognised", lambda _self, _data: "Eicar-Test")
+    refused = attach(person, request, PDF)
+    assert refused.status_code == 422
+    assert "tell your organisation&#39;s security team" in refused.text
     assert _rows(database, moment) == []
 
 

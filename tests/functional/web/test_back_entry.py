@@ -58,6 +58,9 @@ def filled(person: Person, number: int) -> str:
     draft = begun_on_paper(person, number)
     at = f"{draft}/paper"
     assert person.send(at, at, **signed()).headers["location"] == f"{draft}/treatment"
+    held = "If the paper names an earlier one, enter that"
+    assert held in person.get(f"{draft}/treatment").text
+    assert held not in person.get(f"{draft}/patient").text
     fill(person, draft.removeprefix("/drafts/"), ANSWERS)
     return draft
 
@@ -131,9 +134,11 @@ def test_another_commissioners_leave_counts_for_nothing(application: FastAPI, en
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"signed_time": "25:00"}, "Enter the day and the time that stand beside the signature"),
-        ({"signed_time": ""}, "Enter the day and the time that stand beside the signature"),
-        ({"signed-month": "13"}, "Enter the day and the time that stand beside the signature"),
+        ({"signed_time": "25:00"}, 'href="#signed_time"'),
+        ({"signed_time": ""}, 'href="#signed_time"'),
+        ({"signed_time": "14:75"}, 'href="#signed_time"'),
+        ({"signed-month": "13"}, "Enter the day that stands beside the signature"),
+        ({"signed-day": "", "signed_time": "noon"}, "Enter the day that stands beside the sig"),
         ({"signed-year": "2099"}, "That time is still ahead"),
         ({"signed-year": "2020"}, "within 7 days of its signature"),
         ({"signed_by": ""}, "Fill this in"),
@@ -151,8 +156,12 @@ def test_what_cannot_be_so_is_told_at_its_field(
     page = person.get(at).text
     assert said in page, page
     assert "nhsuk-error-summary" in page
-    if typed.get("signed_time"):
-        assert 'value="25:00"' in page, "what was typed is kept"
+    if time := typed.get("signed_time"):
+        assert f'value="{time}"' in page, "what was typed is kept"
+        assert "Enter the time" in page
+    only_time = "signed_time" in typed and len(typed) == 1
+    assert ("Enter the day" in page) is (said.startswith("Enter the day"))
+    assert only_time is ("Enter the time" in page and "Enter the day" not in page)
 
 
 def test_a_decision_after_the_signature_is_refused(enter: Enter) -> None:

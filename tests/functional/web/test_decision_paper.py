@@ -82,6 +82,8 @@ def test_no_word_is_obeyed() -> None:
         ((hostile, hostile),),
         ((hostile, hostile),),
         ((hostile, hostile),),
+        ((hostile, hostile),),
+        ((hostile, hostile),),
         hostile,
     )
     assert as_pdf(sheet).startswith(b"%PDF-")

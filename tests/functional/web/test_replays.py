@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, sent
-from tests.functional.web.test_policy_drafts import NEXT, begun, send, work_off
+from tests.functional.web.test_policy_drafts import NEXT, NUMBER, begun, send, work_off
 
 AT = "/library/adalimumab-ra-severe/2016-01-26.1"
 #: Stricter than the version before it: an activity that every patient of the tests is below.
@@ -106,3 +106,33 @@ def test_the_proofs_of_a_version_are_asked_for_and_kept(enter: Enter, applicatio
         assert "Run by z3" in shown
         assert "Every criterion to start can be satisfied by one patient" in shown
     assert enter("demq1-commissioner").send(AT, f"{AT}/proofs").status_code == 403
+
+
+def test_what_a_version_does_to_the_one_before_is_proved_and_shown_with_whom_it_lets_pass(
+    enter: Enter, application: FastAPI
+) -> None:
+    """The correction asks for a score above 5.8 where the version before asked for 5.1."""
+    author, second = enter("demq1-policy-author"), enter("demq1-policy-author-2")
+    at = begun(author, NEXT.replace("> 5.1", "> 5.8", 1))
+    send(author, at, f"{at}/ask")
+    work_off(application)
+    assert send(second, at, f"{at}/publish").status_code == 303
+    page = f"/library/adalimumab-ra-severe/{NUMBER}/changes"
+    assert "Not run on these two texts" in author.get(page).text
+    asked = send(author, page, f"{page}/proofs", since="2016-01-26.1")
+    assert asked.headers["location"] == f"{page}?since=2016-01-26.1#proofs", asked.text
+    assert "being worked out" in author.get(page).text
+    work_off(application)
+    for who in ("demq1-commissioner", "demo1-clinician"):
+        shown = enter(who).get(page).text
+        assert "All criteria to start (initiation): only tightens" in shown
+        assert "ADA-3 (initiation): only tightens" in shown
+        assert "Passes under 2016-01-26.1 alone:" in shown
+        assert f"Passes under {NUMBER} alone:" not in shown, "nobody does"
+        assert "Ask for proofs" not in shown
+        assert "only loosens: " not in shown
+    turned = "/library/adalimumab-ra-severe/2016-01-26.1/changes"
+    assert "Not run on these two" in author.get(f"{turned}?since={NUMBER}").text, "another question"
+    unknown = send(author, turned, f"{turned}/proofs", since="1900-01-01")
+    assert unknown.status_code == 404
+    assert enter("demq1-commissioner").send(page, f"{page}/proofs").status_code == 403

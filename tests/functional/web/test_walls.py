@@ -4,7 +4,7 @@ import pytest
 
 from app.api.matrix_pages import PAGE_ROUTES
 from app.approvals.permissions import TABLE, Action
-from app.demonstration.organisations import administrators, seats
+from app.demonstration.organisations import only_in_the_browser, seats
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, begun, sent
 
@@ -23,7 +23,7 @@ GUARDED = sorted(name for name, action in PAGE_ROUTES.items() if isinstance(acti
 #: A person of each role, at an organisation that has no part in DEMO1's treatments.
 OUTSIDERS = {
     seat.role: seat.token.removeprefix("demo-")
-    for seat in (*seats(), *administrators())
+    for seat in (*seats(), *only_in_the_browser())
     if seat.kind == "person" and seat.organisation not in ("DEMO1", "DEMQ1")
 }
 

@@ -6,11 +6,11 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from app.approvals.amending import amend
 from app.approvals.details import details_from_json
 from app.approvals.downtime import BACK_ENTRY_COVERS
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.model import PaperForm, RequestDetails
-from app.approvals.submitting import amend
 from app.auth.errors import NotAllowed
 from app.db.tables import audit_event, audit_payload
 from tests.world import ADALIMUMAB, CLINICIAN, COMMISSIONER, World

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals import correcting, submitting
+from app.approvals import amending, correcting
 from app.approvals.changed_answers import (
     ACTION,
     ChangedAnswers,
@@ -107,7 +107,7 @@ def test_taking_the_answer_away_first_does_not_hide_the_change(wide: World) -> N
     asked = wide.trial(answers=unanswered).request
     assert asked.state is RequestState.MORE_INFORMATION_NEEDED
     wide.do(
-        lambda work: submitting.amend(
+        lambda work: amending.amend(
             work, wide.office, CLINICIAN, asked.id, {"score": "6.0"}, asked.version
         )
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals import correcting, reviewing, submitting
+from app.approvals import amending, correcting, reviewing
 from app.approvals.errors import (
     AlreadyApproved,
     DetailsNotAccepted,
@@ -153,7 +153,7 @@ def test_a_returned_switch_has_no_answers_to_amend(running: tuple[World, str]) -
     view = world.change(treatment, Kind.SWITCH, product="tyruko", from_day=LATER)
     world.do(lambda w: reviewing.panel_return(w, COMMISSIONER, view.request.id, "Why this one?", 2))
     with pytest.raises(DetailsNotAccepted, match="no answers to amend"):
-        world.do(lambda w: submitting.amend(w, world.office, CLINICIAN, view.request.id, {}, 3))
+        world.do(lambda w: amending.amend(w, world.office, CLINICIAN, view.request.id, {}, 3))
 
 
 def test_only_one_switch_waits_at_a_time(running: tuple[World, str]) -> None:
@@ -256,7 +256,7 @@ def test_a_transfer_that_does_not_happen_hides_the_treatment_again(
         )
         assert done.request.state is RequestState.DECLINED
     else:
-        world.do(lambda w: submitting.withdraw(w, CLINICIAN, request_id, "Stays here", 2))
+        world.do(lambda w: amending.withdraw(w, CLINICIAN, request_id, "Stays here", 2))
     with pytest.raises(NotFound):
         world.treatment(treatment, OTHER_CLINICIAN)
     assert covered(world, treatment) == [(START, D(2027, 6, 14), "DEMO1")]
@@ -439,7 +439,7 @@ def test_a_request_left_over_from_before_the_stop_cannot_bring_coverage(
     world.change(treatment, Kind.STOP, from_day=D(2027, 6, 1), **STOPPED)
     with pytest.raises(TransitionNotAllowed, match="stopped"):
         world.do(
-            lambda w: submitting.amend(
+            lambda w: amending.amend(
                 w, world.office, CLINICIAN, waiting.request.id, {"score_now": "3.0"}, 2
             )
         )
@@ -516,6 +516,6 @@ def test_a_withdrawn_request_gives_no_baseline(wide: World) -> None:
     treatment = first.request.treatment_id
     wide.on(D(2027, 6, 1))
     wrong = wide.carry_on(treatment, answers={"score": "9.9"})
-    wide.do(lambda w: submitting.withdraw(w, CLINICIAN, wrong.request.id, "wrong patient", 2))
+    wide.do(lambda w: amending.withdraw(w, CLINICIAN, wrong.request.id, "wrong patient", 2))
     again = wide.carry_on(treatment)
     assert again.revision.answers["score"]["value"] == "6.0"

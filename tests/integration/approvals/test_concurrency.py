@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.approvals import patients, reviewing, submitting
+from app.approvals import amending, patients, reviewing
 from app.approvals.errors import ApprovalsError
+from app.approvals.handing import Asked, hand_over_by_two
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import NoNumberReason, RequestView
 from app.db import tables
@@ -97,7 +98,7 @@ def test_of_an_approval_and_a_withdrawal_one_wins(wide: World) -> None:
         )
 
     def withdraw() -> RequestView:
-        return wide.do(lambda w: submitting.withdraw(w, CLINICIAN, request_id, "no", 2))
+        return wide.do(lambda w: amending.withdraw(w, CLINICIAN, request_id, "no", 2))
 
     results = race(approve, withdraw, approve, withdraw)
     assert len(won(results)) == 1
@@ -125,3 +126,36 @@ def test_a_link_and_two_first_requests_leave_one_live_approval_for_the_person(
     )
     linked = not isinstance(results[1], ApprovalsError)
     assert live(wide) == (1 if linked else 2)
+
+
+def test_what_is_approved_amid_a_hand_over_is_the_receiver_s_whichever_was_first(
+    wide: World,
+) -> None:
+    """A step that brings days waits for the hand-over or is taken along by it."""
+    waiting = [
+        wide.trial(patient=patient(i + 1), answers={**TRIAL_ANSWERS, "usual": False})
+        for i in range(THREADS - 1)
+    ]
+    running = wide.trial(patient=patient(THREADS))
+    asked = Asked("DEMQ2", "natalizumab", wide.moment.day, "Invented.")
+
+    def approve(request_id: str) -> RequestView:
+        return wide.do(
+            lambda w: reviewing.panel_approve(
+                w, wide.office, COMMISSIONER, request_id, "ok", frozenset(), 2
+            )
+        )
+
+    def hand_over() -> Any:
+        return wide.do(lambda w: hand_over_by_two(w, COMMISSIONER, asked, "A. One", "B. Two"))
+
+    steps: list[Callable[[], Any]] = [lambda v=v: approve(v.request.id) for v in waiting]
+    results = race(*steps[:4], hand_over, *steps[4:])
+
+    assert len(won(results)) == len(waiting), results
+    s = tables.segment.c
+    days = sa.select(s.treatment_id, s.commissioner).where(s.superseded_at.is_(None))
+    found = wide.do(lambda w: {tuple(row) for row in w.connection.execute(days)})
+    assert found == {(v.request.treatment_id, "DEMQ2") for v in (*waiting, running)}
+    payers = sa.select(tables.treatment.c.commissioner)
+    assert set(wide.do(lambda w: w.connection.execute(payers).scalars().all())) == {"DEMQ2"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals import correcting, reviewing, submitting
+from app.approvals import amending, correcting, reviewing
 from app.approvals.errors import (
     AlreadyApproved,
     AnswersNotAccepted,
@@ -136,7 +136,9 @@ def test_a_refused_form_that_was_mistyped_is_covered_from_its_correction(wide: W
 
 def test_a_declined_request_goes_back_to_the_panel_never_straight_to_approved(wide: World) -> None:
     view = wide.trial(answers=UNUSUAL)
-    wide.do(lambda w: reviewing.panel_decline(w, COMMISSIONER, view.request.id, "no", 2))
+    wide.do(
+        lambda w: reviewing.panel_decline(w, wide.office, COMMISSIONER, view.request.id, "no", 2)
+    )
     assert correct(wide, view, score="4.0").request.state is RequestState.DECLINED
     done = correct(wide, view, score="6.0", usual=True)
     assert done.request.state is RequestState.REFERRED
@@ -205,8 +207,8 @@ def test_a_withdrawn_approval_gives_nothing_to_continue(wide: World) -> None:
 def test_a_stale_version_is_refused_and_nothing_is_stored(wide: World) -> None:
     view = wide.trial(answers={})
     for use_case in (
-        lambda w: submitting.amend(w, wide.office, CLINICIAN, view.request.id, {}, 1),
-        lambda w: submitting.withdraw(w, CLINICIAN, view.request.id, "x", 3),
+        lambda w: amending.amend(w, wide.office, CLINICIAN, view.request.id, {}, 1),
+        lambda w: amending.withdraw(w, CLINICIAN, view.request.id, "x", 3),
         lambda w: correcting.enter_in_error(w, CLINICIAN, view.request.id, "x", 1),
     ):
         with pytest.raises(VersionMismatch):

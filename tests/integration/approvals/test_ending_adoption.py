@@ -6,7 +6,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from app.approvals import submitting
+from app.approvals import amending
 from app.approvals.ending_adoption import end_adoption
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.library import Library
@@ -91,7 +91,7 @@ def test_an_answer_to_what_was_missing_does_not_revive_it(office: World) -> None
         answers={k: v for k, v in TRIAL_ANSWERS.items() if k != first},
     )
     amended = office.do(
-        lambda w: submitting.amend(
+        lambda w: amending.amend(
             w,
             office.office,
             CLINICIAN,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.approvals import importing, submitting
+from app.approvals import amending, importing, submitting
 from app.approvals.errors import AlreadyApproved, NotFound, TransitionNotAllowed
 from app.approvals.import_errors import (
     ImportColumnsAmbiguous,
@@ -294,7 +294,7 @@ def test_the_baseline_is_asked_for_once_at_the_first_continuation(world: World) 
     assert first.decision is not None
     assert first.decision.missing == ["das28_at_start"]
     answered = world.do(
-        lambda w: submitting.amend(
+        lambda w: amending.amend(
             w,
             world.office,
             CLINICIAN,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals import correcting, patients, submitting
+from app.approvals import amending, correcting, patients
 from app.approvals.errors import DetailsNotAccepted, NoPolicyInForce
 from app.approvals.known_answers import KnownAnswers, KnownQuery, known_answers, serves
 from app.approvals.library import Library
@@ -246,7 +246,7 @@ def test_a_withdrawn_request_and_one_entered_in_error_give_nothing(two: World) -
     waiting = give(two, answers={**ANSWERS, "score": None})
     assert set(told(ask(two))) == {"attacks", "edss"}
     two.do(
-        lambda w: submitting.withdraw(
+        lambda w: amending.withdraw(
             w, CLINICIAN, waiting.request.id, "Sent twice.", waiting.request.version
         )
     )

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from app.api.changes import visible_changes
 from app.approvals.drafting import open_query
 from app.approvals.due import due_query
+from app.approvals.office import Office
+from app.approvals.scope import visible_treatments
+from app.approvals.timeline import timeline
 from app.audit import changes_after
 from app.auth.model import Caller, Role
 from app.db.tables import treatment
@@ -20,20 +23,36 @@ from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.reconciliation import awaited_store
 from app.reconciliation.challenge_store import EVERY, listed_query
-from app.reconciliation.listing_starts import not_started
+from app.reconciliation.listing_starts import Asked, not_started
 from app.reconciliation.scope import scope_of
+from app.reconciliation.service import Desk
+from app.reconciliation.supplied import supplies_of
 from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, overdue
 from benchmarks import two_million
 from benchmarks.lists import add_challenges, explained
-from benchmarks.search import LARGEST, MOMENT, PAYER, explain
+from benchmarks.search import LARGEST, MOMENT, PAYER, explain, rows_of
 from tests.integration.approvals.test_search_plan import TREATMENTS, scans
+from tests.policies.library import packaged_library
 
 LIMIT = 20
+#: No run is read: there is none.
+NO_DESK = cast(Desk, None)
 MORE_DRAFTS = (
     "INSERT INTO draft SELECT d.* FROM (SELECT * FROM draft LIMIT 1) AS one, "
     "generate_series(1, 3000) AS i, jsonb_populate_record(NULL::draft, to_jsonb(one) || "
     "jsonb_build_object('id', 'more-' || i, 'organisation', 'DEMO1', "
     "'changed_at', now() - make_interval(mins => i))) AS d"
+)
+#: A supply of every treatment, as the worker keeps them for hospital and payer.
+SUPPLIES = (
+    "INSERT INTO listed_supply (organisation, pays, run_id, row, treatment_id, provider, day, "
+    "outcome) SELECT {}, {}, 'run', row_number() OVER (), id, provider, '2026-06-01', 'matched' "
+    "FROM treatment"
+)
+#: What a timeline reads of one patient, whatever there is of others.
+LOOKED_UP = (
+    *("patient", "treatment", "request", "request_revision", "decision", "approval", "segment"),
+    *("audit_event", "listed_supply"),
 )
 #: A page, and what its conditions pass over on the way; of few that are due all are sorted.
 MOST_ROWS = 8 * LIMIT
@@ -56,6 +75,9 @@ def filled(_postgres_admin: sa.Engine) -> Iterator[Database]:
     with owner.begin() as connection:  # as many of one hospital as it takes to choose an index
         connection.exec_driver_sql(MORE_DRAFTS)
         connection.exec_driver_sql("ANALYZE draft")
+        connection.exec_driver_sql(SUPPLIES.format("provider", "false"))
+        connection.exec_driver_sql(SUPPLIES.format("commissioner", "true"))
+        connection.exec_driver_sql("ANALYZE listed_supply")
     owner.dispose()
     database = two_million.application(url)
     yield database
@@ -116,11 +138,13 @@ def test_the_starts_that_the_worker_keeps_are_read_along_their_index(
         return filled.transact(fn, moment=MOMENT, new_id=ids, random_bytes=random_bytes)
 
     for caller in by_worker(awaited_store.keepers):
-        by_worker(partial(awaited_store.keep, caller=caller))
+        by_worker(partial(awaited_store.keep, desk=NO_DESK, caller=caller))
     pharmacist = replace(LARGEST, role=Role.PHARMACIST)
 
     def listed(work: Work) -> Any:
-        return not_started(work, pharmacist, frozenset(), LIMIT, None, lambda _: True)
+        return not_started(
+            work, pharmacist, frozenset(), None, Asked(None, LIMIT, None), lambda _: True
+        )
 
     plan = reading(filled, pharmacist, listed)
 
@@ -128,6 +152,30 @@ def test_the_starts_that_the_worker_keeps_are_read_along_their_index(
     assert "ix_treatment_provider_waiting" not in plan, "everything that has not begun is read"
     for table in ("start_awaited", "treatment", "approval", "segment"):
         assert f"Seq Scan on {table} " not in plan
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("who", [LARGEST, PAYER], ids=["hospital", "payer"])
+def test_a_timeline_is_made_of_look_ups(filled: Database, who: Caller) -> None:
+    role = Role.PHARMACIST if who is LARGEST else Role.COMMISSIONER
+    caller = replace(who, role=role)
+    one = rows_of(
+        filled, caller, sa.select(treatment.c.id).where(visible_treatments(caller)).limit(1)
+    )[0].id
+    office = Office(packaged_library(), demonstration=True)
+
+    def read(work: Work) -> None:
+        found = timeline(work, office, caller, one)
+        assert found.entries
+        supplies_of(work, caller, [one])
+
+    plan = reading(filled, caller, read)
+
+    for table in LOOKED_UP:
+        assert f"Seq Scan on {table} " not in plan, table
+    assert "uq_audit_event_object_type_object_id_object_number" in plan
+    assert "ix_listed_supply_treatment" in plan
+    assert "ix_audit_event_treatment_id" not in plan, "everybody's readings of it are walked"
 
 
 def test_sqlite_walks_along_the_same_indexes(sqlite_database: Database, moment: Moment) -> None:

@@ -28,11 +28,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.approvals import correcting, reviewing, starting, submitting
+from app.approvals import amending, correcting, reviewing, starting
 from app.approvals.errors import ApprovalsError
 from app.approvals.library import Library
 from app.approvals.lifecycle import RESOLUTIONS, ApprovalState
-from app.approvals.model import Basis, Dose, NoNumberReason, Route, StopReason
+from app.approvals.model import (
+    Basis,
+    Dose,
+    EmergencyStart,
+    NoNumberReason,
+    RequestDetails,
+    Route,
+    StopReason,
+)
 from app.approvals.office import PHARMACIST_AUTHORISATION, Office
 from app.approvals.replaying import check_replays
 from app.approvals.standing import is_live
@@ -46,6 +54,7 @@ from app.db.transaction import Database
 from app.db.upgrade import upgrade
 from app.db.work import Moment, Work
 from app.policy import Kind, load_policy
+from tests.integration.approvals.panel_walk import PanelWords
 from tests.world import (
     CLINICIAN,
     COMMISSIONER,
@@ -60,8 +69,8 @@ AUDIT_KEY = b"the key of the tests, which is 32 bytes or more"
 FOREVER = dt.date.max
 CHANGES = [kind for kind in Kind if kind not in (Kind.INITIATION, Kind.CONTINUATION)]
 STEPS = (
-    "amend,withdraw,escalate,correct,error,approve,waive,decline,return,aside,authorise,refuse,"
-    "consent,no consent,fund"
+    "amend,withdraw,escalate,correct,error,approve,waive,decline,overturn,not paid,return,aside,"
+    "authorise,refuse,consent,no consent,fund"
 )
 PATIENTS = (
     patient(1),
@@ -102,7 +111,7 @@ def trial_library() -> Library:
     return Library([load_policy(TRIAL_TEXT, "trial.yaml")])
 
 
-class Approvals(RuleBasedStateMachine):
+class Approvals(PanelWords, RuleBasedStateMachine):
     """Random use cases on a fresh database."""
 
     def __init__(self) -> None:
@@ -113,12 +122,20 @@ class Approvals(RuleBasedStateMachine):
         instant = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
         self.world = World(
             Database(self.engine, AUDIT_KEY),
-            Office(trial_library(), demonstration=True),
+            Office(self.library(), demonstration=True),
             Moment(instant, london_day(instant)),
             lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
             lambda size: hashlib.shake_256(str(next(draws)).encode()).digest(size),
         )
         self.rows: dict[str, int] = {}
+
+    def library(self) -> Library:
+        """The policies of the walk."""
+        return trial_library()
+
+    def decider(self, pick: int) -> Caller:
+        """Who decides in a panel's place."""
+        return COMMISSIONER
 
     def open(self) -> sa.Engine:
         """An engine on a migrated database with empty tables."""
@@ -156,6 +173,7 @@ class Approvals(RuleBasedStateMachine):
         self, caller: Caller, who: Any, answers: Any, dose: int, reason: Any, route: Any
     ) -> None:
         day = self.world.moment.day
+        details = self.urgent(dose) if dose < 0 and reason == "urgent" else RequestDetails()
         self.attempt(
             lambda: self.world.trial(
                 caller,
@@ -165,6 +183,28 @@ class Approvals(RuleBasedStateMachine):
                 first_dose=day + dt.timedelta(days=dose) if dose else None,
                 retrospective_reason=reason,
                 route=route,
+                details=details,
+            )
+        )
+
+    def urgent(self, dose: int) -> RequestDetails:
+        """That an office let the first dose be given."""
+        at = self.world.moment.instant + dt.timedelta(days=dose)
+        return RequestDetails(emergency=EmergencyStart("registrar on call", "the office", at))
+
+    @rule(caller=callers, who=st.sampled_from(PATIENTS), dose=st.sampled_from([-14, -3, -1]))
+    def begin_urgently(self, caller: Caller, who: Any, dose: int) -> None:
+        """An urgent start that the policy refers."""
+        day = self.world.moment.day + dt.timedelta(days=dose)
+        self.attempt(
+            lambda: self.world.trial(
+                caller,
+                patient=who,
+                answers={"score": "6.0", "risk": False, "usual": False},
+                decision_to_treat=day,
+                first_dose=day,
+                retrospective_reason="urgent",
+                details=self.urgent(dose),
             )
         )
 
@@ -204,34 +244,62 @@ class Approvals(RuleBasedStateMachine):
         step=st.sampled_from(STEPS.split(",")),
     )
     def decide(self, caller: Caller, pick: int, answers: Any, wait: int, step: str) -> None:
-        if not (request := self.pick(tables.request, pick)):
-            return
+        if request := self.pick(tables.request, pick):
+            self.take(caller, pick, request, answers, wait, step)
+
+    @rule(
+        pick=picks,
+        answers=answers,
+        wait=st.integers(0, 10),
+        step=st.sampled_from(
+            ["overturn", "overturn", "not paid", "correct", "approve", "error", "fund"]
+        ),
+    )
+    def rule_on_an_urgent_start(self, pick: int, answers: Any, wait: int, step: str) -> None:
+        """The steps that matter to one, which others seldom come to in this order."""
+        begun = [r for r in self.all(tables.request) if r["details"].get("emergency")]
+        if begun:
+            request = begun[-1 - pick % len(begun)]
+            self.take(CLINICIAN, 1, request, answers, wait, step)
+
+    def take(
+        self, caller: Caller, pick: int, request: Any, answers: Any, wait: int, step: str
+    ) -> None:
+        """Take a step on a request, by somebody of the organisation whose step it is."""
         side = request["counterparty"] if "consent" in step else request["provider"]
         caller = self.own(side or request["provider"], caller, pick % 5 == 0)
         rid, version, office = request["id"], request["version"], self.world.office
         pharmacist = replace(PHARMACIST, organisation=request["provider"])
         none: frozenset[str] = frozenset()
+        member = self.decider(pick + wait)
         begin = self.world.moment.day + dt.timedelta(days=wait - 5)
         funding = reviewing.FundingDecision(
             Basis.INDIVIDUAL_FUNDING, "1", begin, None if wait % 2 else FOREVER, "t", "r"
         )
+        paid_to = None if wait % 3 else begin
         steps: dict[str, Callable[[Work], Any]] = {
-            "amend": lambda w: submitting.amend(w, office, caller, rid, answers, version),
-            "withdraw": lambda w: submitting.withdraw(w, caller, rid, "x", version),
-            "escalate": lambda w: submitting.escalate(w, caller, rid, "x", version),
+            "amend": lambda w: amending.amend(w, office, caller, rid, answers, version),
+            "withdraw": lambda w: amending.withdraw(w, caller, rid, "x", version),
+            "escalate": lambda w: amending.escalate(w, caller, rid, "x", version),
             "correct": lambda w: correcting.correct(
                 w, office, caller, rid, answers, none, "x", version
             ),
             "error": lambda w: correcting.enter_in_error(w, caller, rid, "x", version),
             "approve": lambda w: reviewing.panel_approve(
-                w, office, COMMISSIONER, rid, "x", none, version
+                w, office, member, rid, "x", none, version
             ),
             "waive": lambda w: reviewing.panel_approve(
-                w, office, COMMISSIONER, rid, "x", frozenset({"T-1"}), version
+                w, office, member, rid, "x", frozenset({"T-1"}), version
             ),
-            "decline": lambda w: reviewing.panel_decline(w, COMMISSIONER, rid, "x", version),
-            "return": lambda w: reviewing.panel_return(w, COMMISSIONER, rid, "x", version),
-            "aside": lambda w: reviewing.declare_interest(w, COMMISSIONER, rid, "x", version),
+            "decline": lambda w: reviewing.panel_decline(w, office, member, rid, "x", version),
+            "overturn": lambda w: reviewing.overturn(
+                w, office, member, rid, reviewing.Ruling("x", True, paid_to), version
+            ),
+            "not paid": lambda w: reviewing.overturn(
+                w, office, member, rid, reviewing.Ruling("x", False), version
+            ),
+            "return": lambda w: reviewing.panel_return(w, member, rid, "x", version),
+            "aside": lambda w: reviewing.declare_interest(w, member, rid, "x", version),
             "authorise": lambda w: reviewing.authorise(w, office, pharmacist, rid, version),
             "refuse": lambda w: reviewing.refuse_authorisation(w, pharmacist, rid, "x", version),
             "consent": lambda w: reviewing.consent(w, office, caller, rid, version),
@@ -328,8 +396,22 @@ class Approvals(RuleBasedStateMachine):
         decisions = {d["id"]: d for d in self.all(tables.decision)}
         for approval in self.all(tables.approval):
             decision = decisions[approval["decision_id"]]
-            assert decision["outcome"] == "approved"
+            overturned = approval["terms"].get("pattern") == "doses given only"
+            assert decision["outcome"] == ("overturned" if overturned else "approved")
             assert decision["request_id"] == approval["request_id"]
+
+    @invariant()
+    def what_pays_for_doses_given_is_never_live_and_pays_for_no_day_ahead(self) -> None:
+        today = self.world.moment.day
+        for approval in self.all(tables.approval):
+            if approval["terms"].get("pattern") != "doses given only":
+                continue
+            assert approval["state"] in (
+                ApprovalState.DOSES_GIVEN,
+                ApprovalState.WITHDRAWN,
+                ApprovalState.ENTERED_IN_ERROR,
+            )
+            assert approval["covers_from"] <= approval["covers_to"] <= today
 
     @invariant()
     def what_counts_for_nothing_covers_nothing(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.approvals import checking, correcting, notices, reviewing, submitting
+from app.approvals import amending, checking, correcting, notices, reviewing
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.funding import FundingDecision
-from app.approvals.library import Library, load_library
+from app.approvals.library import Library
+from app.approvals.library_files import load_library
 from app.approvals.lifecycle import ApprovalState, RequestState
 from app.approvals.model import Basis, RequestDetails, RequestView, Route
 from app.approvals.office import PHARMACIST_AUTHORISATION, Office
@@ -179,7 +180,7 @@ def test_what_is_missing_is_asked_for_and_the_answer_is_decided_under_the_notice
     assert waiting.request.state is RequestState.MORE_INFORMATION_NEEDED
     issue(world)
     done = world.do(
-        lambda w: submitting.amend(
+        lambda w: amending.amend(
             w, world.office, CLINICIAN, waiting.request.id, {"score": "6.0"},
             waiting.request.version,
         )

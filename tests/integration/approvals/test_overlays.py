@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.approvals import submitting
+from app.approvals import amending
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
-from app.approvals.library import Library, load_library, overlaid
+from app.approvals.library import Library, overlaid
+from app.approvals.library_files import load_library
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestView
 from app.approvals.office import Office, adopt, adopted, stored_overlay
@@ -93,7 +94,7 @@ def test_an_amended_request_keeps_the_overlay_of_its_first_submission(world: Wor
     waiting = world.trial()
     world.office = Office(Library(world.office.library.all_versions()), demonstration=True)
     done = world.do(
-        lambda w: submitting.amend(
+        lambda w: amending.amend(
             w, world.office, CLINICIAN, waiting.request.id, {"first_line": True},
             waiting.request.version,
         )

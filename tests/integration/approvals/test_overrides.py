@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from app.approvals import changing, correcting, reviewing, submitting
+from app.approvals import amending, changing, correcting, reviewing
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.library import Library
 from app.approvals.lifecycle import RequestState
@@ -134,9 +134,7 @@ def test_an_amendment_may_add_an_override_and_take_it_back(world: World) -> None
 
     def amend(overrides: tuple[OverrideGiven, ...] | None, version: int) -> RequestView:
         return world.do(
-            lambda w: submitting.amend(
-                w, world.office, CLINICIAN, request.id, {}, version, overrides
-            )
+            lambda w: amending.amend(w, world.office, CLINICIAN, request.id, {}, version, overrides)
         )
 
     still = amend((), request.version)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals import reviewing, submitting
+from app.approvals import amending, reviewing
 from app.approvals.errors import (
     AlreadyApproved,
     DetailsNotAccepted,
@@ -63,7 +63,7 @@ def panel_approve(world: World, view: RequestView, *waived: str, by: Any = COMMI
 def escalate(world: World, view: RequestView) -> RequestView:
     request = view.request
     return world.do(
-        lambda w: submitting.escalate(w, CLINICIAN, request.id, "please", request.version)
+        lambda w: amending.escalate(w, CLINICIAN, request.id, "please", request.version)
     )
 
 
@@ -104,7 +104,7 @@ def test_a_refused_authorisation_goes_back_with_its_reason_and_is_amended(wide: 
     assert back.request.state is S.RETURNED
     assert back.decision.reason == "Check dose"
     again = wide.do(
-        lambda w: submitting.amend(w, wide.office, CLINICIAN, view.request.id, {"score": "7.0"}, 3)
+        lambda w: amending.amend(w, wide.office, CLINICIAN, view.request.id, {"score": "7.0"}, 3)
     )
     assert again.request.state is S.AWAITING_AUTHORISATION
     assert again.revision.answers["score"]["value"] == "7.0"
@@ -170,7 +170,7 @@ def decide_as(world: World, view: RequestView, by: Caller, how: str, declares: b
             w, world.office, by, request.id, "ok", frozenset(), request.version, declares
         ),
         "decline": lambda w: reviewing.panel_decline(
-            w, by, request.id, "no", request.version, declares
+            w, world.office, by, request.id, "no", request.version, declares
         ),
         "return": lambda w: reviewing.panel_return(
             w, by, request.id, "why?", request.version, declares
@@ -248,8 +248,11 @@ def test_a_declaration_is_in_the_audit_trail(wide: World) -> None:
 @pytest.mark.parametrize("answer", ["decline", "return"])
 def test_a_panel_declines_or_returns_with_a_reason(wide: World, answer: str) -> None:
     view = wide.trial(answers=UNUSUAL)
-    use_case = reviewing.panel_decline if answer == "decline" else reviewing.panel_return
-    done = wide.do(lambda w: use_case(w, COMMISSIONER, view.request.id, "because", 2))
+    given = (COMMISSIONER, view.request.id, "because", 2)
+    if answer == "decline":
+        done = wide.do(lambda w: reviewing.panel_decline(w, wide.office, *given))
+    else:
+        done = wide.do(lambda w: reviewing.panel_return(w, *given))
     assert done.request.state is (S.DECLINED if answer == "decline" else S.RETURNED)
     assert done.decision.made_by == "panel"
     assert done.decision.reason == "because"
@@ -258,11 +261,9 @@ def test_a_panel_declines_or_returns_with_a_reason(wide: World, answer: str) -> 
         panel_approve(wide, done)
     if answer == "return":
         again = wide.do(
-            lambda w: submitting.amend(
-                w, wide.office, CLINICIAN, view.request.id, {"usual": True}, 3
-            )
+            lambda w: amending.amend(w, wide.office, CLINICIAN, view.request.id, {"usual": True}, 3)
         )
-        assert again.request.state is S.APPROVED
+        assert again.request.state is S.REFERRED  # whoever asked hears the answer
 
 
 def test_a_waivable_criterion_is_waived_on_record(wide: World) -> None:

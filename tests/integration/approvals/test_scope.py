@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.approvals import (
+    amending,
     changing,
     correcting,
     patients,
@@ -82,15 +83,18 @@ def use_cases(world: World) -> dict[str, Callable[[Caller], Callable[[Any], Any]
         "continuation": lambda c: (
             lambda w: submitting.submit_continuation(w, office, c, continuation)
         ),
-        "amend": lambda c: lambda w: submitting.amend(w, office, c, r, {}, 2),
-        "withdraw": lambda c: lambda w: submitting.withdraw(w, c, r, "x", 2),
-        "escalate": lambda c: lambda w: submitting.escalate(w, c, r, "x", 2),
+        "amend": lambda c: lambda w: amending.amend(w, office, c, r, {}, 2),
+        "withdraw": lambda c: lambda w: amending.withdraw(w, c, r, "x", 2),
+        "escalate": lambda c: lambda w: amending.escalate(w, c, r, "x", 2),
         "correct": lambda c: lambda w: correcting.correct(w, office, c, r, {}, none, "x", 2),
         "enter in error": lambda c: lambda w: correcting.enter_in_error(w, c, r, "x", 2),
         "authorise": lambda c: lambda w: reviewing.authorise(w, office, c, r, 2),
         "refuse": lambda c: lambda w: reviewing.refuse_authorisation(w, c, r, "x", 2),
         "panel approve": lambda c: lambda w: reviewing.panel_approve(w, office, c, r, "x", none, 2),
-        "panel decline": lambda c: lambda w: reviewing.panel_decline(w, c, r, "x", 2),
+        "panel decline": lambda c: lambda w: reviewing.panel_decline(w, office, c, r, "x", 2),
+        "panel overturn": lambda c: (
+            lambda w: reviewing.overturn(w, office, c, r, reviewing.Ruling("x", paid=True), 2)
+        ),
         "declare interest": lambda c: lambda w: reviewing.declare_interest(w, c, r, "x", 2),
         "panel return": lambda c: lambda w: reviewing.panel_return(w, c, r, "x", 2),
         "fund": lambda c: lambda w: reviewing.record_funding(w, office, c, r, FUNDING, 2),
@@ -195,15 +199,16 @@ def test_every_step_of_a_request_is_in_its_trail(wide: World) -> None:
     office = wide.office
     none: frozenset[str] = frozenset()
     wide.do(lambda w: reviewing.panel_return(w, COMMISSIONER, request_id, "why?", 2))
-    wide.do(lambda w: submitting.amend(w, office, CLINICIAN, request_id, {"score": "7.0"}, 3))
+    wide.do(lambda w: amending.amend(w, office, CLINICIAN, request_id, {"score": "7.0"}, 3))
     wide.do(lambda w: reviewing.panel_approve(w, office, COMMISSIONER, request_id, "ok", none, 4))
     wide.do(lambda w: reviewing.refuse_authorisation(w, PHARMACIST, request_id, "dose?", 5))
-    wide.do(lambda w: submitting.amend(w, office, CLINICIAN, request_id, {"usual": True}, 6))
-    done = wide.do(lambda w: reviewing.authorise(w, office, PHARMACIST, request_id, 7))
+    wide.do(lambda w: amending.amend(w, office, CLINICIAN, request_id, {"usual": True}, 6))
+    wide.do(lambda w: reviewing.panel_approve(w, office, COMMISSIONER, request_id, "ok", none, 7))
+    done = wide.do(lambda w: reviewing.authorise(w, office, PHARMACIST, request_id, 8))
     wide.first_dose(treatment, D(2026, 6, 15))
     wide.do(
         lambda w: correcting.correct(
-            w, office, CLINICIAN, request_id, {"score": "1.0"}, none, "typing", 8
+            w, office, CLINICIAN, request_id, {"score": "1.0"}, none, "typing", 9
         )
     )
     wide.do(
@@ -211,7 +216,7 @@ def test_every_step_of_a_request_is_in_its_trail(wide: World) -> None:
             w, COMMISSIONER, done.approval.reference, ApprovalEvent.UPHOLD, "fine", 2
         )
     )
-    wide.do(lambda w: correcting.enter_in_error(w, CLINICIAN, request_id, "wrong", 9))
+    wide.do(lambda w: correcting.enter_in_error(w, CLINICIAN, request_id, "wrong", 10))
     actions = [e.action for e in wide.do(lambda w: request_trail(w, request_id))]
     for action in (
         "initiation submitted",

@@ -200,6 +200,11 @@ class Simulation(Approvals):
     def counted(self) -> dict[str, int]:
         return {table.name: len(self.all(table)) for table in tables.metadata.sorted_tables}
 
+    def attempt(self, step: Callable[[], Any]) -> None:
+        """Also look at the states at once: a rule may take several steps."""
+        super().attempt(step)
+        self.states_only_change_as_the_tables_say()
+
     # --- what must never happen -----------------------------------------------------------------
 
     @invariant()

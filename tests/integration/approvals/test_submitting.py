@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from app.approvals import submitting
+from app.approvals import amending, submitting
 from app.approvals.details import details_from_json
 from app.approvals.errors import (
     AlreadyApproved,
@@ -57,7 +57,7 @@ def test_a_missing_answer_is_asked_for_and_the_amended_form_is_approved(world: W
     assert view.decision.missing == ["das28_at_start"]
     assert view.approval is None
     amended = world.do(
-        lambda w: submitting.amend(
+        lambda w: amending.amend(
             w, world.office, CLINICIAN, view.request.id, {"das28_at_start": "5.2"}, 2
         )
     )

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from app.audit.verify_seals import unsealed
 from app.cli import app
 from app.db.engine import make_engine
 from app.db.transaction import Database
-from app.db.upgrade import upgrade
 from app.door import Door
 from app.sealer import Sealer, sealing
 from app.settings import DEMONSTRATION_AUDIT_KEY, Settings
@@ -25,12 +24,14 @@ KEY = DEMONSTRATION_AUDIT_KEY.encode()
 
 
 @pytest.fixture
-def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lay_database: Callable[[Path], None]
+) -> Iterator[Door]:
     monkeypatch.setenv("ASSENT_DEMONSTRATION", "true")
     monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ASSENT_CHECKPOINTS_DIR", str(tmp_path / "elsewhere"))
+    lay_database(tmp_path)
     engine = make_engine(f"sqlite:///{tmp_path / 'assent.db'}")
-    upgrade(engine)
     door = Door(Database(engine, KEY))
     door.transact(lambda work: [note(work), note(work), note(work, "r-2", patient_id="p-2")])
     yield door

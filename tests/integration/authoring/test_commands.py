@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from app.approvals import submitting
-from app.approvals.library import load_library
+from app.approvals.library_files import load_library
 from app.approvals.office import Office
 from app.cli import app
 from app.commands.doors import door_or_exit

@@ -25,6 +25,7 @@ PID = sa.text("SELECT pg_backend_pid()")
     [
         ("journal_mode", "wal"),
         ("synchronous", 2),
+        ("secure_delete", 1),
         ("foreign_keys", 1),
         ("recursive_triggers", 1),
         ("busy_timeout", 5000),

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = [f"{number:04}" for number in range(1, 44)]
+HISTORY = [f"{number:04}" for number in range(1, 52)]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -196,7 +197,9 @@ def test_every_row_of_every_released_schema_comes_through_the_upgrade(
         after = _all_rows(connection)
         for table, rows in before.items():
             kept = [row for row in after[table] if not _is_added(table, row)]
-            assert [{name: row[name] for name in rows[0]} for row in kept] == rows, table
+            reset = {name: v for name, v in _RESET.get(table, {}).items() if name in rows[0]}
+            there = [row | reset for row in rows]
+            assert [{name: row[name] for name in rows[0]} for row in kept] == there, table
         # The release before goes on writing while the new schema is there: its own columns do.
         _delete_and_fill_again(connection, before)
 
@@ -211,6 +214,10 @@ def _fill_every_table(connection: sa.Connection) -> dict[str, list[dict[str, obj
             values = {c.name: _plain_value(c, now) for c in table.columns if not _is_counted(c)}
             connection.execute(table.insert().values(**values))
     return _all_rows(connection)
+
+
+#: What an upgrade sets back: revision 0051 has the worker make the rows of supplies anew.
+_RESET: Final[dict[str, dict[str, object]]] = {"start_awaited_mark": {"runs": None}}
 
 
 def _is_added(table: str, row: dict[str, object]) -> bool:

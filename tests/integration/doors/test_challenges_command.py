@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ runner = CliRunner()
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lay_database: Callable[[Path], None]
+) -> None:
     for name in [name for name in os.environ if name.startswith("ASSENT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ASSENT_AUDIT_KEY", "a key of the tests, of 32 characters or more")
-    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    lay_database(tmp_path / "data")
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -94,6 +96,20 @@ def test_a_worker_until_idle_stops_when_nothing_waits_and_gives_signals_back() -
 
 def test_sqlite_is_not_served_by_several_processes() -> None:
     assert "one serving process" in run("serve", "--workers", "2", code=2)
+
+
+def test_several_processes_are_given_the_time_that_a_busy_machine_takes_to_start_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """uvicorn kills one that says nothing for 5 seconds, and begins anew: then none ever serves."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda _, **options: given.update(options))
+    monkeypatch.setenv("ASSENT_DATABASE_URL", "postgresql://nobody@127.0.0.1/none")
+
+    run("serve", "--workers", "2")
+
+    assert given["workers"] == 2
+    assert given["timeout_worker_healthcheck"] >= 60
 
 
 def test_the_description_can_be_written_and_checked(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every `assent report …` on an empty database, and called wrongly."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,15 @@ EITHER = {
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lay_database: Callable[[Path], None]
+) -> None:
     for name in [name for name in os.environ if name.startswith("ASSENT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ASSENT_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ASSENT_AUDIT_KEY", "a key of the tests, of 32 characters or more")
     monkeypatch.setenv("ASSENT_POLICIES_DIR", str(few_policies(tmp_path)))
-    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    lay_database(tmp_path)
 
 
 def run(*arguments: str, code: int = 0) -> str:

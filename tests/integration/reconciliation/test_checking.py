@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
 
 from app.auth.model import Caller, Role
 from app.db import tables
-from app.reconciliation import checking_supplies
+from app.reconciliation import checking_supplies, service
 from app.reconciliation.checking_supplies import Checked, PlannedSupply
 from app.reconciliation.model import LineKind, MatchedLine, TestResult
 from app.reconciliation.service import Desk
@@ -44,10 +45,18 @@ def plan(world: World, desk: Desk, day: dt.date, **known: Any) -> MatchedLine:
 def _checked(
     world: World, desk: Desk, caller: Caller, submission: Any, *, restates: bool
 ) -> Checked:
-    found, _ = world.database.read(
-        lambda w: checking_supplies.check(w, desk, caller, submission, None, restates=restates),
-        moment=world.moment,
-    )
+    """The check, which must say what one says that reads every approval in scope."""
+
+    def once() -> Checked:
+        return world.database.read(
+            lambda w: checking_supplies.check(w, desk, caller, submission, None, restates=restates),
+            moment=world.moment,
+        )[0]
+
+    found = once()
+    with patch.object(service, "MOST_NAMED", -1):
+        whole = once()
+    assert (found.advice, found.summary) == (whole.advice, whole.summary)
     return found
 
 

@@ -255,7 +255,7 @@ def test_a_decision_by_hand_and_its_undoing_in_a_large_file_add_and_take_back(
     standing = run(world, desk, data=csv_bytes(list(rows))).run.id
     kind = deciding_lines.DecisionKind.ACCEPT
     read = lambda fn: world.database.read(fn, moment=world.moment)  # noqa: E731
-    seen = read(lambda w: deciding_lines.look(w, desk, COMMISSIONER, standing, kind))
+    seen = read(lambda w: deciding_lines.look(w, desk, COMMISSIONER, standing, 4, kind))
     made = deciding_lines.draft(desk, COMMISSIONER, seen, 4, kind, None)
     decided, _ = world.do(
         lambda w: deciding_lines.decide(w, COMMISSIONER, seen, 4, made, "Agreed by letter.")

@@ -212,7 +212,9 @@ def test_an_approval_brought_over_is_found_by_the_line_s_own_numbers(
 def test_a_decision_by_hand_is_named_as_the_cause(world: World, desk: Desk, matched: str) -> None:
     standing = run(world, desk, data=FILE).run.id
     read = lambda fn: world.database.read(fn, moment=world.moment)  # noqa: E731
-    seen = read(lambda w: deciding_lines.look(w, desk, COMMISSIONER, standing, DecisionKind.ACCEPT))
+    seen = read(
+        lambda w: deciding_lines.look(w, desk, COMMISSIONER, standing, 3, DecisionKind.ACCEPT)
+    )
     made = deciding_lines.draft(desk, COMMISSIONER, seen, 3, DecisionKind.ACCEPT, None)
     decided, _ = world.do(
         lambda w: deciding_lines.decide(w, COMMISSIONER, seen, 3, made, "Agreed by letter.")

@@ -1,22 +1,28 @@
-"""A reconciling process killed by the system at random moments: the same in the end, once."""
+"""A reconciling process killed by the system, at random moments and amid its writing: once."""
 
 import datetime as dt
 import os
 import random
 import signal
 import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from app import clock
 from app.approvals.lifecycle import ApprovalEvent
-from app.db import tables
-from app.reconciliation import service, standing_store
+from app.db import jobs, tables
+from app.reconciliation import closed_months, service, standing_store
 from app.reconciliation.service import Desk
+from app.work import Watcher
+from tests.integration.reconciliation.matching import line
 from tests.integration.reconciliation.test_deltas import (
     AFTER,
     FILE,
+    JUNE,
     deltas,
     low,
     mark,
@@ -27,6 +33,7 @@ from tests.integration.reconciliation.test_deltas import (
 )
 from tests.integration.reconciliation.test_runs import count, run
 from tests.integration.reconciliation.test_slices import freeze, key, slices
+from tests.unit.reconciliation.builders import csv_bytes
 from tests.world import COMMISSIONER, World
 
 KILLS = 12
@@ -94,3 +101,90 @@ def test_killed_at_random_moments_it_ends_the_same_and_adds_nothing_twice(
     assert {row.changes for row in slices(world).values()} == {0}
     (frozen,) = world.do(lambda w: standing_store.frozen_with_deltas(w, "DEMQ1")).values()
     assert frozen[0].accepted == 1000
+
+
+# --- amid the writing of deltas -------------------------------------------------------------------
+
+#: Lines of a closed month, each of which gets a delta.
+LINES = 5
+MANY = csv_bytes([line(JUNE + dt.timedelta(days=n), total=f"{n + 1}00") for n in range(LINES)])
+WHOLE = [
+    (n + 1, f"-{n + 1}00", f"{n + 1}00", "no approval", "approval: withdraw") for n in range(LINES)
+]
+#: Where the worker is when it is killed: what it is about to do, or has just done.
+MOMENTS: dict[str, tuple[Any, str, bool]] = {
+    "before any delta is written": (standing_store, "add_deltas", False),
+    "once all are written and not committed": (standing_store, "add_deltas", True),
+    "once they are found to tie": (closed_months, "check_tie", True),
+    "once its job is told to be done and nothing is committed": (jobs, "finish", True),
+    "once all is committed": (Watcher, "job_ended", False),
+}
+
+
+def killed_there(world: World, desk: Desk, owner: Any, name: str, after: bool) -> None:
+    """Have a process of its own work up to there, stop it dead, and see that it had come there."""
+    there, tell = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            whole = getattr(owner, name)
+
+            def halt(*given: Any, **named: Any) -> None:
+                if after:
+                    whole(*given, **named)
+                os.write(tell, b"there")
+                signal.pause()
+
+            setattr(owner, name, halt)
+            world.database.engine.dispose(close=False)
+            mark(world)
+            work_off(world, desk)
+        finally:
+            os._exit(1)
+    os.close(tell)
+    came = os.read(there, 5)  # empty where the process ended without having come there
+    os.close(there)
+    os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    assert came == b"there"
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("most_lines", [None, 0], ids=["in memory", "from file to file"])
+@pytest.mark.parametrize("place", MOMENTS)
+def test_killed_amid_the_deltas_of_a_closed_month_none_is_lost_or_there_twice(
+    world: World, desk: Desk, tmp_path: Path, place: str, most_lines: int | None
+) -> None:
+    world.new_id = clock.new_id
+    if most_lines is not None:
+        matching = replace(desk.matching, spill_to=tmp_path / "spill", most_lines=most_lines)
+        desk = replace(desk, matching=matching)
+    treatment = world.trial().request.treatment_id
+    world.on(dt.date(2026, 8, 1))
+    run(world, desk, data=MANY)
+    mark(world)
+    work_off(world, desk)
+    freeze(world, 3)
+    world.on(AFTER)
+    resolve(world, low(world, treatment), ApprovalEvent.WITHDRAW)
+
+    owner, name, after = MOMENTS[place]
+    if name == "check_tie" and most_lines is not None:
+        name = "_check_sums"  # what is asserted of lines that are not in memory
+    killed_there(world, desk, owner, name, after)
+    committed = name == "job_ended"
+    assert told(deltas(world)) == (WHOLE if committed else [])
+    runs, standing = count(world, tables.reconciliation_run), count(world, tables.run_standing)
+    assert (runs, standing) == ((2, 2) if committed else (1, 1))
+
+    for later in (1, 2):  # a second worker has nothing left to add
+        world.on(AFTER + dt.timedelta(days=later))
+        mark(world)
+        work_off(world, desk)
+        assert told(deltas(world)) == WHOLE
+        assert count(world, tables.reconciliation_run) == 2
+        assert count(world, tables.run_standing) == 2
+    june = slices(world)[key(3)]
+    assert (june.accepted, june.accepted_now, june.queried_now) == (1500, 0, 1500)
+    assert june.changes == 0
+    assert not waits(world)

@@ -2,11 +2,14 @@
 
 import datetime as dt
 import re
+from dataclasses import replace
 
 import pytest
 
 from app.api import next_steps
-from app.api.request_bodies import FollowUpKind, FundingBasis, Sex
+from app.api.doses_given_model import OverturnedDocument
+from app.api.panel_bodies import FundingBasis
+from app.api.request_bodies import FollowUpKind, Sex
 from app.approvals.ending import Ending
 from app.approvals.identity import SEXES
 from app.approvals.lifecycle import ApprovalState, RequestState
@@ -44,6 +47,16 @@ def approval(state: ApprovalState, covers_to: dt.date | None) -> ApprovalRecord:
     )
 
 
+def doses_only(state: ApprovalState) -> ApprovalRecord:
+    return replace(approval(state, TODAY), terms={"pattern": "doses given only"})
+
+
+def ruling(paid: bool) -> OverturnedDocument:
+    decided = dt.datetime(2026, 6, 15, 9, tzinfo=dt.UTC)
+    days = {"from_day": dt.date(2026, 6, 5), "to_day": TODAY, "decided_at": decided}
+    return OverturnedDocument(paid=paid, reference="PA1" if paid else None, **days)
+
+
 SENTENCES = [
     *(next_steps.after_request(state, kind) for state in RequestState for kind in Kind),
     *(
@@ -52,6 +65,16 @@ SENTENCES = [
         for to in (None, dt.date(2026, 6, 14), dt.date(2026, 6, 15))
     ),
     *(next_steps.after_check(outcome, kind) for outcome in Outcome for kind in Kind),
+    next_steps.begun_urgently(TODAY),
+    *(
+        next_steps.after_overturning(
+            state, next_steps.after_request(state, Kind.INITIATION), ruling(paid), by
+        )
+        for state in RequestState
+        for paid in (True, False)
+        for by in (True, False)
+    ),
+    *(next_steps.after_approval(doses_only(state), TODAY, TODAY) for state in ApprovalState),
 ]
 
 
@@ -67,6 +90,22 @@ def test_no_sentence_reads_as_advice_to_end_a_treatment(sentence: str) -> None:
     recorded = sentence.replace("A stop is recorded, never refused", "")
     assert FORBIDDEN.search(recorded) is None
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_an_overturned_start_says_what_is_paid_and_that_care_is_for_the_clinician(
+    paid: bool,
+) -> None:
+    step = next_steps.after_request(RequestState.DECLINED, Kind.INITIATION)
+    told = next_steps.after_overturning(RequestState.DECLINED, step, ruling(paid), False)
+    assert ("are paid for" in told) is paid
+    assert ("are not paid for" in told) is not paid
+    assert "5 June 2026" in told
+    assert told.endswith(next_steps.CARE)
+    for state in ApprovalState:
+        said = next_steps.after_approval(doses_only(state), TODAY, TODAY)
+        assert "continuation" not in said
+        assert "Send" not in said
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from app.approvals.import_policies import (
     index_of,
     policy_for,
 )
-from app.approvals.library import load_library
+from app.approvals.library_files import load_library
 from tests.world import POLICIES
 
 RA, RA_MODERATE, MS = "adalimumab-ra-severe", "adalimumab-ra-moderate", "natalizumab-rrms-res"

@@ -37,8 +37,10 @@ EXPECTED: dict[tuple[RequestState, RequestEvent], set[RequestState]] = {
     (R.REFERRED, E.WITHDRAW): {R.WITHDRAWN},
     (R.REFERRED, E.PANEL_APPROVE): {R.APPROVED, R.AWAITING_AUTHORISATION},
     (R.REFERRED, E.PANEL_DECLINE): {R.DECLINED},
+    (R.REFERRED, E.PANEL_OVERTURN): {R.DECLINED},
     (R.REFERRED, E.PANEL_RETURN): {R.RETURNED},
     (R.REFERRED, E.DECLARE_INTEREST): {R.REFERRED},
+    (R.REFERRED, E.PANEL_VOTE): {R.REFERRED},
     (R.REFERRED, E.FUND): {R.APPROVED},
     (R.REFERRED, E.CORRECT): DECIDED,
     (R.REFERRED, E.ENTER_IN_ERROR): {R.ENTERED_IN_ERROR},
@@ -75,6 +77,8 @@ EXPECTED_APPROVALS = {
     (A.UNDER_QUERY, V.REINSTATE): A.UNDER_QUERY,
     (A.ENDED, V.QUERY): A.UNDER_QUERY,
     (A.ENDED, V.REINSTATE): A.LIVE,
+    (A.DOSES_GIVEN, V.WITHDRAW): A.WITHDRAWN,
+    (A.DOSES_GIVEN, V.ENTER_IN_ERROR): A.ENTERED_IN_ERROR,
 }
 
 
@@ -115,7 +119,18 @@ def test_every_open_state_can_be_withdrawn_and_every_state_is_reachable() -> Non
         assert (state, E.WITHDRAW) in REQUEST_TRANSITIONS
     reached = {to for targets in REQUEST_TRANSITIONS.values() for to in targets}
     assert reached | {R.NEW} == set(RequestState)
-    assert set(APPROVAL_TRANSITIONS.values()) | {A.LIVE} == set(ApprovalState)
+    begun = {A.LIVE, A.DOSES_GIVEN}
+    assert set(APPROVAL_TRANSITIONS.values()) | begun == set(ApprovalState)
+
+
+def test_what_pays_for_doses_given_never_becomes_live_by_any_steps() -> None:
+    reached, ask = {A.DOSES_GIVEN}, [A.DOSES_GIVEN]
+    while ask:
+        state = ask.pop()
+        for to in {t for (s, _), t in APPROVAL_TRANSITIONS.items() if s is state} - reached:
+            reached.add(to)
+            ask.append(to)
+    assert reached == {A.DOSES_GIVEN, A.WITHDRAWN, A.ENTERED_IN_ERROR}
 
 
 def test_only_people_or_a_decision_lead_to_approved() -> None:

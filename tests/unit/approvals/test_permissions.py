@@ -57,6 +57,7 @@ TABLE: dict[Action, str] = {
     Action.READ_MINUTES: "     no   no   no   yes  yes  no   yes  no  no",
     Action.WRITE_POLICY: "     no   no   no   no   no   yes  no   no  no",
     Action.ADOPT: "            no   no   no   no   yes  no   no   no  no",
+    Action.HAND_OVER: "        no   no   no   no   yes  no   no   no  no",
     Action.REPLAY: "           no   no   yes  no   yes  yes  no   no  no",
     Action.ATTACH: "           yes  yes  yes  no   no   no   no   no  no",
     Action.ADMINISTER: "       no   no   no   no   no   no   no  no   yes",

@@ -14,6 +14,7 @@ from app.policy import (
     apply_overlay,
     decide,
     load_overlay,
+    members_to_agree,
     overlay_from_resolved,
     parse_answers,
     readable,
@@ -182,3 +183,31 @@ def test_unverified_overlay_makes_the_deciding_version_unverified() -> None:
     terms = {"lasts": {"days": 28}, "source": "local", "evidence": "unverified"}
     assert merged(approval=terms).unverified
     assert merged(start=[{**BASE["start"][0], "evidence": "unverified"}]).unverified
+
+
+TWO = {"members": 2, "source": "local", "evidence": "verified"}
+
+
+def test_an_overlay_asks_for_two_of_a_panel_whatever_the_version_says() -> None:
+    plain = merged(panel=TWO)
+    assert members_to_agree(plain) == 2
+    assert members_to_agree(merged()) == 1
+    assert f"before it is decided ({LAYER})" in readable(plain)
+    # Nothing else of the version changes: what is approved or referred, its status, its hash.
+    assert (plain.panel, plain.hash) == (make_policy().panel, make_policy().hash)
+    assert outcome(plain, flag=True, earlier=rows(True, True, True)) is Outcome.REFERRED
+
+
+def test_an_overlay_takes_no_member_away() -> None:
+    cited = {"source": "src", "evidence": "verified"}
+    base = make_policy(panel={"status": "no_panel", "members": 2, **cited})
+    assert members_to_agree(merged(base)) == 2
+    assert members_to_agree(merged(base, panel=TWO)) == 2
+    with pytest.raises(PolicyFileFaults, match="Known here: 2"):
+        load_overlay(text(panel={**TWO, "members": 1}), "overlay.yaml")
+    with pytest.raises(PolicyFileFaults, match="there is no source nowhere"):
+        merged(panel={**TWO, "source": "nowhere"})
+
+
+def test_two_members_whose_source_was_not_read_make_a_draft_of_it() -> None:
+    assert merged(panel={**TWO, "evidence": "unverified"}).unverified

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from app.authoring.diff import diff_lines, diff_versions
 from app.policy import (
     Answer,
     Context,
@@ -14,6 +15,7 @@ from app.policy import (
     answer_by,
     decide,
     from_resolved,
+    members_to_agree,
     panel_status,
     readable,
     status_words,
@@ -148,6 +150,9 @@ def test_a_version_that_states_no_status_has_the_one_that_it_acts_by(changes, st
         ),
         ({"panel": {**panel("no_panel"), "source": "nowhere"}}, "source", "nowhere"),
         ({"panel": panel("sometimes")}, "value", "not one of the values"),
+        ({"panel": panel("no_panel", members=3)}, "value", "is above 2"),
+        ({"panel": panel("no_panel", members=0)}, "value", "is below 1"),
+        ({"panel": panel("no_panel", members="two")}, "type", "a whole number"),
         (
             {"panel": panel("panel", answer_within={"days": 1, "working_days": 1})},
             "value",
@@ -184,3 +189,36 @@ def test_one_unverified_status_makes_the_version_a_draft():
     assert not make_policy().unverified
     stated = {**panel("no_panel"), "evidence": "unverified"}
     assert make_policy(panel=stated).unverified
+
+
+AGREE = "Two members must agree on what is referred, before it is decided."
+
+
+@pytest.mark.parametrize("status", FITTING)
+@pytest.mark.parametrize(("stated", "members"), [({}, 1), ({"members": 1}, 1), ({"members": 2}, 2)])
+def test_a_version_may_ask_for_two_members_whatever_its_status(status, stated, members):
+    fitting = FITTING[status]
+    version = make_policy(**{**fitting, "panel": {**fitting["panel"], **stated}})
+    assert members_to_agree(version) == members
+    assert (AGREE in readable(version)) is (members == 2)
+    assert from_resolved(version.resolved).panel == version.panel
+
+
+def test_a_version_that_does_not_say_keeps_its_hash_and_needs_one_member():
+    silent, stated = (make_policy(panel=panel("no_panel", **more)) for more in ({}, {"members": 2}))
+    assert "members" not in silent.resolved
+    assert silent.hash != stated.hash
+    assert members_to_agree(make_policy()) == members_to_agree(silent) == 1
+
+
+def test_how_many_must_agree_changes_no_decision_of_the_policys_own():
+    given = (Kind.INITIATION, {"flag": Answer(False)}, Context(DAY))
+    crisis = FITTING["panel_except_crisis"]
+    two = {**crisis, "panel": {**crisis["panel"], "members": 2}}
+    assert decide(make_policy(**two), *given) == decide(make_policy(**crisis), *given)
+
+
+def test_the_comparison_of_two_versions_says_that_it_takes_two_now():
+    one, two = (make_policy(panel=panel("no_panel", **more)) for more in ({}, {"members": 2}))
+    said = "\n".join(diff_lines(one, two, diff_versions(one, two)))
+    assert "members: 2" in said

@@ -28,6 +28,7 @@ from app.reconciliation.model import (
     DoseLimit,
     Earlier,
     EarlierCharge,
+    EarlierFee,
     EarlierSpaced,
     EarlierSupply,
     FieldFault,
@@ -87,7 +88,7 @@ def lines(draw: Draw, most: int = 12) -> tuple[ContractLine, ...]:
     for _ in range(draw.source.randint(0, 2)):
         charge = draw.source.choice(drawn)
         if charge.total_cost:
-            drawn.append(_hashed(replace(charge, total_cost=-charge.total_cost)))
+            drawn.append(rehashed(replace(charge, total_cost=-charge.total_cost)))
     draw.source.shuffle(drawn)
     return tuple(replace(line, row=row) for row, line in enumerate(drawn, 1))
 
@@ -124,7 +125,7 @@ def _line(draw: Draw) -> ContractLine:
         "point_of_delivery": draw.one("DRUG", "DEVICE"),
         "dispensing_route": draw.one("4", "4", "1", None),
     }
-    return _hashed(ContractLine(1, "", (), **values))
+    return rehashed(ContractLine(1, "", (), **values))
 
 
 def _fee(draw: Draw, of: ContractLine) -> ContractLine:
@@ -132,7 +133,7 @@ def _fee(draw: Draw, of: ContractLine) -> ContractLine:
     if of.shifted:
         return of
     moved = of.supply_date and of.supply_date + dt.timedelta(days=draw.one(0, 0, 0, 3, -9))
-    return _hashed(
+    return rehashed(
         replace(
             of,
             supply_date=moved,
@@ -145,7 +146,13 @@ def _fee(draw: Draw, of: ContractLine) -> ContractLine:
     )
 
 
-def _hashed(line: ContractLine) -> ContractLine:
+def _credit_of(fee: ContractLine) -> ContractLine:
+    """The fee taken back whole."""
+    total = fee.total_cost
+    return rehashed(replace(fee, drug_name=f"{fee.drug_name} credit", total_cost=total and -total))
+
+
+def rehashed(line: ContractLine) -> ContractLine:
     """The line with its content's hash, as the intake makes it."""
     names = [f.name for f in fields(line) if f.name not in ("row", "content_hash", "raw")]
     if line.supply_date or line.delivery_date or line.invoice_date:
@@ -231,10 +238,11 @@ def _calm(draw: Draw) -> tuple[tuple[ContractLine, ...], tuple[Coverage, ...]]:
     for _ in range(draw.source.randint(1, 5)):
         day = START + dt.timedelta(days=draw.one(0, 10, 26, 27, 28, 40, 55))
         quantity = draw.amount("1", "1", "0.5", "2", None)
-        supply = _hashed(replace(whole, supply_date=day, quantity=quantity))
-        drawn += [supply, *(_fee(draw, supply) for _ in range(draw.source.randint(0, 2)))]
+        supply = rehashed(replace(whole, supply_date=day, quantity=quantity))
+        fees = [_fee(draw, supply) for _ in range(draw.source.randint(0, 2))]
+        drawn += [supply, *fees, *(_credit_of(each) for each in fees if draw.one(0, 0, 1))]
         if draw.source.random() < 0.15:
-            drawn.append(_hashed(replace(supply, total_cost=Decimal(-1000))))
+            drawn.append(rehashed(replace(supply, total_cost=Decimal(-1000))))
     draw.source.shuffle(drawn)
     held = coverage(
         product=None,
@@ -385,7 +393,7 @@ def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...],
     """Many cases as one submission that share their policies and no patient, id or reference."""
     together, snap = pack([one_case(source) for _ in range(cases)])
     draw = Draw(source)
-    decisions = _decisions(draw, together, snap)
+    decisions = decisions_drawn(draw, together, snap)
     return together, replace(snap, decisions=decisions, earlier=_earlier(draw, together, snap))
 
 
@@ -404,13 +412,21 @@ def _earlier(draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot) -> Earl
     )
     hashes = [line.content_hash for line in lines_]
     fees = [line for line in lines_ if line.drug_name in FEES and line.provider]
-    supplies = tuple(_supplied_before(draw, of) for of in draw.source.sample(fees, len(fees) // 3))
+    charged = draw.source.sample(fees, len(fees) // 3)
+    supplies = tuple(_supplied_before(draw, of) for of in charged)
+    paid = tuple(
+        _fee_before(draw, n, of)
+        for n, of in enumerate(charged)
+        if "home delivery" in supplies[n].paid
+    )
     stated = frozenset(draw.source.sample(hashes, len(hashes) // 12))
+    # Some state the same as a charge or a fee that stands, and that a credit may give back.
+    stated |= {each.content_hash for each in (*charges, *paid)} & set(hashes)
     spaced = tuple(
         EarlierSpaced(draw.one("T1", "T2", "T3"), draw.day(), draw.one(None, 0, 14, 28), charge)
         for charge in draw.one((), (None,), (None, 0), (0, 1))
     )
-    return Earlier(used, charges, stated, supplies, spaced)
+    return Earlier(used, charges, stated, supplies, spaced, paid)
 
 
 def _supplied_before(draw: Draw, fee: ContractLine) -> EarlierSupply:
@@ -430,11 +446,28 @@ def _supplied_before(draw: Draw, fee: ContractLine) -> EarlierSupply:
     )
 
 
+def _fee_before(draw: Draw, supply: int, fee: ContractLine) -> EarlierFee:
+    """What an earlier supply was paid for: most such as a credit of the fee gives back."""
+    return EarlierFee(
+        nhs_number=draw.one(fee.nhs_number, fee.nhs_number, None),
+        local_patient_id=draw.one(fee.local_patient_id, None),
+        reference=draw.one(fee.reference, None),
+        provider=draw.one(fee.provider, fee.provider, "DEMO2"),
+        commissioner=draw.one(fee.commissioner, fee.commissioner, "DEMQ2"),
+        drug=draw.one(None, None, "natalizumab"),
+        sort="home delivery",
+        amount=abs(fee.total_cost or Decimal(5)),
+        day=draw.maybe(fee.supply_date),
+        supply=draw.one(supply, supply, None),
+        content_hash=draw.one(fee.content_hash, ""),
+    )
+
+
 def _charge(draw: Draw, line: ContractLine, used: Sequence[UsedQuantity]) -> EarlierCharge:
     """A charge that a credit, or a line that is none, may seem to give back."""
     took = draw.maybe(draw.source.choice(used), 0.5) if used else None
     return EarlierCharge(
-        content_hash=_digest(str(draw.source.random())),
+        content_hash=draw.one(_digest(str(draw.source.random())), line.content_hash),
         nhs_number=draw.one(line.nhs_number, line.nhs_number, None),
         local_patient_id=draw.one(line.local_patient_id, None),
         reference=draw.one(line.reference, None),
@@ -453,8 +486,12 @@ def pack(cases: Sequence[Case]) -> Case:
     """Cases as one, each with patients, ids and references of its own; the first one's policies."""
     apart = [_apart(number, *case) for number, case in enumerate(cases)]
     together = tuple(line for its_lines, _ in apart for line in its_lines)
-    charges, supplies, spaced = [], [], []
+    charges, supplies, spaced, fees = [], [], [], []
     for _, its in apart:
+        fees += [
+            each if each.supply is None else replace(each, supply=each.supply + len(supplies))
+            for each in its.earlier.fees
+        ]
         supplies += [_after(each, len(charges)) for each in its.earlier.supplies]
         spaced += [_after(each, len(charges)) for each in its.earlier.spaced]
         charges += its.earlier.charges
@@ -468,6 +505,7 @@ def pack(cases: Sequence[Case]) -> Case:
             frozenset(each for _, its in apart for each in its.earlier.stated),
             tuple(supplies),
             tuple(spaced),
+            tuple(fees),
         ),
     )
 
@@ -488,7 +526,7 @@ OUTCOMES = (
 )
 
 
-def _decisions(
+def decisions_drawn(
     draw: Draw, lines_: Sequence[ContractLine], snap: Snapshot
 ) -> tuple[LineDecision, ...]:
     """Decisions by hand on some lines; some of them stale, some impossible."""
@@ -522,7 +560,7 @@ def _apart(
         return frozenset((org, f"{local}Z{number}") for org, local in pairs)
 
     moved = tuple(
-        _hashed(
+        rehashed(
             replace(
                 line,
                 nhs_number=own(line.nhs_number),
@@ -546,6 +584,7 @@ def _apart(
                 local_patient_id=own(each.local_patient_id),
                 reference=own(each.reference),
                 uses=each.uses and used(each.uses),
+                content_hash=hashes.get(each.content_hash, each.content_hash),
             )
             for each in snap.earlier.charges
         ),
@@ -559,6 +598,16 @@ def _apart(
             for each in snap.earlier.supplies
         ),
         snap.earlier.spaced,
+        tuple(
+            replace(
+                each,
+                nhs_number=own(each.nhs_number),
+                local_patient_id=own(each.local_patient_id),
+                reference=own(each.reference),
+                content_hash=hashes.get(each.content_hash, each.content_hash),
+            )
+            for each in snap.earlier.fees
+        ),
     )
     return (
         moved,

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from app.reconciliation.engines.before import Bearing, EarlierFile, what_stands_before
+from app.reconciliation.engines.before import EarlierFile, what_stands_before
+from app.reconciliation.engines.open_charges import Bearing
 from app.reconciliation.model import DoseLimit, Earlier, EarlierSpaced
 from app.reconciliation.terms_model import SupplyTerm, SupplyTermKind, Terms
 from tests.unit.reconciliation.builders import (
@@ -28,7 +29,8 @@ SUPPLY = cells(date="2025-06-10")
 NEXT = cells(date="2025-07-01")
 FEE = cells(drug="delivery", total="25", date="2025-06-10")
 BACK = cells(total="-1000", date="2025-06-12")
-WANTED = Bearing(frozenset(), frozenset({PATIENT}), frozenset({PATIENT}), spaced=True)
+GIVEN_BACK = frozenset({(PATIENT, Decimal(1000))})
+WANTED = Bearing(frozenset(), GIVEN_BACK, frozenset({PATIENT}), spaced=True)
 
 
 def before(*files: tuple[Mapping[str, str], ...], bearing: Bearing = WANTED) -> Earlier:

@@ -8,19 +8,20 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from python_calamine import CalamineWorkbook
 
-from app.reconciliation import MatchedLine, summarise
-from app.reconciliation import exports as module
+from app.reconciliation import MatchedLine, export_book, summarise
 from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.errors import ExportTooLarge
 from app.reconciliation.export_table import Reader
-from app.reconciliation.exports import Export, ExportFormat, export
+from app.reconciliation.exports import Export, ExportFormat, export, write_export
 from app.reconciliation.model import LineOutcome
+from app.reconciliation.report import summary_figures, summary_told
 from app.reference_data.pseudonyms import Pseudonyms
 from tests.unit.reconciliation.builders import PATIENT, cells, coverage, run, snapshot
 
@@ -131,8 +132,37 @@ def test_the_same_run_gives_the_same_bytes() -> None:
         assert export(content(), format) == export(content(), format), format
 
 
-def test_lines_that_a_worksheet_cannot_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_SHEET", 4)
+def test_lines_that_a_worksheet_cannot_hold_go_on_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = book(export(content(), ExportFormat.XLSX))
+    monkeypatch.setattr(export_book, "LARGEST_SHEET", 4)
+    parted = book(export(content(), ExportFormat.XLSX))
+    assert len(whole["Matched"]) > 4
+    assert parted["Matched"] + parted["Matched (2)"][1:] == whole["Matched"][: 1 + 2 * 3]
+    assert parted["Matched"][0] == parted["Matched (2)"][0]
+
+
+def test_more_lines_than_a_workbook_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_book, "LARGEST_BOOK", len(ROWS) - 1)
     with pytest.raises(ExportTooLarge, match="CSV or Parquet"):
         export(content(), ExportFormat.XLSX)
     assert export(content(), ExportFormat.CSV)
+    monkeypatch.setattr(export_book, "LARGEST_BOOK", len(ROWS))
+    assert export(content(), ExportFormat.XLSX)
+
+
+@pytest.mark.parametrize("format", ExportFormat)
+def test_written_to_a_file_it_holds_the_same(tmp_path: Path, format: ExportFormat) -> None:
+    path = tmp_path / "export"
+    write_export(content(), format, path, tmp_path)
+    written, made = path.read_bytes(), export(content(), format)
+    if format is ExportFormat.XLSX:  # put together otherwise
+        assert book(written) == book(made)
+    else:
+        assert written == made
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_summary_is_told_again_by_its_figures() -> None:
+    assert summary_told(summary_figures(content().summary)) == content().summary

@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 
 from app.reconciliation import Submission, UnreadableSubmission, read_submission
+from app.reconciliation import decode as decode_module
 from app.reconciliation.errors import LayoutFault
 from app.reconciliation.layouts import LAYOUT_FILES, _check_one_meaning, layouts, variants
+from app.reconciliation.source import in_memory
 from tests.unit.reconciliation.builders import CLEAN, PATIENT, cells, csv_bytes, submission
 
 HEADER = "NHS Number,Drug Name,Total Cost,Supply Date,Provider Code"
@@ -280,6 +282,22 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_why_and_what_next(
     assert error.why
     assert error.next
     assert PATIENT not in str(error)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_no_more_of_a_row_without_an_end_is_held_than_a_row_may_have(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read whole, a row of 2 GB took 4.5 GB of memory before it was refused."""
+    monkeypatch.setattr(decode_module, "MAX_LINE", 2_000)
+    endless = f"{HEADER}\n{ROW}\n{'1234,é,' * 50_000}".encode(encoding)
+    text = decode_module.text_file(in_memory(endless)).lines()
+    assert [next(text), next(text)] == [f"{HEADER}\n", f"{ROW}\n"]
+    with pytest.raises(UnreadableSubmission, match=r"A row of the file has over 2,000 characters"):
+        next(text)
+    with pytest.raises(UnreadableSubmission, match="line breaks may be missing"):
+        read_submission(endless, "lines.csv")
+    assert len(read(f"{HEADER}\n{ROW}{' ' * (2_000 - len(ROW) - 1)}\n").lines) == 1
 
 
 def test_reading_leaves_the_csv_module_as_it_was() -> None:

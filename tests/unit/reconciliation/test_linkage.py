@@ -139,6 +139,15 @@ def test_an_approval_that_a_match_by_hand_would_not_take_is_not_proposed() -> No
         assert names(found(lines, coverage(**wrong))) == []
 
 
+def test_a_treatment_that_changed_hospital_is_compared_where_all_others_are_at_the_lines() -> None:
+    """It counts at both hospitals, and what covers the line is the other one's."""
+    lines = submission(cells(nhs=WRONG, local=""))
+    before = coverage(to=day("2025-05-31"))
+    after = coverage(from_=day("2025-06-01"), provider="DEMO2", approval_reference="PA7")
+    assert names(found(lines, before, after)) == [["T1"]]
+    assert names(found(lines, before, coverage(from_=day("2025-06-01")))) == [["T1"]]
+
+
 def test_the_order_of_the_approvals_changes_nothing() -> None:
     lines = submission(cells(nhs="", local=""))
     one, other = coverage(), coverage(**TWIN)

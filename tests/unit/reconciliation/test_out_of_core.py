@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 
 from app.reconciliation import ContractLine, MatchedLine, Snapshot, match_submission, summarise
 from app.reconciliation.accepting import outcomes_by_slice
+from app.reconciliation.classify import is_fee_named
+from app.reconciliation.engines.debits import DEBIT
 from app.reconciliation.engines.duckdb import Machine
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.out_of_core import Decided, match_rows
+from app.reconciliation.engines.spacing import TOO_SOON
 from app.reconciliation.errors import EngineRanOut
 from app.reconciliation.line_columns import SCHEMA, batch_of
 from app.reconciliation.model import LineDecision, Skipped
@@ -52,14 +56,10 @@ def at_scale(
 
 
 def said(item: MatchedLine) -> tuple[Any, ...]:
-    by_hand = item.found_by == "manual decision"
-    return (
-        *(item.kind, item.recognition.drug, item.recognition.product, item.recognition.how),
-        *(item.outcome, item.accepted, item.queried, item.provider, item.reference),
-        *(item.treatment_id, item.found_by, item.proposed_commissioner, bool(item.reason)),
-        # Of a line matched by hand SQL does not tell whether the reference that it quotes is its.
-        sorted((t.name, t.result) for t in item.tests if not (by_hand and t.name == "reference")),
-    )
+    """All of a line but what was recognised on the way to its drug."""
+    drug = (item.recognition.drug, item.recognition.product, item.recognition.how)
+    told = (getattr(item, name) for name in MatchedLine.__slots__ if name != "recognition")
+    return (*drug, *told)
 
 
 SEEDS = range(int(os.environ.get("SEEDS", "12")))
@@ -106,3 +106,18 @@ def test_decisions_by_hand_are_among_what_is_drawn() -> None:
     kinds = {decision.kind for each in drawn for decision in each}
     assert len(kinds) == 3
     assert all(isinstance(d, LineDecision) for each in drawn for d in each)
+
+
+def test_supplies_too_soon_and_credits_of_fees_are_among_what_is_compared() -> None:
+    seen = Counter[tuple[str, str]]()
+    for seed in SEEDS[:3]:
+        for item in match_submission(
+            *nasty.packed(random.Random(seed), 30), *DRUGS_AND_ORGANISATIONS
+        ):
+            told = {test.name: test.result for test in item.tests}
+            seen.update(pair for pair in told.items() if pair[0] == TOO_SOON)
+            if DEBIT in told and is_fee_named(item.line.drug_name, None):
+                seen["fee given back", told[DEBIT]] += 1
+    assert seen[TOO_SOON, "failed"]
+    assert seen[TOO_SOON, "passed"]
+    assert seen["fee given back", "passed"]

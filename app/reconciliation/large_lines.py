@@ -1,0 +1,104 @@
+"""The lines of a run that is not held in memory, read from its two files as they lie.
+
+A page, one line's evidence and a draft of challenges ask DuckDB for what they show
+(`large_queries`); an export reads both files once, some lines at a time, in their order.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.db.work import Work
+from app.reconciliation import rows_store, store
+from app.reconciliation.engines.duckdb import Machine, database
+from app.reconciliation.errors import RowsNotKept, StoredFileDamaged
+from app.reconciliation.large_queries import Reading
+from app.reconciliation.line_columns import facts_of, rows_in
+from app.reconciliation.model import ContractLine, MatchedLine
+from app.reconciliation.outcome_files import outcome_of
+from app.reconciliation.service import Desk
+from app.reconciliation.store import RunRecord, SubmissionRecord
+from app.reconciliation.stored_lines import OUTCOMES, ROWS
+
+#: What a question may hold of the files beside what it answers with; several are asked at once.
+MEMORY: Final = "256MB"
+#: Lines that are held at a time where all are read.
+AT_A_TIME: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class LargeLines:
+    """A stored run with its two files, which are read and never written."""
+
+    run: RunRecord
+    record: SubmissionRecord
+    rows: Path
+    outcomes: Path
+    machine: Machine
+
+    #: Large files with pseudonyms are refused when they come (`at_scale`).
+    carries_pseudonyms: bool = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The files open to questions. Raises EngineRanOut where MEMORY does not suffice."""
+        with database(replace(self.machine, memory_limit=MEMORY, threads=1)) as connection:
+            yield Reading.of(connection, self.rows, self.outcomes)
+
+    def line(self, row: int) -> MatchedLine:
+        """The line of a row of the file; RunNotFound where there is none."""
+        with self.reading() as reading:
+            (found,) = reading.lines([row])
+        return found
+
+    def key(self, row: int) -> str:
+        """The key (`line_keys`) of that line."""
+        with self.reading() as reading:
+            return reading.key(row)
+
+    def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
+        """Every line in the order of the file. Raises StoredFileDamaged where the outcomes are not
+        of this submission."""
+        with pq.ParquetFile(self.rows) as rows, pq.ParquetFile(self.outcomes) as outcomes:
+            stated = (x for x in rows_in(rows, AT_A_TIME) if isinstance(x, ContractLine))
+            with closing(_told(outcomes)) as told:
+                while lines := list(islice(stated, AT_A_TIME)):
+                    came_to = list(islice(told, len(lines)))
+                    if [x["content_hash"] for x in came_to] != [x.content_hash for x in lines]:
+                        raise StoredFileDamaged("not of this submission")
+                    yield list(map(outcome_of, came_to, lines))
+                if next(told, None) is not None:
+                    raise StoredFileDamaged("not of this submission")
+
+
+def _told(file: pq.ParquetFile) -> Generator[dict[str, Any]]:
+    for batch in file.iter_batches(batch_size=AT_A_TIME, use_threads=False):
+        yield from batch.to_pylist()
+
+
+def open_large(work: Work, desk: Desk, run: RunRecord) -> LargeLines:
+    """The lines of a run that its organisation may see. Raises StoredFileDamaged, RowsNotKept."""
+    record = store.find_submission(work, run.organisation, run.submission_id)
+    outcomes = desk.files.path_of(run.organisation, OUTCOMES, run.outcomes_file)
+    rows = _kept(desk, record, rows_store.rows_of(work, record))
+    return LargeLines(run, record, rows, outcomes, desk.matching.machine())
+
+
+def _kept(desk: Desk, record: SubmissionRecord, digest: str | None) -> Path:
+    """Where the kept rows lie. To make them anew takes minutes, which the next run does."""
+    if digest is None:
+        raise RowsNotKept
+    try:
+        path = desk.files.path_of(record.organisation, ROWS, digest)
+        with pq.ParquetFile(path) as file:
+            if facts_of(file).sha256 == record.sha256:
+                return path
+    except (StoredFileDamaged, OSError, KeyError, ValueError, pa.ArrowException):
+        pass
+    raise RowsNotKept

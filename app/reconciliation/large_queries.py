@@ -1,0 +1,240 @@
+"""Questions about a large run's two files, asked in DuckDB, which holds neither in memory.
+
+The file of rows has what each line states, the file of outcomes what it came to; both are in the
+order of the submission and are joined by its row. Amounts are text in them and are summed exactly.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from app.reconciliation.engines.limits import ZERO, exact
+from app.reconciliation.errors import RunNotFound, StoredFileDamaged
+from app.reconciliation.line_columns import lines_of
+from app.reconciliation.model import ContractLine, LineKind, MatchedLine
+from app.reconciliation.outcome_files import outcome_of
+from app.reconciliation.spelling_review import Charged
+from app.reconciliation.summary import NOT_STATED, month_named
+
+Connection = duckdb.DuckDBPyConnection
+
+_AMOUNT: Final = "CAST({} AS DECIMAL(38, 8))"
+QUERIED: Final = _AMOUNT.format("queried")
+ACCEPTED: Final = _AMOUNT.format("accepted")
+#: The day tells only of lines that do not state their month.
+_STATED: Final = (
+    "financial_year, financial_month, "
+    "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END AS day"
+)
+#: Rows that are named one by one.
+_FEW: Final = 1_000
+_NAMED: Final = ("outcome", "drug", "provider")
+
+
+_SAME: Final = ("content_hash", "nhs_number", "id", "reference", "treatment")
+#: The lines that share anything with those that are sought already, or an approval reached.
+_BEARING: Final = (
+    "CREATE OR REPLACE TABLE sought AS WITH near AS (SELECT known.* FROM known SEMI JOIN sought "
+    "USING (row)) SELECT DISTINCT row FROM (SELECT row FROM sought UNION ALL "
+    "SELECT row FROM known SEMI JOIN reached USING (treatment) UNION ALL "
+    + " UNION ALL ".join(f"SELECT row FROM known SEMI JOIN near USING ({name})" for name in _SAME)
+    + ") LIMIT {most}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many lines, and the pounds accepted and queried of them."""
+
+    lines: int
+    accepted: Decimal
+    queried: Decimal
+
+
+@dataclass(slots=True)
+class Reading:
+    """A database on the two files, and which lines are asked for: at first every one."""
+
+    connection: Connection
+    _fits: str = "TRUE"
+    _values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, connection: Connection, rows: Path, outcomes: Path) -> "Reading":
+        """The same of these files."""
+        connection.read_parquet(str(rows)).create_view("stored")
+        connection.execute("CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL")
+        connection.read_parquet(str(outcomes)).create_view("came_to")
+        return cls(connection)
+
+    def narrow(
+        self, outcome: str | None, drug: str | None, provider: str | None, month: str | None
+    ) -> None:
+        """Ask for lines that have all of these in common, as the run's summary names them."""
+        named = dict(zip(_NAMED, (outcome, drug, provider), strict=True))
+        wanted = {name: value for name, value in named.items() if value is not None}
+        fits = [
+            f"coalesce({name}, '') IN ('', ?)" if value == NOT_STATED else f"{name} = ?"
+            for name, value in wanted.items()
+        ]
+        if month is not None:
+            self._hold_month(month)
+            fits.append("row IN (SELECT of_month.row FROM of_month)")
+        self._fits, self._values = " AND ".join(fits) or "TRUE", tuple(wanted.values())
+
+    def _hold_month(self, month: str) -> None:
+        stated = self._all(f"SELECT DISTINCT {_STATED} FROM read")
+        held = [each for each in stated if month_named(*each) == month]
+        columns = list(zip(*held, strict=True)) or [(), (), ()]
+        kinds = (pa.string(), pa.int8(), pa.date32())
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        self.connection.register("month_named", pa.Table.from_arrays(arrays, ["y", "m", "d"]))
+        self.connection.execute(
+            f"CREATE VIEW of_month AS SELECT told.row FROM (SELECT row, {_STATED} FROM read) "
+            "AS told SEMI JOIN month_named ON y IS NOT DISTINCT FROM told.financial_year "
+            "AND m IS NOT DISTINCT FROM told.financial_month AND d IS NOT DISTINCT FROM told.day"
+        )
+
+    def figures(self, also: str = "TRUE") -> Figures:
+        """Lines and pounds, exact, of what is asked for and fits a condition of ours `also`."""
+        (row,) = self._all(
+            f"SELECT count(*), sum({ACCEPTED}), sum({QUERIED}) FROM came_to "
+            f"WHERE {self._fits} AND ({also})",
+            self._values,
+        )
+        lines, accepted, queried = row
+        return Figures(lines, exact(accepted or ZERO), exact(queried or ZERO))
+
+    def rows_after(self, after: int, limit: int, *, by_queried: bool) -> list[int]:
+        """The next rows of the file among what is asked for; 0 begins with the first."""
+        begins, values, order = "row > ?", [after], "row"
+        if by_queried:
+            begins, values, order = "TRUE", [], f"{QUERIED} DESC, row"
+        if by_queried and after:
+            found = self._all(f"SELECT {QUERIED} FROM came_to WHERE row = ?", [after])
+            if not found:
+                raise RunNotFound("line of this run")
+            stake = found[0][0]
+            begins = f"({QUERIED} < ? OR ({QUERIED} = ? AND row > ?))"
+            values = [stake, stake, after]
+        found = self._all(
+            f"SELECT row FROM came_to WHERE {self._fits} AND {begins} ORDER BY {order} LIMIT ?",
+            [*self._values, *values, limit],
+        )
+        return [row for (row,) in found]
+
+    def rows_where(self, also: str) -> list[int]:
+        """Every row of what is asked for that fits a condition of ours, in order."""
+        query = f"SELECT row FROM came_to WHERE {self._fits} AND ({also}) ORDER BY row"
+        return [row for (row,) in self._all(query, self._values)]
+
+    def lines(self, rows: Sequence[int]) -> list[MatchedLine]:
+        """The lines of these rows of the file, in the order in which they are named.
+
+        Raises RunNotFound where there is none of a row, StoredFileDamaged where the two files are
+        not of one submission.
+        """
+        if not rows:
+            return []
+        if len(rows) <= _FEW:  # as constants they tell which parts of the files need not be read
+            return self._lines(f"row IN ({', '.join(str(int(row)) for row in rows)})", rows)
+        self.connection.register("asked_for", pa.table({"row": pa.array(rows, pa.int64())}))
+        lines = self._lines("row IN (SELECT asked_for.row FROM asked_for)", rows)
+        self.connection.unregister("asked_for")
+        return lines
+
+    def _lines(self, condition: str, rows: Sequence[int]) -> list[MatchedLine]:
+        stated = lines_of(
+            self.connection.sql(f"SELECT * FROM read WHERE {condition}").to_arrow_table()
+        )
+        told = self.connection.sql(f"SELECT * FROM came_to WHERE {condition}").to_arrow_table()
+        by_row = {line.row: line for line in stated}
+        came_to = {each["row"]: each for each in told.to_pylist()}
+        if not set(rows) <= set(came_to):
+            raise RunNotFound("line of this run")
+        for row in rows:
+            if row not in by_row or by_row[row].content_hash != came_to[row]["content_hash"]:
+                raise StoredFileDamaged("not of this submission")
+        return [outcome_of(came_to[row], by_row[row]) for row in rows]
+
+    def stating_both_signs(self) -> list[ContractLine]:
+        """The lines of sums that a patient's lines state as charged and as given back, in order.
+
+        Without their cells as they came, which nothing here looks at.
+        """
+        amount = _AMOUNT.format("total_cost")
+        rows = self.connection.sql(
+            f"WITH stated AS (SELECT row, nhs_number, local_patient_id AS id, {amount} AS total "
+            "FROM read WHERE NOT shifted AND total_cost IS NOT NULL), back AS (SELECT DISTINCT "
+            "nhs_number, id, -total AS total FROM stated WHERE total < 0), signed AS (SELECT row "
+            "FROM stated SEMI JOIN back ON back.total = abs(stated.total) "
+            "AND back.nhs_number IS NOT DISTINCT FROM stated.nhs_number "
+            "AND back.id IS NOT DISTINCT FROM stated.id) "
+            "SELECT read.* REPLACE (CAST([] AS VARCHAR[]) AS raw) FROM read SEMI JOIN signed "
+            "USING (row) ORDER BY row"
+        ).to_arrow_table()
+        return lines_of(rows)
+
+    def related(self, row: int, treatments: Collection[str], most: int) -> list[ContractLine]:
+        """The lines that may bear on a row's: by content, patient, reference or approval, and those
+        that bear on these, in order. More than `most` are not read: then one more is given."""
+        self.connection.execute(
+            "CREATE TABLE known AS SELECT read.row, read.content_hash, read.nhs_number, "
+            "read.local_patient_id AS id, read.reference, came_to.treatment_id AS treatment "
+            "FROM read INNER JOIN came_to USING (row)"
+        )
+        self.connection.execute("CREATE TABLE sought AS SELECT row FROM known WHERE row = ?", [row])
+        told = pa.table({"treatment": pa.array(sorted(treatments), pa.string())})
+        self.connection.register("reached", told)
+        count = -1
+        while (now := self._count_sought()) not in (count, most + 1):
+            count = now
+            self.connection.execute(_BEARING.format(most=most + 1))
+        rows = [n for (n,) in self._all("SELECT row FROM sought ORDER BY row")]
+        return [item.line for item in self.lines(rows)]
+
+    def _count_sought(self) -> int:
+        return int(self._all("SELECT count(*) FROM sought")[0][0])
+
+    def key(self, row: int) -> str:
+        """The key (`line_keys`) of the line of a row."""
+        ((key),) = self.keys([row])
+        return key
+
+    def keys(self, rows: Sequence[int]) -> list[str]:
+        """The keys of the lines of some rows."""
+        wanted = pa.table({"row": pa.array(rows, pa.int64())})
+        self.connection.register("keyed", wanted)
+        found = dict(
+            self._all(
+                "WITH content AS (SELECT DISTINCT content_hash FROM came_to SEMI JOIN keyed "
+                "USING (row)), numbered AS (SELECT row, content_hash, row_number() OVER "
+                "(PARTITION BY content_hash ORDER BY row) AS number FROM came_to "
+                "SEMI JOIN content USING (content_hash)) "
+                "SELECT row, content_hash || '.' || number FROM numbered SEMI JOIN keyed "
+                "USING (row)"
+            )
+        )
+        self.connection.unregister("keyed")
+        if not set(rows) <= set(found):
+            raise RunNotFound("line of this run")
+        return [found[row] for row in rows]
+
+    def unrecognised(self) -> Iterator[Charged]:
+        """The names of lines that charge for nothing known, each with its lines and their cost."""
+        query = (
+            "SELECT drug_name, count(*), "
+            f"sum({_AMOUNT.format('total_cost')}) FROM read "
+            "SEMI JOIN (SELECT row FROM came_to WHERE kind = ?) AS unknown USING (row) "
+            "WHERE drug_name <> '' AND NOT shifted GROUP BY drug_name ORDER BY min(row)"
+        )
+        for name, lines, total in self._all(query, [LineKind.UNKNOWN.value]):
+            yield Charged(name, None if total is None else exact(total), lines)
+
+    def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, list(values)).fetchall()

@@ -1,0 +1,41 @@
+"""The patients whom lines name by pseudonyms: everybody's is worked out, and compared.
+
+No index leads from a pseudonym to a patient: one that did would let whoever reads the database know
+the people of a pseudonymised file without the key. Numbers are read as a stream, a column or two of
+each, and nothing of a patient who is not named is kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation.model import ContractLine
+from app.reference_data.pseudonyms import PseudonymKey
+
+_READ_TOGETHER: Final = 10_000
+
+
+def of_pseudonyms(
+    work: Work, lines: Sequence[ContractLine], providers: Sequence[str], key: PseudonymKey
+) -> set[str]:
+    """The records that these lines name by a pseudonym under the key. Beyond scope; slow where a
+    line names one: it grows with the patients of the service."""
+    patient, held = tables.patient.c, tables.patient_identifier.c
+    found: set[str] = set()
+    numbers = {line.nhs_pseudonym for line in lines if line.nhs_pseudonym}
+    if numbers:
+        query = select(patient.nhs_number, patient.id).where(patient.nhs_number.is_not(None))
+        found |= {id_ for number, id_ in _rows(work, query) if key.of_nhs_number(number) in numbers}
+    local = {line.local_pseudonym for line in lines if line.local_pseudonym}
+    if local:
+        query = select(held.local_id, held.patient_id).where(held.organisation.in_(providers))
+        found |= {id_ for local_id, id_ in _rows(work, query) if key.of_local_id(local_id) in local}
+    return found
+
+
+def _rows(work: Work, query: Select[Any]) -> Iterator[Any]:
+    rows = work.connection.execute(query.execution_options(yield_per=_READ_TOGETHER))
+    yield from rows

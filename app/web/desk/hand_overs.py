@@ -1,0 +1,217 @@
+"""Handing a drug's treatments to another commissioner: one proposes, another confirms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from app.api.fields import IdPath
+from app.api.hand_overs import HandOverBody
+from app.api.submissions import desk_of
+from app.approvals import handing
+from app.approvals.errors import DetailsNotAccepted, NotFound
+from app.approvals.permissions import Action, check_can
+from app.approvals.second_person import CONFIRMED, WAITING
+from app.auth.sessions import Session
+from app.clock import london_day
+from app.db.jobs import Job
+from app.db.work import Work
+from app.problems import BAD_REQUEST, DoorProblem
+from app.reconciliation import handing_over
+from app.reference_data.drugs import load_drugs
+from app.web.acting import act_once, body_of, fresh_name
+from app.web.callers import caller_of
+from app.web.desk.hand_overs_view import (
+    MISSING,
+    effect_pairs,
+    handed_rows,
+    progress_of,
+    proposal_pairs,
+    proposal_rows,
+    receivers,
+)
+from app.web.form.typed import day_parts, typed_day
+from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.rendering import page
+from app.web.sign_in import FormFields, SignedInBrowser
+
+router = APIRouter(prefix="/hand-overs", route_class=PageRoute, include_in_schema=False)
+HOME = "/hand-overs"
+_Found = tuple[tuple[handing.HandOver, ...], tuple[handing.HandOver, ...]]
+
+
+@router.get("")
+def show(request: Request, session: SignedInBrowser) -> Response:
+    """What waits for a second person, what was handed over and what was received."""
+    caller = caller_of(request, session)
+
+    def read(work: Work) -> _Found:
+        return handing.proposals(work, caller), handing.handed_and_received(work, caller)
+
+    proposals, handed = door_of(request).read(read)
+    own = caller.organisation
+    return page(
+        request,
+        "desk/hand_overs.html",
+        session=session,
+        proposals=proposal_rows([each for each in proposals if each.state != CONFIRMED]),
+        given=handed_rows([each for each in handed if each.organisation == own]),
+        received=handed_rows([each for each in handed if each.receiver == own]),
+    )
+
+
+@router.get("/new")
+def ask(request: Request, session: SignedInBrowser) -> Response:
+    """The form: which drug, to whom, from which day, and why."""
+    check_can(caller_of(request, session), Action.HAND_OVER)
+    return _form(request, session, {}, {})
+
+
+@router.post("/preview")
+def preview(request: Request, session: SignedInBrowser, form: FormFields) -> Response:
+    """What the hand-over would touch; nothing is proposed yet."""
+    check_csrf(session, form)
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.HAND_OVER)
+    body, wrong = body_of(HandOverBody, _values(form))
+    if body is None:
+        missing = {name: words for name, words in MISSING.items() if name in wrong}
+        return _form(request, session, form, missing)
+    asked = body.asked()
+    try:
+        effect, charged = door_of(request).transact(
+            lambda work: handing_over.preview(work, desk, caller, asked)
+        )
+    except DetailsNotAccepted as error:
+        return _form(request, session, form, {error.field: str(error)})
+    return page(
+        request,
+        "desk/hand_over_preview.html",
+        session=session,
+        asked=effect_pairs(asked, effect, charged),
+        kept={name: form[name] for name in sorted(form) if name in _BOXES},
+        once=fresh_name(request),
+    )
+
+
+@router.post("")
+def propose(request: Request, session: SignedInBrowser, form: FormFields) -> Response:
+    """Propose it; nothing is handed over until another person confirms."""
+    check_csrf(session, form)
+    caller, desk = caller_of(request, session), desk_of(request)
+    check_can(caller, Action.HAND_OVER)
+    body, _ = body_of(HandOverBody, _values(form))
+    if body is None:
+        raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
+    asked = body.asked()
+
+    def take(work: Work) -> str:
+        return f"{HOME}/{handing_over.propose(work, desk, caller, asked).id}"
+
+    return act_once(request, session, form, take)
+
+
+@router.get("/{id}")
+def show_one(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """One proposal of the organisation: what it is about, and whether it can be confirmed."""
+    caller = caller_of(request, session)
+
+    def read(work: Work) -> tuple[handing.HandOver, Job | None, bool, bool]:
+        found = handing.proposal(work, caller, id)
+        job = handing.job_of(work, found) if found.state == handing.UNDER_WAY else None
+        return found, job, handing.is_stale(work, found), found.from_day > work.moment.day
+
+    found, job, stale, early = door_of(request).read(read)
+    failed = job is not None and job.state == "failed"  # so it may be confirmed again, or declined
+    waits = found.state == WAITING or failed
+    return page(
+        request,
+        "desk/hand_over.html",
+        session=session,
+        row=proposal_rows([found])[0],
+        told=proposal_pairs(found),
+        progress=None if job is None else progress_of(job),
+        stale=stale,
+        early=waits and early,
+        may_confirm=waits and not stale and not early and found.proposed_by != caller.id,
+        may_decline=waits,
+        own=found.proposed_by == caller.id,
+        once=fresh_name(request),
+    )
+
+
+@router.get("/{id}/state")
+def state(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
+    """How far the worker is with it, for the page's script."""
+    caller = caller_of(request, session)
+
+    def read(work: Work) -> tuple[handing.HandOver, Job | None]:
+        found = handing.proposal(work, caller, id)
+        return found, handing.job_of(work, found)
+
+    found, job = door_of(request).read(read)
+    if job is None:
+        raise NotFound("job")
+    told = progress_of(job)
+    over = found.state != handing.UNDER_WAY or told.failed
+    return JSONResponse({"words": told.words, "done": told.done, "of": told.of, "over": over})
+
+
+@router.post("/{id}/confirm")
+def confirm(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Hand over what another person proposed."""
+    caller = caller_of(request, session)
+
+    def take(work: Work) -> str:
+        made = handing.confirm(work, caller, id)
+        return HOME if made.state == CONFIRMED else f"{HOME}/{id}"
+
+    return act_once(request, session, form, take)
+
+
+@router.post("/{id}/decline")
+def decline(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
+    """Decline a proposal, or take one's own back."""
+    caller = caller_of(request, session)
+
+    def take(work: Work) -> str:
+        handing.decline(work, caller, id)
+        return HOME
+
+    return act_once(request, session, form, take)
+
+
+_BOXES = ("receiver", "drug", "why", "from-day", "from-month", "from-year")
+
+
+def _values(form: Mapping[str, str]) -> dict[str, Any]:
+    """The form as the API takes it."""
+    return {
+        "receiver": form.get("receiver", ""),
+        "drug": form.get("drug", ""),
+        "from_day": typed_day("from", form),
+        "why": form.get("why", "").strip(),
+    }
+
+
+def _form(
+    request: Request, session: Session, form: Mapping[str, str], wrong: Mapping[str, str]
+) -> Response:
+    caller = caller_of(request, session)
+    drugs = sorted((drug.name, key) for key, drug in load_drugs().drugs.items())
+    anchors = {"from_day": "#from-day"}
+    return page(
+        request,
+        "desk/hand_over_new.html",
+        session=session,
+        status=422 if wrong else 200,
+        typed=form,
+        parts=day_parts(typed_day("from", form)),
+        wrong=wrong,
+        drugs=drugs,
+        receivers=receivers(caller.organisation, london_day(door_of(request).now())),
+        errors=[
+            {"text": text, "href": anchors.get(name, f"#{name}")} for name, text in wrong.items()
+        ],
+    )
