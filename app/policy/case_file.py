@@ -10,15 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 
 from app.policy.document import scalar
 from app.policy.errors import Fault, PolicyFileFaults
 
+#: The parser in C has no limit of its own, and would end the process.
+_DEEPEST: Final = 50
 
-class _ExactLoader(yaml.SafeLoader):
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _ExactLoader(_Loader):  # type: ignore[misc]
     """Reads scalars as policy files do, merges (`<<`) included, and refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -28,11 +33,12 @@ class _ExactLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key} stands twice", node.start_mark
                 )
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 def _scalar(_loader: _ExactLoader, node: yaml.ScalarNode) -> object:
-    return scalar(node.value, plain=node.style is None)
+    return scalar(node.value, plain=not node.style)
 
 
 _ExactLoader.yaml_implicit_resolvers = {}
@@ -44,6 +50,7 @@ def items(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:
     """The raw cases with their lines. Raises PolicyFileFaults when the file has no such shape."""
     loader = None
     try:
+        _check_depth(text, file)
         loader = _ExactLoader(text)  # looks at its first characters already
         root = loader.get_single_node()
         content = loader.construct_document(root) if root is not None else None
@@ -61,6 +68,18 @@ def items(text: str, file: str) -> list[tuple[int, dict[str, Any]]]:
             file, None, "shape", "there is no list `cases:` of mappings", "Add one case an item"
         )
     return list(zip(_lines(root), cases, strict=True))
+
+
+def _check_depth(text: str, file: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                line = None if event.start_mark is None else event.start_mark.line + 1
+                _refuse(file, line, "yaml", f"nested over {_DEEPEST} deep", "Mend this line")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _lines(root: yaml.Node | None) -> list[int]:

@@ -214,6 +214,8 @@ def test_a_thin_suite_is_a_fault(count: int) -> None:
         ("cases: 3", "there is no list `cases:`"),
         ("cases:\n  - a: {", "not readable as YAML"),
         ("cases:\n  - {name: a, name: b}", "the key name stands twice"),
+        ("cases:\n" + "- " * 100_000, "nested over 50 deep"),
+        ("cases: " + "[" * 100_000, "nested over 50 deep"),
         (f"cases:\n{_HEAD}, expect: {{}}}}", "expects either an outcome or refused_answers"),
         (f"cases:\n{_HEAD}, dose: 3, expect: {{outcome: approved}}}}", "a case has no `dose:`"),
         (
