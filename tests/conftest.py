@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from app.approvals import library_files
 from app.db.engine import make_engine
@@ -36,6 +37,11 @@ DIALECTS = [
     pytest.param("sqlite", id="sqlite"),
     pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
 ]
+# A change is judged by what it changed: Hypothesis draws the same each time, unless it is asked for
+# new draws. Before any test with settings of its own is imported.
+settings.register_profile("same draws", derandomize=True)
+if not os.environ.get("ASSENT_NEW_DRAWS"):
+    settings.load_profile("same draws")
 # Before anything that reads the library is imported.
 library_files.load_library = once(library_files.load_library)
 ABSENT = "PostgreSQL is absent at 127.0.0.1:5432: half of the database tests did NOT run"
