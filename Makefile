@@ -34,8 +34,8 @@ check: $(READY)
 vulnerabilities:
 	$(PYTHON) -m venv build/pip-audit
 	build/pip-audit/bin/pip install --quiet pip-audit
-	build/pip-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
-	build/pip-audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
+	build/pip-audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	build/pip-audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -119,8 +119,13 @@ def signed_by(row: Mapping[str, Any], keys: Keyring) -> bool:
         content = signed_content(row)
     except UnauditableValue:
         return False
-    given = str(row["hmac"]).encode()
-    return any(
-        hmac.compare_digest(mac(content, key).encode(), given)
-        for key in keys.candidates(row["key_id"])
-    )
+    return signed_with(content, row["hmac"], keys.candidates(row["key_id"]))
+
+
+def signed_with(content: str, given: object, candidates: Iterable[bytes]) -> bool:
+    """Whether `given` is the HMAC of a text by one of the keys; compared in constant time.
+
+    Any value at all may have got into its place, of any type.
+    """
+    text = str(given).encode("utf-8", "surrogatepass")
+    return any(hmac.compare_digest(mac(content, key).encode(), text) for key in candidates)

@@ -16,7 +16,7 @@ from app.audit.errors import UnauditableValue
 from app.audit.keys import Keyring
 from app.audit.log import FIRST_EPOCH
 from app.audit.model import Fault
-from app.audit.seal import leaf_of, mac
+from app.audit.seal import leaf_of, signed_with
 from app.audit.sealing import epoch_content, members_of, seal_hash
 from app.audit.verify import as_written, raw, raw_rows
 from app.db.tables import audit_epoch, audit_event, audit_seal
@@ -109,7 +109,7 @@ def _is_as_made(seal: Mapping[str, Any]) -> bool:
 
 def _signed(seal: Mapping[str, Any], keys: Keyring) -> bool:
     signed = str(seal["hash"])
-    return any(mac(signed, key) == seal["hmac"] for key in keys.candidates(seal["key_id"]))
+    return signed_with(signed, seal["hmac"], keys.candidates(seal["key_id"]))
 
 
 def _of_seal(number: int, what: str) -> Fault:
@@ -174,4 +174,4 @@ def _epoch_signed(row: Mapping[str, Any], keys: Keyring) -> bool:
         content = epoch_content(row)
     except UnauditableValue:
         return False
-    return any(mac(content, key) == row["hmac"] for key in keys.candidates(row["key_id"]))
+    return signed_with(content, row["hmac"], keys.candidates(row["key_id"]))

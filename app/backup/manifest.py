@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
 from app.audit.keys import Keyring, key_id
-from app.audit.seal import canonical, mac
+from app.audit.seal import canonical, mac, signed_with
 from app.backup.errors import BackupRefused
 from app.backup.files import write_private
 from app.db.tables import audit_seal
@@ -91,7 +91,7 @@ def read(folder: Path, keys: Keyring) -> Manifest:
         raise BackupRefused(f"{NAME} cannot be read. Take another copy of the backup.") from None
     if manifest.format != FORMAT:
         raise BackupRefused("The backup is of another release's format. Restore with that release.")
-    if not any(mac(statement, key) == signature for key in keys.candidates(named)):
+    if not signed_with(statement, signature, keys.candidates(named)):
         raise BackupRefused(
             f"{NAME} is not as it was signed, or signed with another audit key. Set "
             "ASSENT_AUDIT_KEY to the key of the day of the backup (a later key may be in use: name "
