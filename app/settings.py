@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     #: For how many days after its signature a form on paper may be entered; 0: never.
     back_entry_days: int = Field(default=7, ge=0, le=366)
     requests_per_minute: int = Field(default=600, ge=1)
+    #: How many pages and forms a signed-in person may ask for in a minute, over all their browsers:
+    #: ten a second, which nobody reads; a page that follows a job asks once a second.
+    requests_per_minute_of_people: int = Field(default=600, ge=10)
     #: For how many minutes one break-glass declaration opens a patient's record, and how many
     #: declarations one caller may make in an hour.
     break_glass_minutes: int = Field(default=240, ge=5, le=1_440)

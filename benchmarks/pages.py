@@ -202,6 +202,7 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
         demonstration_sign_in=True,
         data_dir=folder or Path(tempfile.gettempdir()) / name,
         requests_per_minute=1_000_000,
+        requests_per_minute_of_people=1_000_000,
     )
     application = create_app(settings, database=database, now=lambda: MOMENT.instant)
     objects = made(application, owner, size)

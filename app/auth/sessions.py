@@ -25,6 +25,8 @@ from app.db.tables import person as person_table
 from app.db.work import Work
 
 SIGN_IN_LIFE: Final = dt.timedelta(minutes=10)
+#: How the state of a sign-in begins that must ask the person again, whoever is signed in there.
+AGAIN: Final = "again."
 LOGOUT_TOKEN_KEPT: Final = dt.timedelta(days=1)
 #: Being seen is written down at most this often: a page is not worth a write each time.
 SEEN_EVERY: Final = dt.timedelta(seconds=60)
@@ -48,6 +50,8 @@ class Session:
     seat: Seat | None
     csrf: str = field(repr=False)
     last_seen_at: dt.datetime
+    #: When its person last proved who they are, as far as the provider tells.
+    proved_at: dt.datetime | None = None
 
     def caller(self, correlation_id: str) -> Caller:
         """Whom the person acts as. Raises NotSignedIn before a role is chosen."""
@@ -75,9 +79,13 @@ class Expected:
 # --- signing in ----------------------------------------------------------------------------------
 
 
-def begin(work: Work) -> tuple[str, str, Expected]:
-    """Begin a sign-in: the browser's secret, the state to send along, and what to expect."""
-    browser, state = draw_token(work), draw_token(work)
+def begin(work: Work, *, again: bool = False) -> tuple[str, str, Expected]:
+    """Begin a sign-in: the browser's secret, the state to send along, and what to expect.
+
+    `again`: the person must prove anew who they are. The state tells it when it comes back, and
+    cannot be altered on the way, since its digest is kept here.
+    """
+    browser, state = draw_token(work), (AGAIN if again else "") + draw_token(work)
     expected = Expected(draw_token(work), draw_token(work))
     past = sa.delete(sign_in).where(sign_in.c.expires_at <= work.moment.instant)
     work.connection.execute(past)
@@ -115,9 +123,12 @@ def open_session(
     *,
     correlation_id: str,
     provider_session: str | None = None,
+    browser: str | None = None,
+    proved_at: dt.datetime | None = None,
 ) -> tuple[str, Session]:
     """Open a session and return its secret, which only the browser keeps, and the session.
 
+    `browser`: which one it is, in words of ours; `proved_at`: when the person proved who they are.
     A person with one seat acts in it at once. Raises NotAllowed for one who has none.
     """
     choices = tuple(sorted({*seats, *granted(work, person.id)}))
@@ -130,7 +141,7 @@ def open_session(
     secret, csrf = draw_token(work), draw_token(work)
     seat = choices[0] if len(choices) == 1 else None
     now = work.moment.instant
-    opened = Session(work.new_id(), person, choices, seat, csrf, now)
+    opened = Session(work.new_id(), person, choices, seat, csrf, now, proved_at)
     work.connection.execute(
         sa.insert(session).values(
             id=opened.id,
@@ -144,6 +155,8 @@ def open_session(
             created_at=now,
             last_seen_at=now,
             ends_at=now + limits.absolute,
+            browser=browser,
+            proved_at=proved_at,
         )
     )
     _audit(work, opened, "sign in", correlation_id)
@@ -195,7 +208,7 @@ def find_session(work: Work, secret: str, limits: Limits) -> Session | None:
         return None
     seat = None if row.role is None else seat_from(row._mapping)
     choices = tuple(seat_from(each) for each in row.choices)
-    return Session(row.id, person, choices, seat, row.csrf, row.last_seen_at)
+    return Session(row.id, person, choices, seat, row.csrf, row.last_seen_at, row.proved_at)
 
 
 def seen(work: Work, found: Session) -> None:
@@ -223,7 +236,7 @@ def end(work: Work, found: Session, action: str, correlation_id: str) -> None:
 
 def end_all(work: Work, actor: Actor, person_id: str, why: str) -> int:
     """End every session of a person; returns how many there were."""
-    return _end_where(work, actor, session.c.person_id == person_id, why)
+    return end_where(work, actor, session.c.person_id == person_id, why)
 
 
 def acts_at(work: Work, person_id: str, organisation: str) -> bool:
@@ -283,10 +296,11 @@ def end_at_provider(
     named = session.c.provider_session == provider_session
     if provider_session is None:
         named = session.c.person_id == person_id
-    return _end_where(work, actor, named, "signed out at the provider")
+    return end_where(work, actor, named, "signed out at the provider")
 
 
-def _end_where(work: Work, actor: Actor, which: sa.ColumnElement[bool], why: str) -> int:
+def end_where(work: Work, actor: Actor, which: sa.ColumnElement[bool], why: str) -> int:
+    """End the sessions that a condition names, each with its event; returns how many there were."""
     ended = work.connection.execute(
         sa.update(session)
         .where(which, session.c.revoked_at.is_(None))
@@ -299,9 +313,10 @@ def _end_where(work: Work, actor: Actor, which: sa.ColumnElement[bool], why: str
     return len(ids)
 
 
-def _audit(work: Work, found: Session, action: str, correlation_id: str) -> None:
+def actor_of(found: Session, correlation_id: str) -> Actor:
+    """Who acts in a session, also before a role is chosen, as the audit log names them."""
     seat = found.seat
-    actor = Actor(
+    return Actor(
         id=found.person.id,
         kind="person",
         organisation=seat.organisation if seat else "SERVICE",
@@ -309,5 +324,9 @@ def _audit(work: Work, found: Session, action: str, correlation_id: str) -> None
         client=found.id,
         correlation_id=correlation_id,
     )
-    after = seat.as_json() if seat else {"choices": len(found.choices)}
+
+
+def _audit(work: Work, found: Session, action: str, correlation_id: str) -> None:
+    after = found.seat.as_json() if found.seat else {"choices": len(found.choices)}
+    actor = actor_of(found, correlation_id)
     record(work, actor, Event(action, "session", found.id, after=after))

@@ -27,21 +27,21 @@ OTHER_SESSION: Final = "This page is from before you signed in"
 
 async def not_sent(request: Request, title: str, status: int) -> Response:
     """The page that says so, with every text of the form to copy."""
-    typed, files = await _typed(request)
+    fields, files = await fields_of(request)
     return page(
         request,
         "not_sent.html",
         status=status,
         title=title,
-        typed=typed,
+        typed=typed_in(fields),
         files=files,
         again=title == OTHER_SESSION,
-        page=_page_of(request),
+        page=page_of(request),
     )
 
 
-async def _typed(request: Request) -> tuple[list[tuple[str, str]], bool]:
-    """Label and text of each field that holds any, and whether a file came along."""
+async def fields_of(request: Request) -> tuple[list[tuple[str, str]], bool]:
+    """Name and text of each field of a form as it came, and whether a file came along."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         size = request.headers.get("content-length", "")
         if not (size.isascii() and size.isdigit() and int(size) <= LARGEST_READ):
@@ -51,19 +51,23 @@ async def _typed(request: Request) -> tuple[list[tuple[str, str]], bool]:
     except HTTPException:  # of the framework: it is no form, or it is too large
         return [], False
     given = form.multi_items()
-    texts = [
-        (_label(name), _CONTROL.sub("", value))
-        for name, value in given
-        if isinstance(value, str)
-        and value.strip()
+    texts = [(name, _CONTROL.sub("", value)) for name, value in given if isinstance(value, str)]
+    return texts, any(isinstance(value, UploadFile) and value.filename for _, value in given)
+
+
+def typed_in(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Label and text of each field that holds what somebody typed or chose."""
+    return [
+        (_label(name), value)
+        for name, value in fields
+        if value.strip()
         and len(value) <= LONGEST_SHOWN
         and name not in _OURS
         and not name.startswith("shown.")
     ]
-    return texts, any(isinstance(value, UploadFile) and value.filename for _, value in given)
 
 
-def _page_of(request: Request) -> str | None:
+def page_of(request: Request) -> str | None:
     """The page that held the form, as the browser tells; none of another site's."""
     told = urlsplit(request.headers.get("referer", ""))
     if f"{told.scheme}://{told.netloc}" != request.app.state.settings.origin():

@@ -20,12 +20,15 @@ from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
 from app.web import cookies
 from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent
 from app.web.rendering import page
+from app.web.too_many import TooManySteps, too_many
 
 LONGEST_FIELD: Final = 2000
 #: No keyboard types these, the API takes none, and PostgreSQL keeps no NUL.
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 #: Forms in which nothing is typed that could be lost.
 _WITHOUT_WORDS: Final = frozenset({"/sign-out", "/role"})
+#: Not counted: whoever wants to be out is let out.
+_UNCOUNTED: Final = frozenset({"/sign-out"})
 #: What a page says no with.
 _REFUSALS: Final[tuple[type[Exception], ...]] = (*problems.TABLE, DoorProblem)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -57,6 +60,9 @@ class PageRoute(APIRoute):
             except OtherSession as error:
                 security.note_refusal(request, error)
                 return await not_sent(request, OTHER_SESSION, 403)
+            except TooManySteps as error:
+                security.note_refusal(request, error)
+                return await too_many(request, error)
             except RequestValidationError:
                 return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
             except _REFUSALS as error:
@@ -95,7 +101,11 @@ def go(path: str) -> Response:
 
 
 def signed_in(request: Request) -> Session:
-    """The session of the browser that calls. Raises NotSignedIn without a live one."""
+    """The session of the browser that calls. Raises NotSignedIn without a live one.
+
+    Raises TooManySteps where its person, over all their sessions, takes more steps a minute than
+    the settings let one.
+    """
     secret = cookies.read(request, cookies.SESSION)
     if not secret:
         raise NotSignedIn
@@ -104,11 +114,23 @@ def signed_in(request: Request) -> Session:
     if found is None:
         raise NotSignedIn
     security.acts(request, found)
+    _count(request, found)
     if door.now() - found.last_seen_at >= SEEN_EVERY:
         door.transact(lambda work: seen(work, found))
     if found.seat is not None:
         request.state.door = request.app.state.door.acting_for(found.seat.organisation)
     return found
+
+
+def _count(request: Request, found: Session) -> None:
+    if request.url.path in _UNCOUNTED:
+        return
+    state = request.app.state
+    most = state.settings.requests_per_minute_of_people
+    try:
+        state.limits.check(f"person {found.person.id}", door_of(request).now(), most)
+    except DoorProblem as error:
+        raise TooManySteps(error.kind, "Too many steps a minute.", headers=error.headers) from None
 
 
 async def form_of(request: Request) -> dict[str, str]:

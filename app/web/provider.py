@@ -38,6 +38,10 @@ OLDEST_LOGOUT: Final = 600  # seconds
 _WORD: Final = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 #: What a logout token may call itself. `JWT`, or nothing, says no kind: then its claims must.
 LOGOUT_TYPES: Final = frozenset({"logout+jwt", "jwt", ""})
+#: Asks for a factor now, whoever is signed in there (OpenID Connect Core, 3.1.2.1): with
+#: `max_age` the provider must also say when it did (`auth_time`).
+_ASKED_AGAIN: Final = {"prompt": "login", "max_age": "0"}
+_LAST_SECOND: Final = 253_402_300_800  # the year 10000
 #: How we sign for ourselves, and for how long each assertion holds.
 OUR_ALGORITHM: Final = "RS512"
 OUR_ASSERTION_SECONDS: Final = 300
@@ -56,12 +60,14 @@ class SignedIn:
     """What the provider says of a person who signed in.
 
     `acr` and `amr`: how strongly, and by which means, as the ID token says it; often nothing.
+    `proved_at`: when the person proved who they are (`auth_time`), which may be long before.
     """
 
     claims: Mapping[str, Any] = field(repr=False)
     session: str | None = field(repr=False)
     acr: str = ""
     amr: tuple[str, ...] = ()
+    proved_at: dt.datetime | None = None
 
     def assurance(self) -> dict[str, str]:
         """How the person signed in, as a log may tell it."""
@@ -95,8 +101,8 @@ class Provider:
         self._known: _Known | None = None
         self._lock = threading.Lock()
 
-    def address(self, state: str, expected: Expected) -> str:
-        """Where to send the browser to sign in."""
+    def address(self, state: str, expected: Expected, *, again: bool = False) -> str:
+        """Where to send the browser to sign in; `again`: whoever is signed in there is asked."""
         known = self._metadata()
         with self._client() as client:
             address, _ = client.create_authorization_url(
@@ -105,6 +111,7 @@ class Provider:
                 code_verifier=expected.verifier,
                 nonce=expected.nonce,
                 **self._asked(),
+                **(_ASKED_AGAIN if again else {}),
             )
         return str(address)
 
@@ -138,7 +145,10 @@ class Provider:
         if self._settings.oidc_acr and acr not in self._settings.oidc_acr:
             log.warning("sign-in refused", error=TooWeak.__qualname__)
             raise TooWeak("The sign-in was not as strong as the settings ask.")
-        return SignedIn({**identity, **said}, sid if isinstance(sid, str) else None, acr, amr)
+        proved_at = _proved_at(identity.get("auth_time"), self._now())
+        return SignedIn(
+            {**identity, **said}, sid if isinstance(sid, str) else None, acr, amr, proved_at
+        )
 
     def signed_out(self, text: str) -> SignedOut:
         """What a logout token says, once its signature and claims hold. Raises ProviderRefused."""
@@ -267,6 +277,13 @@ def _our_key(settings: Settings) -> RSAKey | None:
             f"ASSENT_OIDC_CLIENT_KEY_FILE has under {SMALLEST_KEY} bits. Make another."
         )
     return key
+
+
+def _proved_at(said: Any, now: dt.datetime) -> dt.datetime | None:
+    """An ID token's `auth_time`; never later than now, whatever the provider's clock says."""
+    if isinstance(said, bool) or not isinstance(said, int) or not 0 < said < _LAST_SECOND:
+        return None
+    return min(dt.datetime.fromtimestamp(said, dt.UTC), now)
 
 
 def _assurance(identity: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Signing in and out: with the provider, or in the demonstration by choosing who to be."""
 
+import datetime as dt
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from app.demonstration.organisations import ISSUER, only_in_the_browser, seats
 from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
+from app.web.browsers import browser_words
 from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, form_of, go, signed_in
 from app.web.provider import Provider, ProviderRefused, SignedIn, TooWeak
 from app.web.rendering import page
@@ -39,12 +41,17 @@ def start_page(request: Request) -> Response:
 
 
 @router.get("/sign-in/start")
-def start(request: Request) -> Response:
-    """Send the browser to the provider, with what it must bring back."""
-    provider = _provider(request)
+def start(request: Request, again: str = "") -> Response:
+    """Send the browser to the provider, with what it must bring back.
+
+    `again=yes`: the person proves anew who they are, to end sessions of theirs.
+    """
+    provider, anew = _provider(request), again == "yes"
     _limit(request)
-    browser, state, expected = door_of(request).transact(sessions.begin)
-    reply = go(provider.address(state, expected))
+    browser, state, expected = door_of(request).transact(
+        lambda work: sessions.begin(work, again=anew)
+    )
+    reply = go(provider.address(state, expected, again=anew))
     cookies.give(reply, cookies.SIGN_IN, browser)
     return reply
 
@@ -65,9 +72,13 @@ def callback(request: Request) -> Response:
         raise _too_weak() from None
     except ProviderRefused:
         raise _not_completed() from None
+    again = query.get("state", "").startswith(sessions.AGAIN)
+    if again and not _is_fresh(said, door.now()):
+        raise _not_asked_again()
     correlation_id = correlation_of(request)
     secret, opened = door.transact(lambda work: _open(request, work, said, correlation_id))
-    return _enter(request, secret, opened, how="provider", **said.assurance())
+    to = "/sessions" if again else None
+    return _enter(request, secret, opened, to, how="provider", **said.assurance())
 
 
 @router.get("/role")
@@ -151,7 +162,13 @@ def be_somebody(request: Request, form: FormFields) -> Response:
         limits = request.app.state.session_limits
         _end_the_one_before(request, work, correlation_id)
         return sessions.open_session(
-            work, person, (chosen["seat"],), limits, correlation_id=correlation_id
+            work,
+            person,
+            (chosen["seat"],),
+            limits,
+            correlation_id=correlation_id,
+            browser=_browser(request),
+            proved_at=work.moment.instant,
         )
 
     return _enter(request, *door_of(request).transact(run), how="demonstration")
@@ -197,6 +214,8 @@ def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> 
         request.app.state.session_limits,
         correlation_id=correlation_id,
         provider_session=said.session,
+        browser=_browser(request),
+        proved_at=said.proved_at,
     )
 
 
@@ -208,10 +227,21 @@ def _end_the_one_before(request: Request, work: Work, correlation_id: str) -> No
         sessions.end(work, before, "sign in again", correlation_id)
 
 
-def _enter(request: Request, secret: str, opened: Session, **how: str) -> Response:
+def _browser(request: Request) -> str | None:
+    return browser_words(request.headers.get("user-agent", ""))
+
+
+def _is_fresh(said: SignedIn, now: dt.datetime) -> bool:
+    """Whether the provider asked the person while this sign-in was under way."""
+    return said.proved_at is not None and now - said.proved_at <= sessions.SIGN_IN_LIFE
+
+
+def _enter(
+    request: Request, secret: str, opened: Session, to: str | None = None, **how: str
+) -> Response:
     security.acts(request, opened)
     security.note(request, What.SIGN_IN, ACCEPTED, **how)
-    reply = go("/role" if opened.seat is None else "/")
+    reply = go(to or ("/role" if opened.seat is None else "/"))
     cookies.give(reply, cookies.SESSION, secret)
     cookies.take_back(reply, cookies.SIGN_IN)
     return reply
@@ -283,6 +313,15 @@ def _too_weak() -> NotAllowed:
         "this service asks for a stronger sign-in than the one that you used",
         "Begin again and use the second factor that your organisation gave you, such as a "
         "smartcard, a security key or an authenticator.",
+    )
+
+
+def _not_asked_again() -> NotAllowed:
+    return NotAllowed(
+        "end sessions so",
+        "the sign-in service did not say that it asked you again who you are",
+        "Nothing was ended, and you are signed in as before. Ask an administrator of your "
+        "organisation to end them.",
     )
 
 

@@ -109,6 +109,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "ASSENT_DEMONSTRATION": "true",
             "ASSENT_DATA_DIR": str(folder / "var"),
             "ASSENT_REQUESTS_PER_MINUTE": "100000",
+            "ASSENT_REQUESTS_PER_MINUTE_OF_PEOPLE": "100000",
         },
         stdout=log,
         stderr=subprocess.STDOUT,

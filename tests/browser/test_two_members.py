@@ -52,6 +52,7 @@ def application(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator
         public_url=f"http://127.0.0.1:{port}",
         data_dir=folder / "var",
         requests_per_minute=1_000_000,
+        requests_per_minute_of_people=1_000_000,
     )
     library = asking_for_two(packaged_library())
     made = create_app(settings, database=Database(engine, AUDIT_KEY), library=library)

@@ -415,6 +415,43 @@ def test_the_database_holds_no_secret_and_the_log_tells_who_came_and_went(
     assert actions == ["sign in", "choose role", "sign out"]
 
 
+def test_other_sessions_end_after_the_provider_has_asked_again_and_not_before(
+    open_browser: Open, now: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward, desk = open_browser(), open_browser()
+    ward.sign_in("clinician")
+    desk.sign_in("clinician")
+    now.ahead += dt.timedelta(minutes=16)
+    assert 'href="/sign-in/start?again=yes"' in desk.get("/sessions").text
+    assert desk.submit("/sessions", "/sessions/end-others").status_code == 403
+    # Whoever is signed in there and is not asked has proved nothing, however new the session is.
+    desk.sign_in("clinician")
+    assert desk.submit("/sessions", "/sessions/end-others").status_code == 403
+    assert ward.get("/").status_code == 200
+
+    asked = str(desk.get("/sign-in/start?again=yes").headers["location"])
+    named = parse_qs(urlsplit(asked).query)
+    assert (named["prompt"], named["max_age"]) == (["login"], ["0"])
+    # The provider answers without asking: the sign-in is not taken for a proof.
+    bare = re.sub(r"&(prompt|max_age)=[^&]*", "", asked)
+    before = desk.secret()
+    refused = desk.get(desk.at_provider(bare, "clinician"))
+    assert refused.status_code == 403
+    assert "did not say that it asked you again" in refused.text
+    assert desk.secret() == before
+    assert desk.get("/").status_code == 200, "signed in as before"
+
+    now.ahead = dt.timedelta()
+    desk = open_browser()
+    desk.sign_in("clinician")
+    asked = str(desk.get("/sign-in/start?again=yes").headers["location"])
+    back = desk.get(desk.at_provider(asked, "clinician"))
+    assert back.headers["location"] == "/sessions"
+    done = desk.submit("/sessions", "/sessions/end-others")
+    assert (done.status_code, done.headers["location"]) == (303, "/sessions?ended=2")
+    assert ward.get("/").headers["location"] == "/sign-in"
+
+
 def test_a_session_is_no_token_of_the_api(open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in("clinician")

@@ -143,6 +143,8 @@ session = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("browser", String(40)),  # in words of ours, such as Edge on Windows
+    Column("proved_at", Instant),  # when the person last proved who they are, where that is known
 )
 
 # The jti of each logout token that was taken, so that none is taken twice.

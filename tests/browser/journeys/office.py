@@ -186,6 +186,18 @@ def _audit(ground: Ground) -> None:
     auditor.click("Overview", role="link")
 
 
+def _ends_a_session(ground: Ground) -> None:
+    left, here = ground.enter("demo1-auditor"), ground.enter("demo1-auditor")
+    here.click("Your sessions", role="link")
+    assert here.heading == "Where you are signed in"
+    here.press(here.page.locator('main form[action$="/end"] button').first)
+    assert "1 session was ended" in here.text
+    left.go("/")
+    assert left.at == "/sign-in", "what was left open is signed out at its next step"
+    here.click("Home", role="link")
+    assert here.at == "/"
+
+
 def _for_everybody(ground: Ground) -> None:
     visitor = ground.enter("")
     for path in ("/sign-in", "/about", "/help", "/accessibility", "/cookies", "/signed-out"):
@@ -210,5 +222,6 @@ JOURNEYS = (
     Journey((PANEL, "demq2-commissioner"), "reads the minutes", "/minutes", _minutes),
     Journey(("demo1-administrator", "demo1-administrator-2"), "gives a role", "/", _administration),
     Journey(("demo1-auditor", "demo1-clinician"), "reads a trail", "/audit", _audit),
+    Journey(("demo1-auditor",), "ends a session that was left open", "/sessions", _ends_a_session),
     Journey(("",), "looks at what is for everybody", "/sign-in", _for_everybody),
 )

@@ -26,9 +26,15 @@ _ONCE = re.compile(r'name="once" value="([^"]+)"')
 class Person:
     """One of the invented people at a browser without scripts."""
 
-    def __init__(self, application: FastAPI, who: str) -> None:
+    def __init__(
+        self, application: FastAPI, who: str, headers: dict[str, str] | None = None
+    ) -> None:
         self.http = TestClient(
-            application, base_url="https://127.0.0.1:8000", follow_redirects=False, client=HERE
+            application,
+            base_url="https://127.0.0.1:8000",
+            follow_redirects=False,
+            client=HERE,
+            headers=headers,
         )
         entered = self.http.post("/sign-in/demonstration", data={"who": f"demo-{who}"})
         assert entered.status_code == 303, entered.text
@@ -58,6 +64,7 @@ def application(database: Database, tmp_path: Path) -> FastAPI:
         demonstration_sign_in=True,
         data_dir=tmp_path / "var",
         requests_per_minute=1_000_000,
+        requests_per_minute_of_people=1_000_000,
     )
     return create_app(settings, database=database, library=packaged_library())
 

@@ -59,6 +59,7 @@ def settings(tmp_path: Path, caught: MailCatcher) -> Settings:
         demonstration_sign_in=True,
         data_dir=tmp_path / "var",
         requests_per_minute=1_000_000,
+        requests_per_minute_of_people=1_000_000,
         smtp_host="127.0.0.1",
         smtp_port=caught.port,
         smtp_user=USER,

@@ -34,6 +34,7 @@ def application(database: Database, tmp_path: Path) -> FastAPI:
         demonstration_sign_in=True,
         data_dir=tmp_path / "var",
         requests_per_minute=1_000_000,
+        requests_per_minute_of_people=1_000_000,
     )
     library = asking_for_two(packaged_library())
     made = create_app(settings, database=database, library=library)

@@ -5,6 +5,7 @@ if (told) {
   const ask = async () => {
     try {
       const reply = await fetch(told.dataset.follow, { headers: { Accept: 'application/json' } });
+      if (reply.status === 429) { setTimeout(ask, 15000); return; }
       if (!reply.ok) { location.reload(); return; }
       const state = await reply.json();
       if (state.over) { location.reload(); return; }

@@ -21,6 +21,10 @@ if (form) {
       if (reply.ok) {
         form.elements.version.value = (await reply.json()).version;
         told.textContent = 'Saved as a draft.';
+      } else if (reply.status === 429) {
+        told.textContent = 'Not saved yet: too many steps in a minute. It is tried again by itself.';
+        clearTimeout(timer);
+        timer = setTimeout(save, 1000 * (Number(reply.headers.get('Retry-After')) || 15));
       } else {
         told.textContent = reply.status === 409 || reply.status === 412
           ? 'Not saved: the draft was changed elsewhere. Load the page again.'
