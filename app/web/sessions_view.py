@@ -39,5 +39,5 @@ def _card(found: OpenSession) -> SessionCard:
     facts = [("Role", role), ("Signed in", instant_words(found.began_at))]
     if not found.this:
         facts.append(("Last used", instant_words(found.used_at)))
-        facts.append(("If nobody uses it, it ends", instant_words(found.ends_at)))
+        facts.append(("Ends by itself", f"{instant_words(found.ends_at)}, if nobody uses it"))
     return SessionCard(found.id, found.browser or _UNKNOWN, tuple(facts), found.this)
