@@ -165,7 +165,10 @@ def _later(last: dt.date) -> tuple[Select[Any], ...]:
     c, line, v = tables.challenge.c, tables.challenge_line.c, tables.panel_vote.c
     of_requests = select(r.id).where(r.treatment_id == _T.id).correlate(tables.treatment)
     in_force = and_(s.treatment_id == _T.id, s.superseded_at.is_(None))
-    lives = not_(died_before(last, s.treatment_id))
+    # A pause covers nothing: one that nobody ended, or that a stop came after, keeps nothing.
+    covers_on = and_(
+        s.kind == "coverage", s.to_day.is_(None), not_(died_before(last, s.treatment_id))
+    )
     challenged = and_(
         a.treatment_id == _T.id,
         line.reference == a.reference,
@@ -180,7 +183,7 @@ def _later(last: dt.date) -> tuple[Select[Any], ...]:
         select(r.id).where(r.treatment_id == _T.id, r.submitted_at >= instant),
         select(d.id).where(d.request_id.in_(of_requests), d.decided_at >= instant),
         select(v.id).where(v.request_id.in_(of_requests), v.voted_at >= instant),
-        select(s.id).where(in_force, or_(s.to_day >= last, and_(s.to_day.is_(None), lives))),
+        select(s.id).where(in_force, or_(s.to_day >= last, covers_on)),
         select(s.id).where(s.treatment_id == _T.id, s.recorded_at >= instant),
         select(a.id).where(a.treatment_id == _T.id, a.issued_at >= instant),
         select(c.id).where(challenged),

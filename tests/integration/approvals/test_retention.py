@@ -284,6 +284,52 @@ def test_what_is_live_or_challenged_or_a_childs_is_never_touched(
     assert rows(world, tables.request_revision) == before != []
 
 
+def paused(world: World) -> str:
+    """A treatment that is covered for a time, paused without an end, and never resumed."""
+    made = world.trial()
+    treatment: str = made.request.treatment_id
+    world.on(dt.date(2026, 7, 1))
+    world.change(treatment, Kind.PAUSE, from_day=dt.date(2026, 7, 1))
+    assert {
+        (row["kind"], row["to_day"] is None)
+        for row in rows(world, tables.segment)
+        if row["superseded_at"] is None
+    } == {("coverage", False), ("pause", True)}
+    return treatment
+
+
+@pytest.mark.parametrize("then_stopped", [False, True])
+def test_a_pause_that_nobody_ended_covers_nothing_and_keeps_nothing(
+    world: World, then_stopped: bool
+) -> None:
+    treatment = paused(world)
+    if then_stopped:
+        world.on(STOPPED)
+        world.change(treatment, Kind.STOP, from_day=STOPPED, stop_reason=StopReason.REMISSION)
+    (last,) = [
+        row["to_day"]
+        for row in rows(world, tables.segment)
+        if row["kind"] == "coverage" and row["superseded_at"] is None
+    ]
+    for day, count in ((years_after(last, YEARS), 0), (LONG_AFTER, 1)):
+        world.on(day)
+        assert len(found(world)) == count, day
+    assert [each.treatments for each in end(world)] == [(treatment,)]
+    assert [row["nhs_number"] for row in rows(world, tables.patient)] == [None]
+
+
+def test_a_pause_under_coverage_without_a_last_day_keeps_the_record(world: World) -> None:
+    paused(world)
+    covers = sa.update(tables.segment).where(tables.segment.c.kind == "coverage")
+    world.do(lambda work: work.connection.execute(covers.values(to_day=None)))
+    world.on(dt.date(2090, 1, 1))
+    assert end(world) == ()
+
+
+def years_after(day: dt.date, years: int) -> dt.date:
+    return day.replace(year=day.year + years)
+
+
 def test_a_challenge_that_was_decided_long_ago_holds_nothing(world: World) -> None:
     challenged(world)
     world.on(LONG_AFTER)
