@@ -40,11 +40,16 @@ async def not_sent(request: Request, title: str, status: int) -> Response:
     )
 
 
-async def fields_of(request: Request) -> tuple[list[tuple[str, str]], bool]:
-    """Name and text of each field of a form as it came, and whether a file came along."""
+async def fields_of(
+    request: Request, largest: int = LARGEST_READ
+) -> tuple[list[tuple[str, str]], bool]:
+    """Name and text of each field of a form as it came, and whether a file came along.
+
+    Of a form with a file of more bytes than `largest` nothing is read.
+    """
     if request.headers.get("content-type", "").startswith("multipart/"):
         size = request.headers.get("content-length", "")
-        if not (size.isascii() and size.isdigit() and int(size) <= LARGEST_READ):
+        if not (size.isascii() and size.isdigit() and int(size) <= largest):
             return [], True
     try:
         form = await request.form(max_fields=200, max_files=1)

@@ -29,6 +29,8 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WITHOUT_WORDS: Final = frozenset({"/sign-out", "/role"})
 #: Not counted: whoever wants to be out is let out.
 _UNCOUNTED: Final = frozenset({"/sign-out"})
+#: Counted by session: who used up a person's steps elsewhere must not keep them from ending that.
+_OWN_SESSIONS: Final = "/sessions"
 #: What a page says no with.
 _REFUSALS: Final[tuple[type[Exception], ...]] = (*problems.TABLE, DoorProblem)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -123,12 +125,14 @@ def signed_in(request: Request) -> Session:
 
 
 def _count(request: Request, found: Session) -> None:
-    if request.url.path in _UNCOUNTED:
+    path, state = request.url.path, request.app.state
+    if path in _UNCOUNTED:
         return
-    state = request.app.state
+    ends = path == _OWN_SESSIONS or path.startswith(f"{_OWN_SESSIONS}/")
+    who = f"session {found.id}" if ends else f"person {found.person.id}"
     most = state.settings.requests_per_minute_of_people
     try:
-        state.limits.check(f"person {found.person.id}", door_of(request).now(), most)
+        state.limits.check(who, door_of(request).now(), most)
     except DoorProblem as error:
         raise TooManySteps(error.kind, "Too many steps a minute.", headers=error.headers) from None
 

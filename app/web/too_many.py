@@ -26,7 +26,8 @@ async def too_many(request: Request, error: TooManySteps) -> Response:
     seconds = int(error.headers["Retry-After"])
     until = door_of(request).now() + dt.timedelta(seconds=seconds)
     sent = request.method == "POST"
-    fields, files = await fields_of(request) if sent else ([], False)
+    largest = request.app.state.settings.max_body_bytes
+    fields, files = await fields_of(request, largest) if sent else ([], False)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     reply = page(
         request,

@@ -65,14 +65,14 @@ def enter(both: list[FastAPI]) -> Iterator[Callable[..., Person]]:
 
 
 def spend(person: Person, steps: int) -> list[int]:
-    """What a person is told who looks at their sessions so often."""
-    return [person.get("/sessions").status_code for _ in range(steps)]
+    """What a person is told who looks at one page so often."""
+    return [person.get("/reminders").status_code for _ in range(steps)]
 
 
 def spent(person: Person) -> Any:
     """Take steps until one is refused."""
     for _ in range(MOST + 1):
-        reply = person.get("/sessions")
+        reply = person.get("/reminders")
         if reply.status_code == 429:
             return reply
     raise AssertionError("nothing was refused")
@@ -92,14 +92,14 @@ def test_browsers_of_one_person_at_two_processes_share_one_count(
     assert spend(colleague, 2) == [200] * 2, "nobody else loses a step"
 
     told()
-    refused = desk.get("/sessions?ended=1")
+    refused = desk.get("/reminders?again=1")
     wait = int(refused.headers["Retry-After"])
     assert 0 < wait <= 60
     assert f"More than {MOST} steps" in refused.text
     until = clock.instant + dt.timedelta(hours=1, seconds=wait)  # London has summer time
     assert f"Go on in {wait} second" in refused.text
     assert f"at {until:%H:%M:%S}." in refused.text
-    assert 'href="/sessions?ended=1"' in refused.text
+    assert 'href="/reminders?again=1"' in refused.text
     (event,) = told()
     assert (event["what"], event["code"]) == ("limit", "too-many-requests")
     clock.instant += dt.timedelta(seconds=wait)
@@ -161,7 +161,7 @@ def test_a_form_with_a_file_shows_its_words_and_asks_for_the_file_again(
     refused = desk.http.post(
         "/submissions",
         data={"note": WORDS},
-        files={"file": ("a.csv", b"a,b\n1,2\n", "text/csv")},
+        files={"file": ("a.csv", b"1,2\n" * 400_000, "text/csv")},
         headers={"Referer": "http://127.0.0.1:8000/submissions"},
     )
     assert refused.status_code == 429
@@ -173,9 +173,22 @@ def test_a_form_with_a_file_shows_its_words_and_asks_for_the_file_again(
 
 def test_whoever_met_the_limit_can_still_sign_out(enter: Callable[..., Person]) -> None:
     desk = enter("demo1-clinician")
-    csrf = re.findall(r'name="csrf" value="([^"]+)"', desk.get("/sessions").text)[0]
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', desk.get("/reminders").text)[0]
     spent(desk)
     assert desk.http.post("/sign-out", data={"csrf": csrf}).headers["location"] == "/signed-out"
+
+
+def test_who_uses_up_a_persons_steps_elsewhere_is_put_out_all_the_same(
+    enter: Callable[..., Person],
+) -> None:
+    thief, desk = enter("demo1-clinician", 1), enter("demo1-clinician")
+    spent(thief)
+    assert desk.get("/").status_code == 429
+    assert desk.get("/sessions").status_code == 200
+    assert desk.send("/sessions", "/sessions/end-others").status_code == 303
+    assert thief.get("/").headers["location"] == "/sign-in"
+    told = [desk.get("/sessions").status_code for _ in range(MOST)]
+    assert told[-1] == 429, "these are counted too"
 
 
 def test_the_bucket_names_nobody(enter: Callable[..., Person], both: list[FastAPI]) -> None:
