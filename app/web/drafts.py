@@ -243,15 +243,16 @@ def _first_open(found: Filling) -> str:
 
 def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) -> str:
     """Where a saved page leads: to itself with a fault or another row, back to the check, or on."""
+    to_check = form.get("from") == CHECK  # and a page that comes again leads back there still
     if form.get("add"):
-        return f"{step}?more={form['add']}"
+        return f"{step}?more={form['add']}{'&from=check' if to_check else ''}"
     if form.get("work_out") in SCORES:
         return f"work-out/{form['work_out']}"
     if _has_faults(request, found, step):
-        return step
+        return f"{step}?from=check" if to_check else step
     if form.get("urgent") == "yes" and urgent_page(found, urgent.URGENT):
         return urgent.URGENT
-    if form.get("from") == CHECK and not (step == paper.PAPER and paper.is_paper(found.draft.form)):
+    if to_check and not (step == paper.PAPER and paper.is_paper(found.draft.form)):
         return CHECK
     if step == about.PATIENT:
         return "begun"

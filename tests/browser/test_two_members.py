@@ -115,15 +115,15 @@ def test_one_votes_and_the_other_confirms(members: list[Visitor], application: F
     ann.tick("panel-approve-interest")
     ann.click("Approve")
     assert "Another member is needed: you cannot vote twice." in ann.text
-    keep(ann, "a vote of one's own")
+    keep(ann, "vote-of-ones-own")
     assert "Waiting for a second member: you voted to approve" in ann.go("/").text
 
     assert "Waiting for a second member: Panel member of DEMP1" in bea.go("/").text
-    keep(bea, "a vote that waits for a second member")
+    keep(bea, "vote-that-waits")
     bea.go(at)
     assert "The screening was done at another hospital." in bea.text
     assert bea.page.locator('#panel-approve input[name^="waive."]').first.is_checked()
-    keep(bea, "the first vote beside the policy")
+    keep(bea, "first-vote")
     bea.fill("panel-approve-reason", "I looked at the letter, and agree.")
     bea.tick("panel-approve-interest")
     bea.click("Confirm the approval")
@@ -131,7 +131,7 @@ def test_one_votes_and_the_other_confirms(members: list[Visitor], application: F
     assert "Decided, together with another member." in bea.text
     bea.go("/minutes")
     assert "had voted the same" in bea.text
-    keep(bea, "minutes of a decision of two")
+    keep(bea, "minutes-of-two")
 
 
 def test_two_who_differ_see_both_votes(members: list[Visitor], application: FastAPI) -> None:
@@ -150,4 +150,4 @@ def test_two_who_differ_see_both_votes(members: list[Visitor], application: Fast
     bea.tick("panel-approve-interest")
     bea.click("Approve")
     assert "Members have voted differently" in bea.text
-    keep(bea, "two votes that differ")
+    keep(bea, "votes-that-differ")

@@ -1,6 +1,6 @@
 """The list of all journeys."""
 
-from tests.browser.journeys import asking, care, desk, library, office, paper, paying
+from tests.browser.journeys import asking, care, desk, library, office, paper, paying, urgent
 from tests.browser.journeys.model import Journey
 
 JOURNEYS: tuple[Journey, ...] = (
@@ -11,4 +11,5 @@ JOURNEYS: tuple[Journey, ...] = (
     *office.JOURNEYS,
     *paper.JOURNEYS,
     *paying.JOURNEYS,
+    *urgent.JOURNEYS,
 )

@@ -136,6 +136,18 @@ def test_what_is_missing_or_wrong_is_said_on_the_page_and_kept(
     assert "the panel" in page or "details.emergency.office" in changes
 
 
+def test_a_fault_on_the_way_from_the_check_still_leads_back_to_it(
+    enter: Enter, today: dt.date
+) -> None:
+    person, first = enter("demo1-clinician"), first_dose(today)
+    draft = begun(person, 64_007)
+    at = to_urgent(person, draft, first)
+    wrong = {"authorised_time": "25:00", "from": "check"}
+    assert person.send(at, at, **told(first, **wrong)).headers["location"] == f"{at}?from=check"
+    went = person.send(f"{at}?from=check", at, **told(first, **{"from": "check"}))
+    assert went.headers["location"] == f"{draft}/check"
+
+
 def test_days_that_contradict_each_other_are_said_on_the_page(enter: Enter, today: dt.date) -> None:
     person, first = enter("demo1-clinician"), first_dose(today)
     draft = begun(person, 64_003)
