@@ -15,7 +15,7 @@ from app.approvals.lifecycle import (
     RequestEvent,
     RequestState,
 )
-from app.policy import Kind, PolicyVersion, Question
+from app.policy import Kind, PolicyVersion, Question, label_of
 from app.web.decision import Colour, outcome_of, state_colour, state_words
 from app.web.form.fields import answer_words
 
@@ -126,15 +126,15 @@ def foreseen(
         )
         for name, question in version.questions.items()
     )
-    outcome = outcome_of(new)
+    outcome = outcome_of(new, version)
     return Foreseen(
         answers=tuple(each for each in answers if each.was != each.would_be),
-        findings=tuple(_findings(old, new)),
+        findings=tuple(_findings(version, old, new)),
         was=(state_words(old.state), state_colour(old.state)),
         would_be=(state_words(new.state), state_colour(new.state)),
         sentences=tuple(_sentences(before, after)),
         reasons=outcome.reasons[1:] if new.decisions[-1].reason else outcome.reasons,
-        missing=tuple(each.label or each.name for each in new.missing),
+        missing=tuple(label_of(version, each.name) for each in new.missing),
     )
 
 
@@ -142,10 +142,10 @@ def _words(question: Question, answer: AnswerDocument | None) -> str:
     return answer_words(question, None if answer is None else answer.model_dump(mode="json"))
 
 
-def _findings(old: RequestDocument, new: RequestDocument) -> list[Change]:
-    was = {row.criterion: row for row in outcome_of(old).findings}
+def _findings(version: PolicyVersion, old: RequestDocument, new: RequestDocument) -> list[Change]:
+    was = {row.criterion: row for row in outcome_of(old, version).findings}
     found = []
-    for row in outcome_of(new).findings:
+    for row in outcome_of(new, version).findings:
         earlier = was[row.criterion].result if row.criterion in was else "Not looked at"
         if earlier != row.result:
             found.append(Change(f"{row.criterion}: {row.text}", earlier, row.result))

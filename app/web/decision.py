@@ -4,8 +4,9 @@ An approval is about who pays. No sentence here tells anyone to end a treatment.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from app.api.requests_model import RequestDocument
 from app.api.treatments_model import PatientDocument
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RECORD_ENDED, Route
+from app.policy import PolicyVersion, label_of
 from app.web.doses_given import HEADING, is_overturned, urgent_pair
 from app.web.words import day_words, first_upper, instant_words
 
@@ -55,6 +57,7 @@ _STOP_RESULTS: Final[dict[str, tuple[str, Colour]]] = {
 }
 #: Where a policy asks for two; what each said has a part of its own.
 TOGETHER: Final = "Two people decided this together, as the policy asks. What each said is below."
+_LONGEST_LABEL: Final = 70
 #: Lists are shown with what needs attention first.
 _ORDER: Final = {"orange": 0, "yellow": 1, "green": 2}
 
@@ -96,14 +99,17 @@ def state_colour(state: RequestState) -> Colour:
     return _HEADINGS[state][1]
 
 
-def outcome_of(document: RequestDocument) -> Outcome:
-    """What to tell of a request: its state, why, and each finding of the policy's last decision."""
+def outcome_of(document: RequestDocument, version: PolicyVersion) -> Outcome:
+    """What to tell of a request: its state, why, and each finding of the policy's last decision.
+
+    `version` is the one that decided; what a finding looked at is named by its questions' labels.
+    """
     heading, colour = _HEADINGS[document.state]
     if is_overturned(document):
         heading = HEADING
     last = document.decisions[-1] if document.decisions else None
     policy = _policy_decision(document.decisions)
-    rows = tuple(finding_row(each) for each in (policy.findings if policy else ()))
+    rows = tuple(finding_row(each, version) for each in (policy.findings if policy else ()))
     ordered = tuple(sorted(rows, key=lambda row: _ORDER.get(row.colour, 3)))
     reasons = tuple(last.reasons) if last else ()
     if last is not None and last.agreed_with is not None:
@@ -195,12 +201,22 @@ def request_pairs(document: RequestDocument, patient: PatientDocument, policy: s
         ("Sent", instant_words(document.submitted_at)),
         _paper_pair(document),
         urgent_pair(document),
+        ("Waits for", _whom_it_waits_for(document)),
         ("The case for it" if outside else "Note", note),
     )
     return tuple((key, value) for key, value in pairs if value)
 
 
-def finding_row(finding: FindingDocument) -> FindingRow:
+def _whom_it_waits_for(document: RequestDocument) -> str:
+    """The panel or the commissioner with whom it is; empty where nobody is to decide."""
+    if document.state is not RequestState.REFERRED:
+        return ""
+    if document.panel:
+        return f"The panel {document.panel}"
+    return f"The commissioner {document.commissioner}"
+
+
+def finding_row(finding: FindingDocument, version: PolicyVersion) -> FindingRow:
     """One finding, for a table."""
     words = _STOP_RESULTS if finding.section == "stop" else _RESULTS
     result, colour = words[finding.result]
@@ -213,11 +229,11 @@ def finding_row(finding: FindingDocument) -> FindingRow:
         url=finding.source.url,
         verified=finding.evidence == "verified",
         layer=None if finding.layer == "national" else finding.layer,
-        notes=tuple(_notes(finding)),
+        notes=tuple(_notes(finding, version)),
     )
 
 
-def _notes(finding: FindingDocument) -> list[str]:
+def _notes(finding: FindingDocument, version: PolicyVersion) -> list[str]:
     notes = []
     if finding.nearest is not None:
         arm = next((a.text for a in finding.arms if a.id == finding.nearest.arm), "")
@@ -227,13 +243,13 @@ def _notes(finding: FindingDocument) -> list[str]:
     elif finding.waivable and finding.result == "not met":
         notes.append("A panel may waive this.")
     looked = {each.name: each for each in _looked_at(finding.part)}
-    said = ", ".join(
-        f"{each.name.replace('_', ' ')}: {_value(each)}"
+    said = "; ".join(
+        f"{_name(version, each.name)}: {_value(version, each)}"
         for each in looked.values()
         if each.type != "not answered"
     )
     if said:
-        notes.append(f"Looked at {said}.")
+        notes.append(f"Looked at: {said}.")
     return notes
 
 
@@ -243,13 +259,26 @@ def _looked_at(part: PartDocument) -> Iterator[LookedAt]:
         yield from _looked_at(inner)
 
 
-def _value(looked: LookedAt) -> str:
+def _name(version: PolicyVersion, name: str) -> str:
+    """A question's label, cut where it is long; a value that is worked out has no label."""
+    label = label_of(version, name)
+    label = label if label != name else name.replace("_", " ")
+    return shorten(label, _LONGEST_LABEL, placeholder=" …")
+
+
+def _value(version: PolicyVersion, looked: LookedAt) -> str:
+    asked = version.questions.get(looked.name) or version.derived.get(looked.name)
+    said = _bare_value(looked, {} if asked is None else asked.options)
+    return f"{said} {asked.unit}" if asked is not None and asked.unit else said
+
+
+def _bare_value(looked: LookedAt, options: Mapping[str, str]) -> str:
     value = looked.value
     if looked.type == "date":
         # Of a birth, a reader outside the care team is told the year alone.
         return str(value) if len(str(value)) == len("2026") else day_words(value)
     if looked.type == "choice":
-        return str(value).replace("_", " ")
+        return options.get(str(value), str(value).replace("_", " "))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):

@@ -272,12 +272,13 @@ def _voted(
 
 def _waiting_row(library: Library, found: Waiting, today: dt.date, voted: str | None) -> Row:
     days = (today - london_day(found.submitted_at)).days
+    ago = f"{counted(days, 'day')} ago" if days else "today"
     return Row(
         treatment_words(library, found.drug, found.policy, found.indication),
         f"/requests/{found.request_id}",
         (
             found.provider,
-            f"{day_words(london_day(found.submitted_at))} ({counted(days, 'day')} ago)",
+            f"{day_words(london_day(found.submitted_at))} ({ago})",
             voted or state_words(found.state),
         ),
     )

@@ -20,7 +20,7 @@ from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.authoring.show import as_pdf, sets_pdfs
 from app.db.work import Work
-from app.policy import AnswerFault, PolicyVersion
+from app.policy import AnswerFault, PolicyVersion, label_of
 from app.problems import NOT_READY, DoorProblem
 from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
@@ -98,7 +98,7 @@ def request_page(
         document=document,
         treatment=treatment,
         policy=version,
-        outcome=outcome_of(document),
+        outcome=outcome_of(document, version),
         before=said_before(document.decisions),
         covers=cover_pairs(document),
         ruling=ruling_pairs(document),
@@ -112,6 +112,7 @@ def request_page(
         steps=steps_for(caller, document),
         votes=vote_rows(document),
         missing=missing,
+        lacking=tuple(label_of(version, each.name) for each in document.missing),
         errors=errors,
         refused=refused,
     )
@@ -129,7 +130,7 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
     now = door_of(request).moment().instant
     text = as_typst(
         version.title,
-        outcome_of(document),
+        outcome_of(document, version),
         marks,
         document.approval.reference if document.approval else None,
         [document.next, *([document.approval.next] if document.approval else [])],

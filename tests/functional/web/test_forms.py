@@ -24,6 +24,15 @@ def test_an_approved_form_shows_its_reference_and_each_criterion(enter: Enter) -
     assert re.search(r'class="app-reference">PA[0-9A-Z]{13}<', shown)
     assert shown.count("nhsuk-tag--green") >= 9
     assert "NICE TA375" in shown
+    for words in (
+        "Looked at: Rheumatoid arthritis is diagnosed: yes.",
+        "Looked at: DAS28 before adalimumab: 6.0.",
+        "Looked at: Planned dose: 40 mg; Planned days from one dose to the next: 14 days.",
+        "Looked at: Date of birth: 1 February 1970; Decision to treat: ",
+    ):
+        assert words in shown, words
+    for key in ("ra diagnosis", "ra_diagnosis", "das28 at start"):
+        assert key not in re.sub(r"<[^>]+>", "", shown)
 
 
 def test_what_is_missing_is_named_and_answered_later(enter: Enter) -> None:
