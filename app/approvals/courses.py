@@ -38,7 +38,7 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Score:
     """One value that a form states. `is_dated`: the form says when it was measured; otherwise the
-    day is that of its decision to treat."""
+    day is that of its decision to treat. `is_at_start`: the value before the treatment."""
 
     request_id: str
     treatment_id: str
@@ -46,6 +46,7 @@ class Score:
     value: Decimal
     day: dt.date
     is_dated: bool
+    is_at_start: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,15 @@ def _score(form: Form, question: Question, answer: Mapping[str, Any]) -> Score |
     measured = answer.get("measured_on")
     day = form.day if measured is None else dt.date.fromisoformat(measured)
     number = Decimal(str(value))
-    return Score(form.request_id, form.treatment_id, label, number, day, measured is not None)
+    return Score(
+        request_id=form.request_id,
+        treatment_id=form.treatment_id,
+        label=label,
+        value=number,
+        day=day,
+        is_dated=measured is not None,
+        is_at_start=question.name.endswith(_AT_START),
+    )
 
 
 def _is_known(
@@ -137,7 +146,8 @@ def _is_known(
 
 
 def _in_time(scores: Sequence[Score]) -> tuple[Score, ...]:
-    return tuple(sorted(scores, key=lambda each: each.day))
+    """By day; of one day the value before the treatment comes first."""
+    return tuple(sorted(scores, key=lambda each: (each.day, not each.is_at_start)))
 
 
 def _base(name: str) -> str:

@@ -13,6 +13,7 @@ from app.approvals.model import PatientRecord, RequestDetails, RequestRecord, Tr
 from app.approvals.together import switched_from, why_not_together
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
+from app.reference_data.drugs import load_drugs
 
 
 def first_for_people(
@@ -69,10 +70,15 @@ def would_end(
     starts = max(today, first_dose or today)
     ended = switched_from(work, person, version, provider, starts, details.switching_from)
     return tuple(
-        f"Your approval for {clash.treatment.drug} would end with "
-        f"{clash.ends_by(starts).isoformat()}."
+        f"Your approval for {_drug(clash.treatment.drug)} would end with "
+        f"{clash.ends_by(starts):%-d %B %Y}."
         for clash in ended
     )
+
+
+def _drug(key: str) -> str:
+    known = load_drugs().drugs.get(key)
+    return known.name if known else key
 
 
 def next_for_people(

@@ -6,6 +6,7 @@ An approval is about who pays. No sentence here tells anyone to end a treatment.
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from textwrap import shorten
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from app.approvals.lifecycle import RequestState
 from app.approvals.model import RECORD_ENDED, Route
 from app.policy import PolicyVersion, label_of
 from app.web.doses_given import HEADING, is_overturned, urgent_pair
-from app.web.words import day_words, first_upper, instant_words
+from app.web.words import amount_words, day_words, first_upper, instant_words
 
 Colour = Literal["green", "blue", "yellow", "orange", "grey"]
 #: In the place of a patient whose record's retention is over.
@@ -58,6 +59,7 @@ _STOP_RESULTS: Final[dict[str, tuple[str, Colour]]] = {
 #: Where a policy asks for two; what each said has a part of its own.
 TOGETHER: Final = "Two people decided this together, as the policy asks. What each said is below."
 _LONGEST_LABEL: Final = 70
+_PLACES: Final = 4
 #: Lists are shown with what needs attention first.
 _ORDER: Final = {"orange": 0, "yellow": 1, "green": 2}
 
@@ -269,7 +271,7 @@ def _name(version: PolicyVersion, name: str) -> str:
 def _value(version: PolicyVersion, looked: LookedAt) -> str:
     asked = version.questions.get(looked.name) or version.derived.get(looked.name)
     said = _bare_value(looked, {} if asked is None else asked.options)
-    return f"{said} {asked.unit}" if asked is not None and asked.unit else said
+    return said if asked is None else amount_words(said, asked.unit)
 
 
 def _bare_value(looked: LookedAt, options: Mapping[str, str]) -> str:
@@ -284,7 +286,17 @@ def _bare_value(looked: LookedAt, options: Mapping[str, str]) -> str:
     if isinstance(value, dict):
         low, high = value.get("certain"), value.get("possible")
         return str(low) if low == high else f"{low} to {high}"
+    if looked.type == "number":
+        return _rounded(str(value))
     return str(value)
+
+
+def _rounded(number: str) -> str:
+    """A number to four places at most: what is worked out may have thirty."""
+    if len(number.partition(".")[2]) <= _PLACES:
+        return number
+    exact = round(Decimal(number), _PLACES)
+    return f"{exact:f}".rstrip("0").rstrip(".")
 
 
 def _policy_decision(decisions: list[DecisionDocument]) -> DecisionDocument | None:

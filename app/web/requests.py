@@ -23,6 +23,7 @@ from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion, label_of
 from app.problems import NOT_READY, DoorProblem
 from app.web.acting import act_once, fresh_name
+from app.web.approval_words import next_words
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, request_pairs
@@ -100,6 +101,7 @@ def request_page(
         policy=version,
         outcome=outcome_of(document, version),
         before=said_before(document.decisions),
+        next=_approval_next(request, document, treatment),
         covers=cover_pairs(document),
         ruling=ruling_pairs(document),
         about=request_pairs(document, treatment.patient, version.title),
@@ -133,7 +135,7 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
         outcome_of(document, version),
         marks,
         document.approval.reference if document.approval else None,
-        [document.next, *([document.approval.next] if document.approval else [])],
+        [document.next, *filter(None, [_approval_next(request, document, treatment)])],
         cover_pairs(document),
         ruling_pairs(document),
         request_pairs(document, treatment.patient, version.title),
@@ -146,6 +148,13 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
         media_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="decision-{id}.pdf"'},
     )
+
+
+def _approval_next(request: Request, document: RequestDocument, of: TreatmentDocument) -> str:
+    """What to do next with the request's approval; empty without one."""
+    if document.approval is None:
+        return ""
+    return next_words(document.approval, of.approvals, door_of(request).moment().day)
 
 
 def _seen(

@@ -7,6 +7,13 @@ from zoneinfo import ZoneInfo
 from app.reference_data.nhs_number import format_nhs_number
 
 _LONDON = ZoneInfo("Europe/London")
+_UNITS = {
+    "1": "",
+    "10*9/L": "× 10⁹/L",
+    "cells/uL": "cells/microlitre",
+    "ug/L": "micrograms/L",
+    "umol/L": "micromol/L",
+}
 
 
 def day_words(day: dt.date | str | None) -> str:
@@ -46,6 +53,17 @@ def nhs_words(nhs_number: str | None) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 line", "2 lines"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def amount_words(value: object, unit: str | None) -> str:
+    """A value with its unit as people write it: "6 × 10⁹/L", "5%", "40 mg"."""
+    said = unit_words(unit)
+    return f"{value}{said}" if said == "%" else f"{value} {said}".rstrip()
+
+
+def unit_words(unit: str | None) -> str:
+    """A unit of UCUM as people write it. Micro is spelt out: "u" and "µ" are misread as milli."""
+    return _UNITS.get(unit or "", unit or "")
 
 
 def first_upper(text: str) -> str:

@@ -30,6 +30,7 @@ from app.web.pages import PageRoute, check_csrf, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
+from app.web.words import unit_words
 
 router = APIRouter(prefix="/drafts", route_class=PageRoute, include_in_schema=False)
 
@@ -161,6 +162,6 @@ def _shown(
         formula=formula,
         fields=fields,
         score=score,
-        unit=asked.unit,
+        unit=unit_words(asked.unit),
         errors=errors,
     )

@@ -9,7 +9,7 @@ from app.audit import READING, TrailEntry
 from app.audit.findings import Check, Finding, LogState
 from app.clock import london_day
 from app.web.decision import Colour
-from app.web.words import counted, first_upper, instant_words
+from app.web.words import counted, day_words, first_upper, instant_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,16 @@ def _said(value: Any) -> str:
         return "; ".join(f"{k}: {_said(v)}" for k, v in value.items()) or "nothing"
     if isinstance(value, list):
         return ", ".join(_said(each) for each in value) or "none"
-    return str(value)
+    return _day(value) or str(value)
+
+
+def _day(value: Any) -> str | None:
+    """A day of the log in English; None for anything else."""
+    try:
+        is_day = isinstance(value, str) and len(value) == len("2026-06-05")
+        return day_words(dt.date.fromisoformat(value)) if is_day else None
+    except ValueError:
+        return None
 
 
 def state_rows(state: LogState, now: dt.datetime) -> tuple[StateRow, ...]:

@@ -21,7 +21,7 @@ from app.problems import BAD_REQUEST, DoorProblem
 from app.reconciliation import handing_over
 from app.reference_data.drugs import load_drugs
 from app.web.acting import act_once, body_of, fresh_name
-from app.web.callers import caller_of
+from app.web.callers import caller_of, this_office
 from app.web.desk.hand_overs_view import (
     MISSING,
     effect_pairs,
@@ -199,7 +199,10 @@ def _form(
     request: Request, session: Session, form: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Response:
     caller = caller_of(request, session)
-    drugs = sorted((drug.name, key) for key, drug in load_drugs().drugs.items())
+    known, office = load_drugs().drugs, this_office(request)
+    library = door_of(request).read(office.library_at)
+    offered = {each.drug for each in library.all_versions()}  # a treatment is under a policy
+    drugs = sorted((known[key].name, key) for key in offered if key in known)
     anchors = {"from_day": "#from-day"}
     return page(
         request,

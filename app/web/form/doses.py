@@ -20,6 +20,7 @@ from app.policy import (
     decide,
     label_of,
 )
+from app.web.words import amount_words
 
 _MASSES: Final = frozenset({"g", "mg", "microgram", "micrograms"})
 _WEIGHT: Final = "kg"
@@ -145,4 +146,4 @@ def _shown(value: Any, unit: str | None) -> str:
         text = "yes" if value else "no"
     else:
         text = "not known" if value is None else str(value)
-    return f"{text} {unit}" if unit else text
+    return amount_words(text, unit)

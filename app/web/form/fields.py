@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from app.policy import AnswerFault, Question, QuestionType
 from app.web.form.typed import MOST_ROWS, PREFIX, bare, day_parts, measured_on
-from app.web.words import day_words
+from app.web.words import amount_words, day_words, unit_words
 
 Control = Literal["yes or no", "one of", "number", "text", "day", "list"]
 #: With more options than this a drop-down is shorter to read than radio buttons.
@@ -115,7 +115,7 @@ def _field(
         "name": name,
         "label": question.label,
         "hint": _hint(question),
-        "unit": question.unit,
+        "unit": unit_words(question.unit) or None,
         "error": wrong.get(place),
         "known": known,
         "measured": question.measured,
@@ -193,8 +193,7 @@ def answer_words(question: Question, answer: Any) -> str:
     if value is None:
         return "Not answered"
     said = _value_words(question, value)
-    if question.unit:
-        said = f"{said} {question.unit}"
+    said = amount_words(said, question.unit)
     day = measured_on(answer)
     return f"{said}, measured on {_day_words(day)}" if day else said
 

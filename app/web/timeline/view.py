@@ -22,7 +22,7 @@ from app.web.decision import Colour, state_colour, state_words
 from app.web.desk.common import organisation_words, outcome_colour
 from app.web.overview.drawing import Drawing
 from app.web.timeline.drawing import draw_course
-from app.web.words import counted, day_words, first_upper, pounds
+from app.web.words import amount_words, counted, day_words, first_upper, pounds, unit_words
 
 #: A state of an approval that is told beside its days; that one is live needs no word.
 _USUAL: Final = frozenset({"live", "ended"})
@@ -160,13 +160,13 @@ def _notes(document: TimelineDocument) -> Iterator[str]:
 
 def _course(course: CourseDocument, number: int) -> CourseView:
     scores = course.scores
-    unit = f" {course.unit}" if course.unit else ""
+    unit = unit_words(course.unit)
     values = [format(each.value, "f") for each in scores]
     several = len(scores) > 1
-    said = f"{', then '.join(values)}{unit}"
+    said = amount_words(", then ".join(values), course.unit)
     return CourseView(
         id=f"score-{number}",
-        title=first_upper(course.title) + (f", {course.unit}" if course.unit else ""),
+        title=first_upper(course.title) + (f", {unit}" if unit else ""),
         said=said if several else f"{said}, on {day_words(scores[0].day)}",
         drawing=draw_course([(each.day, each.value) for each in scores]) if several else None,
         rows=tuple(_score(each, value) for each, value in zip(scores, values, strict=True)),

@@ -144,7 +144,7 @@ def test_a_dry_run_says_which_approval_a_switch_would_end(clinician: Api) -> Non
     form["details"] = {"switching_from": "adalimumab"}
     run = good(clinician.post("/v1/checks", form))
     assert run["outcome"] == "approved"
-    assert run["ends"] == ["Your approval for adalimumab would end with 2026-06-14."]
+    assert run["ends"] == ["Your approval for Adalimumab would end with 14 June 2026."]
     assert good(clinician.post("/v1/requests", form), 201)["state"] == "approved"
     reference = own["approval"]["reference"]
     assert good(clinician.get(f"/v1/approvals/{reference}"))["state"] == "ended"

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.approvals import handing
+from app.reference_data.drugs import load_drugs
 from tests.functional.approvals.scene import work_off
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, sent
@@ -156,3 +157,11 @@ def test_a_day_of_before_anything_could_go_over_is_refused_at_its_box(enter: Ent
         assert reply.status_code in (409, 422), reply.text
         assert "at the earliest" in reply.text
         assert "1900" not in reply.text.partition("at the earliest")[0][-60:]
+
+
+def test_only_drugs_that_a_policy_pays_for_are_offered(enter: Enter) -> None:
+    """A treatment is under a policy; the dictionary has drugs that none is about."""
+    offered = enter(GIVER).get(f"{AT}/new").text
+    assert '<option value="adalimumab">Adalimumab</option>' in offered
+    assert '<option value="pembrolizumab"' not in offered
+    assert "pembrolizumab" in load_drugs().drugs

@@ -100,3 +100,10 @@ def _today(person: Person) -> tuple[str, ...]:
     draft = begun(person, "H002000", 60_900)
     found = dict(re.findall(DAY, person.get(f"/drafts/{draft}/treatment").text))
     return tuple(found[f"decision_to_treat-{part}"] for part in ("day", "month", "year"))
+
+
+def test_who_has_one_role_is_told_which_and_led_on(enter: Enter) -> None:
+    shown = enter("demo1-clinician").get("/role").text
+    assert "You act as clinician at DEMO1." in shown
+    assert '<a href="/">Go to the home page</a>' in shown
+    assert 'name="seat"' not in shown

@@ -86,6 +86,13 @@ def test_the_value_before_a_treatment_is_one_however_often_its_forms_state_it() 
     assert [str(each.value) for each in course.scores] == ["6.0", "2.5", "6.0"]
 
 
+@pytest.mark.parametrize("measured", [None, "2026-07-01"])
+def test_of_one_day_the_value_before_the_treatment_comes_first(measured: str | None) -> None:
+    both = {"das28_now": answer("2.5", measured), "das28_at_start": answer("6.0", measured)}
+    (course,) = courses_of([form(RA, SECOND, both)])
+    assert [str(each.value) for each in course.scores] == ["6.0", "2.5"]
+
+
 def test_relapses_are_counted_and_doses_and_choices_are_no_scores() -> None:
     relapses = [{"began_on": "2025-10-01", "disabling": True}, {"began_on": "2025-12-01"}]
     found = courses_of(

@@ -1,0 +1,24 @@
+"""How pages say an amount."""
+
+import pytest
+
+from app.web.words import amount_words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        ("6", "10*9/L", "6 × 10⁹/L"),
+        ("31", "umol/L", "31 micromol/L"),
+        ("0.4", "ug/L", "0.4 micrograms/L"),
+        ("300", "cells/uL", "300 cells/microlitre"),
+        ("55", "%", "55%"),
+        ("40", "mg", "40 mg"),
+        ("6.1", None, "6.1"),
+        ("6.1", "1", "6.1"),
+    ],
+)
+def test_an_amount_is_said_with_its_unit_as_people_write_it(
+    value: str, unit: str | None, said: str
+) -> None:
+    assert amount_words(value, unit) == said
