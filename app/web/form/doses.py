@@ -3,6 +3,7 @@
 It looks at the figures that a prescriber gave. It fills nothing in and proposes no dose.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,7 +21,7 @@ from app.policy import (
     decide,
     label_of,
 )
-from app.web.words import amount_words
+from app.web.words import amount_words, first_upper
 
 _MASSES: Final = frozenset({"g", "mg", "microgram", "micrograms"})
 _WEIGHT: Final = "kg"
@@ -38,12 +39,14 @@ class DoseStep:
 
 @dataclass(frozen=True, slots=True)
 class DoseCheck:
-    """A criterion that holds a dose against a weight. `asked`: the questions that it looks at."""
+    """A criterion that holds a dose against a weight. `figures` are those that its test compares;
+    `asked` are the questions that it looks at."""
 
     criterion: str
     text: str
     test: str
     within: bool
+    figures: str
     steps: tuple[DoseStep, ...]
     asked: frozenset[str]
     verified: bool
@@ -73,15 +76,24 @@ def _checks(version: PolicyVersion, finding: Finding) -> Iterator[DoseCheck]:
     for leaf in _settling(version, finding.part):
         looked = dict(leaf.looked_at)
         if leaf.result is finding.result:
+            steps = {name: _step(version, name, looked[name]) for name in reversed(looked)}
+            compared = [step for name, step in steps.items() if _stands_in(name, leaf.text)]
             yield DoseCheck(
                 criterion=finding.criterion,
                 text=finding.text,
                 test=_words(leaf.text),
                 within=finding.result is Result.MET,
-                steps=tuple(_step(version, name, looked[name]) for name in reversed(looked)),
+                figures="; ".join(
+                    f"{first_upper(each.label)}: {each.value}" for each in reversed(compared)
+                ),
+                steps=tuple(steps.values()),
                 asked=frozenset(looked) & frozenset(version.questions),
                 verified=finding.evidence == "verified",
             )
+
+
+def _stands_in(name: str, text: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def _settling(version: PolicyVersion, part: Part) -> Iterator[Part]:

@@ -81,6 +81,8 @@ def test_a_dose_over_the_limit_is_flagged_with_its_working() -> None:
     assert steps["ideal weight"][1] == "65.5 kg"
     assert steps["dosing weight"][1] == "70 kg"
     assert "dose_g" in found[0].asked
+    assert found[0].figures == "Dose per kg: 2.2857 g/kg"
+    assert "Largest dose: 140 g" in found[-1].figures
     names = [step.label for step in found[0].steps]
     assert names.index("dosing weight") < names.index("dose per kg"), "inputs come first"
 
