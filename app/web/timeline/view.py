@@ -199,29 +199,26 @@ def _days(document: TimelineDocument) -> Iterator[Day]:
     """Days with what happened, the newest first; supplies that follow each other stand together."""
     seen = {each.request_id for each in document.entries if each.what is Happened.SENT}
     days: list[tuple[str, list[Told]]] = []
-    sent: EntryDocument | None = None
+    sent: dict[str | None, int] = {}  # request → where the day says that it was sent
     for item in _together(document):
         if isinstance(item, _Group):
             days.append((_span(item.supplies), [_supplied(item.supplies)]))
-            sent = None
+            sent = {}
             continue
         when = day_words(item.day)
         if not days or days[-1][0] != when or days[-1][1][-1].supplies:
             days.append((when, []))
+            sent = {}
         told = days[-1][1]
-        if sent is not None and told and _is_answer(sent, item):
-            told[-1] = replace(told[-1], words=f"{told[-1].words}: {_outcome(item)}")
-        else:
-            told.append(_WORDS[item.what](item, seen))
-        sent = item if item.what is Happened.SENT else None
+        if item.what is Happened.DECIDED and item.request_id in sent:
+            at = sent.pop(item.request_id)
+            told[at] = replace(told[at], words=f"{told[at].words}: {_outcome(item)}")
+            continue
+        if item.what is Happened.SENT:
+            sent[item.request_id] = len(told)
+        told.append(_WORDS[item.what](item, seen))
     for number, (when, told) in enumerate(reversed(days), 1):
         yield Day(f"day-{number}", when, tuple(told))
-
-
-def _is_answer(sent: EntryDocument, item: EntryDocument) -> bool:
-    """Whether a decision was made on the day on which its request was sent."""
-    same = (sent.request_id, sent.day) == (item.request_id, item.day)
-    return item.what is Happened.DECIDED and same
 
 
 def _together(document: TimelineDocument) -> list[EntryDocument | _Group]:

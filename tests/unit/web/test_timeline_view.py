@@ -64,7 +64,7 @@ def entry(what: Happened, number: int, **more: Any) -> EntryDocument:
 
 def request(what: Happened, number: int, **more: Any) -> EntryDocument:
     same = {"request_id": "r", "request_kind": Kind.INITIATION, "provider": "DEMO1"}
-    return entry(what, number, request_state=RequestState.APPROVED, **same, **more)
+    return entry(what, number, request_state=RequestState.APPROVED, **(same | more))
 
 
 def supply(number: int, outcome: LineOutcome, treatment: str = "t") -> SupplyDocument:
@@ -133,6 +133,20 @@ def test_days_come_newest_first_and_supplies_in_a_row_stand_together() -> None:
     assert (first.link, first.href) == ("Initiation", "/requests/r")
     assert first.words.endswith("policy version 2016-01-26: approved by the policy")
     assert shown.treatments == (("/treatments/t", "The policy"),)
+
+
+def test_each_of_two_requests_of_a_day_is_told_with_its_own_decision() -> None:
+    entries = [
+        request(what, 1, request_id=id, request_kind=kind, **more)
+        for what, more in (
+            (Happened.SENT, {}),
+            (Happened.DECIDED, {"outcome": "approved", "by": "policy"}),
+        )
+        for id, kind in (("a", Kind.INITIATION), ("b", Kind.CONTINUATION))
+    ]
+    (day,) = view(entries=entries).days
+    assert [each.link for each in day.told] == ["Initiation", "Continuation"]
+    assert all(each.words.endswith(": approved by the policy") for each in day.told)
 
 
 def test_supplies_of_two_treatments_are_kept_apart() -> None:
