@@ -17,7 +17,7 @@ from app.policy import from_resolved
 from app.reconciliation import at_scale, exporting, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import ReconciliationError
-from app.reconciliation.exports import ExportFormat
+from app.reconciliation.exports import Written
 from app.reconciliation.linkage import proposing
 from app.reconciliation.scratch import scratch
 from app.reconciliation.service import Desk
@@ -74,10 +74,12 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
 
     def write_run(held: Held) -> Saving:
         caller, run = service.caller_of(held.job.payload), held.job.payload["run"]
-        format = ExportFormat(held.job.payload["format"])
+        format = Written(held.job.payload["format"])
         try:
-            content = held.door.read(lambda work: exporting.content_of(work, desk, caller, run))
-            held.progress(0, content.summary.grand.lines)
+            content = held.door.read(
+                lambda work: exporting.to_write(work, desk, caller, run, format)
+            )
+            held.progress(0, content.lines)
             with told_when_out():
                 exporting.write(desk, caller, content, format)
         except ReconciliationError as error:

@@ -1,8 +1,7 @@
 """A run as a file to take away."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -12,6 +11,7 @@ from app.api.documents import Document
 from app.api.linkage import QueuedDocument
 from app.api.reading import read_recorded
 from app.api.request_bodies import example
+from app.api.returned_files import Recorded
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.submissions import Reconciler, ThisDesk, UuidPath
@@ -21,7 +21,7 @@ from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import exporting
-from app.reconciliation.exports import MEDIA_TYPES, Export, ExportFormat, export
+from app.reconciliation.exports import MEDIA_TYPES, Export, ExportFormat, Written, export
 from app.reconciliation.service import Desk
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -62,7 +62,10 @@ class ExportBody(Document):
 
     model_config = example({"format": "csv"})
 
-    format: Annotated[ExportFormat, Field(strict=False)]
+    format: Annotated[
+        Written,
+        Field(strict=False, description="'returned' is the submission itself, for GET …/file"),
+    ]
 
 
 @router.post(
@@ -77,7 +80,8 @@ class ExportBody(Document):
 def write_export(request: Request, caller: Reconciler, run: UuidPath, body: ExportBody) -> Response:
     """By the worker, for a run of any size; it lies ready for a day once its job is done.
 
-    A workbook takes at most 2,000,000 lines. Each organisation has its own written only.
+    Besides the kinds of an export there is the submission itself with each line's outcome, for the
+    run's file. A workbook takes at most 2,000,000 lines. Each organisation has its own alone.
     """
 
     def queue(work: Work) -> Answer:
@@ -85,15 +89,6 @@ def write_export(request: Request, caller: Reconciler, run: UuidPath, body: Expo
         return Answer(202, QueuedDocument(job=job), {"Location": f"/v1/jobs/{job}"})
 
     return write(request, caller, queue)
-
-
-class Recorded(Protocol):
-    """Reads as a door does, and keeps on record what was read."""
-
-    def __call__(
-        self, request: Request, caller: Caller, fn: Callable[[Work], tuple[Any, Reading]], /
-    ) -> Any:
-        """What `fn` gives beside its reading."""
 
 
 def export_of(
@@ -104,7 +99,7 @@ def export_of(
     def look(work: Work) -> tuple[Export | Path, Reading]:
         reading = Reading("run exported", names={"run": run, "format": format.value})
         if exporting.must_be_written(work, desk, caller, run):
-            return exporting.written(work, desk, caller, run, format), reading
+            return exporting.written(work, desk, caller, run, Written(format.value)), reading
         return exporting.content_of(work, desk, caller, run), reading
 
     found = read(request, caller, look)

@@ -1,8 +1,6 @@
 """Uploading submissions, following their reconciliation, and reading where every pound went."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -14,6 +12,7 @@ from app.api.fields import Reason
 from app.api.openapi import refusals
 from app.api.reading import read_recorded
 from app.api.request_bodies import example
+from app.api.returned_files import file_of, identified_file_of
 from app.api.roles import for_roles
 from app.api.routing import UPLOAD, StrictRoute
 from app.api.slices_model import StatedDocument, stated_document
@@ -30,8 +29,7 @@ from app.api.submissions_model import (
     submission_document,
 )
 from app.api.writing import NAMED, Answer, write
-from app.approvals import identifiers, objecting
-from app.approvals.permissions import PAYER_ROLES, Action, check_can
+from app.approvals.permissions import Action, check_can
 from app.audit import Reading
 from app.auth.model import Caller
 from app.db import jobs
@@ -39,18 +37,13 @@ from app.db.work import Work
 from app.problems import BAD_REQUEST, WRONG_MEDIA_TYPE, DoorProblem
 from app.reconciliation import (
     LineOutcome,
-    MatchedLine,
-    Submission,
     as_csv,
     as_text,
-    encoding_of,
-    returned_file,
     service,
     slice_store,
     store,
 )
 from app.reconciliation.errors import RunNotFound
-from app.reconciliation.hidden_columns import hidden, hide_those_who_object
 from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
 from app.reconciliation.report import summary_told
 from app.reconciliation.run_lines import open_run
@@ -292,8 +285,8 @@ def summary_csv(request: Request, caller: Reconciler, run: UuidPath) -> Response
     description="The submission with reference, outcome, amounts, reason and remedy appended to "
     "each line; a workbook or a Parquet file comes back as CSV. A trust gets its file as it came; "
     "a commissioner gets it with pseudonyms for NHS and hospital numbers, years for birth dates, "
-    "and what stands in unknown columns hidden. "
-    f"{WHO}",
+    "and what stands in unknown columns hidden. Of a run that is too large to be held in memory it "
+    f"is what the worker has written as 'returned' (or 'returned-safe'). {WHO}",
 )
 def outcome_file(
     request: Request,
@@ -302,12 +295,7 @@ def outcome_file(
     run: UuidPath,
     safe: Annotated[bool, Query(description="Disarm cells that a spreadsheet would run")] = False,
 ) -> Response:
-    loaded = _load_lines(request, caller, desk, run, "run file read")
-    submission, matched = loaded.submission, loaded.matched
-    if caller.role in PAYER_ROLES:
-        key = desk.office.pseudonyms.key_of(caller.organisation)
-        submission, matched = hidden(submission, matched, key)
-    return _file(submission, matched, safe)
+    return file_of(request, caller, desk, run, read_recorded, safe=safe)
 
 
 class IdentifiedFileBody(Document):
@@ -332,60 +320,10 @@ class IdentifiedFileBody(Document):
 def identified_file(
     request: Request, caller: SignedIn, desk: ThisDesk, run: UuidPath, body: IdentifiedFileBody
 ) -> Response:
-    check_can(caller, Action.SEE_IDENTIFIERS)
-    loaded = _load(request, caller, desk, run)
-
-    def tell(work: Work) -> tuple[frozenset[str], frozenset[str]]:
-        identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
-        return objecting.identities(work)
-
-    numbers, local_ids = door_of(request).transact(tell)
-    return identified(desk, caller, loaded, numbers, local_ids, safe=body.safe)
-
-
-def identified(
-    desk: Desk,
-    caller: Caller,
-    loaded: service.Reconciled,
-    numbers: frozenset[str],
-    local_ids: frozenset[str],
-    *,
-    safe: bool,
-) -> Response:
-    """A run's file with identities, but for those who object (their numbers and local ids)."""
-    key = desk.office.pseudonyms.key_of(caller.organisation)
-    shown = hide_those_who_object(loaded.submission, key, numbers, local_ids)
-    lines = zip(loaded.matched, shown.lines, strict=True)
-    matched = tuple(replace(item, line=line) for item, line in lines)
-    return _file(shown, matched, safe)
-
-
-def _file(submission: Submission, matched: Sequence[MatchedLine], safe: bool) -> Response:
-    return Response(
-        returned_file(submission, matched, safe=safe),
-        headers={
-            "Content-Type": f"text/csv; charset={encoding_of(submission)}",
-            "Content-Disposition": 'attachment; filename="outcomes.csv"',
-        },
-    )
+    return identified_file_of(request, caller, desk, run, body.reason, safe=body.safe)
 
 
 def _summary(request: Request, caller: Caller, run: str) -> Summary:
     """A run's summary as it was kept, of a run of any size."""
     found = door_of(request).read(lambda work: store.find_run(work, caller.organisation, run))
     return summary_told(found.summary)
-
-
-def _load(request: Request, caller: Caller, desk: Desk, run: str) -> service.Reconciled:
-    return door_of(request).read(lambda work: service.load_run(work, desk, caller, run))
-
-
-def _load_lines(
-    request: Request, caller: Caller, desk: Desk, run: str, action: str
-) -> service.Reconciled:
-    """The run with its lines, which tell of patients: reading them leaves an audit event."""
-
-    def read(work: Work) -> tuple[service.Reconciled, Reading]:
-        return service.load_run(work, desk, caller, run), Reading(action, names={"run": run})
-
-    return read_recorded(request, caller, read)

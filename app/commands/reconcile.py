@@ -26,20 +26,24 @@ from app.reconciliation import (
 from app.reconciliation.at_scale import MOST, ReconciledFile, reconcile_file
 from app.reconciliation.decode import MAX_BYTES, check_size
 from app.reconciliation.engines.choice import Engine
+from app.reconciliation.engines.duckdb import told_when_out
 from app.reconciliation.errors import (
     EngineRanOut,
     EnginesDisagree,
+    RowsNotKept,
     SparkFailed,
     SparkUnavailable,
+    StoredFileDamaged,
     TooManyLines,
 )
+from app.reconciliation.large_lines import open_large
+from app.reconciliation.large_returned import write_returned
 from app.reconciliation.line_columns import FileFacts, facts_told
 from app.reconciliation.model import Skipped
 from app.reconciliation.preview import Preview
 from app.reconciliation.preview_report import preview_lines, stated_lines
 from app.reconciliation.service import (
     ALL_ORGANISATIONS,
-    IN_FULL,
     Reconciled,
     preview_submission,
     read_own,
@@ -134,11 +138,36 @@ def run_reconcile(
     _tell_slices(result)
     if isinstance(result, ReconciledFile):
         typer.echo(result.run.summary["note"], err=True)
-        if output is not None:
-            typer.echo(f"No file was written. {IN_FULL}.", err=True)
-    elif output is not None:
-        output.write_bytes(returned_file(result.submission, result.matched, safe=safe))
-        typer.echo(f"The file, with the outcome of each line: {output}", err=True)
+    if output is not None:
+        _write_back(result, output, safe)
+
+
+def _write_back(result: Reconciled | ReconciledFile, output: Path, safe: bool) -> None:
+    """The file with identities, as the operator sent it; a large one part by part."""
+    try:
+        if isinstance(result, Reconciled):
+            output.write_bytes(returned_file(result.submission, result.matched, safe=safe))
+        else:
+            desk, run = make_desk(settings_or_exit()), result.run
+            opened = door_or_exit().read(lambda work: open_large(work, desk, run))
+            with told_when_out():
+                write_returned(opened, output, None, safe=safe)
+    except (EngineRanOut, StoredFileDamaged, RowsNotKept, TotalsDoNotTie) as error:
+        typer.echo(f"The run is saved, but no file was written. {error}", err=True)
+        code = TOO_LARGE if isinstance(error, EngineRanOut) else DOES_NOT_TIE
+        raise typer.Exit(code) from None
+    except OSError as error:
+        raise _not_written(output, error) from None
+    typer.echo(f"The file, with the outcome of each line: {output}", err=True)
+
+
+def _not_written(output: Path, error: OSError) -> typer.Exit:
+    typer.echo(
+        f"The run is saved, but {output} cannot be written ({error.strerror}). Check the path, and "
+        "reconcile the file again: that changes nothing else.",
+        err=True,
+    )
+    return typer.Exit(2)
 
 
 def _previewed(data: bytes, name: str, organisation: str | None) -> Preview:

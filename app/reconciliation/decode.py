@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -162,6 +162,13 @@ def encode(text: str, encoding: str) -> bytes:
         return text.encode(encoding)
     free = {byte: 0xDC00 + byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
     return text.translate(free).encode(CP1252, errors="surrogateescape")
+
+
+def encoder(encoding: str) -> Callable[[str], bytes]:
+    """Encodes a text part by part, as `encode` does the whole: a mark stands once, at its start."""
+    if encoding == CP1252:
+        return partial(encode, encoding=CP1252)
+    return codecs.getincrementalencoder(encoding)().encode
 
 
 def rows_of(text: str, delimiter: str) -> list[tuple[str, ...]]:

@@ -15,9 +15,11 @@ from app.reconciliation.challenge_model import Challenge
 from app.reconciliation.errors import ExportNotWritten
 from app.reconciliation.export_book import check_fits
 from app.reconciliation.export_table import Reader
-from app.reconciliation.exports import Export, ExportFormat, write_export
+from app.reconciliation.exports import Export, ExportFormat, Written, write_export
 from app.reconciliation.files import FileStore
+from app.reconciliation.hidden_columns import Everybody, Hider
 from app.reconciliation.large_lines import LargeLines, open_large
+from app.reconciliation.large_returned import write_returned
 from app.reconciliation.model import MatchedLine
 from app.reconciliation.report import summary_told
 from app.reconciliation.scratch import scratch
@@ -28,6 +30,8 @@ JOB: Final = "export"
 #: The folder of what was written, and for how long it lies there.
 EXPORTS: Final = "exports"
 KEPT: Final = dt.timedelta(days=1)
+#: What the file back is written as: with cells that a spreadsheet would run disarmed, or not.
+RETURNED: Final = {False: Written.RETURNED, True: Written.RETURNED_SAFE}
 
 
 def outcomes_of(work: Work, desk: Desk, caller: Caller, run_id: str) -> Path:
@@ -70,12 +74,12 @@ def content_of(work: Work, desk: Desk, caller: Caller, run_id: str) -> Export:
 # --- of a run that is not held in memory ----------------------------------------------------------
 
 
-def queue(work: Work, caller: Caller, run_id: str, format: ExportFormat) -> str:
+def queue(work: Work, caller: Caller, run_id: str, format: Written) -> str:
     """Have a run's export written by the worker; returns the job's id. Raises ExportTooLarge."""
     check_can(caller, Action.RECONCILE)
     run = store.find_run(work, caller.organisation, run_id)
     store.check_kept(work, caller.organisation, run.submission_id)
-    if format is ExportFormat.XLSX:
+    if format is Written.XLSX:
         check_fits(run.lines)
     payload = {"run": run.id, "format": format.value, "caller": service.caller_payload(caller)}
     return jobs.enqueue(
@@ -83,7 +87,16 @@ def queue(work: Work, caller: Caller, run_id: str, format: ExportFormat) -> str:
     )
 
 
-def write(desk: Desk, caller: Caller, content: Export, format: ExportFormat) -> None:
+def to_write(
+    work: Work, desk: Desk, caller: Caller, run_id: str, format: Written
+) -> Export | LargeLines:
+    """What is written of a run: its export, or its files, of which the submission is made back."""
+    if format in RETURNED.values():
+        return open_back(work, desk, caller, run_id)
+    return content_of(work, desk, caller, run_id)
+
+
+def write(desk: Desk, caller: Caller, content: Export | LargeLines, format: Written) -> None:
     """Write the export and keep it for a day, in place of one that was written before.
 
     Slow: minutes for a million lines, in the memory of some thousands.
@@ -91,12 +104,30 @@ def write(desk: Desk, caller: Caller, content: Export, format: ExportFormat) -> 
     assert desk.matching.spill_to is not None
     with scratch(desk.matching.spill_to) as folder:
         path = folder / "export"
-        write_export(content, format, path, folder)
-        name = _name(desk, caller, content.run, format)
-        desk.files.put(caller.organisation, EXPORTS, name, path)
+        if isinstance(content, LargeLines):
+            run, hider = content.run.id, hider_for(desk, caller, content)
+            write_returned(content, path, hider, safe=format is Written.RETURNED_SAFE)
+        else:
+            run = content.run
+            write_export(content, ExportFormat(format.value), path, folder)
+        desk.files.put(caller.organisation, EXPORTS, _name(desk, caller, run, format), path)
 
 
-def written(work: Work, desk: Desk, caller: Caller, run_id: str, format: ExportFormat) -> Path:
+def open_back(work: Work, desk: Desk, caller: Caller, run_id: str) -> LargeLines:
+    """The run's files, of which its submission is made back; of a run of any size."""
+    check_can(caller, Action.RECONCILE)
+    return open_large(work, desk, store.find_run(work, caller.organisation, run_id))
+
+
+def hider_for(desk: Desk, caller: Caller, opened: LargeLines) -> Hider | None:
+    """What a payer's file back is hidden by; a trust gets its own file as it came."""
+    if caller.role not in PAYER_ROLES:
+        return None
+    key = desk.office.pseudonyms.key_of(caller.organisation)
+    return Everybody.of(opened.facts().columns, key)
+
+
+def written(work: Work, desk: Desk, caller: Caller, run_id: str, format: Written) -> Path:
     """Where the export lies that was written of a run for readers of the caller's kind.
 
     Raises ExportNotWritten where none was within a day, ExportTooLarge where none can be, and
@@ -105,7 +136,7 @@ def written(work: Work, desk: Desk, caller: Caller, run_id: str, format: ExportF
     check_can(caller, Action.RECONCILE)
     run = store.find_run(work, caller.organisation, run_id)
     store.check_kept(work, caller.organisation, run.submission_id)
-    if format is ExportFormat.XLSX:
+    if format is Written.XLSX:
         check_fits(run.lines)
     path = desk.files.lies(caller.organisation, EXPORTS, _name(desk, caller, run.id, format))
     if path is None:
@@ -124,7 +155,7 @@ def forget_written(files: FileStore, now: dt.datetime) -> int:
     return files.erase_older(EXPORTS, now - KEPT)
 
 
-def _name(desk: Desk, caller: Caller, run_id: str, format: ExportFormat) -> str:
+def _name(desk: Desk, caller: Caller, run_id: str, format: Written) -> str:
     """Of the run, the kind of file and who reads it; a payer's with a new key is another file."""
     key = service.key_of(desk, caller)
     reader = "trust" if caller.role not in PAYER_ROLES else "payer"

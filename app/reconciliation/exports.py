@@ -38,6 +38,20 @@ class ExportFormat(StrEnum):
     JSON = "json"
 
 
+class Written(StrEnum):
+    """What the worker writes of a large run: the kinds of file, and the submission itself back.
+
+    Of the safe one the cells that a spreadsheet would run are disarmed.
+    """
+
+    XLSX = "xlsx"
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+    RETURNED = "returned"
+    RETURNED_SAFE = "returned-safe"
+
+
 MEDIA_TYPES: Final[Mapping[ExportFormat, str]] = {
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ExportFormat.CSV: "text/csv; charset=utf-8",
@@ -64,6 +78,11 @@ class Export:
     matched: Sequence[MatchedLine] | ManyLines
     challenges: Sequence[Challenge]
     reader: Reader
+
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return self.summary.grand.lines
 
     def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
         """Every line, in the order of the file."""

@@ -6,17 +6,19 @@ file and key always give the same rows.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
-from app.reconciliation.model import ContractLine, MatchedLine, Submission
+from app.reconciliation.line_columns import FileFacts
+from app.reconciliation.model import ContractLine, MatchedLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
 from app.reconciliation.read_line import NO_CELL
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
 from app.reference_data.pseudonyms import PseudonymKey
 
+F = TypeVar("F", Submission, FileFacts)
 HIDDEN: Final = "[hidden]"
 NHS_PSEUDONYM: Final = "NHS NUMBER PSEUDONYM"
 LOCAL_PSEUDONYM: Final = "LOCAL PATIENT IDENTIFIER PSEUDONYM"
@@ -31,27 +33,87 @@ _CODES: Final = frozenset({"drug_code", "indication", "route", "unit"})
 _NUMBER: Final = re.compile(r"(?<![0-9])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9])")
 
 
+class Hider(Protocol):
+    """Hides a file's identities row by row: what is above its rows, a line, a row that is none."""
+
+    def head(self, file: F) -> F:
+        """The file's header and what stands above it, hidden."""
+        ...
+
+    def line(self, line: ContractLine) -> ContractLine:
+        """A line with its cells hidden."""
+        ...
+
+    def skipped(self, row: Skipped) -> Skipped:
+        """A row that is no line, hidden."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class _Hiding:
-    """How the cells of one file are replaced: the field of each column that is known."""
+class Everybody:
+    """Hides every identity; without a key no pseudonym is written. `fields`: of each known column.
+
+    Nothing of another file may be hidden by it.
+    """
 
     key: PseudonymKey | None
     fields: Mapping[int, str]
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[int]], key: PseudonymKey | None) -> "Everybody":
+        """Of a file's fields with their columns."""
+        return cls(key, {i: name for name, found in columns.items() for i in found})
+
+    def head(self, file: F) -> F:
+        """The header says what stands for an identity; above it all is hidden."""
+        named = (RENAMED.get(self.fields.get(i, ""), cell) for i, cell in enumerate(file.header))
+        above = tuple(_all_hidden(cells) for cells in file.preamble)
+        return replace(file, header=tuple(named), preamble=above)
+
+    def line(self, line: ContractLine) -> ContractLine:
+        """The line with pseudonyms for numbers and hidden words for all else."""
+        return replace(line, raw=_cells(self, line))
+
+    def skipped(self, row: Skipped) -> Skipped:
+        """The row with every cell hidden: it may hold anything."""
+        return replace(row, raw=_all_hidden(row.raw))
+
+
+@dataclass(frozen=True, slots=True)
+class ThoseWhoObject:
+    """Hides the identities of these patients, and leaves every other row as it came.
+
+    A row that could not be read as a line is hidden where one of the numbers stands in it.
+    """
+
+    everybody: Everybody
+    numbers: frozenset[str]
+    local_ids: frozenset[str]
+
+    def head(self, file: F) -> F:
+        """The header as it came; above it what names one of them is hidden."""
+        return replace(file, preamble=tuple(map(self._bare, file.preamble)))
+
+    def line(self, line: ContractLine) -> ContractLine:
+        """The line as it came, but one of theirs."""
+        is_theirs = (
+            line.nhs_number in self.numbers
+            or line.local_patient_id in self.local_ids
+            or _holds(line.raw, self.numbers)
+        )
+        return self.everybody.line(line) if is_theirs else line
+
+    def skipped(self, row: Skipped) -> Skipped:
+        """The row as it came, unless it names one of them."""
+        return replace(row, raw=self._bare(row.raw))
+
+    def _bare(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        return _all_hidden(cells) if _holds(cells, self.numbers) else cells
+
 
 def hide_identities(submission: Submission, key: PseudonymKey | None) -> Submission:
     """The submission with its rows' cells replaced; without a key no pseudonym is written."""
-    fields = {i: name for name, found in submission.columns.items() for i in found}
-    hiding = _Hiding(key, fields)
-    return replace(
-        submission,
-        header=tuple(
-            RENAMED.get(fields.get(i, ""), cell) for i, cell in enumerate(submission.header)
-        ),
-        preamble=tuple(_all_hidden(cells) for cells in submission.preamble),
-        lines=tuple(replace(line, raw=_cells(hiding, line)) for line in submission.lines),
-        skipped=tuple(replace(row, raw=_all_hidden(row.raw)) for row in submission.skipped),
-    )
+    return _hidden(submission, Everybody.of(submission.columns, key))
 
 
 def hide_those_who_object(
@@ -60,29 +122,28 @@ def hide_those_who_object(
     numbers: frozenset[str],
     local_ids: frozenset[str],
 ) -> Submission:
-    """The submission with the identities of these patients hidden; every other row as it came.
+    """The submission with the identities of these patients hidden; every other row as it came."""
+    everybody = Everybody.of(submission.columns, key)
+    return _hidden(submission, ThoseWhoObject(everybody, numbers, local_ids))
 
-    A row that could not be read as a line is hidden where one of the numbers stands in it.
-    """
-    hiding = _Hiding(key, {i: name for name, found in submission.columns.items() for i in found})
 
-    def told(line: ContractLine) -> ContractLine:
-        is_theirs = (
-            line.nhs_number in numbers
-            or line.local_patient_id in local_ids
-            or _holds(line.raw, numbers)
-        )
-        return replace(line, raw=_cells(hiding, line)) if is_theirs else line
-
-    def bare(cells: tuple[str, ...]) -> tuple[str, ...]:
-        return _all_hidden(cells) if _holds(cells, numbers) else cells
-
+def _hidden(submission: Submission, hider: Hider) -> Submission:
     return replace(
-        submission,
-        preamble=tuple(bare(cells) for cells in submission.preamble),
-        lines=tuple(told(line) for line in submission.lines),
-        skipped=tuple(replace(row, raw=bare(row.raw)) for row in submission.skipped),
+        hider.head(submission),
+        lines=tuple(map(hider.line, submission.lines)),
+        skipped=tuple(map(hider.skipped, submission.skipped)),
     )
+
+
+def hidden_rows(
+    rows: Iterable[MatchedLine | Skipped], hider: Hider
+) -> Iterator[MatchedLine | Skipped]:
+    """A file's rows with their outcomes, each hidden as it comes."""
+    for row in rows:
+        if isinstance(row, Skipped):
+            yield hider.skipped(row)
+        else:
+            yield replace(row, line=hider.line(row.line))
 
 
 def _holds(cells: tuple[str, ...], numbers: frozenset[str]) -> bool:
@@ -100,13 +161,13 @@ def hidden(
     return bare, tuple(replace(item, line=line) for item, line in lines)
 
 
-def _cells(hiding: _Hiding, line: ContractLine) -> tuple[str, ...]:
+def _cells(hiding: Everybody, line: ContractLine) -> tuple[str, ...]:
     if line.shifted:
         return _all_hidden(line.raw)
     return tuple(_cell(hiding, line, i, cell) for i, cell in enumerate(line.raw))
 
 
-def _cell(hiding: _Hiding, line: ContractLine, column: int, cell: str) -> str:
+def _cell(hiding: Everybody, line: ContractLine, column: int, cell: str) -> str:
     if not _filled(cell):
         return cell
     name = hiding.fields.get(column)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.db.work import Work
@@ -19,8 +20,8 @@ from app.reconciliation import rows_store, store
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.errors import RowsNotKept, StoredFileDamaged
 from app.reconciliation.large_queries import Reading
-from app.reconciliation.line_columns import facts_of, rows_in
-from app.reconciliation.model import ContractLine, MatchedLine
+from app.reconciliation.line_columns import FileFacts, facts_of, rows_in
+from app.reconciliation.model import MatchedLine, Skipped
 from app.reconciliation.outcome_files import outcome_of
 from app.reconciliation.service import Desk
 from app.reconciliation.store import RunRecord, SubmissionRecord
@@ -45,6 +46,11 @@ class LargeLines:
     #: Large files with pseudonyms are refused when they come (`at_scale`).
     carries_pseudonyms: bool = False
 
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return self.run.lines
+
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """The files open to questions. Raises EngineRanOut where MEMORY does not suffice."""
@@ -62,19 +68,47 @@ class LargeLines:
         with self.reading() as reading:
             return reading.key(row)
 
-    def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
-        """Every line in the order of the file. Raises StoredFileDamaged where the outcomes are not
-        of this submission."""
-        with pq.ParquetFile(self.rows) as rows, pq.ParquetFile(self.outcomes) as outcomes:
-            stated = (x for x in rows_in(rows, AT_A_TIME) if isinstance(x, ContractLine))
-            with closing(_told(outcomes)) as told:
-                while lines := list(islice(stated, AT_A_TIME)):
-                    came_to = list(islice(told, len(lines)))
-                    if [x["content_hash"] for x in came_to] != [x.content_hash for x in lines]:
-                        raise StoredFileDamaged("not of this submission")
-                    yield list(map(outcome_of, came_to, lines))
-                if next(told, None) is not None:
+    def every_row(self) -> Generator[MatchedLine | Skipped]:
+        """Every row below the header in the order of the file, some in memory at a time.
+
+        Raises StoredFileDamaged where the outcomes are not of this submission.
+        """
+        with (
+            pq.ParquetFile(self.rows) as rows,
+            pq.ParquetFile(self.outcomes) as outcomes,
+            closing(_told(outcomes)) as told,
+        ):
+            for stated in rows_in(rows, AT_A_TIME):
+                if isinstance(stated, Skipped):
+                    yield stated
+                    continue
+                came_to = next(told, None)
+                if came_to is None or came_to["content_hash"] != stated.content_hash:
                     raise StoredFileDamaged("not of this submission")
+                yield outcome_of(came_to, stated)
+            if next(told, None) is not None:
+                raise StoredFileDamaged("not of this submission")
+
+    def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
+        """Every line in the order of the file, in pieces; raises as `every_row`."""
+        with closing(self.every_row()) as rows:
+            lines = (row for row in rows if isinstance(row, MatchedLine))
+            while some := list(islice(lines, AT_A_TIME)):
+                yield some
+
+    def facts(self) -> FileFacts:
+        """What the file says beside its rows."""
+        with pq.ParquetFile(self.rows) as file:
+            return facts_of(file)
+
+    def widest(self) -> int:
+        """The most cells of a row."""
+        with pq.ParquetFile(self.rows) as file:
+            cells = (
+                pc.max(pc.list_value_length(batch.column(0))).as_py()
+                for batch in file.iter_batches(AT_A_TIME, columns=["raw"], use_threads=False)
+            )
+            return max((count for count in cells if count is not None), default=0)
 
 
 def _told(file: pq.ParquetFile) -> Generator[dict[str, Any]]:

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.documents import Document
 from app.api.exports import export_of
 from app.api.fields import Reason
-from app.api.submissions import UuidPath, desk_of, identified
+from app.api.returned_files import file_of, identified_file_of
+from app.api.submissions import UuidPath, desk_of
 from app.api.submissions_model import (
     RunDocument,
     SubmissionDocument,
@@ -15,15 +16,14 @@ from app.api.submissions_model import (
     run_document,
     submission_document,
 )
-from app.approvals import identifiers, objecting
 from app.approvals.permissions import Action, can, check_can
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.reconciliation import exporting, service, store
+from app.reconciliation import exporting, store
 from app.reconciliation.errors import ExportNotWritten, ExportTooLarge, StoredFileEnded
-from app.reconciliation.exports import ExportFormat
+from app.reconciliation.exports import ExportFormat, Written
 from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.run_lines import open_run
@@ -123,12 +123,15 @@ def export_run(
     request: Request,
     session: SignedInBrowser,
     run: UuidPath,
-    format: ExportFormat = ExportFormat.XLSX,
+    format: Written = Written.XLSX,
 ) -> Response:
-    """The run as a file to take away, as the API gives it."""
+    """The run as a file to take away, or the submission back, as the API gives them."""
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
-    return export_of(request, caller, desk, run, format, read_recorded)
+    if format in exporting.RETURNED.values():
+        safe = format is Written.RETURNED_SAFE
+        return file_of(request, caller, desk, run, read_recorded, safe=safe)
+    return export_of(request, caller, desk, run, ExportFormat(format.value), read_recorded)
 
 
 @router.post("/{run}/exports")
@@ -139,7 +142,8 @@ def write_export(
     check_csrf(session, form)
     caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
-    format = ExportFormat.CSV if form.get("format") == ExportFormat.CSV else ExportFormat.XLSX
+    asked = form.get("format")
+    format = Written(asked) if asked in _OFFERED else Written.XLSX
 
     def queue(work: Work) -> str:
         return f"/submissions/jobs/{exporting.queue(work, caller, run, format)}"
@@ -168,18 +172,15 @@ def identities(
     body, wrong = body_of(WhyBody, {"reason": form.get("reason", "").strip()})
     if body is None or wrong:
         return _why(request, session, run, "Say why you need to know who the patients are.")
-    loaded = door_of(request).read(lambda work: service.load_run(work, desk, caller, run))
-
-    def tell(work: Work) -> tuple[frozenset[str], frozenset[str]]:
-        identifiers.record_run(work, caller, run, len(loaded.matched), body.reason)
-        return objecting.identities(work)
-
-    numbers, local_ids = door_of(request).transact(tell)
-    return identified(desk, caller, loaded, numbers, local_ids, safe=True)
+    return identified_file_of(request, caller, desk, run, body.reason, safe=True)
 
 
 #: Kinds of file that a page offers, in words.
-_OFFERED: Final = {ExportFormat.XLSX: "Excel workbook", ExportFormat.CSV: "CSV"}
+_OFFERED: Final = {
+    Written.XLSX: "Excel workbook",
+    Written.CSV: "CSV",
+    Written.RETURNED_SAFE: "submitted file with outcomes",
+}
 
 
 def _exports(work: Work, desk: Desk, caller: Caller, run: str) -> list[dict[str, object]]:

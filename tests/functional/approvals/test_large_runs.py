@@ -251,3 +251,62 @@ def test_a_trust_exports_its_own_numbers_and_a_payer_pseudonyms(
         assert ("NHS NUMBER PSEUDONYM" in text) is not sees
         assert (NUMBER in text) is sees
         assert people["other pharmacist"].get(f"/v1/runs/{run}/lines").status_code == 404
+
+
+def test_the_file_comes_back_byte_for_byte_as_that_of_a_run_in_memory(
+    people: Mapping[str, Api], application: FastAPI, large: Desk, runs: tuple[str, str]
+) -> None:
+    payer, trust = people["commissioner"], people["pharmacist"]
+    own = as_csv(*(row for row in ROWS if "DEMO2" not in row.values()))
+    small_desk = replace(large, matching=replace(large.matching, most_lines=1_000_000))
+    trusts = run_of(trust, application, own)
+    for api, of_large, of_small in ((payer, runs[1], runs[0]), (trust, trusts, trusts)):
+        for safe in (False, True):
+            application.state.desk = large
+            early = api.get(f"/v1/runs/{of_large}/file", safe=safe)
+            assert early.status_code == 409
+            assert early.json()["type"].endswith("export-not-written")
+            format = "returned-safe" if safe else "returned"
+            good(api.post(f"/v1/runs/{of_large}/exports", {"format": format}), 202)
+            work_off(application)
+            back = api.get(f"/v1/runs/{of_large}/file", safe=safe)
+            application.state.desk = small_desk
+            whole = api.get(f"/v1/runs/{of_small}/file", safe=safe)
+            assert (back.status_code, back.content) == (200, whole.content)
+            for name in ("content-type", "content-disposition"):
+                assert back.headers[name] == whole.headers[name]
+            assert (NUMBER in back.text) is (api is trust)
+            assert "ASSENT OUTCOME" in back.text
+    application.state.desk = large
+    at = f"/v1/runs/{runs[1]}"
+    assert people["other commissioner"].get(f"{at}/file").status_code == 404
+    other = people["other commissioner"].post(f"{at}/exports", {"format": "returned"})
+    assert other.status_code == 404
+    assert trust.get(f"{at}/file").status_code == 404
+    assert people["clinician"].get(f"{at}/file").status_code == 403
+
+
+def test_the_file_with_identities_is_that_of_a_run_in_memory_and_on_record(
+    people: Mapping[str, Api], application: FastAPI, large: Desk, runs: tuple[str, str]
+) -> None:
+    validation, body = people["invoice validation"], {"reason": "Two lines are to be told apart."}
+    small_desk = replace(large, matching=replace(large.matching, most_lines=1_000_000))
+    for safe in (False, True):
+        application.state.desk = large
+        back = validation.post(f"/v1/runs/{runs[1]}/identified-file", body | {"safe": safe})
+        application.state.desk = small_desk
+        whole = validation.post(f"/v1/runs/{runs[0]}/identified-file", body | {"safe": safe})
+        assert (back.status_code, back.content) == (200, whole.content)
+        assert back.headers["content-type"] == whole.headers["content-type"]
+        assert NUMBER in back.text
+        assert ("'=1+1" in back.text) is safe
+    application.state.desk = large
+    at = f"/v1/runs/{runs[1]}/identified-file"
+    assert people["commissioner"].post(at, body).status_code == 403
+    assert people["other commissioner"].post(at, body).status_code in (403, 404)
+    counted = good(
+        people["commissioner"].get(
+            "/v1/reports/identifier-access", **{"from": "2000-01-01", "to": "2100-01-01"}
+        )
+    )["rows"]
+    assert [each["times"] for each in counted if each["way"].endswith("run")] == [4]

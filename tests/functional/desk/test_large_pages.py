@@ -53,3 +53,18 @@ def test_an_export_is_written_and_then_taken_away(run: str, sit: Sit, applicatio
     assert "Have the CSV written" in browser.get(at).text
     assert browser.get(f"{at}/export?format=xlsx").content.startswith(b"PK")
     assert browser.get(f"{at}/export?format=csv").status_code == 409
+
+
+def test_the_submitted_file_is_written_with_its_outcomes_and_then_taken_away(
+    run: str, sit: Sit, application: FastAPI
+) -> None:
+    browser, at = sit("DEMQ1", Role.COMMISSIONER), f"/submissions/runs/{run}"
+    assert "Have the submitted file with outcomes written" in bare(browser.get(at).text)
+    browser.send(at, f"{at}/exports", format="returned-safe")
+    work_off(application)
+    assert f"{at}/export?format=returned-safe" in browser.get(at).text
+    back = browser.get(f"{at}/export?format=returned-safe")
+    assert "ASSENT OUTCOME" in back.text
+    assert "NHS NUMBER PSEUDONYM" in back.text
+    other = sit("DEMQ2", Role.COMMISSIONER)
+    assert other.get(f"{at}/export?format=returned-safe").status_code == 404

@@ -123,3 +123,28 @@ def test_a_file_that_is_too_large_exits_with_5_unread(tmp_path: Path) -> None:
         file.truncate(17 << 30)  # as many gigabytes that take no room on the disk
     assert "over 16384 MB" in run(path, code=5).output
     assert "over 1024 MB" in run(path, "--preview", code=5).output
+
+
+@pytest.mark.parametrize("safe", [(), ("--safe",)])
+def test_a_file_that_is_not_held_in_memory_comes_back_byte_for_byte_the_same(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe: tuple[str, ...]
+) -> None:
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    run(file, "-o", small, *safe)
+    monkeypatch.setenv("ASSENT_RECONCILIATION_MOST_LINES", "0")
+    told = run(file, "-o", large, *safe).stderr
+    assert "DuckDB took it from file to file" in told
+    assert f"The file, with the outcome of each line: {large}" in told
+    assert large.read_bytes() == small.read_bytes()
+    assert b"cannot be read" in large.read_bytes()
+
+
+@pytest.mark.parametrize("most", ["0", "1000"])
+def test_a_file_that_cannot_be_written_back_is_told_and_the_run_stays(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    monkeypatch.setenv("ASSENT_RECONCILIATION_MOST_LINES", most)
+    told = run(file, "-o", tmp_path / "nowhere" / "back.csv", code=2).stderr
+    assert "The run is saved" in told
+    assert "No such file or directory" in told
+    assert "nothing changed" in run(file).stderr
