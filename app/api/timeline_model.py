@@ -130,8 +130,8 @@ class TimelineDocument(Document):
     )
     supplies_left_out: bool = Field(description="There are earlier ones")
     supplies_state: SuppliesState = Field(
-        description="*not all listed yet*: the worker has a newer run to go through, or one "
-        "that is too large to be listed line by line. *not shown*: your role is told of none"
+        description="*not all listed yet*: the worker has a newer run to go through. "
+        "*not shown*: your role is told of none"
     )
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
+from functools import cache
 from typing import Final
 
 from sqlalchemy import and_, case, func, select
@@ -14,12 +15,13 @@ from app.clock import london_midnight
 from app.db import tables
 from app.db.work import Work
 from app.insight.figures import Figure, Name
-from app.reconciliation import service, store
+from app.reconciliation import large_lines, service, store
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.errors import ReconciliationError
 from app.reconciliation.service import Desk
 from app.reconciliation.slice_report import SliceRow, current_slices
-from app.reconciliation.slices import place
+from app.reconciliation.slices import SliceKey, place, slice_stated
+from app.reconciliation.store import RunRecord
 
 MONTHS: Final = 24
 YEAR: Final = dt.timedelta(days=365)
@@ -149,7 +151,7 @@ def _money(work: Work, desk: Desk, commissioner: str) -> Iterator[Figure]:
 
 
 def _lines(work: Work, desk: Desk, caller: Caller, rows: list[SliceRow]) -> Iterator[Figure]:
-    """Lines and queried lines by provider. A run too large to be read by line is left out."""
+    """Lines and queried lines by provider. A run whose stored files are damaged is left out."""
     wanted: dict[str, set[object]] = defaultdict(set)
     for row in rows:
         wanted[row.submission].add(row.key)
@@ -158,18 +160,35 @@ def _lines(work: Work, desk: Desk, caller: Caller, rows: list[SliceRow]) -> Iter
     newest = store.standing_runs(work, caller.organisation, list(wanted))
     for submission, run in newest.items():
         try:
-            loaded = service.load_run(work, desk, caller, run.id)
+            counted = list(_by_slice(work, desk, caller, run))
         except ReconciliationError:
             continue
-        is_queried = {item.line.row for item in loaded.matched if item.queried}
-        placed = place((item.line for item in loaded.matched), desk.organisations.fold)
-        for key, held in placed.slices.items():
+        for key, number, of_them in counted:
             if key in wanted[submission]:
-                lines[key.provider] += len(held)
-                queried[key.provider] += sum(line.row in is_queried for line in held)
+                lines[key.provider] += number
+                queried[key.provider] += of_them
     for provider, number in sorted(lines.items()):
         yield Figure(Name.LINES, Decimal(number), provider)
         yield Figure(Name.LINES_QUERIED, Decimal(queried[provider]), provider)
+
+
+def _by_slice(
+    work: Work, desk: Desk, caller: Caller, run: RunRecord
+) -> Iterator[tuple[SliceKey, int, int]]:
+    """A run's slices with their lines and queried lines; of a large one counted where they lie."""
+    fold = cache(desk.organisations.fold)
+    if desk.matching.takes_files(run.lines):
+        with large_lines.open_large(work, desk, run).reading() as reading:
+            for stated, number, of_them in reading.queried_by_slice():
+                key = slice_stated(stated, fold)
+                if key is not None:
+                    yield key, number, of_them
+        return
+    loaded = service.load_run(work, desk, caller, run.id)
+    is_queried = {item.line.row for item in loaded.matched if item.queried}
+    placed = place((item.line for item in loaded.matched), desk.organisations.fold)
+    for key, held in placed.slices.items():
+        yield key, len(held), sum(line.row in is_queried for line in held)
 
 
 def _counting_for(commissioner: str) -> Caller:

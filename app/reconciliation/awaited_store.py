@@ -33,9 +33,10 @@ from app.audit import READING, feed_position, parse_cursor
 from app.auth.model import Caller, Role
 from app.db import tables
 from app.db.work import Work
-from app.reconciliation import charged, listed_store
+from app.reconciliation import charged, large_supplies, listed_store
 from app.reconciliation.approved_rows import same_persons
-from app.reconciliation.errors import StoredFileDamaged, TooManyLines
+from app.reconciliation.errors import EngineRanOut, StoredFileDamaged, TooManyLines
+from app.reconciliation.large_supplies import Keeping
 from app.reconciliation.scope import ALL_ORGANISATIONS, Scope, scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.snapshot_rows import read_pauses
@@ -110,13 +111,32 @@ def _keep_supplies(
         return stood, frozenset()
     try:
         found = charged.supplies(work, desk, caller, True)
-    except (TooManyLines, StoredFileDamaged):  # whoever reads the list is told so
+    except TooManyLines:
+        return _keep_large(work, desk, caller, stood, runs)
+    except StoredFileDamaged:  # whoever reads the list is told so
         found, runs = (), ""
     changed = listed_store.keep_supplies(work, caller, found)
-    heard = heard_from(found)
+    return _kept(work, caller, stood, runs, Keeping(changed, heard_from(found)))
+
+
+def _keep_large(
+    work: Work, desk: Desk, caller: Caller, stood: Mark, runs: str
+) -> tuple[Mark, frozenset[str]]:
+    """The same where a run is not held in memory."""
+    try:
+        made = large_supplies.keep_supplies(work, desk, caller)
+    except (TooManyLines, StoredFileDamaged, EngineRanOut):
+        runs, made = "", Keeping(listed_store.keep_supplies(work, caller, ()), {})
+    return _kept(work, caller, stood, runs, made)
+
+
+def _kept(
+    work: Work, caller: Caller, stood: Mark, runs: str, made: Keeping
+) -> tuple[Mark, frozenset[str]]:
+    heard = made.heard
     providers = {p for p in {*heard, *stood.heard} if heard.get(p) != stood.heard.get(p)}
     further = listed_store.supplied_by_any(work, caller, providers)
-    return replace(stood, runs=runs or None, heard=heard), changed | further
+    return replace(stood, runs=runs or None, heard=heard), made.changed | further
 
 
 def _persons_changed(work: Work, caller: Caller, changed: Collection[str]) -> frozenset[str]:

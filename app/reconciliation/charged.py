@@ -38,13 +38,13 @@ def supplies(
     """The supplies that the newest run over each submission matched to a treatment.
 
     A line that several files state counts once, as the newest file has it. What it says beside
-    its day is read where it is asked for. Raises TooManyLines where a run is too large to be read
-    line by line.
+    its day is read where it is asked for. Raises TooManyLines where a run is not held in memory:
+    the worker alone goes through that (`large_supplies`).
     """
     found: dict[str, Supplied] = {}
-    for run in _newest_runs(work, desk, caller):
+    for run in _in_memory(work, desk, caller):
         stated = stated_by_row(work, desk, caller, run.id) if with_stated else {}
-        for key, supply in _of_run(work, desk, caller, run):
+        for key, supply in of_run(work, desk, caller, run):
             if key not in found:
                 found[key] = replace(supply, stated=stated.get(supply.row, NOT_STATED))
     return tuple(found.values())
@@ -56,7 +56,7 @@ def amounts(work: Work, desk: Desk, caller: Caller) -> tuple[Amount, ...]:
     Raises TooManyLines, also where the runs together have more than MOST_LINES.
     """
     found: dict[str, Amount] = {}
-    runs = _newest_runs(work, desk, caller)
+    runs = _in_memory(work, desk, caller)
     if (lines := sum(run.lines for run in runs)) > MOST_LINES:
         raise TooManyLines(lines, "to be added up while a page waits", service.IN_FULL)
     for run in runs:
@@ -73,13 +73,29 @@ def amounts(work: Work, desk: Desk, caller: Caller) -> tuple[Amount, ...]:
     return tuple(found.values())
 
 
-def _newest_runs(work: Work, desk: Desk, caller: Caller) -> tuple[RunRecord, ...]:
+def newest_runs(work: Work, caller: Caller) -> tuple[RunRecord, ...]:
+    """The newest run over each submission that is looked at, the newest submission first."""
     newest = _newest(work, caller.organisation)
     runs = store.standing_runs(work, caller.organisation, newest)
-    for run in runs.values():
-        if desk.matching.takes_files(run.lines):
-            raise TooManyLines(run.lines, "to be held in memory for that", service.IN_FULL)
     return tuple(runs[submission] for submission in newest if submission in runs)
+
+
+def _in_memory(work: Work, desk: Desk, caller: Caller) -> tuple[RunRecord, ...]:
+    runs = newest_runs(work, caller)
+    for run in runs:
+        if desk.matching.takes_files(run.lines):
+            raise not_listed(run)
+    return runs
+
+
+def not_listed(run: RunRecord) -> TooManyLines:
+    """That the worker alone goes through a run's supplies, and has not yet."""
+    return TooManyLines(
+        run.lines,
+        "to be listed before the worker has gone through them",
+        "Look again in a few minutes. If this stays, a stored file may be damaged: tell the people "
+        "who run the service",
+    )
 
 
 def which_runs(work: Work, organisation: str) -> str:
@@ -110,8 +126,8 @@ def _newest(work: Work, organisation: str) -> list[str]:
     return list(work.connection.execute(query).scalars())
 
 
-def _of_run(work: Work, desk: Desk, caller: Caller, run: RunRecord) -> Iterable[_Known]:
-    """Each supply of a run with the key of its line."""
+def of_run(work: Work, desk: Desk, caller: Caller, run: RunRecord) -> Iterable[_Known]:
+    """Each supply of a run that is held in memory, with the key of its line."""
     found = charged_supplies(_outcomes(desk, run))
     if found is None:
         return _of_lines(work, desk, caller, run.id)

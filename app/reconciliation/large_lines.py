@@ -119,9 +119,19 @@ def _told(file: pq.ParquetFile) -> Generator[dict[str, Any]]:
 def open_large(work: Work, desk: Desk, run: RunRecord) -> LargeLines:
     """The lines of a run that its organisation may see. Raises StoredFileDamaged, RowsNotKept."""
     record = store.find_submission(work, run.organisation, run.submission_id)
-    outcomes = desk.files.path_of(run.organisation, OUTCOMES, run.outcomes_file)
     rows = _kept(desk, record, rows_store.rows_of(work, record))
-    return LargeLines(run, record, rows, outcomes, desk.matching.machine())
+    return LargeLines(run, record, rows, outcomes_of(desk, run), desk.matching.machine())
+
+
+def outcomes_of(desk: Desk, run: RunRecord) -> Path:
+    """Where a run's outcomes lie. Raises StoredFileDamaged."""
+    return desk.files.path_of(run.organisation, OUTCOMES, run.outcomes_file)
+
+
+def kept_of(work: Work, desk: Desk, run: RunRecord) -> Path:
+    """Where the rows of a run's submission lie. Raises RowsNotKept."""
+    record = store.find_submission(work, run.organisation, run.submission_id)
+    return _kept(desk, record, rows_store.rows_of(work, record))
 
 
 def _kept(desk: Desk, record: SubmissionRecord, digest: str | None) -> Path:

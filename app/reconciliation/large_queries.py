@@ -110,6 +110,16 @@ class Reading:
         lines, accepted, queried = row
         return Figures(lines, exact(accepted or ZERO), exact(queried or ZERO))
 
+    def queried_by_slice(self) -> Iterator[tuple[tuple[Any, ...], int, int]]:
+        """What lines state of their slice (as `slice_stated` takes it), how many do, and of how
+        many of them something is queried."""
+        for *stated, lines, queried in self._all(
+            f"SELECT read.provider, commissioner, {_STATED}, count(*), "
+            f"count(*) FILTER (WHERE {QUERIED} <> 0) "
+            "FROM read INNER JOIN came_to USING (row) GROUP BY ALL"
+        ):
+            yield tuple(stated), lines, queried
+
     def rows_after(self, after: int, limit: int, *, by_queried: bool) -> list[int]:
         """The next rows of the file among what is asked for; 0 begins with the first."""
         begins, values, order = "row > ?", [after], "row"

@@ -7,7 +7,7 @@ changed after the worker looked, and works that out anew. So the answer is that 
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ from app.reconciliation.worklists import (
 
 #: How many rows one statement adds, of 12 values at most: SQLite takes 32,766 of them.
 ADDED_TOGETHER: Final = 1_000
+#: Of how many treatments entries are made together, with their persons' others.
+MADE_TOGETHER: Final = 5_000
 _SUPPLY, _ENTRY = tables.listed_supply, tables.listed_entry
 #: The lists that are kept, and whether an entry of a treatment rests on its person's others too.
 _KEPT: Final[Mapping[Worklist, bool]] = {
@@ -57,26 +59,54 @@ def own_rows(caller: Caller, table: Any) -> ColumnElement[bool]:
 # --- supplies -------------------------------------------------------------------------------------
 
 
+_C: Final = _SUPPLY.c
+#: What is kept of a supply, in the order of `Supplied` and of what is stated.
+_KEPT_OF: Final = (
+    *(_C.run_id, _C.row, _C.treatment_id, _C.provider, _C.day, _C.outcome),
+    *(_C.product, _C.quantity, _C.unit, _C.amount),
+)
+#: The values of these, of one supply.
+SupplyRow = tuple[Any, ...]
+
+
 def keep_supplies(work: Work, caller: Caller, found: Sequence[Supplied]) -> frozenset[str]:
     """Keep these supplies and no others; the treatments of those that came or went."""
-    c = _SUPPLY.c
-    said = (c.product, c.quantity, c.unit, c.amount)
-    columns = (c.run_id, c.row, c.treatment_id, c.provider, c.day, c.outcome, *said)
-    query = select(*columns).where(own_rows(caller, _SUPPLY))
-    stood = {tuple(row) for row in work.connection.execute(query)}
+    stood = set(supplies_kept(work, caller))
     stands = {
         (s.run_id, s.row, s.treatment_id, s.provider, s.day, s.outcome.value, *s.stated)
         for s in found
     }
     gone, come = stood - stands, stands - stood
-    for some in _parts(sorted((run, row) for run, row, *_ in gone)):
-        ids = list(some)
-        named = tuple_(c.run_id, c.row).in_(ids)
-        work.connection.execute(delete(_SUPPLY).where(own_rows(caller, _SUPPLY), named))
-    names = [column.name for column in columns]
-    added = sorted(come, key=lambda each: each[:2])
-    _add(work, caller, _SUPPLY, [dict(zip(names, each, strict=True)) for each in added])
+    drop_supplies(work, caller, sorted((run, row) for run, row, *_ in gone))
+    add_supplies(work, caller, sorted(come, key=lambda each: each[:2]))
     return frozenset(treatment for _, _, treatment, *_ in gone | come)
+
+
+def supplies_kept(work: Work, caller: Caller) -> Iterator[SupplyRow]:
+    """Every supply that is kept for the caller's organisation, some in memory at a time."""
+    query = select(*_KEPT_OF).where(own_rows(caller, _SUPPLY))
+    rows = work.connection.execute(query.execution_options(yield_per=ADDED_TOGETHER))
+    return (tuple(row) for row in rows)
+
+
+def drop_runs(work: Work, caller: Caller, runs: Sequence[str]) -> None:
+    """Forget every supply of these runs."""
+    for chunk in chunks(runs):
+        gone = and_(own_rows(caller, _SUPPLY), _C.run_id.in_(chunk))
+        work.connection.execute(delete(_SUPPLY).where(gone))
+
+
+def drop_supplies(work: Work, caller: Caller, gone: Sequence[tuple[str, int]]) -> None:
+    """Forget these supplies, by run and row."""
+    for some in _parts(gone):
+        named = tuple_(_C.run_id, _C.row).in_(list(some))
+        work.connection.execute(delete(_SUPPLY).where(own_rows(caller, _SUPPLY), named))
+
+
+def add_supplies(work: Work, caller: Caller, come: Sequence[SupplyRow]) -> None:
+    """Keep these supplies too."""
+    names = [column.name for column in _KEPT_OF]
+    _add(work, caller, _SUPPLY, [dict(zip(names, each, strict=True)) for each in come])
 
 
 def supplied_by_any(work: Work, caller: Caller, providers: Collection[str]) -> frozenset[str]:
@@ -138,8 +168,16 @@ def _supplies_of(work: Work, caller: Caller, ids: Iterable[str]) -> list[Supplie
 def keep_entries(
     work: Work, caller: Caller, scope: Scope, ids: Iterable[str], heard: Heard
 ) -> None:
-    """Make the entries of these treatments, and of what rests on them, anew."""
-    own = frozenset(ids)
+    """Make the entries of these treatments, and of what rests on them, anew: some at a time."""
+    every = sorted(frozenset(ids))
+    for first in range(0, len(every), MADE_TOGETHER):
+        some = frozenset(every[first : first + MADE_TOGETHER])
+        _keep_entries(work, caller, scope, some, heard)
+
+
+def _keep_entries(
+    work: Work, caller: Caller, scope: Scope, own: frozenset[str], heard: Heard
+) -> None:
     persons = same_persons(work, own)
     known = read_known(work, scope, own | persons)
     supplied = _supplies_of(work, caller, own | persons)

@@ -37,7 +37,7 @@ def stated_by_row(work: Work, desk: Desk, caller: Caller, run_id: str) -> Mappin
         row: Stated(
             product=product or drug,
             quantity=_kept(quantity),
-            unit=_unit(unit),
+            unit=unit_of(unit),
             amount=_kept(Decimal(yes) + Decimal(no)),
         )
         for row, drug, product, yes, no, quantity, unit in zip(
@@ -57,7 +57,8 @@ def _kept(number: Decimal | str | None) -> Decimal | None:
     return Decimal(number) if fits else None
 
 
-def _unit(text: str | None) -> str | None:
+def unit_of(text: str | None) -> str | None:
+    """What is kept of a line's unit: None of what is none, which a patient's number may be."""
     if text is None or len(text) > LONGEST_UNIT or _NUMBER.search(text):
         return None
     return text

@@ -19,7 +19,7 @@ READERS: Final = PROVIDER_ROLES | PAYER_ROLES
 @dataclass(frozen=True, slots=True)
 class SuppliesTold:
     """Supplies, oldest first. `is_current`: they are of the newest runs; otherwise a run came that
-    the worker has not been through, or that is too large to be listed line by line."""
+    the worker has not been through, or a stored file is damaged."""
 
     supplies: tuple[Supplied, ...]
     is_current: bool

@@ -151,7 +151,7 @@ def _notes(document: TimelineDocument) -> Iterator[str]:
     if document.supplies_state == "not all listed yet":
         yield (
             "Supplies may be missing. A newer run is still to be gone through, which takes about a "
-            "minute, or is too large to be listed line by line."
+            "minute, of a very large one a few."
         )
 
 
