@@ -156,7 +156,8 @@ def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: Submissio
             large = at_scale.large_of(desk, record, rows, folder)
         looked, snapshot = held.door.read(lambda work: service.seen_for(work, desk, caller, record))
         with told_when_out():
-            worked = at_scale.match_large(large, snapshot, folder / "outcomes.parquet")
+            key = service.key_of(desk, caller)
+            worked = at_scale.match_large(large, snapshot, folder / "outcomes.parquet", key)
         held.progress(record.lines, record.lines)
 
         def save(work: Work) -> dict[str, Any]:

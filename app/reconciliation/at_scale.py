@@ -32,9 +32,15 @@ from app.reconciliation.errors import NotYourSubmission, StoredFileDamaged, TooM
 from app.reconciliation.files import FileStore
 from app.reconciliation.find_table import Most
 from app.reconciliation.large_deltas import LargeFile
-from app.reconciliation.line_columns import FileFacts, facts_of, lines_of
+from app.reconciliation.line_columns import (
+    FileFacts,
+    facts_of,
+    lines_of,
+    rows_carry_pseudonyms,
+)
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.own_lines import is_own
+from app.reconciliation.pseudonymised import as_pseudonyms, check_comparable, write_hidden
 from app.reconciliation.read_columns import read_columns
 from app.reconciliation.scratch import scratch
 from app.reconciliation.service import Desk, Reconciled, Run, Worked
@@ -45,6 +51,7 @@ from app.reconciliation.standing import Looked
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import ROWS, SUBMISSIONS
 from app.reconciliation.summary import ZERO, Summary
+from app.reference_data.pseudonyms import PseudonymKey
 
 #: The largest file that is read from a disk: 16 GB, and 3 billion cells (90 million lines).
 MOST: Final = Most(bytes=16 << 30, cells=3_000_000_000)
@@ -79,6 +86,10 @@ class LargeSubmission:
         """DuckDB on the rows."""
         return database(self.desk.matching.machine())
 
+    def carries_pseudonyms(self) -> bool:
+        """Whether some line is known by a pseudonym."""
+        return rows_carry_pseudonyms(self.rows)
+
 
 def reconcile_file(
     transact: Run, desk: Desk, caller: Caller, path: Path, *, read: Run
@@ -101,7 +112,8 @@ def reconcile_file(
         _check_readable(caller, large)
         record = transact(lambda work: _receive(work, caller, large, path))
         looked, snapshot = read(lambda work: service.seen_for(work, desk, caller, record))
-        worked = match_large(large, snapshot, folder / "outcomes.parquet")
+        key = service.key_of(desk, caller)
+        worked = match_large(large, snapshot, folder / "outcomes.parquet", key)
         run, is_new = transact(lambda work: save_large(work, caller, large, record, worked, looked))
         return ReconciledFile(facts, run, worked.summary, is_new)
 
@@ -157,16 +169,26 @@ def large_of(
     return LargeSubmission(desk, kept[1], kept[0])
 
 
-def match_large(large: LargeSubmission, snapshot: Snapshot, outcomes: Path) -> Worked:
-    """The file of outcomes, and the summary, whose totals are asserted to tie exactly."""
+def match_large(
+    large: LargeSubmission, snapshot: Snapshot, outcomes: Path, key: PseudonymKey | None = None
+) -> Worked:
+    """The file of outcomes, and the summary, whose totals are asserted to tie exactly.
+
+    With a key, lines that carry pseudonyms and approvals are compared by these (`pseudonymised`).
+    """
     desk = large.desk
     dictionary = service.knowing(desk.dictionary, snapshot.terms.spellings)
-    parts = (snapshot, dictionary, desk.organisations, desk.matching.machine())
+    rows, seen = large.rows, snapshot
+    if key is not None and large.carries_pseudonyms():
+        rows = outcomes.with_name("hidden.parquet")
+        write_hidden(large.rows, rows, key)
+        _, seen = as_pseudonyms((), snapshot, key)
+    parts = (seen, dictionary, desk.organisations, desk.matching.machine())
     on_spark = desk.matching.engine is Engine.SPARK
     engine = Engine.SPARK if on_spark else Engine.DUCKDB
     try:
         cluster = desk.matching.cluster() if on_spark else None
-        decided = match_rows(large.rows, outcomes, *parts, cluster)
+        decided = match_rows(rows, outcomes, *parts, cluster)
     except NotTabular:
         why = "to be matched with a number of more than 8 decimal places among them"
         raise TooManyLines(large.facts.lines, why, "Send each month by itself") from None
@@ -214,25 +236,20 @@ def keep_large_rows(
 
 
 def _check_readable(caller: Caller, large: LargeSubmission) -> None:
-    """As `service.check_readable`; pseudonyms are compared only where lines are held in memory."""
+    """As `service.check_readable`."""
     with large.opened() as connection:
         _view(connection, large)
-        (keyed,) = connection.sql(
-            "SELECT count(*) FROM read "
-            "WHERE nhs_pseudonym IS NOT NULL OR local_pseudonym IS NOT NULL"
-        ).fetchall()[0]
         stated = connection.sql(
             "SELECT provider, supply_date, count(*) FROM read "
             "WHERE provider IS NOT NULL GROUP BY ALL"
         ).fetchall()
-    if keyed:
-        why = "to be compared by pseudonym"
-        raise TooManyLines(large.facts.lines, why, "Send each month as a file of its own")
     if caller.role not in PAYER_ROLES:
         fold = cache(large.desk.organisations.fold)
         others = sum(n for code, day, n in stated if not is_own(fold, caller, code, day))
         if others:
             raise NotYourSubmission(others)
+    key = service.key_of(large.desk, caller)
+    check_comparable(large.carries_pseudonyms(), key, caller.role in PAYER_ROLES)
 
 
 def _receive(work: Work, caller: Caller, large: LargeSubmission, path: Path) -> SubmissionRecord:

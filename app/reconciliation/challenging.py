@@ -55,7 +55,7 @@ def load_for_draft(
     check_can(caller, Action.CHALLENGE)
     run = store.find_run(work, caller.organisation, run_id)
     if desk.matching.takes_files(run.lines):
-        return of_files(work, desk, run, asked)
+        return of_files(work, desk, caller, run, asked)
     return to_draft(desk, caller, service.load_run(work, desk, caller, run_id), asked)
 
 

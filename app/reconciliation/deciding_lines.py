@@ -97,17 +97,19 @@ def _around(
 ) -> Reconciled:
     """The run with no lines but those that may bear on a row's."""
     opened = open_large(work, desk, run)
+    key = service.key_of(desk, caller) if opened.carries_pseudonyms else None
     line = opened.line(row).line
     reached = reached_by(
         work,
         [line],
         caller.organisation,
         desk.organisations.fold,
-        None,
+        key,
         set() if reference is None else {reference},
         whosever=True,
     )
     with opened.reading() as reading:
+        reading.compare_by(key)
         lines = reading.related(row, reached, MOST_RELATED)
     if len(lines) > MOST_RELATED:
         raise TooManyLines(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation.challenge_drafting import NOTHING_QUERIED, LeftOut, reversed_rows
 from app.reconciliation.errors import TooManyLines
@@ -15,9 +16,11 @@ from app.reconciliation.large_lines import LargeLines, open_large
 from app.reconciliation.large_queries import QUERIED, Reading
 from app.reconciliation.line_choice import EVERY_LINE, LineFilter, fitting
 from app.reconciliation.line_keys import keys_of
-from app.reconciliation.model import MatchedLine, Snapshot
-from app.reconciliation.service import Desk, Reconciled
+from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
+from app.reconciliation.pseudonymised import as_pseudonyms
+from app.reconciliation.service import Desk, Reconciled, key_of
 from app.reconciliation.store import RunRecord
+from app.reference_data.pseudonyms import PseudonymKey
 
 #: Lines that one act challenges: each becomes a row of the database, held in memory meanwhile.
 MOST: Final = 50_000
@@ -44,11 +47,13 @@ def of_memory(loaded: Reconciled, back: frozenset[int], asked: LineFilter) -> To
     return ToDraft(loaded.run, [item for item, _ in wanted], [key for _, key in wanted], back)
 
 
-def of_files(work: Work, desk: Desk, run: RunRecord, asked: LineFilter) -> ToDraft:
+def of_files(work: Work, desk: Desk, caller: Caller, run: RunRecord, asked: LineFilter) -> ToDraft:
     """Of a run whose lines are not. Raises TooManyLines where more than MOST are to be drafted."""
     opened = open_large(work, desk, run)
+    key = key_of(desk, caller) if opened.carries_pseudonyms else None
     with opened.reading() as reading:
-        back = _taken_back(desk, opened, reading)
+        reading.compare_by(key)
+        back = _taken_back(desk, opened, reading, key)
         if asked != EVERY_LINE:
             reading.narrow(asked.outcome, asked.drug, asked.provider, asked.month)
         matter = f"{QUERIED} > 0"
@@ -68,8 +73,12 @@ def of_files(work: Work, desk: Desk, run: RunRecord, asked: LineFilter) -> ToDra
     return ToDraft(run, matched, keys, back, others)
 
 
-def _taken_back(desk: Desk, opened: LargeLines, reading: Reading) -> frozenset[int]:
+def _taken_back(
+    desk: Desk, opened: LargeLines, reading: Reading, key: PseudonymKey | None
+) -> frozenset[int]:
     """As `reversed_rows` of every line: only sums that stand with both signs are looked at."""
-    lines = reading.stating_both_signs()
+    lines: Sequence[ContractLine] = reading.stating_both_signs()
     nothing = Snapshot((), (), (), opened.run.as_at)
+    if key is not None:
+        lines, nothing = as_pseudonyms(lines, nothing, key)
     return reversed_rows(lines, nothing, desk.dictionary, desk.organisations)

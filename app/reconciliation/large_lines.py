@@ -20,7 +20,7 @@ from app.reconciliation import rows_store, store
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.errors import RowsNotKept, StoredFileDamaged
 from app.reconciliation.large_queries import Reading
-from app.reconciliation.line_columns import FileFacts, facts_of, rows_in
+from app.reconciliation.line_columns import FileFacts, facts_of, rows_carry_pseudonyms, rows_in
 from app.reconciliation.model import MatchedLine, Skipped
 from app.reconciliation.outcome_files import outcome_of
 from app.reconciliation.service import Desk
@@ -43,8 +43,10 @@ class LargeLines:
     outcomes: Path
     machine: Machine
 
-    #: Large files with pseudonyms are refused when they come (`at_scale`).
-    carries_pseudonyms: bool = False
+    @property
+    def carries_pseudonyms(self) -> bool:
+        """Whether the file's lines are compared by pseudonyms that they state."""
+        return rows_carry_pseudonyms(self.rows)
 
     @property
     def lines(self) -> int:

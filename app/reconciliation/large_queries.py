@@ -4,7 +4,7 @@ The file of rows has what each line states, the file of outcomes what it came to
 order of the submission and are joined by its row. Amounts are text in them and are summed exactly.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from app.reconciliation.model import ContractLine, LineKind, MatchedLine
 from app.reconciliation.outcome_files import outcome_of
 from app.reconciliation.spelling_review import Charged
 from app.reconciliation.summary import NOT_STATED, month_named
+from app.reference_data.pseudonyms import PseudonymKey
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -47,6 +48,22 @@ _BEARING: Final = (
 )
 
 
+#: What lines are compared by: the patient that each names, its content and its reference.
+_COMPARED: Final = (
+    "CREATE OR REPLACE VIEW compared AS SELECT read.row, read.content_hash, read.reference, "
+    "read.shifted, read.total_cost, {number} AS nhs_number, {id} AS id FROM read {named}"
+)
+_HIDDEN_TOGETHER: Final = 10_000
+_HIDDEN: Final = (
+    "LEFT JOIN hidden_nhs_number AS n ON n.text = read.nhs_number "
+    "LEFT JOIN hidden_local_patient_id AS l ON l.text = read.local_patient_id"
+)
+#: As `pseudonymised.as_pseudonyms`: a line whose number and pseudonym differ names nobody.
+_NOT_TWO: Final = "CASE WHEN n.hidden <> nullif(read.nhs_pseudonym, '') THEN NULL ELSE {} END"
+_BY_NUMBER: Final = _NOT_TWO.format("coalesce(n.hidden, nullif(read.nhs_pseudonym, ''))")
+_BY_ID: Final = _NOT_TWO.format("coalesce(l.hidden, nullif(read.local_pseudonym, ''))")
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How many lines, and the pounds accepted and queried of them."""
@@ -70,7 +87,30 @@ class Reading:
         connection.read_parquet(str(rows)).create_view("stored")
         connection.execute("CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL")
         connection.read_parquet(str(outcomes)).create_view("came_to")
+        connection.execute(_COMPARED.format(number="nhs_number", id="local_patient_id", named=""))
         return cls(connection)
+
+    def compare_by(self, key: PseudonymKey | None) -> None:
+        """Compare patients by their pseudonyms under the key, as lines do that state these; without
+        one by their numbers."""
+        if key is None:
+            return
+        self._hold_hidden("nhs_number", key.of_nhs_number)
+        self._hold_hidden("local_patient_id", key.of_local_id)
+        self.connection.execute(_COMPARED.format(number=_BY_NUMBER, id=_BY_ID, named=_HIDDEN))
+
+    def _hold_hidden(self, column: str, of: Callable[[str], str]) -> None:
+        """Hold each text of a column with its pseudonym, some at a time."""
+        table = f"hidden_{column}"
+        self.connection.execute(f"CREATE TABLE {table} (text VARCHAR, hidden VARCHAR)")
+        distinct = self.connection.cursor().execute(
+            f"SELECT DISTINCT {column} FROM read WHERE {column} <> ''"
+        )
+        while texts := [text for (text,) in distinct.fetchmany(_HIDDEN_TOGETHER)]:
+            hidden = pa.table({"text": texts, "hidden": [of(text) for text in texts]})
+            self.connection.register("hidden_here", hidden)
+            self.connection.execute(f"INSERT INTO {table} FROM hidden_here")
+            self.connection.unregister("hidden_here")
 
     def narrow(
         self, outcome: str | None, drug: str | None, provider: str | None, month: str | None
@@ -179,8 +219,8 @@ class Reading:
         """
         amount = _AMOUNT.format("total_cost")
         rows = self.connection.sql(
-            f"WITH stated AS (SELECT row, nhs_number, local_patient_id AS id, {amount} AS total "
-            "FROM read WHERE NOT shifted AND total_cost IS NOT NULL), back AS (SELECT DISTINCT "
+            f"WITH stated AS (SELECT row, nhs_number, id, {amount} AS total "
+            "FROM compared WHERE NOT shifted AND total_cost IS NOT NULL), back AS (SELECT DISTINCT "
             "nhs_number, id, -total AS total FROM stated WHERE total < 0), signed AS (SELECT row "
             "FROM stated SEMI JOIN back ON back.total = abs(stated.total) "
             "AND back.nhs_number IS NOT DISTINCT FROM stated.nhs_number "
@@ -194,9 +234,9 @@ class Reading:
         """The lines that may bear on a row's: by content, patient, reference or approval, and those
         that bear on these, in order. More than `most` are not read: then one more is given."""
         self.connection.execute(
-            "CREATE TABLE known AS SELECT read.row, read.content_hash, read.nhs_number, "
-            "read.local_patient_id AS id, read.reference, came_to.treatment_id AS treatment "
-            "FROM read INNER JOIN came_to USING (row)"
+            "CREATE TABLE known AS SELECT compared.row, compared.content_hash, nhs_number, id, "
+            "compared.reference, came_to.treatment_id AS treatment "
+            "FROM compared INNER JOIN came_to USING (row)"
         )
         self.connection.execute("CREATE TABLE sought AS SELECT row FROM known WHERE row = ?", [row])
         told = pa.table({"treatment": pa.array(sorted(treatments), pa.string())})

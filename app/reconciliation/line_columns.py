@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.reconciliation.model import ContractLine, FieldFault, Skipped, Submission
@@ -90,6 +92,17 @@ def facts_of(file: pq.ParquetFile) -> FileFacts:
     body["preamble"] = tuple(map(tuple, body["preamble"]))
     body["columns"] = {name: tuple(at) for name, at in body["columns"].items()}
     return FileFacts(**{**body, "notes": tuple(body["notes"])})
+
+
+def rows_carry_pseudonyms(path: Path) -> bool:
+    """Whether a row of a stored file is known by a pseudonym."""
+    names = ["nhs_pseudonym", "local_pseudonym"]
+    with pq.ParquetFile(path) as file:
+        return any(
+            pc.any(pc.not_equal(column, "")).as_py()
+            for batch in file.iter_batches(columns=names, use_threads=False)
+            for column in batch.columns
+        )
 
 
 def cell_of(name: str, value: Any) -> Any:

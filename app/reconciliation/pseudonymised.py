@@ -10,9 +10,11 @@ neither confirm nor contradict a match by hospital number.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.model import (
@@ -29,6 +31,8 @@ from app.reconciliation.model import (
 from app.reference_data.pseudonyms import PseudonymKey
 
 C = TypeVar("C", EarlierCharge, EarlierFee)
+#: Stored rows that are copied together.
+_TOGETHER: Final = 32_768
 WHY_TWO = "its number and its pseudonym are not one patient's"
 
 
@@ -47,7 +51,12 @@ def check_usable(submission: Submission, key: PseudonymKey | None, payer: bool) 
 
     They are keyed for one commissioner: only it matches them, and only where a key is set.
     """
-    if not carries_pseudonyms(submission):
+    check_comparable(carries_pseudonyms(submission), key, payer)
+
+
+def check_comparable(carries: bool, key: PseudonymKey | None, payer: bool) -> None:
+    """The same of a file that carries pseudonyms, or does not."""
+    if not carries:
         return
     if not payer:
         raise UnreadableSubmission(
@@ -129,6 +138,34 @@ def with_hidden_names(rows: pa.Table, key: PseudonymKey) -> pa.Table:
         place = rows.schema.get_field_index(name)
         rows = rows.set_column(place, rows.schema.field(name), pa.array(texts, pa.string()))
     return rows
+
+
+def write_hidden(rows: Path, into: Path, key: PseudonymKey) -> None:
+    """As `as_pseudonyms`, of a file of stored rows, which is copied some rows at a time."""
+    with (
+        pq.ParquetFile(rows) as stored,
+        pq.ParquetWriter(into, stored.schema_arrow, compression="zstd") as writer,
+    ):
+        for batch in stored.iter_batches(_TOGETHER, use_threads=False):
+            own = pa.Table.from_batches([batch])
+            writer.write_table(_with_faults(own, with_hidden_names(own, key), key))
+
+
+def _with_faults(own: pa.Table, hidden: pa.Table, key: PseudonymKey) -> pa.Table:
+    """The rows with a fault where number and pseudonym are two patients'."""
+    stated = own.column("nhs_pseudonym").to_pylist()
+    if not any(stated):
+        return hidden
+    pairs = zip(own.column("nhs_number").to_pylist(), stated, strict=True)
+    two = [are_two(number and key.of_nhs_number(number), other) for number, other in pairs]
+    if not any(two):
+        return hidden
+    fault = {"field": "nhs_number", "raw": "", "why": WHY_TWO}
+    faults = zip(own.column("faults").to_pylist(), two, strict=True)
+    told = [[*(each or ()), fault] if both else each for each, both in faults]
+    place = hidden.schema.get_field_index("faults")
+    field = hidden.schema.field("faults")
+    return hidden.set_column(place, field, pa.array(told, field.type))
 
 
 def with_own_lines(

@@ -18,6 +18,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from typing import Final, Protocol
 
@@ -84,13 +85,13 @@ def returned_file(
     """The file to send back. Raises TotalsDoNotTie if the lines are not the submission's."""
     if [m.line.row for m in matched] != [line.row for line in submission.lines]:
         raise TotalsDoNotTie("The returned lines", len(submission.lines), len(matched))
-    rows = sorted((*matched, *submission.skipped), key=_number)
+    rows = _in_order([*matched, *submission.skipped])
     return b"".join(returned_parts(submission, rows, _widest(rows), safe=safe))
 
 
 def bare_file(submission: Submission) -> bytes:
     """The rows of a submission as a file, with nothing appended and nothing of ours."""
-    rows = sorted((*submission.lines, *submission.skipped), key=_number)
+    rows = _in_order([*submission.lines, *submission.skipped])
     return b"".join(_parts(submission, rows, _widest(rows), safe=False, bare=True))
 
 
@@ -125,6 +126,10 @@ def encoding_of(head: FileHead) -> str:
 
 def _number(row: Row) -> int:
     return row.line.row if isinstance(row, MatchedLine) else row.row
+
+
+def _in_order(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=_number)
 
 
 def _raw(row: Row) -> tuple[str, ...]:
@@ -200,8 +205,14 @@ def _cells(item: MatchedLine) -> tuple[str, ...]:
     return (
         item.reference or "",
         item.outcome.value,
-        f"{item.accepted:f}" if readable else "",
-        f"{item.queried:f}" if readable else "",
+        _pounds(item.accepted) if readable else "",
+        _pounds(item.queried) if readable else "",
         item.reason,
         item.remedy,
     )
+
+
+def _pounds(amount: Decimal) -> str:
+    """Every digit that says something, and the pence: the same however the amount was reckoned."""
+    whole, _, decimals = f"{amount:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"

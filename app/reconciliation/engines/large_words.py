@@ -120,7 +120,8 @@ def _some_at_a_time(file: pq.ParquetFile) -> Iterator[list[ContractLine]]:
 def _worded(item: Prepared, row: Row, words: Words) -> MatchedLine:
     decided = _decided(item, row, words)
     if row["step"] == "reversal":  # counted as the charge that it takes back, which is far away
-        return matched_line(decided, exact(row["accepted"]))
+        total, accepted = item.line.total_cost, exact(row["accepted"])
+        return matched_line(decided, total if total == accepted else accepted)  # as it is written
     return matched_line(decided, accepted_of(decided))
 
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,17 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from app.cli import app as command_line
+from app.reconciliation import challenging, deciding_lines
+from app.reconciliation.large_lines import LargeLines
+from app.reconciliation.model import DecisionKind
+from app.reconciliation.run_lines import open_run
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.reference_data.pseudonyms import Pseudonyms
 from app.settings import DEMONSTRATION_PSEUDONYM_KEY
 from tests.functional.approvals.api import Api, good
 from tests.functional.approvals.scene import HOSPITAL_NUMBER, SUBMISSION_ROW, Scene, upload
 from tests.functional.approvals.test_privacy import reconciled
+from tests.world import COMMISSIONER as PAYER
 
 LOCAL = "LOCAL PATIENT IDENTIFIER (EXTENDED)"
 ROW = SUBMISSION_ROW | {LOCAL: "", "PATIENT NAME": "Somebody"}
@@ -117,3 +124,62 @@ def test_a_trust_cannot_match_a_commissioners_pseudonyms(
     reply = upload(people["pharmacist"], "/v1/submissions", bare)
     assert reply.status_code == 422
     assert "only that commissioner can match them" in reply.json()["detail"]
+
+
+def test_a_file_that_is_not_held_in_memory_is_matched_by_pseudonyms_too(
+    people: Mapping[str, Api], scene: Scene, application: FastAPI, bare: bytes
+) -> None:
+    payer, small = people["commissioner"], application.state.desk
+    door = application.state.door.acting_for("DEMQ1")
+    large = replace(small, matching=replace(small.matching, most_lines=0))
+    key = Pseudonyms(DEMONSTRATION_PSEUDONYM_KEY.encode()).key_of("DEMQ1")
+    assert key is not None
+    one, other = (key.of_nhs_number(invented_nhs_number(n)) for n in (1, 2))
+    named = "NHS NUMBER PSEUDONYM"
+    # By number, by pseudonym, by both, by two that differ; and charged by the one and given back
+    # by the other.
+    mixed = as_csv(
+        [
+            ROW | {named: ""},
+            ROW | {"NHS NUMBER": "", named: one, "TOTAL COST": "10.00"},
+            ROW | {named: one, "TOTAL COST": "11.00"},
+            ROW | {named: other, "TOTAL COST": "12.00"},
+            ROW | {named: "", "TOTAL COST": "77.00"},
+            ROW | {"NHS NUMBER": "", named: one, "TOTAL COST": "-77.00"},
+        ]
+    )
+    for data in (bare, mixed):
+        found = []
+        for desk in (small, large):
+            application.state.desk = desk
+            run = reconciled(payer, application, data)
+            opened = door.read(lambda work, run=run, desk=desk: open_run(work, desk, PAYER, run))
+            assert isinstance(opened, LargeLines) is (desk is large)
+            assert opened.carries_pseudonyms
+            told = lines(payer, run)
+            ways = [
+                good(payer.get(f"/v1/runs/{run}/lines/{line['row']}"))["passes"] for line in told
+            ]
+            drafts = door.read(
+                lambda work, run=run, desk=desk: challenging.load_for_draft(work, desk, PAYER, run)
+            )
+            related = decided(door, desk, run)
+            found.append((told, ways, drafts.taken_back, [m.line for m in drafts.matched], related))
+        (told, ways, back, queried, related), of_files = found
+        assert of_files[0] == told
+        assert of_files[1] == ways
+        assert of_files[2] == back
+        assert set(of_files[3]) <= set(queried)
+        assert of_files[4] == related
+        assert {line["outcome"] for line in told} >= {"matched"}
+        assert (data is bare) or back == {5, 6}
+    application.state.desk = small
+    assert "its number and its pseudonym" not in json.dumps(told)
+
+
+def decided(door: Any, desk: Any, run: str) -> Any:
+    """What accepting the first line by hand would rest on."""
+    seen = door.read(
+        lambda work: deciding_lines.look(work, desk, PAYER, run, 1, DecisionKind.ACCEPT)
+    )
+    return deciding_lines.draft(desk, PAYER, seen, 1, DecisionKind.ACCEPT, None)

@@ -175,6 +175,15 @@ def test_a_ragged_file_comes_back_with_our_columns_under_their_headers() -> None
                                "more"]  # fmt: skip
 
 
+def test_appended_amounts_have_their_pence_and_no_zeros_that_say_nothing() -> None:
+    read = submission(cells(total="1000"), cells(total="7.5000", date="2025-07-01", month="4"))
+    returned = rows_of(returned_file(read, match(read)))
+    assert [row[-5:-2] for row in returned[1:]] == [
+        ["matched", "1000.00", "0.00"],
+        ["over price", "7.50", "0.00"],
+    ]
+
+
 @pytest.mark.parametrize("data", [csv_bytes(MIXED), RAGGED.encode(), RAGGED.encode("utf-16")])
 def test_a_returned_file_sent_in_again_gives_the_same_and_no_second_set_of_columns(
     data: bytes,
