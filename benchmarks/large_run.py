@@ -21,24 +21,30 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from app.reconciliation.at_scale import MOST
-from app.reconciliation.engines.duckdb import Machine
+from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.out_of_core import match_rows
 from app.reconciliation.export_table import Reader
 from app.reconciliation.exports import Export, ExportFormat, write_export
+from app.reconciliation.hidden_columns import Everybody
 from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import QUERIED
+from app.reconciliation.large_returned import write_returned
+from app.reconciliation.large_supplies import hold_charged
 from app.reconciliation.line_choice import LineFilter, Order, choose_lines
+from app.reconciliation.pseudonymised import write_hidden
 from app.reconciliation.read_columns import read_columns
 from app.reconciliation.report import summary_figures, summary_told
 from app.reconciliation.source import on_disk
 from app.reconciliation.store import RunRecord
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
+from app.reference_data.pseudonyms import PseudonymKey
 from benchmarks._reconcile_data import generate, write_submission
 from benchmarks._reconcile_plain import _snapshot
 
 MEMORY: Final = "2GB"
 PAGE: Final = 100
+_KEY: Final = PseudonymKey(b"a key of the benchmark alone")
 #: Whose summary the exports hold: of the run's figures as they were kept.
 _FIGURES: Final = "figures.json"
 
@@ -124,6 +130,34 @@ def take_away(folder: Path, format: ExportFormat) -> None:
     print(f"{path.stat().st_size / 1e6:,.0f} MB")
 
 
+def give_back(folder: Path, key: PseudonymKey | None) -> None:
+    """The submission with its outcomes, as a trust gets it, or a payer with a key."""
+    large = opened(folder)
+    hider = None if key is None else Everybody.of(large.facts().columns, key)
+    path = folder / "returned.csv"
+    write_returned(large, path, hider, safe=False)
+    print(f"{path.stat().st_size / 1e6:,.0f} MB")
+
+
+def counting(folder: Path) -> None:
+    """Lines and queried lines of each slice, as the overview counts them."""
+    with opened(folder).reading() as reading:
+        print(f"{len(list(reading.queried_by_slice())):,} slices")
+
+
+def listing(folder: Path) -> None:
+    """The supplies for the lists, found and held, without the database that keeps them."""
+    large = opened(folder)
+    with database(large.machine) as connection:
+        hold_charged(connection, "R1", large.outcomes, large.rows)
+        print(f"{connection.sql('SELECT count(*) FROM found').fetchall()[0][0]:,} supplies")
+
+
+def hiding(folder: Path) -> None:
+    """Every number as its pseudonym: what a file with pseudonyms costs beside the match."""
+    write_hidden(folder / "rows.parquet", folder / "hidden.parquet", _KEY)
+
+
 PARTS: Final[Mapping[str, Callable[[Path], None]]] = {
     "nothing": lambda _: None,
     "rows of the CSV": read,
@@ -139,6 +173,11 @@ PARTS: Final[Mapping[str, Callable[[Path], None]]] = {
     "one line": one_line,
     "lines that bear on a decision": bearing,
     "50,000 lines to challenge": drafting,
+    "the file back": lambda at: give_back(at, None),
+    "the file back, with pseudonyms": lambda at: give_back(at, _KEY),
+    "lines for the overview": counting,
+    "supplies for the lists": listing,
+    "numbers as pseudonyms": hiding,
     "CSV": lambda at: take_away(at, ExportFormat.CSV),
     "Parquet": lambda at: take_away(at, ExportFormat.PARQUET),
     "JSON": lambda at: take_away(at, ExportFormat.JSON),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -133,13 +134,24 @@ def _row(supply: Supplied) -> Row:
 
 def _find(work: Work, desk: Desk, run: RunRecord, connection: Connection) -> None:
     """Hold a large run's supplies, of the file of outcomes and, where it is kept, of its rows."""
-    connection.read_parquet(str(outcomes_of(desk, run))).create_view("came_to")
+    try:
+        rows: Path | None = kept_of(work, desk, run)
+    except RowsNotKept:  # no list looks at what they say; a patient's timeline tells less
+        rows = None
+    if not hold_charged(connection, run.id, outcomes_of(desk, run), rows):
+        raise charged.not_listed(run)
+
+
+def hold_charged(connection: Connection, run_id: str, outcomes: Path, rows: Path | None) -> bool:
+    """Hold the charged supplies of a run's files as `found`; without rows, no unit and quantity.
+
+    False where the outcomes do not say when a line was supplied, as the first did not.
+    """
+    connection.read_parquet(str(outcomes)).create_view("came_to")
     told = connection.sql("SELECT column_name FROM (DESCRIBE came_to)").fetchall()
     if ("supplied_on",) not in told:
-        raise charged.not_listed(run)
-    try:
-        rows = kept_of(work, desk, run)
-    except RowsNotKept:  # no list looks at what they say; a patient's timeline tells less
+        return False
+    if rows is None:
         connection.execute(
             "CREATE VIEW stated AS SELECT NULL::BIGINT AS row, NULL::VARCHAR AS quantity, "
             "NULL::VARCHAR AS unit WHERE false"
@@ -150,10 +162,11 @@ def _find(work: Work, desk: Desk, run: RunRecord, connection: Connection) -> Non
             "CREATE VIEW stated AS SELECT row, quantity, unit FROM stored WHERE why_skipped IS NULL"
         )
     _hold_units(connection)
-    connection.execute(_CHARGED, [run.id])
+    connection.execute(_CHARGED, [run_id])
     for view in ("came_to", "stated", "stored"):
         connection.execute(f"DROP VIEW IF EXISTS {view}")
     connection.execute("DROP TABLE unit_kept")
+    return True
 
 
 def _hold_units(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from app.reconciliation import deciding_lines, service
 from app.reconciliation import store as runs
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.errors import StepNotPossible
+from app.reconciliation.errors import StepNotPossible, TooManyLines
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.linkage import store
 from app.reconciliation.linkage.comparing import compare, parameters_of
@@ -58,6 +58,13 @@ def queue(work: Work, caller: Caller, run_id: str) -> str:
 def look(work: Work, desk: Desk, caller: Caller, run_id: str) -> Seen:
     """What is searched, within the caller's scope; within `Database.read`."""
     check_can(caller, Action.PROPOSE_LINKS)
+    run = runs.find_run(work, caller.organisation, run_id)
+    if desk.matching.takes_files(run.lines):
+        raise TooManyLines(
+            run.lines,
+            "to have approvals proposed for those whose patient is not known",
+            "Send each month as a file of its own, or match such lines by hand, one by one",
+        )
     loaded = service.load_run(work, desk, caller, run_id)
     record = runs.find_submission(work, caller.organisation, loaded.run.submission_id)
     return Seen(

@@ -227,6 +227,19 @@ def test_another_providers_file_leaves_nothing(world: World, large: Desk, path: 
     assert nothing_kept(world, large)
 
 
+@pytest.mark.parametrize(
+    ("caller", "why"), [(PHARMACIST, "only that commissioner"), (COMMISSIONER, "no key")]
+)
+def test_pseudonyms_that_cannot_be_compared_are_refused(
+    world: World, large: Desk, path: Path, caller: Caller, why: str
+) -> None:
+    rows = [{**line(START, nhs=""), "NHS NUMBER PSEUDONYM": "A" * 32}]
+    path.write_bytes(csv_bytes(rows))
+    with pytest.raises(UnreadableSubmission, match=why):
+        run(world, large, path, caller)
+    assert nothing_kept(world, large)
+
+
 def test_a_file_over_the_limit_leaves_nothing(
     world: World, large: Desk, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,7 +180,7 @@ def test_appended_amounts_have_their_pence_and_no_zeros_that_say_nothing() -> No
     returned = rows_of(returned_file(read, match(read)))
     assert [row[-5:-2] for row in returned[1:]] == [
         ["matched", "1000.00", "0.00"],
-        ["over price", "7.50", "0.00"],
+        ["matched", "7.50", "0.00"],
     ]
 
 
