@@ -68,3 +68,14 @@ def test_the_submitted_file_is_written_with_its_outcomes_and_then_taken_away(
     assert "NHS NUMBER PSEUDONYM" in back.text
     other = sit("DEMQ2", Role.COMMISSIONER)
     assert other.get(f"{at}/export?format=returned-safe").status_code == 404
+
+
+def test_of_a_run_in_memory_the_submitted_file_comes_at_once(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    run = run_of(people["commissioner"], application, as_csv(*ROWS))
+    browser, at = sit("DEMQ1", Role.COMMISSIONER), f"/submissions/runs/{run}"
+    assert "Take away as Excel workbook, CSV or submitted file" in bare(browser.get(at).text)
+    back = browser.get(f"{at}/export?format=returned-safe")
+    assert back.text == people["commissioner"].get(f"/v1/runs/{run}/file", safe=True).text
+    assert sit("DEMQ2", Role.COMMISSIONER).get(f"{at}/export?format=returned").status_code == 404
