@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
 from tests.browser.hands import Hand, Keys, Mouse
 from tests.browser.looked import How, note
@@ -27,6 +27,10 @@ _REGIONS = """() => [...document.querySelectorAll('body *')].filter(e => {
 _BONES = """() => document.title + [...document.querySelectorAll('*')].map(e =>
   [e.tagName, e.className, e.getAttribute('role'), e.getAttribute('aria-label'), e.hidden, e.open]
   .join('.')).join()"""
+_CLEARED: Final = "Clear-Site-Data header on"
+#: How often a page that follows a job may lead on while it is looked at, and what is said then.
+_LED_ON: Final = 5
+_LEFT: Final = "Execution context was destroyed"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
@@ -58,6 +62,8 @@ class Visitor:
     def _console(self, message: ConsoleMessage) -> None:
         if any(f"status of {status}" in message.text for status in self.expected):
             return
+        if message.text.startswith(f"{_CLEARED} '{self.address}/sign-out'"):
+            return  # the browser's own word of what our header asked for
         self.complaints.append(f"console on {self.page.url}: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -73,6 +79,16 @@ class Visitor:
 
     def look(self) -> "Visitor":
         """Let axe look at the page where scripts run; by keyboard, go round each page by Tab."""
+        for _ in range(_LED_ON):
+            try:
+                return self._look()
+            except Error as error:
+                if _LEFT not in str(error):
+                    raise
+            self.page.wait_for_load_state("load")
+        return self._look()
+
+    def _look(self) -> "Visitor":
         if self._axe and self._is_new(self.page.evaluate(_BONES)):
             self.page.evaluate(self._axe)
             found = self.page.evaluate(_AXE)
