@@ -75,7 +75,10 @@ def test_of_a_run_in_memory_the_submitted_file_comes_at_once(
 ) -> None:
     run = run_of(people["commissioner"], application, as_csv(*ROWS))
     browser, at = sit("DEMQ1", Role.COMMISSIONER), f"/submissions/runs/{run}"
-    assert "Take away as Excel workbook, CSV or submitted file" in bare(browser.get(at).text)
+    told = bare(browser.get(at).text)
+    assert "Take away as" in told
+    assert "or submitted file with outcomes" in told
+    assert "Have the" not in told
     back = browser.get(f"{at}/export?format=returned-safe")
     assert back.text == people["commissioner"].get(f"/v1/runs/{run}/file", safe=True).text
     assert sit("DEMQ2", Role.COMMISSIONER).get(f"{at}/export?format=returned").status_code == 404
