@@ -7,46 +7,39 @@ scope: what a page shows of it is the same, and matching a million approvals is 
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from app.auth.model import Caller, Role
+from app.auth.model import Role
 from app.db import tables
 from app.insight import counting, figures
 from app.policy.calendar import add_months
-from app.reconciliation import awaited_store, service
-from app.reconciliation.parse_dates import financial_month_of
-from app.reconciliation.scope import Scope, scope_of
-from app.reconciliation.waiting_store import narrow
+from app.reconciliation import awaited_store
+from benchmarks._pages_file import as_file
+from benchmarks._pages_history import longest
+from benchmarks._pages_large import large_run
+from benchmarks._pages_runs import caller, small_runs
 from benchmarks.search import MOMENT
 from tests.functional.approvals.scene import BREAK_GLASS
 from tests.functional.web.conftest import Person
 from tests.functional.web.test_attachments import PDF, attach, links
 from tests.functional.web.test_policy_drafts import NEXT
 
-#: Submissions of the last months, and the lines of each by the size of the database.
-MONTHS: Final = 6
+#: Lines of a month's file by the size of the database: of two million treatments a thousand. The
+#: newest has so many times as many.
 TREATMENTS_A_LINE: Final = 2_000
-#: One patient in so many more is supplied in the oldest month alone; of those with an NHS number
-#: one in so many also by this hospital.
+IN_NEWEST: Final = 4
+#: One patient in so many more is supplied in the oldest month alone.
 QUIET: Final = 2
-DOUBLED: Final = 3
-SECOND_HOSPITAL: Final = "B001"
 NOWHERE: Final = "7f0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
 _ONCE: Final = re.compile(r'name="once" value="([^"]+)"')
-#: One line in so many names a patient whom nobody knows, and has no approval.
-_UNKNOWN: Final = 10
 _LINES: Final = """
 SELECT p.nhs_number, i.local_id, p.birth_date, t.id FROM treatment t
 JOIN patient p ON p.id = t.patient_id
@@ -69,8 +62,9 @@ class Objects:
     instead: dict[str, dict[str, str]]
 
 
-def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
+def made(application: FastAPI, owner: sa.Engine, size: int, folder: Path) -> Objects:
     """Find and make what the pages show. Running it again finds what was made."""
+    oldest = longest(owner)
     with owner.connect() as connection:
         request = connection.execute(sa.text(_REQUEST), {"state": "approved"}).scalar_one()
         treatment = connection.execute(
@@ -101,13 +95,17 @@ def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
         "treatment": treatment,
     }
     count = max(size // TREATMENTS_A_LINE, 20)
-    lines, quiet = _lines(owner, count)
-    parts |= _runs(application, owner, lines, quiet)
-    parts |= _by_forms(application, owner, request, lines)
+    lines, quiet, others = _lines(owner, count)
+    lines = [*lines[:2], oldest, *lines[2:]]
+    parts |= small_runs(application, owner, lines, quiet, others)
+    started = time.perf_counter()
+    large = large_run(application, owner, caller("DEMQ1", Role.COMMISSIONER), folder)
+    print(f"the large run with its export: {time.perf_counter() - started:.0f} s", flush=True)
+    parts |= _by_forms(application, owner, request, lines, large.id)
     _by_worker(application)
     instead = {
         "/treatments/{id}": {"id": treatment},
-        "/treatments/{id}/timeline": {"id": lines[1].id},  # supplied each month
+        "/treatments/{id}/timeline": {"id": oldest.id},  # supplied each month, too
         "/audit/treatments/{id}": {"id": treatment},
         "/drafts/{id}": {"id": draft},
         "/drafts/{id}/begun": {"id": draft},
@@ -120,11 +118,20 @@ def made(application: FastAPI, owner: sa.Engine, size: int) -> Objects:
         "/policy-drafts/{id}/replay": {"id": parts["policy draft"]},
         "/break-glass/{id}": {"id": parts["break-glass"]},
         "/hand-overs/{id}": {"id": parts["hand-over"]},
+        "/hand-overs/{id}/state": {"id": parts["hand-over"]},
+        "/replays/{id}": {"id": parts["replay"]},
         "/supply-lists/{name}": {"name": "not-started"},
         "/submissions/uploads/{name}": {"name": parts["upload"]},
         "/supply-check/files/{name}": {"name": parts["checked file"]},
         "/supply-check/files/{name}/checked.csv": {"name": parts["checked file"]},
         "panel": {"id": referred.id if referred else request},
+        "large": {
+            "run": large.id,
+            "submission": large.submission_id,
+            "row": str(large.lines // 2),
+            "challenge": parts["large challenge"],
+        },
+        "pseudonyms": {"run": parts["run of pseudonyms"], "row": "2"},
         "panel's treatment": {"id": referred.treatment_id if referred else treatment},
     }
     return Objects(parts, instead)
@@ -145,102 +152,17 @@ def _by_worker(application: FastAPI) -> None:
         door.transact(lambda work: figures.keep(work, "DEMQ1", counted))
 
 
-def caller(organisation: str, role: Role) -> Caller:
-    """Somebody of an organisation who makes what is shown."""
-    return Caller("bench", "bench", "person", organisation, role, "bench", "bench")
-
-
-def _lines(owner: sa.Engine, count: int) -> tuple[list[Any], list[Any]]:
-    """The patients of every month's file, and those who are supplied in the oldest one alone."""
+def _lines(owner: sa.Engine, count: int) -> tuple[list[Any], list[Any], list[Any]]:
+    """The patients of every month's file, and those who are supplied in the oldest one alone, and
+    in the newest."""
+    most, quiet = count * IN_NEWEST, count // QUIET
     with owner.connect() as connection:
-        found = list(connection.execute(sa.text(_LINES), {"lines": count + count // QUIET}))
-    return found[:count], found[count:]
-
-
-def as_file(lines: Sequence[Any], day: dt.date, doubled: Sequence[Any] = ()) -> bytes:
-    """A month's file: a supply to each of these patients within it, a tenth of them unknown; and
-    one more to some of them by a hospital that is not approved for it."""
-    year, month = financial_month_of(day)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(
-        (
-            "FINANCIAL MONTH",
-            "FINANCIAL YEAR",
-            "ORGANISATION IDENTIFIER (CODE OF PROVIDER)",
-            "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)",
-            "NHS NUMBER",
-            "LOCAL PATIENT IDENTIFIER (EXTENDED)",
-            "PERSON BIRTH DATE",
-            "CLINICAL INTERVENTION DATE (DRUG DISPENSED)",
-            "DRUG NAME",
-            "DRUG QUANTITY OR WEIGHT PROPORTION",
-            "UNIT PRICE (COMMISSIONER)",
-            "TOTAL COST",
-        )
-    )
-    supplied = [("DEMO1", line) for line in lines]
-    supplied += [(SECOND_HOSPITAL, line) for line in doubled]
-    for n, (provider, line) in enumerate(supplied):
-        known = n % _UNKNOWN != 0 or provider != "DEMO1"
-        cost = f"{300 + n % 50}.00"
-        writer.writerow(
-            (
-                month,
-                year,
-                provider,
-                "DEMQ1",
-                line.nhs_number or "" if known else "",
-                (line.local_id if known else f"X{n}") if provider == "DEMO1" else "",
-                line.birth_date.isoformat() if known else "1950-01-01",
-                (day + dt.timedelta(days=n % 28)).isoformat(),
-                "Humira 40mg" if n % 97 else f"HUMIRRAA PENN {n % 11}",
-                1,
-                cost,
-                cost,
-            )
-        )
-    return out.getvalue().encode()
-
-
-def _runs(
-    application: FastAPI, owner: sa.Engine, lines: list[Any], quiet: list[Any]
-) -> dict[str, str]:
-    """The payer's and the hospital's files of the last months, each with its run.
-
-    The oldest has supplies to patients of whom no later one tells; the payer's, but for the newest,
-    have supplies of a second hospital too.
-    """
-    door, desk = application.state.door, application.state.desk
-    ids = [line.id for line in (*lines, *quiet)]
-    doubled = [line for line in lines if line.nhs_number][::DOUBLED]
-
-    def within(who: Caller) -> Scope:
-        return narrow(scope_of(who), tables.treatment.c.id.in_(ids))
-
-    found: dict[str, str] = {}
-    with patch.object(service, "scope_of", within):
-        for who in (caller("DEMO1", Role.PHARMACIST), caller("DEMQ1", Role.COMMISSIONER)):
-            own = door.acting_for(who.organisation)
-            for ago in range(MONTHS, 0, -1):
-                day = add_months(MOMENT.day.replace(day=1), -ago)
-                assert day is not None
-                named = [*lines, *quiet] if ago == MONTHS else lines
-                second = doubled if who.role is Role.COMMISSIONER and ago > 1 else ()
-                data = as_file(named, day, second)
-                done = service.reconcile(
-                    own.transact, desk, who, data, f"{day:%Y-%m}.csv", read=own.read
-                )
-                found[f"run of {who.organisation}"] = done.run.id
-                found[f"submission of {who.organisation}"] = done.run.submission_id
-    with owner.connect() as connection:
-        stood = "SELECT count(*) FROM reconciliation_run"
-        assert connection.execute(sa.text(stood)).scalar_one() >= 2 * MONTHS
-    return found
+        found = list(connection.execute(sa.text(_LINES), {"lines": most + quiet}))
+    return found[:count], found[count : count + quiet], found[count + quiet :]
 
 
 def _by_forms(
-    application: FastAPI, owner: sa.Engine, request: str, lines: list[Any]
+    application: FastAPI, owner: sa.Engine, request: str, lines: list[Any], large: str
 ) -> dict[str, str]:
     """What people make with the pages' own forms, and the worker works off."""
     people = {
@@ -257,12 +179,27 @@ def _by_forms(
     parts: dict[str, str] = {}
     with owner.connect() as connection:
         run = connection.execute(
-            sa.text("SELECT id FROM reconciliation_run WHERE organisation = 'DEMQ1' LIMIT 1")
+            sa.text(
+                "SELECT id FROM reconciliation_run WHERE organisation = 'DEMQ1' "
+                "AND lines BETWEEN 20 AND 200000 LIMIT 1"
+            )
         ).scalar_one()
-        challenge = "SELECT id FROM challenge WHERE commissioner = 'DEMQ1' AND run_id <> 'none'"
+        challenge = (
+            "SELECT id FROM challenge WHERE commissioner = 'DEMQ1' AND run_id NOT IN "
+            f"('none', '{large}')"
+        )
         has = connection.execute(sa.text(f"{challenge} LIMIT 1")).scalar_one_or_none()
     if has is None:
         _sent(payer, f"/submissions/runs/{run}", f"/submissions/runs/{run}/challenges")
+    if _challenge_of(owner, large) is None:
+        started = time.process_time()
+        at = f"/submissions/runs/{large}"
+        _sent(payer, f"{at}/lines?provider=B001", f"{at}/challenges", provider="B001")
+        used = time.process_time() - started
+        print(f"POST {at}/challenges, of one provider: {used:.2f} s of processor")
+    drafted = _challenge_of(owner, large)
+    assert drafted is not None
+    parts["large challenge"] = drafted
     with owner.connect() as connection:
         parts["challenge"] = connection.execute(sa.text(f"{challenge} LIMIT 1")).scalar_one()
     parts["policy draft"] = _sent(author, "/policy-drafts", "/policy-drafts", text=NEXT)
@@ -287,19 +224,29 @@ def _by_forms(
         proposed = connection.execute(sa.text(query)).scalar_one_or_none()
     at = "/hand-overs"
     parts["hand-over"] = proposed or _sent(payer, f"{at}/new", at, **asked)
-    file = as_file(lines, MOMENT.day.replace(day=1))
-    for name, who, at in (
-        ("upload", payer, "/submissions"),
-        ("checked file", people["demo1-pharmacist"], "/supply-check/files"),
+    this_month = MOMENT.day.replace(day=1)
+    stands = add_months(this_month, -2)
+    assert stands is not None
+    new = as_file(lines, this_month)
+    dearer = as_file(lines, stands, dearer=1)
+    for name, who, at, file in (
+        ("upload", payer, "/submissions", new),
+        ("upload of a month that stands", payer, "/submissions", dearer),
+        ("checked file", people["demo1-pharmacist"], "/supply-check/files", new),
     ):
         started = time.process_time()
         parts[name] = _uploaded(who, at, file)
-        print(
-            f"POST {at}, {len(lines):,} lines: {time.process_time() - started:.2f} s of processor"
-        )
+        used = time.process_time() - started
+        print(f"POST {at}, {name}, {len(lines):,} lines: {used:.2f} s of processor", flush=True)
     for person in people.values():
         person.http.close()
     return parts
+
+
+def _challenge_of(owner: sa.Engine, run: str) -> str | None:
+    query = sa.text("SELECT id FROM challenge WHERE run_id = :run LIMIT 1")
+    with owner.connect() as connection:
+        return connection.execute(query, {"run": run}).scalar_one_or_none()
 
 
 def _born(line: Any) -> tuple[str, str, str]:

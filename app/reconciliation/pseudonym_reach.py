@@ -28,11 +28,13 @@ def of_pseudonyms(
     numbers = {line.nhs_pseudonym for line in lines if line.nhs_pseudonym}
     if numbers:
         query = select(patient.nhs_number, patient.id).where(patient.nhs_number.is_not(None))
-        found |= {id_ for number, id_ in _rows(work, query) if key.of_nhs_number(number) in numbers}
+        is_named = key.nhs_number_among(numbers)
+        found |= {id_ for number, id_ in _rows(work, query) if is_named(number)}
     local = {line.local_pseudonym for line in lines if line.local_pseudonym}
     if local:
         query = select(held.local_id, held.patient_id).where(held.organisation.in_(providers))
-        found |= {id_ for local_id, id_ in _rows(work, query) if key.of_local_id(local_id) in local}
+        is_named = key.local_id_among(local)
+        found |= {id_ for local_id, id_ in _rows(work, query) if is_named(local_id)}
     return found
 
 

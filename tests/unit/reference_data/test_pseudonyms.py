@@ -40,3 +40,14 @@ def test_without_a_secret_there_is_no_key() -> None:
 
 def test_a_key_never_shows_itself() -> None:
     assert "sss" not in repr(Pseudonyms(b"s" * 32)) + repr(key())
+
+
+def test_many_numbers_are_compared_with_some_pseudonyms_as_one_by_one() -> None:
+    held = key()
+    numbers, local = ("9990000018", "9990000026"), ("H001", " h 00 1", "H002")
+    is_number = held.nhs_number_among([held.of_nhs_number(numbers[0]), "no pseudonym"])
+    is_local = held.local_id_among([held.of_local_id("H001")])
+    assert [is_number(each) for each in numbers] == [True, False]
+    assert [is_local(each) for each in local] == [True, True, False]
+    assert not held.local_id_among([held.of_nhs_number("9990000018")])("9990000018")
+    assert not key("DEMQ2").nhs_number_among([held.of_nhs_number(numbers[0])])(numbers[0])

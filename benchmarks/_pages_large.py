@@ -1,0 +1,112 @@
+"""A run that is not held in memory, for the pages' benchmark: a payer's file of 300,000 lines.
+
+Its month is one of which no other file tells. Every line names a patient of the payer; the run is
+matched against a share of the payer's treatments, as the small runs are against those that their
+files name, so most lines come to "no approval": what a page of it reads is the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from app.auth.model import Caller, Role
+from app.db import tables
+from app.reconciliation import at_scale, exporting, service
+from app.reconciliation.exports import ExportFormat
+from app.reconciliation.parse_dates import financial_month_of
+from app.reconciliation.scope import Scope, scope_of
+from app.reconciliation.waiting_store import narrow
+from benchmarks._pages_file import HEADINGS
+
+LINES: Final = 300_000
+MONTH: Final = dt.date(2026, 2, 1)
+#: The treatments with a lower id are those that the run is matched against, of all about 1%.
+BELOW: Final = "03"
+#: Lines of so many patients.
+_PATIENTS: Final = 60_000
+#: One line in so many is of a name that nobody knows.
+_MISSPELT: Final = 9_973
+_PEOPLE: Final = """
+SELECT p.nhs_number, p.birth_date, t.provider FROM treatment t
+JOIN patient p ON p.id = t.patient_id
+WHERE t.commissioner = 'DEMQ1' AND t.drug = 'adalimumab' AND t.first_dose IS NOT NULL
+  AND p.nhs_number IS NOT NULL AND t.provider <> 'DEMO1' ORDER BY t.id LIMIT :lines
+"""
+_KNOWN: Final = """
+SELECT id, submission_id, lines FROM reconciliation_run
+WHERE organisation = 'DEMQ1' AND lines > 200000 ORDER BY created_at DESC LIMIT 1
+"""
+
+
+def large_run(application: FastAPI, owner: sa.Engine, caller: Caller, folder: Path) -> Any:
+    """The payer's run of a large file, with id, submission_id and lines; made where there is none.
+
+    Its export as CSV is written, as the worker does, for the export lies a day.
+    """
+    door, desk = application.state.door, application.state.desk
+    known = _known(owner)
+    if known is None:
+        path = folder / f"{MONTH:%Y-%m}-large.csv"
+        _write(owner, path)
+        started = time.process_time()
+        own = door.acting_for(caller.organisation)
+        with patch.object(service, "scope_of", _a_share):
+            at_scale.reconcile_file(own.transact, desk, caller, path, read=own.read)
+        used = time.process_time() - started
+        path.unlink()
+        known = _known(owner)
+        assert known is not None
+        print(f"a large run, {known.lines:,} lines: {used:.0f} s of processor", flush=True)
+    content = door.acting_for(caller.organisation).read(
+        partial(exporting.content_of, desk=desk, caller=caller, run_id=known.id)
+    )
+    exporting.write(desk, caller, content, ExportFormat.CSV)
+    return known
+
+
+def _known(owner: sa.Engine) -> Any:
+    with owner.connect() as connection:
+        return connection.execute(sa.text(_KNOWN)).one_or_none()
+
+
+def _a_share(who: Caller) -> Scope:
+    assert who.role is Role.COMMISSIONER
+    return narrow(scope_of(who), tables.treatment.c.id < BELOW)
+
+
+def _write(owner: sa.Engine, path: Path) -> None:
+    with owner.connect() as connection:
+        people = list(connection.execute(sa.text(_PEOPLE), {"lines": _PATIENTS}))
+    year, month = financial_month_of(MONTH)
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow(HEADINGS)
+        for n in range(LINES):
+            person = people[n * 7 % len(people)]
+            cost = f"{300 + n % 50}.00"
+            day = MONTH + dt.timedelta(days=n // len(people) * 5 % 28)
+            writer.writerow(
+                (
+                    month,
+                    year,
+                    person.provider,
+                    "DEMQ1",
+                    person.nhs_number,
+                    "",
+                    person.birth_date.isoformat(),
+                    day.isoformat(),
+                    f"HUMIRRAA PENN {n % 11}" if n % _MISSPELT == 0 else "Humira 40mg",
+                    1,
+                    cost,
+                    cost,
+                )
+            )
