@@ -44,7 +44,7 @@ def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -
     """The evidence of a row of a run; RunNotFound where there is none."""
     check_can(caller, Action.RECONCILE)
     opened = open_run(work, desk, caller, run_id)
-    came_to, key = opened.line(row), opened.key(row)
+    came_to, key = opened.line_and_key(row)
     standing = decision_store.standing(work, caller.organisation, key)
     decision = None if standing is None else standing.decision
     scope = scope_of(caller)

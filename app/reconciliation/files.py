@@ -21,9 +21,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.reconciliation.errors import StoredFileDamaged, StoredFileEnded
+from app.reconciliation.kept_answers import KeptAnswers
 
 _BLOCK = 1 << 20
 _ENDED = ".ended"
+#: Of the files that were opened last: state → SHA-256.
+_DIGESTS: KeptAnswers[str] = KeptAnswers(1_000)
 _SAFE = re.compile(r"[A-Za-z0-9*-]{1,64}")
 
 
@@ -101,12 +104,17 @@ class FileStore:
         return path.exists() and _digest_of(path) == digest
 
     def path_of(self, organisation: str, kind: str, digest: str) -> Path:
-        """Where a whole file lies, to be read and never written. Raises StoredFileDamaged."""
-        if not self.holds(organisation, kind, digest):
-            if _mark_of(self._path(organisation, kind, digest)).exists():
+        """Where a whole file lies, to be read and never written. Raises StoredFileDamaged.
+
+        Files that are opened so are large: one that the system says nobody has touched since this
+        process read it whole is not read again.
+        """
+        path = self._path(organisation, kind, digest)
+        if not path.exists() or _DIGESTS.of(state_of(path), lambda: _digest_of(path)) != digest:
+            if _mark_of(path).exists():
                 raise StoredFileEnded
             raise StoredFileDamaged("gone, or not the one that was stored")
-        return self._path(organisation, kind, digest)
+        return path
 
     def read(self, organisation: str, kind: str, name: str, sha256: str) -> bytes:
         """The file's bytes; StoredFileDamaged when it is gone or not the file that was stored, and
@@ -262,6 +270,12 @@ def _alone_in(folder: Path, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # lets the lock go
+
+
+def state_of(path: Path) -> tuple[Path, int, int, int, int]:
+    """What changes when a file is written, replaced or altered, even if its times are set back."""
+    now = path.stat()
+    return path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
 def _digest_of(path: Path) -> str:

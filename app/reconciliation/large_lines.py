@@ -67,8 +67,13 @@ class LargeLines:
 
     def key(self, row: int) -> str:
         """The key (`line_keys`) of that line."""
+        return self.line_and_key(row)[1]
+
+    def line_and_key(self, row: int) -> tuple[MatchedLine, str]:
+        """Both, of one opening of the files."""
         with self.reading() as reading:
-            return reading.key(row)
+            (found,) = reading.lines([row])
+            return found, reading.key(row)
 
     def every_row(self) -> Generator[MatchedLine | Skipped]:
         """Every row below the header in the order of the file, some in memory at a time.

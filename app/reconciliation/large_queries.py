@@ -4,7 +4,7 @@ The file of rows has what each line states, the file of outcomes what it came to
 order of the submission and are joined by its row. Amounts are text in them and are summed exactly.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from app.reconciliation.engines.limits import ZERO, exact
 from app.reconciliation.errors import RunNotFound, StoredFileDamaged
+from app.reconciliation.files import state_of
+from app.reconciliation.kept_answers import KeptAnswers
 from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import ContractLine, LineKind, MatchedLine
 from app.reconciliation.outcome_files import outcome_of
@@ -32,6 +34,9 @@ _STATED: Final = (
     "financial_year, financial_month, "
     "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END AS day"
 )
+#: What a line states, without its cells as they came: half of the file, and nothing here looks at
+#: them.
+_STATES: Final = "* REPLACE (CAST([] AS VARCHAR[]) AS raw)"
 #: Rows that are named one by one.
 _FEW: Final = 1_000
 _NAMED: Final = ("outcome", "drug", "provider")
@@ -73,13 +78,20 @@ class Figures:
     queried: Decimal
 
 
+#: Of the files that were asked about last: what fits together, and the months that lines state.
+_FIGURES: Final[KeptAnswers[Figures]] = KeptAnswers(1_000)
+_MONTHS: Final[KeptAnswers[list[tuple[Any, ...]]]] = KeptAnswers(100)
+
+
 @dataclass(slots=True)
 class Reading:
     """A database on the two files, and which lines are asked for: at first every one."""
 
     connection: Connection
+    about: Hashable
     _fits: str = "TRUE"
     _values: tuple[str, ...] = ()
+    _month: str | None = None
 
     @classmethod
     def of(cls, connection: Connection, rows: Path, outcomes: Path) -> "Reading":
@@ -88,7 +100,7 @@ class Reading:
         connection.execute("CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL")
         connection.read_parquet(str(outcomes)).create_view("came_to")
         connection.execute(_COMPARED.format(number="nhs_number", id="local_patient_id", named=""))
-        return cls(connection)
+        return cls(connection, (state_of(rows), state_of(outcomes)))
 
     def compare_by(self, key: PseudonymKey | None) -> None:
         """Compare patients by their pseudonyms under the key, as lines do that state these; without
@@ -126,9 +138,10 @@ class Reading:
             self._hold_month(month)
             fits.append("row IN (SELECT of_month.row FROM of_month)")
         self._fits, self._values = " AND ".join(fits) or "TRUE", tuple(wanted.values())
+        self._month = month
 
     def _hold_month(self, month: str) -> None:
-        stated = self._all(f"SELECT DISTINCT {_STATED} FROM read")
+        stated = _MONTHS.of(self.about, lambda: self._all(f"SELECT DISTINCT {_STATED} FROM read"))
         held = [each for each in stated if month_named(*each) == month]
         columns = list(zip(*held, strict=True)) or [(), (), ()]
         kinds = (pa.string(), pa.int8(), pa.date32())
@@ -142,6 +155,10 @@ class Reading:
 
     def figures(self, also: str = "TRUE") -> Figures:
         """Lines and pounds, exact, of what is asked for and fits a condition of ours `also`."""
+        about = (self.about, self._fits, self._values, self._month, also)
+        return _FIGURES.of(about, lambda: self._figures(also))
+
+    def _figures(self, also: str) -> Figures:
         (row,) = self._all(
             f"SELECT count(*), sum({ACCEPTED}), sum({QUERIED}) FROM came_to "
             f"WHERE {self._fits} AND ({also})",
@@ -184,7 +201,7 @@ class Reading:
         return [row for (row,) in self._all(query, self._values)]
 
     def lines(self, rows: Sequence[int]) -> list[MatchedLine]:
-        """The lines of these rows of the file, in the order in which they are named.
+        """The lines of these rows of the file, in the order in which they are named, without cells.
 
         Raises RunNotFound where there is none of a row, StoredFileDamaged where the two files are
         not of one submission.
@@ -200,7 +217,7 @@ class Reading:
 
     def _lines(self, condition: str, rows: Sequence[int]) -> list[MatchedLine]:
         stated = lines_of(
-            self.connection.sql(f"SELECT * FROM read WHERE {condition}").to_arrow_table()
+            self.connection.sql(f"SELECT {_STATES} FROM read WHERE {condition}").to_arrow_table()
         )
         told = self.connection.sql(f"SELECT * FROM came_to WHERE {condition}").to_arrow_table()
         by_row = {line.row: line for line in stated}
@@ -213,10 +230,7 @@ class Reading:
         return [outcome_of(came_to[row], by_row[row]) for row in rows]
 
     def stating_both_signs(self) -> list[ContractLine]:
-        """The lines of sums that a patient's lines state as charged and as given back, in order.
-
-        Without their cells as they came, which nothing here looks at.
-        """
+        """The lines of sums that a patient's lines state as charged and as given back, in order."""
         amount = _AMOUNT.format("total_cost")
         rows = self.connection.sql(
             f"WITH stated AS (SELECT row, nhs_number, id, {amount} AS total "
@@ -225,8 +239,7 @@ class Reading:
             "FROM stated SEMI JOIN back ON back.total = abs(stated.total) "
             "AND back.nhs_number IS NOT DISTINCT FROM stated.nhs_number "
             "AND back.id IS NOT DISTINCT FROM stated.id) "
-            "SELECT read.* REPLACE (CAST([] AS VARCHAR[]) AS raw) FROM read SEMI JOIN signed "
-            "USING (row) ORDER BY row"
+            f"SELECT {_STATES} FROM read SEMI JOIN signed USING (row) ORDER BY row"
         ).to_arrow_table()
         return lines_of(rows)
 
@@ -253,8 +266,12 @@ class Reading:
 
     def key(self, row: int) -> str:
         """The key (`line_keys`) of the line of a row."""
-        ((key),) = self.keys([row])
-        return key
+        found = self._all("SELECT content_hash FROM came_to WHERE row = ?", [row])
+        if not found:
+            raise RunNotFound("line of this run")
+        content = found[0][0]
+        counted = "SELECT count(*) FROM came_to WHERE content_hash = ? AND row <= ?"
+        return f"{content}.{self._all(counted, [content, row])[0][0]}"
 
     def keys(self, rows: Sequence[int]) -> list[str]:
         """The keys of the lines of some rows."""

@@ -67,6 +67,10 @@ class RunLines:
         (contents,) = self.stated("content_hash")
         return key_at(contents, self.position(row))
 
+    def line_and_key(self, row: int) -> tuple[MatchedLine, str]:
+        """Both."""
+        return self.line(row), self.key(row)
+
     def position(self, row: int) -> int:
         """Where the line of a row of the file stands; RunNotFound where there is none."""
         (rows,) = self.came_to("row")
