@@ -1,5 +1,6 @@
 """Answers about files that do not change are kept, a bounded number of them."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def test_an_answer_is_worked_out_once_while_it_is_among_the_last_asked_for() -> 
 
     kept: KeptAnswers[int] = KeptAnswers(2)
     for word in ("a", "bb", "a", "ccc", "a", "bb"):
-        assert kept.of(word, lambda word=word: length(word)) == len(word)
+        assert kept.of(word, partial(length, word)) == len(word)
     assert worked_out == ["a", "bb", "ccc", "bb"]
 
 
