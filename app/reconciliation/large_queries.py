@@ -78,8 +78,10 @@ class Figures:
     queried: Decimal
 
 
-#: Of the files that were asked about last: what fits together, and the months that lines state.
+#: Of the files that were asked about last: what fits together, the names that
+#: nobody knows, and the months that lines state.
 _FIGURES: Final[KeptAnswers[Figures]] = KeptAnswers(1_000)
+_UNKNOWN: Final[KeptAnswers[tuple[Charged, ...]]] = KeptAnswers(20)
 _MONTHS: Final[KeptAnswers[list[tuple[Any, ...]]]] = KeptAnswers(100)
 
 
@@ -292,8 +294,11 @@ class Reading:
             raise RunNotFound("line of this run")
         return [found[row] for row in rows]
 
-    def unrecognised(self) -> Iterator[Charged]:
+    def unrecognised(self) -> Sequence[Charged]:
         """The names of lines that charge for nothing known, each with its lines and their cost."""
+        return _UNKNOWN.of(self.about, lambda: tuple(self._unrecognised()))
+
+    def _unrecognised(self) -> Iterator[Charged]:
         query = (
             "SELECT drug_name, count(*), "
             f"sum({_AMOUNT.format('total_cost')}) FROM read "
