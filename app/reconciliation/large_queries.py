@@ -34,8 +34,7 @@ _STATED: Final = (
     "financial_year, financial_month, "
     "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END AS day"
 )
-#: What a line states, without its cells as they came: half of the file, and nothing here looks at
-#: them.
+#: What a line states, without its cells as they came, which nothing here looks at.
 _STATES: Final = "* REPLACE (CAST([] AS VARCHAR[]) AS raw)"
 #: Rows that are named one by one.
 _FEW: Final = 1_000
