@@ -20,6 +20,7 @@ def read_recorded(
 
     Two transactions, so that a long answer holds no write lock: the second is one insert, for an
     object that nobody else waits for. Where it fails the caller gets no answer, only the problem.
+    An answer that tells of nobody gives no readings.
     """
     door = door_of(request)
     answer, found = door.read(fn)
@@ -29,5 +30,6 @@ def read_recorded(
         for reading in readings:
             record_reading(work, caller.actor(), reading)
 
-    door.transact(keep)
+    if readings:
+        door.transact(keep)
     return answer

@@ -20,6 +20,7 @@ class Waiting:
     """A request that waits, with what a list tells of it. It names no patient."""
 
     request_id: str
+    treatment_id: str
     kind: Kind
     state: RequestState
     drug: str
@@ -41,6 +42,7 @@ def waiting_requests(
     query = (
         select(
             request.id,
+            request.treatment_id,
             request.kind,
             request.state,
             request.policy,
@@ -57,6 +59,7 @@ def waiting_requests(
     return tuple(
         Waiting(
             request_id=row.id,
+            treatment_id=row.treatment_id,
             kind=Kind(row.kind),
             state=RequestState(row.state),
             drug=row.drug,

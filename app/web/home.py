@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.reading import read_recorded
 from app.approvals import drafting, handing, second_person
 from app.approvals.adopting import ADOPT, adoption_proposals
 from app.approvals.drafting import DraftRecord
@@ -16,6 +17,7 @@ from app.approvals.lifecycle import RequestState
 from app.approvals.permissions import Action, can
 from app.approvals.seconding import votes_out
 from app.approvals.waiting import Waiting, waiting_requests
+from app.audit import Reading
 from app.auth.holders import same_holder
 from app.auth.model import Caller, Role
 from app.auth.people import names_of
@@ -27,7 +29,8 @@ from app.reference_data.drugs import load_drugs
 from app.web.callers import caller_of, this_office
 from app.web.decision import state_words
 from app.web.form import paper
-from app.web.pages import PageRoute, door_of, go
+from app.web.home_patients import HEAD, Told
+from app.web.pages import PageRoute, go
 from app.web.panel_votes import waiting_words
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
@@ -95,10 +98,12 @@ def home(request: Request, session: SignedInBrowser) -> Response:
         return go("/role")
     caller, office = caller_of(request, session), this_office(request)
 
-    def read(work: Work) -> tuple[WaitingList, ...]:
-        return tuple(_lists(work, office.library_at(work), caller, session))
+    def read(work: Work) -> tuple[tuple[WaitingList, ...], tuple[Reading, ...]]:
+        told = Told(work, caller)
+        lists = tuple(_lists(work, office.library_at(work), caller, session, told))
+        return lists, told.readings()
 
-    lists = door_of(request).read(read)
+    lists = read_recorded(request, caller, read)
     return page(
         request,
         "home.html",
@@ -109,17 +114,25 @@ def home(request: Request, session: SignedInBrowser) -> Response:
     )
 
 
-def _lists(work: Work, library: Library, caller: Caller, session: Session) -> Iterator[WaitingList]:
+def _lists(
+    work: Work, library: Library, caller: Caller, session: Session, told: Told
+) -> Iterator[WaitingList]:
     """What waits for somebody of this role, the most pressing first."""
     for title, states, own in _QUEUES.get(caller.role, ()):
         found = waiting_requests(work, caller, states, _SHOWN + 1, own=own)
         voted = _voted(work, library, caller, found[:_SHOWN])
+        named = told.of_treatments({each.treatment_id for each in found[:_SHOWN]})
+        rows = tuple(
+            _waiting_row(library, each, work.moment.day, voted.get(each.request_id))
+            for each in found[:_SHOWN]
+        )
         yield WaitingList(
             title,
-            ("Treatment", "Provider", "Sent", "Waits for"),
-            tuple(
-                _waiting_row(library, each, work.moment.day, voted.get(each.request_id))
-                for each in found[:_SHOWN]
+            *_with_patients(
+                ("Treatment", "Provider", "Sent", "Waits for"),
+                rows,
+                [named.get(each.treatment_id, "") for each in found[:_SHOWN]],
+                "Another provider's",
             ),
             "None.",
             _more(len(found) > _SHOWN),
@@ -130,20 +143,46 @@ def _lists(work: Work, library: Library, caller: Caller, session: Session) -> It
         return
     today = work.moment.day
     due = approvals_due(work, caller, today - ENDED_WITHIN, today + DUE_WITHIN, _SHOWN + 1)
+    named = told.of_treatments({each.treatment_id for each in due[:_SHOWN]})
     yield WaitingList(
         "Continuations due",
-        ("Treatment", "Covered to", "First dose"),
-        tuple(_due_row(library, each, today) for each in due[:_SHOWN]),
+        *_with_patients(
+            ("Treatment", "Covered to", "First dose"),
+            tuple(_due_row(library, each, today) for each in due[:_SHOWN]),
+            [named.get(each.treatment_id, "") for each in due[:_SHOWN]],
+            "Another provider's",
+        ),
         "No approval ends within 90 days.",
         _more(len(due) > _SHOWN),
     )
     drafts = drafting.open_drafts(work, caller)
+    named = told.of_drafts(drafts[:_SHOWN])
     yield WaitingList(
         "Drafts",
-        ("Form", "Kind", "Changed"),
-        tuple(_draft_row(library, each, session) for each in drafts[:_SHOWN]),
+        *_with_patients(
+            ("Form", "Kind", "Changed"),
+            tuple(_draft_row(library, each, session) for each in drafts[:_SHOWN]),
+            [named[each.id] for each in drafts[:_SHOWN]],
+            "No NHS number yet",
+        ),
         "No form is half-filled.",
         _more(len(drafts) > _SHOWN),
+    )
+
+
+def _with_patients(
+    heads: tuple[str, ...], rows: tuple[Row, ...], patients: Sequence[str], unnamed: str
+) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """The list with a column of whom each row concerns; as it is where none is named.
+
+    `unnamed` stands where one row alone names nobody.
+    """
+    if not any(patients):
+        return heads, rows
+    named = zip(rows, patients, strict=True)
+    return (
+        (heads[0], HEAD, *heads[1:]),
+        tuple(replace(row, cells=(who or unnamed, *row.cells)) for row, who in named),
     )
 
 
