@@ -179,7 +179,10 @@ def walk(person: Person, known: list[str], most: int) -> Iterator[tuple[str, str
         yield path, reply.text
         links = [each for each in Reader(reply.text).links if each not in seen]
         seen.update(links)
-        waiting += [each for each in links if not each.startswith(("/assets", "/openapi"))]
+        # What stands at the head of every page and has no field would take the place of a page.
+        waiting += [
+            each for each in links if not each.startswith(("/assets", "/openapi", "/sessions"))
+        ]
 
 
 def rows(application: FastAPI) -> dict[str, int]:
