@@ -168,7 +168,8 @@ def test_a_file_that_is_not_held_in_memory_is_matched_by_pseudonyms_too(
         assert of_files[0] == told
         assert of_files[1] == ways
         assert of_files[2] == back
-        assert set(of_files[3]) <= set(queried)
+        # Lines of files come without their cells, which nothing here looks at.
+        assert set(of_files[3]) <= {replace(line, raw=()) for line in queried}
         assert of_files[4] == related
         assert {line["outcome"] for line in told} >= {"matched"}
         assert (data is bare) or back == {5, 6}
