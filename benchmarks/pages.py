@@ -39,6 +39,7 @@ from app.main import create_app
 from app.settings import Settings
 from benchmarks import two_million
 from benchmarks._pages_asked import Asked, Meter, share
+from benchmarks._pages_large import FEW_AT_MOST
 from benchmarks._pages_objects import Objects, made
 from benchmarks.lists import add_challenges
 from benchmarks.search import MOMENT, USUAL, in_turns, rows_of
@@ -49,6 +50,10 @@ from tests.functional.web.conftest import Person
 #: The goal: so many milliseconds at most of either, at the 95th of a hundred askings.
 MOST_MS: Final = 100.0
 TURNS: Final = 20
+FEW_TURNS: Final = 3
+#: Over so many lines a run is not held in memory; over fewer where there are few treatments.
+MOST_LINES: Final = 200_000
+LITTLE: Final = 100_000
 #: A page, or that it leads to another one.
 ANSWERED: Final = (200, 303)
 #: Who asks, in each role.
@@ -249,6 +254,7 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
         data_dir=folder,
         requests_per_minute=1_000_000,
         requests_per_minute_of_people=1_000_000,
+        reconciliation_most_lines=MOST_LINES if size >= LITTLE else FEW_AT_MOST,
     )
     application = create_app(settings, database=database, now=lambda: MOMENT.instant)
     objects = made(application, owner, size, folder)
@@ -264,7 +270,12 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
         f"{name}: {size:,} treatments, load average {os.getloadavg()[0]:.0f}, {clock.now():%F %R}"
     )
     with meter.listening():
-        over = _table(meter, database, [page for page in asked if only in page.shown])
+        over = _table(
+            meter,
+            database,
+            [page for page in asked if only in page.shown],
+            TURNS if size >= LITTLE else FEW_TURNS,
+        )
     for route in unknown:
         print(f"not asked: {route}: say in benchmarks/pages.py what stands for its parts")
     for route, why in LEFT_OUT.items():
@@ -274,8 +285,8 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
     return 1 if over or unknown else 0
 
 
-def _table(meter: Meter, database: Database, asked: list[Page]) -> list[Page]:
-    """Ask each page and print its line; those that are over, or do not answer with a page."""
+def _table(meter: Meter, database: Database, asked: list[Page], turns: int) -> list[Page]:
+    """Ask each page `turns` times and print its line; those that are over, or do not answer with a page."""
     cookies: dict[str, str] = {"": ""}
     over = []
     print(
@@ -287,7 +298,7 @@ def _table(meter: Meter, database: Database, asked: list[Page]) -> list[Page]:
         if page.who not in cookies:
             with Person(meter.application, page.who).http as http:
                 cookies[page.who] = "; ".join(f"{n}={v}" for n, v in http.cookies.items())
-        times = meter.again(page.address, cookies[page.who], TURNS)
+        times = meter.again(page.address, cookies[page.who], turns)
         if _line(meter, page, times, cookies[page.who]):
             over.append(page)
     _yardsticks(meter, database)
