@@ -286,7 +286,7 @@ def measure(name: str, size: int, only: str = "", folder: Path | None = None) ->
 
 
 def _table(meter: Meter, database: Database, asked: list[Page], turns: int) -> list[Page]:
-    """Ask each page `turns` times and print its line; those that are over, or do not answer with a page."""
+    """Ask each page so many times and print its line; those over, or that are no page."""
     cookies: dict[str, str] = {"": ""}
     over = []
     print(
