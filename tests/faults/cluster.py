@@ -1,6 +1,7 @@
 """A PostgreSQL cluster of the harness's own, which it may stop as rudely as it likes."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -12,13 +13,23 @@ from app.db.roles import grant
 
 BINARIES = Path("/usr/lib/postgresql")
 ROLE = "assent_faults"
+#: Linux gives calls ports from 32768 on (ip_local_port_range).
+_LOWEST, _HIGHEST = 20_000, 32_000
+_NUMBERS = itertools.count()
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens on, below those that the system gives to calls.
+
+    One of those is taken while what listened there is down: by any call of any process, or by a
+    client's own that is given the very port it calls. What is started again then cannot listen.
+    """
+    for number in _NUMBERS:
+        port = _LOWEST + (os.getpid() * 101 + number) % (_HIGHEST - _LOWEST)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no end of numbers")
 
 
 def binaries() -> Path | None:
