@@ -167,7 +167,14 @@ async def _call(application: FastAPI, address: str, cookie: str) -> tuple[int, i
     path, _, query = address.partition("?")
     status, size = 0, 0
 
+    sent = False
+
     async def receive() -> dict[str, Any]:
+        """The whole request, and then nothing: whoever waits for the client to leave waits on."""
+        nonlocal sent
+        if sent:
+            await asyncio.Event().wait()
+        sent = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
