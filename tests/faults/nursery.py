@@ -114,11 +114,19 @@ class Nursery:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there and is not merely waiting for its parent to take note."""
+    """Whether a process is there and is not merely waiting for its parent to take note.
+
+    Its first thread may have ended before others, which keep its files and its port open still:
+    killed while one of them waited for a disk, say.
+    """
+    return any(_state_of(thread) not in "ZX" for thread in Path(f"/proc/{pid}/task").glob("*"))
+
+
+def _state_of(thread: Path) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "X"
 
 
 def moved_now() -> dt.datetime:
