@@ -119,7 +119,11 @@ def runs(pid: int) -> bool:
     Its first thread may have ended before others, which keep its files and its port open still:
     killed while one of them waited for a disk, say.
     """
-    return any(_state_of(thread) not in "ZX" for thread in Path(f"/proc/{pid}/task").glob("*"))
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return any(_state_of(thread) not in "ZX" for thread in threads)
 
 
 def _state_of(thread: Path) -> str:
