@@ -45,7 +45,9 @@ def show(
         # A hospital that handed the treatment over sees the approvals of its own time only.
         for approval in view.approvals:
             if approval.id == found.id:
-                document = approval_document(work, office, caller, approval, view.treatment)
+                document = approval_document(
+                    work, office, caller, approval, view.treatment, among=view.approvals
+                )
                 hidden = Veil.over_treatment(work, caller, found.treatment_id).over(document)
                 reading = Reading("approval read", approval.treatment_id, approval.request_id)
                 return shown(hidden, approval.version), reading

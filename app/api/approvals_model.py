@@ -1,5 +1,6 @@
 """Approvals as documents."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal
 
@@ -70,10 +71,12 @@ def approval_document(
     approval: ApprovalRecord,
     treatment: TreatmentRecord,
     request: RequestRecord | None = None,
+    among: Sequence[ApprovalRecord] = (),
 ) -> ApprovalDocument:
     """An approval, with what to do next as of today; its price for those who agreed it.
 
-    `request` is the one that gave rise to it, where it is at hand.
+    `request` is the one that gave rise to it, and `among` are those of its treatment that the
+    caller may see, where they are at hand.
     """
     ending = ending_of(office.library_at(work), treatment.policy, work.moment.day)
     with _whole(work, caller, treatment):
@@ -101,7 +104,7 @@ def approval_document(
         proved=approval.proved,
         issued_at=approval.issued_at,
         version=approval.version,
-        next=after_approval(approval, treatment.first_dose, work.moment.day, ending),
+        next=after_approval(approval, treatment.first_dose, work.moment.day, ending, among),
     )
 
 

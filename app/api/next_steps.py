@@ -5,6 +5,7 @@ a test holds them to that.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 from app.api.doses_given_model import OverturnedDocument
@@ -173,8 +174,13 @@ def after_approval(
     first_dose: dt.date | None,
     today: dt.date,
     ending: Ending = _GOES_ON,
+    among: Sequence[ApprovalRecord] = (),
 ) -> str:
-    """What to do next about an approval, as of a day; `first_dose` is the treatment's, if known."""
+    """What to do next about an approval, as of a day; `first_dose` is the treatment's, if known.
+
+    `among`: the treatment's approvals that the reader may see. Where one of them goes on from this
+    one, no continuation is asked for.
+    """
     if is_of_doses_only(approval) and approval.state is not ApprovalState.DOSES_GIVEN:
         return _NOT_PAID
     if approval.state is not ApprovalState.LIVE:
@@ -182,7 +188,10 @@ def after_approval(
     from_day, to_day = _words(approval.covers_from), approval.covers_to
     if to_day is None:
         return f"It covers supplies from {from_day} on. Quote the reference on each invoice line."
+    after = _goes_on(approval, to_day, among)
     if to_day < today:
+        if after:
+            return f"The covered days ended on {_words(to_day)}. {after}"
         ended = f"The covered days ended on {_words(to_day)}. If the treatment goes on, "
         if ending.last_continuation is not None and ending.last_continuation < today:
             return f"{ended}ask who funds it now. {_at_the_end(ending)}"
@@ -196,11 +205,22 @@ def after_approval(
             f"Record the first dose; it must be given by {_words(approval.start_by)}, and the "
             "length of the approval is then counted from it."
         )
-    if ending.last_continuation is not None and ending.last_continuation < to_day:
+    if after:
+        steps.append(after)
+    elif ending.last_continuation is not None and ending.last_continuation < to_day:
         steps.append(_at_the_end(ending))
     else:
         steps.append("Send a continuation before the last covered day, so that funding goes on.")
     return " ".join(steps)
+
+
+def _goes_on(approval: ApprovalRecord, last: dt.date, among: Sequence[ApprovalRecord]) -> str:
+    """Which live approval covers the days after its last one; empty where none does."""
+    for each in among:
+        later = approval.covers_from < each.covers_from <= last + dt.timedelta(days=1)
+        if later and each.state is ApprovalState.LIVE:
+            return f"{each.reference} covers from {_words(each.covers_from)}."
+    return ""
 
 
 def _at_the_end(ending: Ending) -> str:

@@ -133,7 +133,7 @@ def treatment_document(
         segments=[segment_document(caller, segment) for segment in view.segments],
         requests=[request_summary(request) for request in view.requests],
         approvals=[
-            approval_document(work, office, caller, approval, treatment)
+            approval_document(work, office, caller, approval, treatment, among=view.approvals)
             for approval in view.approvals
         ],
     )

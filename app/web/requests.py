@@ -23,7 +23,6 @@ from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion, label_of
 from app.problems import NOT_READY, DoorProblem
 from app.web.acting import act_once, fresh_name
-from app.web.approval_words import next_words
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, request_pairs
@@ -101,7 +100,7 @@ def request_page(
         policy=version,
         outcome=outcome_of(document, version),
         before=said_before(document.decisions),
-        next=_approval_next(request, document, treatment),
+        next=_approval_next(document, treatment),
         covers=cover_pairs(document),
         ruling=ruling_pairs(document),
         about=request_pairs(document, treatment.patient, version.title),
@@ -135,7 +134,7 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
         outcome_of(document, version),
         marks,
         document.approval.reference if document.approval else None,
-        [document.next, *filter(None, [_approval_next(request, document, treatment)])],
+        [document.next, *filter(None, [_approval_next(document, treatment)])],
         cover_pairs(document),
         ruling_pairs(document),
         request_pairs(document, treatment.patient, version.title),
@@ -150,11 +149,12 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
     )
 
 
-def _approval_next(request: Request, document: RequestDocument, of: TreatmentDocument) -> str:
-    """What to do next with the request's approval; empty without one."""
-    if document.approval is None:
+def _approval_next(document: RequestDocument, of: TreatmentDocument) -> str:
+    """What to do next with the request's approval, as its treatment tells; empty without one."""
+    own = document.approval
+    if own is None:
         return ""
-    return next_words(document.approval, of.approvals, door_of(request).moment().day)
+    return next((each.next for each in of.approvals if each.reference == own.reference), own.next)
 
 
 def _seen(

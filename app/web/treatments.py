@@ -18,7 +18,6 @@ from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import load_drugs
 from app.web.acting import act_once, fresh_name
-from app.web.approval_words import next_words
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.changing import Change, changes_for
 from app.web.decision import state_colour, state_words
@@ -109,7 +108,6 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         indication=version.indication.term if version else document.indication,
         policy_title=version.title if version else document.policy,
         products={each.key: each.name for each in drug.products} if drug else {},
-        next_words=lambda each: next_words(each, document.approvals, today),
         today=today,
         changes=_changes(request, caller, document),
         state_words=state_words,

@@ -127,6 +127,37 @@ def test_an_approval_whose_days_are_over_asks_for_a_continuation() -> None:
     assert next_steps.CARE in gone
 
 
+def days(
+    reference: str,
+    first: tuple[int, int],
+    last: tuple[int, int],
+    state: ApprovalState = ApprovalState.LIVE,
+) -> ApprovalRecord:
+    covered = {"covers_from": dt.date(2026, *first), "covers_to": dt.date(2026, *last)}
+    return replace(approval(state, None), id=reference, reference=reference, **covered)
+
+
+@pytest.mark.parametrize(
+    ("later", "today", "said"),
+    [
+        (days("PA2", (7, 1), (12, 31)), (8, 1), "ended on 30 June 2026. PA2 covers from 1 July"),
+        (days("PA2", (7, 1), (12, 31)), (6, 1), "each invoice line. PA2 covers from 1 July 2026."),
+        (days("PA2", (5, 1), (12, 31)), (6, 1), "each invoice line. PA2 covers from 1 May 2026."),
+        (days("PA2", (7, 2), (12, 31)), (8, 1), "send a continuation now"),  # a day is not covered
+        (days("PA2", (7, 1), (12, 31), ApprovalState.WITHDRAWN), (6, 1), "Send a continuation"),
+        (days("PA2", (1, 1), (3, 31)), (8, 1), "send a continuation now"),
+    ],
+)
+def test_a_continuation_is_asked_for_only_where_none_was_given(
+    later: ApprovalRecord, today: tuple[int, int], said: str
+) -> None:
+    first = days("PA1", (1, 1), (6, 30))
+    for among in ([first, later], [later, first]):
+        told = next_steps.after_approval(first, TODAY, dt.date(2026, *today), among=among)
+        assert said in told
+        assert ("continuation" in told) is ("continuation" in said)
+
+
 def test_the_bodies_know_the_words_of_the_approvals_room() -> None:
     assert set(FollowUpKind.__args__) == set(Kind) - {Kind.INITIATION}
     assert set(Sex.__args__) == set(SEXES)
