@@ -123,12 +123,15 @@ def open_session(
     *,
     correlation_id: str,
     provider_session: str | None = None,
+    provider_subject: str | None = None,
     browser: str | None = None,
     proved_at: dt.datetime | None = None,
 ) -> tuple[str, Session]:
     """Open a session and return its secret, which only the browser keeps, and the session.
 
-    `browser`: which one it is, in words of ours; `proved_at`: when the person proved who they are.
+    `provider_session` and `provider_subject`: the provider's names for session and person, by which
+    it may end it; `browser`: which one it is, in words of ours; `proved_at`: when the person proved
+    who they are.
     A person with one seat acts in it at once. Raises NotAllowed for one who has none.
     """
     choices = tuple(sorted({*seats, *granted(work, person.id)}))
@@ -152,6 +155,7 @@ def open_session(
             role=seat and seat.role.value,
             csrf=csrf,
             provider_session=provider_session,
+            provider_subject=provider_subject,
             created_at=now,
             last_seen_at=now,
             ends_at=now + limits.absolute,
@@ -276,10 +280,14 @@ def end_at_provider(
     issuer: str,
     jti: str,
     provider_session: str | None,
-    person_id: str | None,
+    provider_subject: str | None,
     correlation_id: str,
 ) -> int | None:
-    """End the sessions that a logout token names; None when the token was used before."""
+    """End the sessions that a logout token names; None when the token was used before.
+
+    It names a session, or all those of a subject (OpenID Connect Back-Channel Logout 1.0, 2.4). A
+    session of which the provider told no name is ended with its subject's, to be safe.
+    """
     # A token this old is refused for its age, so its name need not be kept.
     past = sa.delete(logout_token).where(logout_token.c.expires_at <= work.moment.instant)
     work.connection.execute(past)
@@ -293,9 +301,22 @@ def end_at_provider(
     if taken.first() is None:
         return None
     actor = Actor("provider", "system", "SERVICE", "provider", "back-channel", correlation_id)
-    named = session.c.provider_session == provider_session
-    if provider_session is None:
-        named = session.c.person_id == person_id
+    of_issuer = sa.select(person_table.c.id).where(person_table.c.issuer == issuer)
+    # Who signed in before the subject was kept is known by it only where it is their id here.
+    is_subject = sa.or_(
+        session.c.provider_subject == provider_subject,
+        sa.and_(
+            session.c.provider_subject.is_(None),
+            session.c.person_id.in_(of_issuer.where(person_table.c.subject == provider_subject)),
+        ),
+    )
+    named = is_subject
+    if provider_session is not None:
+        named = sa.or_(
+            session.c.provider_session == provider_session,
+            sa.and_(session.c.provider_session.is_(None), is_subject),
+        )
+    named = sa.and_(named, session.c.person_id.in_(of_issuer))
     return end_where(work, actor, named, "signed out at the provider")
 
 

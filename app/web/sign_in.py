@@ -26,6 +26,9 @@ from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, form_o
 from app.web.provider import Provider, ProviderRefused, SignedIn, TooWeak
 from app.web.rendering import page
 
+#: Each is a word of the provider's, signed; a provider may end a whole hospital's at once.
+_LOGOUTS_A_MINUTE = 6_000
+
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SignedInBrowser = Annotated[Session, Depends(signed_in)]
@@ -185,9 +188,9 @@ def _provider(request: Request) -> Provider:
     return found
 
 
-def _limit(request: Request) -> None:
+def _limit(request: Request, what: str = "sign-in from", per_minute: int | None = None) -> None:
     peer = request.client.host if request.client else ""
-    request.app.state.limits.check(f"sign-in from {peer}", door_of(request).now())
+    request.app.state.limits.check(f"{what} {peer}", door_of(request).now(), per_minute)
 
 
 def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> tuple[str, Session]:
@@ -214,6 +217,7 @@ def _open(request: Request, work: Work, said: SignedIn, correlation_id: str) -> 
         request.app.state.session_limits,
         correlation_id=correlation_id,
         provider_session=said.session,
+        provider_subject=_subject_there(said),
         browser=_browser(request),
         proved_at=said.proved_at,
     )
@@ -225,6 +229,12 @@ def _end_the_one_before(request: Request, work: Work, correlation_id: str) -> No
     before = secret and sessions.find_session(work, secret, request.app.state.session_limits)
     if before:
         sessions.end(work, before, "sign in again", correlation_id)
+
+
+def _subject_there(said: SignedIn) -> str | None:
+    """The subject, by which a logout token may name the person; at most 255 characters long."""
+    found = said.claims.get("sub")
+    return found if isinstance(found, str) and len(found) <= 255 else None
 
 
 def _browser(request: Request) -> str | None:
@@ -249,7 +259,8 @@ def _enter(
 
 def _signed_out_there(request: Request, text: Any) -> Response:
     provider = _provider(request)
-    _limit(request)
+    # Not the bucket of sign-ins: a provider that ends everybody's sessions is one peer.
+    _limit(request, "signed out at the provider, from", _LOGOUTS_A_MINUTE)
     correlation_id = correlation_of(request)
     try:
         if not isinstance(text, str) or len(text) > 10_000:
@@ -260,13 +271,12 @@ def _signed_out_there(request: Request, text: Any) -> Response:
         return JSONResponse({"error": "invalid_request", "error_description": str(error)}, 400)
 
     def run(work: Work) -> int | None:
-        person = people.find_person(work, provider.issuer, said.subject) if said.subject else None
         return sessions.end_at_provider(
             work,
             issuer=provider.issuer,
             jti=said.jti,
             provider_session=said.session,
-            person_id=person and person.id,
+            provider_subject=said.subject,
             correlation_id=correlation_id,
         )
 

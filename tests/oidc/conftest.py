@@ -37,6 +37,8 @@ ABSENT = "node 20 or npm is absent: the tests against a real sign-in provider di
 CLIENT_ID = "assent-tests"
 #: A second client of the provider, which proves who it is with a key in place of a secret.
 KEYED_ID = "assent-tests-with-a-key"
+#: A third, whose logout tokens name a person and no session.
+SUBJECTS_ID = "assent-tests-by-subject"
 KEY_ID = "tests-2026-11"
 KEYED_PRIVATE, KEYED_PUBLIC = new_pair()
 SECRET = "known to these tests and their provider only"
@@ -142,7 +144,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "token_endpoint_auth_signing_alg": "RS512",
         "jwks": {"keys": [from_pem(KEYED_PUBLIC) | {"kid": KEY_ID, "use": "sig"}]},
     }
-    told = json.dumps({"port": port, "people": PEOPLE, "clients": [client, keyed]})
+    by_subject = client | {
+        "client_id": SUBJECTS_ID,
+        "backchannel_logout_session_required": False,
+    }
+    clients = [client, keyed, by_subject]
+    told = json.dumps({"port": port, "people": PEOPLE, "clients": clients})
     log = (tmp_path_factory.mktemp("oidc") / "provider.log").open("w+")
     process = subprocess.Popen(
         ["node", "provider.mjs"],

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app import clock
 from app.audit.model import Actor
 from app.auth import people, sessions
 from app.auth.model import Role
@@ -18,8 +19,9 @@ from app.auth.people import Seat
 from app.db.tables import audit_event, session
 from app.db.work import Work
 from app.web import cookies
+from app.web.provider import Provider
 from tests.oidc.browser import PUBLIC, SESSION, Browser
-from tests.oidc.conftest import Running, Turned
+from tests.oidc.conftest import SUBJECTS_ID, Running, Turned
 
 Open = Callable[[], Browser]
 ADMINISTRATOR = Actor("admin", "system", "SERVICE", "administrator", "test", "correlation-1")
@@ -288,6 +290,39 @@ def test_signing_out_at_the_provider_ends_the_session_here_once(
     assert other.ours.post(address, data={"logout_token": token}).status_code == 200
     assert (signed_in(browser), signed_in(other)) == (False, True)  # that session and no other
     assert other.ours.post(address, data={"logout_token": token}).status_code == 400
+
+
+def test_a_logout_token_that_names_a_person_alone_ends_all_of_their_sessions(
+    application: FastAPI, open_browser: Open, running: Running
+) -> None:
+    # Our provider's subject is not the id that we know people by, as at NHS Care Identity.
+    provider = application.state.provider
+    application.state.provider = Provider(
+        application.state.settings.model_copy(update={"oidc_client_id": SUBJECTS_ID}), clock.now
+    )
+    mine, also_mine, of_another = open_browser(), open_browser(), open_browser()
+    mine.sign_in("clinician")
+    also_mine.sign_in("clinician")
+    of_another.sign_in("delegate")
+    running.post.tokens.clear()
+    running.post.arrived.clear()
+    mine.sign_out_there(f"{running.issuer}/session/end?client_id={SUBJECTS_ID}")
+    assert running.post.arrived.wait(10), "the provider sent no logout token"
+    (token,) = running.post.tokens
+    address = "/sign-in/back-channel-logout"
+    reply = of_another.ours.post(address, data={"logout_token": token})
+    application.state.provider = provider
+    assert reply.status_code == 200
+    assert [signed_in(each) for each in (mine, also_mine, of_another)] == [False, False, True]
+
+
+def test_a_provider_that_ends_everybody_s_sessions_at_once_is_heard(
+    application: FastAPI, open_browser: Open
+) -> None:
+    browser, rate = open_browser(), application.state.limits.per_minute
+    address = "/sign-in/back-channel-logout"
+    replies = {browser.ours.post(address).status_code for _ in range(rate + 20)}
+    assert replies == {400}  # each was looked at; 429 would lose the session that it names
 
 
 def test_an_identity_token_or_a_stale_token_signs_nobody_out(

@@ -139,6 +139,7 @@ session = Table(
     Column("role", String(30)),
     Column("csrf", String(43), nullable=False),
     Column("provider_session", String(200), index=True),
+    Column("provider_subject", String(255), index=True),  # what a logout token names a person by
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
