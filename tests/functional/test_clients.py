@@ -381,6 +381,39 @@ def test_keys_are_read_from_the_clients_own_address(
     application.state.key_sets.fetch = lambda _url: b"not JSON"
     clock.instant += dt.timedelta(minutes=6)
     assert other.ask(other.sign(other.claims(), kid="w-1")).status_code == 200  # the last known
+    clock.instant += dt.timedelta(minutes=56)
+    unread = other.ask(other.sign(other.claims(), kid="w-1"))
+    refused(unread, 401, "invalid-client", "no key of that 'kid'")  # it may have been withdrawn
+    application.state.key_sets.fetch = fetch
+    clock.instant += dt.timedelta(seconds=31)
+    assert other.ask(other.sign(other.claims(), kid="w-1")).status_code == 200
+    served["keys"] = served["keys"][1:]
+    clock.instant += dt.timedelta(minutes=5)
+    withdrawn = other.ask(other.sign(other.claims(), kid="w-1"))
+    refused(withdrawn, 401, "invalid-client", "no key of that 'kid'")
+    assert other.ask(other.sign(other.claims(), OTHER_PRIVATE, kid="w-2")).status_code == 200
+
+
+def test_a_slow_host_of_keys_holds_up_nobody_else() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def fetch(url: str) -> bytes:
+        if "slow" in url and later:
+            asked.set()
+            assert go_on.wait(10)
+        return json.dumps({"keys": [from_pem(PUBLIC) | {"kid": "k"}]}).encode()
+
+    key_sets, later = KeySets(fetch=fetch), False
+    slow, other = "https://slow.example/keys", "https://other.example/keys"
+    assert key_sets.find(slow, "k", NOON)
+    later, at = True, NOON + dt.timedelta(minutes=6)
+    reading = threading.Thread(target=key_sets.find, args=(slow, "k", at))
+    reading.start()
+    assert asked.wait(10)
+    assert key_sets.find(other, "k", at)  # another client's
+    assert key_sets.find(slow, "k", at)  # its own, by the set as it was read last
+    go_on.set()
+    reading.join()
 
 
 def test_a_short_key_signs_only_where_it_was_registered_before(
