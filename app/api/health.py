@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api.callers import door_of
 from app.api.metrics import MEDIA_TYPE, Metrics
 from app.api.routing import StrictRoute
-from app.db.upgrade import head
+from app.db.upgrade import goes_on, head
+from app.db.work import Work
 from app.problems import NOT_READY, DoorProblem
 
 router = APIRouter(tags=["health"], route_class=StrictRoute)
@@ -28,7 +29,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database answers and has the schema that this release expects."""
+    """The database answers, and this release can serve with the schema that it has."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -53,18 +54,24 @@ def livez() -> Alive:
 
 @router.get("/readyz", summary="Can it serve?", responses={503: {}})
 def readyz(request: Request) -> Ready:
-    """Ready when the database answers and is migrated to the revision of this release."""
+    """Ready when the database answers, at the schema of this release or a later one that adds only.
+
+    While a fleet is upgraded its services of the release before go on under the new schema.
+    """
     expected = expected_schema()
+
+    def look(work: Work) -> tuple[str | None, bool]:
+        found = MigrationContext.configure(work.connection).get_current_revision()
+        return found, goes_on(work.connection, found, expected)
+
     try:
-        found = door_of(request).read(
-            lambda work: MigrationContext.configure(work.connection).get_current_revision()
-        )
+        found, good = door_of(request).read(look)
     except SQLAlchemyError as error:
         log.warning("database does not answer", error=type(error).__qualname__)
         raise DoorProblem(
             NOT_READY, "The database does not answer. Start it, or check ASSENT_DATABASE_URL."
         ) from None
-    if found is None or found != expected:
+    if found is None or not good:
         raise DoorProblem(
             NOT_READY,
             f"The database is at schema {found or '(none)'}; this release needs {expected}. "

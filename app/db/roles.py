@@ -18,6 +18,7 @@ _CHANGE = (*_ADD, "UPDATE")
 _REMOVE = (*_CHANGE, "DELETE")
 #: Tables that are only added to, or whose rows may also go. Every other may be changed.
 GRANTS: Final[dict[str, tuple[str, ...]]] = {
+    "schema_release": ("SELECT",),
     "audit_event": _ADD,
     "audit_seal": _ADD,
     "audit_epoch": _ADD,

@@ -1,15 +1,17 @@
 """Bring a database to the current schema, through Alembic's history in `migrations/`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 from app.db.engine import READ_ONLY
 from app.db.errors import MigrationsMissing, ParameterRefused, UnsafeConnection, UpgradeBlocked
+from app.db.tables import schema_release
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: Any fixed number: two processes that start together upgrade one after the other.
@@ -19,6 +21,8 @@ UPGRADE_LOCK = 7_265_384_119
 LOCK_SECONDS = 10
 LOCK_NOT_AVAILABLE = "55P03"
 NOT_PERMITTED = "42501"
+#: The first revision with the table that says which earlier releases may go on.
+FIRST_TOLD = "0060"
 
 
 def configuration() -> Config:
@@ -73,8 +77,24 @@ def _upgrade(engine: sa.Engine) -> list[str]:
         before = MigrationContext.configure(connection).get_current_revision()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    missing = script.iterate_revisions("head", before or "base")
-    return [revision.revision for revision in missing][::-1]
+        missing = [*script.iterate_revisions("head", before or "base")][::-1]
+        _say_who_may_go_on(connection, missing)
+    return [revision.revision for revision in missing]
+
+
+def _say_who_may_go_on(connection: sa.Connection, applied: Sequence[Script]) -> None:
+    """Keep, for services of an earlier release, which of them may go on with the new schema.
+
+    A revision that only adds says so by `oldest`, the oldest release that goes on beside it; one
+    that says nothing ends every earlier one.
+    """
+    rows = [
+        {"revision": each.revision, "oldest": getattr(each.module, "oldest", each.revision)}
+        for each in applied
+        if each.revision >= FIRST_TOLD
+    ]
+    if rows:
+        connection.execute(sa.insert(schema_release), rows)
 
 
 def current(engine: sa.Engine) -> str | None:
@@ -91,16 +111,31 @@ def head() -> str | None:
 
 def not_ready(engine: sa.Engine) -> str | None:
     """Why the database cannot serve yet, for a readiness check; None when it can."""
+    expected = head()
     try:
-        found = current(engine)
+        # Reading: a health check must not queue for SQLite's write lock.
+        with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+            if goes_on(connection, found, expected):
+                return None
     except sa.exc.OperationalError:
         return "The database does not answer. It may be starting: check that it runs."
     except UnsafeConnection as unsafe:
         return str(unsafe)
-    expected = head()
-    if found != expected:
-        return f"The database is at revision {found}, the service at {expected}. Upgrade it."
-    return None
+    return f"The database is at revision {found}, the service at {expected}. Upgrade it."
+
+
+def goes_on(connection: sa.Connection, found: str | None, expected: str | None) -> bool:
+    """Whether a service of the revision `expected` goes on with a database at `found`.
+
+    Every revision in between must say that it does.
+    """
+    if found is None or expected is None or not FIRST_TOLD <= expected < found:
+        return found is not None and found == expected
+    later = schema_release.c.revision > expected
+    rows = connection.execute(sa.select(schema_release).where(later)).all()
+    # Without the row of the revision that the database is at, nothing is known of it.
+    return any(row.revision == found for row in rows) and all(r.oldest <= expected for r in rows)
 
 
 def _make_file(engine: sa.Engine) -> None:

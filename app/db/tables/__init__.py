@@ -51,6 +51,7 @@ from app.db.tables.callers import (
     person,
     person_role,
     rate_bucket,
+    schema_release,
     session,
     sign_in,
 )
@@ -178,6 +179,7 @@ __all__ = [
     "retention_end",
     "run_standing",
     "safety_notice",
+    "schema_release",
     "segment",
     "session",
     "sign_in",

@@ -148,6 +148,14 @@ session = Table(
     Column("proved_at", Instant),  # when the person last proved who they are, where that is known
 )
 
+# The oldest release whose services may go on while each later schema is there; written by upgrades.
+schema_release = Table(
+    "schema_release",
+    metadata,
+    Column("revision", String(32), primary_key=True),
+    Column("oldest", String(32), nullable=False),
+)
+
 # The jti of each logout token that was taken, so that none is taken twice.
 logout_token = Table(
     "logout_token",

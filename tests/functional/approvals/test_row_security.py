@@ -47,6 +47,7 @@ SHARED = {
     "safety_notice": "safety notices, which hold for everybody; no patient",
     "policy_proof": "what the prover said of texts, by hash",
     "adoption": "which commissioner decides by which text",
+    "schema_release": "which releases may go on with a schema",
     "audit_seal": "hashes",
     "audit_epoch": "numbers",
     "change_cursor": "how far the log was read; no row of it",
