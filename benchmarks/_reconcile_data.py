@@ -116,6 +116,10 @@ SELECT
     DATE '1950-01-01' + CAST(patient % 20000 AS INTEGER) AS birth_date,
     names.drugs[drug_number] AS drug,
     CAST(NULL AS VARCHAR) AS product,
+    CASE
+        WHEN pick(k, 'route', 100) < 30 THEN 47625008
+        WHEN pick(k, 'route', 100) < 31 THEN 34206005
+    END AS route,
     CASE WHEN pick(k, 'indication', 100) < 30 THEN 'I' || drug_number END AS indication,
     'P' || CASE WHEN pick(k, 'elsewhere', 100) < 4 THEN pick(k, 'where', 150)
         ELSE provider_number END AS provider,
@@ -166,7 +170,11 @@ SELECT
     pick(cov, 'status', 100) > 2 AS usable,
     'P' || provider_number AS provider,
     CAST(NULL AS BIGINT) AS provider_set,
+    'Q' || patient % 40 AS commissioner,
     'I' || drug_number AS indication,
+    CASE WHEN pick(cov, 'route', 10) < 8 THEN 47625008 END AS route,
+    CASE WHEN pick(cov, 'begun', 10) < 2 THEN from_day + 90 END AS start_by,
+    pick(cov, 'begun late', 20) = 0 AS began_late,
     CAST(NULL AS VARCHAR) AS product,
     CAST(NULL AS BIGINT) AS product_set,
     TRUE AS interchangeable,

@@ -102,6 +102,8 @@ _TESTS = {
     "period": "test_period",
     "provider": "test_provider",
     "product": "test_product",
+    "route": "test_route",
+    "start-by": "test_start",
     "indication": "test_indication",
     "birth date": "test_birth_date",
     "funding": "test_funding",
@@ -115,10 +117,11 @@ _TESTS = {
 
 def _told(item: MatchedLine) -> tuple[object, ...]:
     tests = {_TESTS.get(test.name, test.name): _AS_BOOLEAN[test.result] for test in item.tests}
-    # No contract is drawn here, so these two can be told of no line, in either engine.
-    unknown = [tests.pop(name, None) for name in ("contract", "commissioner")]
-    assert unknown == [None, None]
-    tests.pop("test_period", None)  # passed on every line that was found
+    # No contract is drawn here, and every line names who pays for its approval.
+    assert tests.pop("contract", None) is None
+    assert tests.pop("commissioner", None) is not False
+    for name in ("approval status", "drug", "duplicate", "test_period"):  # the outcome tells them
+        tests.pop(name, None)
     return (
         *(item.outcome.value, item.accepted, item.queried, item.treatment_id, item.found_by),
         sorted(tests.items()),
@@ -155,6 +158,7 @@ def _prepared(row: dict[str, Any]) -> Prepared:
         birth_date=row["birth_date"],
         supply_date=row["supply_date"],
         indication_code=row["indication"],
+        route=None if row["route"] is None else str(row["route"]),
         quantity=row["quantity"],
         unit=row["unit"],
         reference=row["reference"],
@@ -216,7 +220,10 @@ def _coverage(
         to=row["from_day"] + dt.timedelta(days=row["width"]),
         grace_to=row["last_day"],
         provider=row["provider"],
-        commissioner="",
+        commissioner=row["commissioner"],
+        route=None if row["route"] is None else str(row["route"]),
+        start_by=row["start_by"],
+        first_dose=row["start_by"] and (dt.date.max if row["began_late"] else None),
         status="live" if row["usable"] else "withdrawn",
         nhs_number=row["nhs_number"],
         local_ids=frozenset({local} if local else ()),

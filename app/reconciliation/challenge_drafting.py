@@ -13,6 +13,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from app.reconciliation.challenge_model import ChallengedLine
+from app.reconciliation.engines.by_hand import BY_HAND
 from app.reconciliation.engines.index import Folder
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.engines.prepare import prepare
@@ -168,7 +169,8 @@ def _tells_of_line(item: MatchedLine) -> bool:
     if item.kind is LineKind.FEE:
         return True
     unmatched = item.treatment_id is None
-    settled = item.outcome in (_L.CANNOT_BE_READ, _L.NOT_RECOVERABLE) and not item.tests
+    tested = any(test.name != BY_HAND for test in item.tests)
+    settled = item.outcome in (_L.CANNOT_BE_READ, _L.NOT_RECOVERABLE) and not tested
     return unmatched and (item.outcome in _OF_THE_LINE or settled)
 
 

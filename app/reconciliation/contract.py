@@ -5,7 +5,7 @@ disagree, nothing is concluded: the test is not testable, and the outcome is wha
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.reconciliation.model import Test
@@ -26,10 +26,14 @@ _NO_ROW = Test(COMMISSIONER, NOT_TESTABLE, "which commissioner is responsible is
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """The test of a line's commissioner; `proposed` is another one to reassign the line to."""
+    """The test of a line's commissioner; `proposed` is another one to reassign the line to.
+
+    `silent`: no row says anything of the drug and the commissioner at the time.
+    """
 
     test: Test
     proposed: str | None = None
+    silent: bool = False
 
 
 def check_contract(held: Sequence[ContractTerm], drug: str, period: Period | None) -> Test:
@@ -73,14 +77,31 @@ def check_payer(
     if commissioner is None or period is None:
         return Payer(_NO_ROW)
     held = [row for row in rows if commissioner in row.among]
-    said = {_responsible(held, day) for day in {period.first, period.last}}
+    days = {period.first, period.last}
+    said = {_responsible(held, day) for day in days}
     if len(said) != 1 or said == {None}:
-        return Payer(_NO_ROW)
+        silent = not any(in_force(row.from_, row.to, day) for row in held for day in days)
+        return Payer(_NO_ROW, silent=silent)
     responsible = said.pop()
     if responsible == commissioner:
         return Payer(Test(COMMISSIONER, PASSED, f"{commissioner} is responsible for this drug"))
     detail = f"{responsible}, not {commissioner}, is responsible for this drug at that time"
     return Payer(Test(COMMISSIONER, FAILED, detail), responsible)
+
+
+def check_payer_of_approval(commissioner: str, payers: Collection[str]) -> Payer:
+    """Whether the line names who pays for its approval: asked where no row says who is responsible.
+
+    `payers` are those on the first and on the last day of the time of supply. It refuses nothing.
+    """
+    if len(set(payers)) != 1:
+        detail = "who pays for the approval changes in that time"
+        return Payer(Test(COMMISSIONER, NOT_TESTABLE, detail))
+    (pays,) = set(payers)
+    if pays == commissioner:
+        return Payer(Test(COMMISSIONER, PASSED, f"{commissioner} pays for the approval"))
+    detail = f"{pays}, not {commissioner}, pays for the approval at that time"
+    return Payer(Test(COMMISSIONER, FAILED, detail), pays)
 
 
 def _responsible(held: Iterable[ResponsiblePayer], day: dt.date) -> str | None:

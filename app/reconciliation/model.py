@@ -201,7 +201,9 @@ class Coverage:
     `supplying_providers` are the spokes of the approved hub. `unit_price_cap` is in pounds for
     one `price_unit`. `doses` is the most that an episode covers, `max_supply_days` the longest
     supply at a time, `product_reason` why the product is not one of `best_value`. Where it is
-    `stopped`, treatment was, and `to` is its last day.
+    `stopped`, treatment was, and `to` is its last day. `route` is the way of administration as the
+    approval states it; `start_by` the last day for treatment to begin under it, `first_dose` the
+    day on which people recorded that it did.
     """
 
     treatment_id: str
@@ -241,6 +243,9 @@ class Coverage:
     product_reason: str | None = None
     stopped: bool = False
     died_on: dt.date | None = None
+    route: str | None = None
+    start_by: dt.date | None = None
+    first_dose: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,11 +402,22 @@ NO_EARLIER = Earlier()
 
 
 @dataclass(frozen=True, slots=True)
+class PayerHeir:
+    """That a commissioner's code stands for another one from one day to another, both included."""
+
+    code: str
+    from_: dt.date
+    to: dt.date
+    heir: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything about approvals that a run looks at, as at one day; and decisions by hand.
 
     `layout` is the submission's, which tells what its dates mean. `earlier` is what other
-    submissions said before.
+    submissions said before. `heirs` are worked out of the organisations when it is matched: whom
+    the payers of its coverages became.
     """
 
     coverages: tuple[Coverage, ...]
@@ -412,6 +428,7 @@ class Snapshot:
     terms: Terms = NO_TERMS
     layout: str = ""
     earlier: Earlier = NO_EARLIER
+    heirs: tuple[PayerHeir, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ from app.reference_data.pseudonyms import PseudonymKey
 from app.reference_data.version import reference_version
 
 #: Raise it whenever the meaning of an outcome changes: stored runs keep theirs.
-RULES_VERSION = "8"
+RULES_VERSION = "9"
 JOB = "reconcile"
 #: Of more treatments than this everything in scope is read: a statement names no more.
 MOST_NAMED = 10_000

@@ -46,6 +46,9 @@ REMEDIES: Mapping[LineOutcome, str] = {
     ),
 }
 
+#: Of a line that is accepted though nobody recorded that treatment began in time.
+RECORD_START = "Record the first dose, or that treatment was never started."
+
 # The cost of these is accepted whole. Every other outcome but the two splits is queried whole:
 # a pound is accepted only where something shows that it is payable.
 ACCEPTED_WHOLE = frozenset(

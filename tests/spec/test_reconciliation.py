@@ -14,13 +14,17 @@ import yaml
 
 from app.reconciliation import ContractLine, Coverage, LineOutcome, MatchedLine, Snapshot
 from app.reconciliation.engines import duckdb, plain
+from app.reconciliation.engines.by_hand import approval_digest
+from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import (
+    DecisionKind,
     DoseLimit,
     Earlier,
     EarlierCharge,
     EarlierFee,
     EarlierSpaced,
     EarlierSupply,
+    LineDecision,
     UsedQuantity,
 )
 from app.reconciliation.terms_model import AgreedPrice, SupplyTerm, SupplyTermKind
@@ -95,7 +99,17 @@ def submitted(case: dict[str, Any]) -> tuple[tuple[ContractLine, ...], Snapshot]
     earlier = as_earlier(case.get("earlier", {}), lines)
     supplies = tuple(map(as_supply, case.get("supplies", ())))
     terms = replace(held.terms, prices=prices, supplies=supplies)
-    return lines, replace(held, terms=terms, earlier=earlier)
+    decisions = tuple(as_match(lines, held, *pair) for pair in case.get("by_hand", ()))
+    return lines, replace(held, terms=terms, earlier=earlier, decisions=decisions)
+
+
+def as_match(lines: Sequence[ContractLine], held: Snapshot, line: int, named: int) -> LineDecision:
+    """That a person matched the line at this place to the approval of the coverage at that one."""
+    key, coverage = keys_of(lines)[line], held.coverages[named]
+    assert key is not None
+    digest = approval_digest([coverage])
+    reference = coverage.approval_reference
+    return LineDecision(key, DecisionKind.MATCH, LineOutcome.NO_APPROVAL, reference, digest)
 
 
 def as_supply(changes: dict[str, Any]) -> SupplyTerm:
@@ -198,8 +212,11 @@ def check(case: dict[str, Any], matched: Sequence[MatchedLine]) -> None:
     ]
     assert told == wanted, case["about"]
     assert case.get("reason", "") in matched[0].reason
-    made = {test.name: test.result.value for test in matched[0].tests}
-    assert case.get("tests", {}).items() <= made.items(), case["about"]
+    wanted_tests = case.get("tests", {})
+    by_line = wanted_tests if isinstance(wanted_tests, list) else [wanted_tests]
+    for item, some in zip(matched, by_line, strict=False):
+        made = {test.name: test.result.value for test in item.tests}
+        assert some.items() <= made.items(), case["about"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -26,7 +26,7 @@ from app.reconciliation.sql import steps, steps_before
 #: What a row's place in its file is counted on from, file by file: no file has as many rows.
 ROWS: Final = 10_000_000_000
 #: The steps that find the coverage of each line, and what failed of it.
-_FINDING: Final = ("supply", "candidate", "own_id", "passed", "chosen", "dose", "priced")
+_FINDING: Final = ("supply", "candidate", "passed", "chosen", "dose", "priced")
 _POS: Final = pa.schema([("pos", pa.int64())])
 
 

@@ -34,6 +34,9 @@ from app.reconciliation.period import Fit, fit
 BY_HAND: Final = "manual decision"
 #: Who the patient is changes nothing of an approval's terms, and may stand there as a pseudonym.
 _IDENTITY: Final = frozenset({"nhs_number", "local_ids", "birth_date"})
+#: Looked at since rules 9: the tests of them are made on a match by hand as on every line, and a
+#: digest with them would make every match stale that was made before.
+_SINCE: Final = frozenset({"route", "start_by", "first_dose"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def approval_digest(coverages: Iterable[Coverage]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-_TERMS: Final = tuple(f.name for f in fields(Coverage) if f.name not in _IDENTITY)
+_TERMS: Final = tuple(f.name for f in fields(Coverage) if f.name not in _IDENTITY | _SINCE)
 
 
 def _text(value: object) -> str:
@@ -94,9 +97,17 @@ def matched_by_hand(item: Prepared, index: SnapshotIndex, decision: LineDecision
         return ByHand(Test(BY_HAND, FAILED, "stale: the approval changed since; decide again"))
     why, coverage = usable_coverage(item, coverages)
     if coverage is None:
-        return ByHand(Test(BY_HAND, FAILED, f"not applied: {why}"))
+        return ByHand(not_applied(why))
     passed = Test(BY_HAND, PASSED, "the approval was named by hand")
     return ByHand(passed, Found(coverage, BY_HAND, (passed, *tests_of(item, coverage))))
+
+
+def not_applied(why: str) -> Test:
+    """That a decision by hand changes nothing of a line, and why: it is never left out in silence.
+
+    It fails, so that whoever made the decision is told to look again.
+    """
+    return Test(BY_HAND, FAILED, f"not applied: {why}")
 
 
 def usable_coverage(item: Prepared, coverages: Sequence[Coverage]) -> tuple[str, Coverage | None]:

@@ -135,8 +135,8 @@ _LOOKED_AT: Final[dict[str, Callable[[Prepared, SnapshotIndex], _Looked]]] = {
     PASSES[0][0]: _reference,
     PASSES[1][0]: _nhs_number,
     PASSES[2][0]: _nhs_number,
-    PASSES[3][0]: _local,
-    PASSES[4][0]: _nhs_number,
+    PASSES[3][0]: _nhs_number,
+    PASSES[4][0]: _local,
 }
 
 

@@ -11,14 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from app.reconciliation.model import Coverage, Snapshot
+from app.reconciliation.model import Coverage, PayerHeir, Snapshot
 from app.reference_data.organisations import OrganisationDirectory
 
 _DAY = dt.timedelta(days=1)
 
 
 def with_heirs(snapshot: Snapshot, organisations: OrganisationDirectory) -> Snapshot:
-    """The snapshot with its coverages' providers folded by day; done twice it is the same."""
+    """The snapshot with its coverages' providers folded by day; done twice it is the same.
+
+    Payers are not folded: beside the coverages is said whom they became, so that none is told in
+    parts for it, which a month may straddle.
+    """
+    heirs = tuple(_payer_heirs(snapshot.coverages, organisations))
+    if heirs != snapshot.heirs:
+        snapshot = replace(snapshot, heirs=heirs)
     turns = _turns(snapshot.coverages, organisations)
     if not turns:
         return snapshot
@@ -26,16 +33,33 @@ def with_heirs(snapshot: Snapshot, organisations: OrganisationDirectory) -> Snap
     return replace(snapshot, coverages=tuple(parts))
 
 
+def _payer_heirs(
+    coverages: Iterable[Coverage], organisations: OrganisationDirectory
+) -> Iterator[PayerHeir]:
+    days = _days(organisations)
+    for code in sorted({each.commissioner for each in coverages}):
+        for begins, after in pairwise((*days, None)):
+            heir = organisations.fold(code, begins)
+            if heir != code:
+                yield PayerHeir(code, begins, after - _DAY if after else dt.date.max, heir)
+
+
+def _days(organisations: OrganisationDirectory) -> tuple[dt.date, ...]:
+    """The days from which a code may stand for another one, from the first of all on."""
+    entries = organisations.all()
+    days = {entry.from_ for entry in entries if entry.from_ is not None}
+    days |= {entry.to + _DAY for entry in entries if entry.to is not None}
+    return dt.date.min, *sorted(days - {dt.date.min})
+
+
 def _turns(
     coverages: Iterable[Coverage], organisations: OrganisationDirectory
 ) -> Mapping[str, Sequence[dt.date]]:
     """Each provider's code that folds to another at some time → the days on which that changes."""
-    entries = organisations.all()
-    days = {entry.from_ for entry in entries if entry.from_ is not None}
-    days |= {entry.to + _DAY for entry in entries if entry.to is not None}
+    days = _days(organisations)
     turns: dict[str, Sequence[dt.date]] = {}
     for code in {code for each in coverages for code in _providers(each)}:
-        said = [(day, organisations.fold(code, day)) for day in (dt.date.min, *sorted(days))]
+        said = [(day, organisations.fold(code, day)) for day in days]
         changed = [day for (_, was), (day, now) in pairwise(said) if was != now]
         if changed or said[0][1] != code:
             turns[code] = changed

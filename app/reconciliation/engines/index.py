@@ -3,13 +3,14 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from app.reconciliation.model import (
     NO_EARLIER,
     Coverage,
     Earlier,
+    PayerHeir,
     PendingRequest,
     PolicyHeld,
     Snapshot,
@@ -44,6 +45,13 @@ class SnapshotIndex:
     keep_prices: frozenset[str | None]
     supplies: Mapping[str | None, tuple[SupplyTerm, ...]]
     earlier: Earlier = NO_EARLIER
+    heirs: Mapping[str, tuple[PayerHeir, ...]] = field(default_factory=dict)
+
+    def payer_on(self, coverage: Coverage, day: dt.date) -> str:
+        """The code of who pays for a coverage, as lines of that day state it once folded."""
+        held = self.heirs.get(coverage.commissioner, ())
+        found = (each.heir for each in held if each.from_ <= day <= each.to)
+        return next(found, coverage.commissioner)
 
 
 class Folder:
@@ -84,6 +92,7 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         keep_prices=frozenset(p.commissioner for p in snapshot.terms.prices),
         supplies=_group((t.commissioner, t) for t in snapshot.terms.supplies),
         earlier=snapshot.earlier,
+        heirs=_group((each.code, each) for each in snapshot.heirs),
     )
 
 

@@ -19,7 +19,7 @@ _KNOWN: dict[type, frozenset[str]] = {
     Snapshot: frozenset(
         {
             *("coverages", "pending", "policies", "as_at", "decisions", "terms", "layout"),
-            "earlier",
+            *("earlier", "heirs"),
         }
     ),
     Prepared: frozenset({"line", "recognition", "kind", "period", "provider", "commissioner"}),
@@ -32,7 +32,7 @@ _KNOWN: dict[type, frozenset[str]] = {
             *("products", "product", "interchangeable", "funding_origin", "late", "under_query"),
             *("continuation_due", "continuation_submitted", "unit_price_cap", "price_unit"),
             *("quantity_cap", "quantity_unit", "paused", "max_supply_days", "dose_limits"),
-            *("stopped", "died_on"),
+            *("stopped", "died_on", "route", "start_by", "first_dose"),
             # The rules look at none of these when they match; worklists do.
             *("pattern", "doses", "best_value", "product_reason"),
         }

@@ -25,12 +25,13 @@ from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
 from app.reconciliation.engines.supply_terms import days_early_on, delivery_on, tolerance_on
-from app.reconciliation.engines.tables import AMOUNT
+from app.reconciliation.engines.tables import AMOUNT, route_number
 from app.reconciliation.model import ContractLine, LineKind, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
 from app.reference_data.date_basis import date_basis
 from app.reference_data.drugs import DrugDictionary
+from app.reference_data.routes import code_stated
 
 Connection = duckdb.DuckDBPyConnection
 _TEXT, _DAY, _FLAG, _NUMBER = pa.string(), pa.date32(), pa.bool_(), pa.int32()
@@ -111,6 +112,7 @@ SELECT
     told.product,
     told.how AS recognised_by,
     told.indication_code AS indication,
+    route.number AS route,
     told.folded_provider AS provider,
     told.folded_commissioner AS commissioner,
     told.reference,
@@ -125,6 +127,7 @@ SELECT
     contract.said AS contract_said,
     payer.said AS payer_said,
     payer.proposed,
+    coalesce(payer.silent, TRUE) AS payer_silent,
     CAST(told.total_cost AS DECIMAL(38, 8)) AS total,
     CAST(told.home_delivery_charge AS DECIMAL(38, 8)) AS home_delivery,
     CAST(told.quantity AS DECIMAL(38, 8)) AS quantity,
@@ -146,6 +149,7 @@ SELECT
     told.financial_month{beside}
 FROM told
 LEFT JOIN unit ON unit.unit = told.unit
+LEFT JOIN route ON route.route = told.route
 LEFT JOIN basis
     ON basis.dispensing_route IS NOT DISTINCT FROM told.dispensing_route
     AND basis.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
@@ -211,6 +215,7 @@ def hold_lines(
     _named(connection, known.dictionary)
     connection.execute(_TOLD)
     _units(connection)
+    _routes(connection)
     _basis(connection, known.snapshot.layout)
     _contracts(connection, known.index)
     _payers(connection, known.index)
@@ -323,6 +328,13 @@ def _units(connection: Connection) -> None:
     _hold(connection, "unit", {"unit": _TEXT, "key": _TEXT}, ((u, unit_key(u)) for (u,) in stated))
 
 
+def _routes(connection: Connection) -> None:
+    """The codes among the routes of administration that lines state."""
+    stated = _distinct(connection, "route", "read", "route IS NOT NULL")
+    rows = ((text, route_number(code_stated(text))) for (text,) in stated)
+    _hold(connection, "route", {"route": _TEXT, "number": pa.int64()}, rows)
+
+
 def _basis(connection: Connection, layout: str) -> None:
     key = "dispensing_route, folded_commissioner, last_day, date_kind"
     rows = []
@@ -361,9 +373,10 @@ def _payers(connection: Connection, index: SnapshotIndex) -> None:
     for said in _distinct(connection, key, "told", where):
         drug, payer, first, last = said
         found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
-        rows.append((*said, _result(found.test.result), found.proposed))
+        rows.append((*said, _result(found.test.result), found.proposed, found.silent))
     columns = {"drug": _TEXT, "folded_commissioner": _TEXT, "first_day": _DAY, "last_day": _DAY}
-    _hold(connection, "payer", {**columns, "said": _TEXT, "proposed": _TEXT}, rows)
+    columns |= {"said": _TEXT, "proposed": _TEXT, "silent": _FLAG}
+    _hold(connection, "payer", columns, rows)
 
 
 _PRICED: Columns = {

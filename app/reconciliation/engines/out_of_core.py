@@ -123,6 +123,8 @@ def match_rows(
             fees += decide_on_spark(cluster, running, tables, outcomes.parent, held_by, KEPT)
         hold_spacing(connection, index, debits.released)
         connection.execute(_TOLD)
+        running.hold("payer_heir", _heirs(snapshot))
+        connection.execute(_MOVED)
         words = words_of(index, coverages, by_hand, debits, fees)
         found = worded(connection, rows, lambda some: prepare(some, *held), words)
         with contextlib.closing(found):
@@ -177,6 +179,48 @@ LEFT JOIN override ON override.pos = result.pos AND result.step <> 'reversal'
 """
 
 
+#: The commissioner that a line is proposed to be reassigned to: by the table of who is responsible,
+#: and where that is silent by who pays for the approval, as `contract` says of one line.
+_MOVED: Final = """
+CREATE VIEW outcome_moved AS
+WITH paid AS (
+    SELECT
+        outcome_told.*,
+        coalesce(first_heir.heir, coverage.commissioner) AS first_payer,
+        coalesce(last_heir.heir, coverage.commissioner) AS last_payer
+    FROM outcome_told
+    LEFT JOIN coverage ON coverage.cov = outcome_told.within_cov AND outcome_told.payer_silent
+    LEFT JOIN payer_heir AS first_heir
+        ON first_heir.code = coverage.commissioner
+        AND first_heir.from_day <= outcome_told.first_day
+        AND first_heir.to_day >= outcome_told.first_day
+    LEFT JOIN payer_heir AS last_heir
+        ON last_heir.code = coverage.commissioner
+        AND last_heir.from_day <= outcome_told.last_day
+        AND last_heir.to_day >= outcome_told.last_day
+)
+
+SELECT
+    *,
+    CASE
+        WHEN NOT by_contract THEN NULL
+        WHEN first_payer = last_payer AND first_payer <> commissioner THEN first_payer
+        ELSE proposed
+    END AS moved_to
+FROM paid
+"""
+
+
+def _heirs(snapshot: Snapshot) -> pa.Table:
+    """Whom the payers of approvals became, and when."""
+    day = pa.date32()
+    columns = (("code", pa.string()), ("from_day", day), ("to_day", day), ("heir", pa.string()))
+    said = [(each.code, each.from_, each.to, each.heir) for each in snapshot.heirs]
+    values: list[tuple[Any, ...]] = list(zip(*said, strict=True)) or [()] * len(columns)
+    pairs = zip(columns, values, strict=True)
+    return pa.table({name: pa.array(column, kind) for (name, kind), column in pairs})
+
+
 # --- totals ---------------------------------------------------------------------------------------
 
 _SUMS = """
@@ -217,8 +261,8 @@ _MONTH = (
 
 
 def _proposed(connection: Connection) -> tuple[Bucket, ...]:
-    named = "CASE WHEN by_contract THEN proposed END"
-    buckets = _buckets(connection, named, lambda key: key or AS_NAMED)
+    rows = _grouped(connection, "moved_to", lambda key: key or AS_NAMED, "outcome_moved")
+    buckets = tuple(Bucket(key, *rows[key]) for key in sorted(rows, key=by_name))
     return buckets if any(bucket.key != AS_NAMED for bucket in buckets) else ()
 
 
@@ -235,11 +279,11 @@ def _buckets(
 
 
 def _grouped(
-    connection: Connection, columns: str, key_of: Callable[..., Any]
+    connection: Connection, columns: str, key_of: Callable[..., Any], told: str = "outcome_told"
 ) -> dict[Any, Figures]:
     groups: dict[Any, Figures] = {}
     for row in connection.sql(
-        f"SELECT {columns}, {_SUMS} FROM outcome_told GROUP BY {columns}"
+        f"SELECT {columns}, {_SUMS} FROM {told} GROUP BY {columns}"
     ).fetchall():
         key, figures = key_of(*row[:-5]), row[-5:]
         before = groups.get(key, (0, 0, ZERO, ZERO, ZERO))

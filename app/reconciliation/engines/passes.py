@@ -5,10 +5,11 @@
    the line goes on down the waterfall and carries a failed test that says why.
 2. *NHS number*: same NHS number, drug, time, and the approved provider.
 3. *NHS number, supplying provider*: as 2, at a spoke of the approved hub.
-4. *local patient identifier*: same local identifier at the same organisation, drug and time,
+4. *NHS number, elsewhere*: as 2, at any other provider: found, but not the approved provider.
+5. *local patient identifier*: same local identifier at the same organisation, drug and time,
    where line or coverage lacks an NHS number and nothing contradicts.
-5. *NHS number, elsewhere*: as 2, at any other provider: found, but not the approved provider.
 
+An NHS number goes before a hospital's own number, which a hospital may give to a second patient.
 Only the line's own legible values are used.
 """
 
@@ -19,10 +20,18 @@ from dataclasses import dataclass
 from app.reconciliation.engines.index import SnapshotIndex, coverage_order
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import Coverage, Test, TestResult
-from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED, check_coverage, check_provider
+from app.reconciliation.outcomes import (
+    FAILED,
+    NOT_TESTABLE,
+    PASSED,
+    ROUTE,
+    START,
+    USABLE,
+    check_coverage,
+    check_provider,
+)
 from app.reconciliation.period import Fit, fit
 
-USABLE = frozenset({"live", "ended", "imported"})
 BY_REFERENCE = "approval reference"
 
 Finder = Callable[[Prepared, SnapshotIndex], Iterable[Coverage]]
@@ -61,7 +70,7 @@ def tests_of(prepared: Prepared, coverage: Coverage) -> tuple[Test, ...]:
     )
 
 
-_FITTING = frozenset({"provider", "product", "indication", "continuation"})
+_FITTING = frozenset({START, "provider", "product", ROUTE, "indication", "continuation"})
 
 
 def preference(prepared: Prepared, coverage: Coverage) -> tuple[object, ...]:
@@ -173,6 +182,12 @@ def _by_nhs_number_at_spoke(prepared: Prepared, index: SnapshotIndex) -> Iterabl
             yield coverage
 
 
+def _by_nhs_number_elsewhere(prepared: Prepared, index: SnapshotIndex) -> Iterable[Coverage]:
+    for coverage in index.by_nhs.get(prepared.line.nhs_number or "", ()):
+        if _valid(prepared, coverage):
+            yield coverage
+
+
 def _by_local_identifier(prepared: Prepared, index: SnapshotIndex) -> Iterable[Coverage]:
     key = prepared.local_key
     for coverage in index.by_local.get(key, ()) if key else ():
@@ -180,16 +195,10 @@ def _by_local_identifier(prepared: Prepared, index: SnapshotIndex) -> Iterable[C
             yield coverage
 
 
-def _by_nhs_number_elsewhere(prepared: Prepared, index: SnapshotIndex) -> Iterable[Coverage]:
-    for coverage in index.by_nhs.get(prepared.line.nhs_number or "", ()):
-        if _valid(prepared, coverage):
-            yield coverage
-
-
 PASSES: tuple[tuple[str, Finder], ...] = (
     (BY_REFERENCE, _by_reference),
     ("NHS number", _by_nhs_number),
     ("NHS number, supplying provider", _by_nhs_number_at_spoke),
-    ("local patient identifier", _by_local_identifier),
     ("NHS number, elsewhere", _by_nhs_number_elsewhere),
+    ("local patient identifier", _by_local_identifier),
 )

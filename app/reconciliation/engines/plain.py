@@ -20,12 +20,18 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from functools import partial
 
-from app.reconciliation.contract import COMMISSIONER, check_payer
+from app.reconciliation.contract import (
+    COMMISSIONER,
+    Payer,
+    check_payer,
+    check_payer_of_approval,
+)
 from app.reconciliation.engines.agreed import check_agreed
 from app.reconciliation.engines.by_hand import (
     BY_HAND,
     decisions_on,
     matched_by_hand,
+    not_applied,
     overridden,
 )
 from app.reconciliation.engines.contract_data import (
@@ -72,9 +78,11 @@ from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.settled import (
     duplicate,
     not_pass_through,
+    repeats_another,
     reversal,
     settle,
     stated_before,
+    told_apart,
     without_debit,
 )
 from app.reconciliation.engines.spacing import Spaced, is_spaced, spaced, too_soon
@@ -85,16 +93,26 @@ from app.reconciliation.engines.supply_terms import (
 from app.reconciliation.engines.told import Told, allowance_of, told_of, used_before
 from app.reconciliation.model import (
     ContractLine,
+    Coverage,
     DecisionKind,
     LineDecision,
     LineOutcome,
     MatchedLine,
     Snapshot,
+    Test,
     TestResult,
     UsedQuantity,
 )
-from app.reconciliation.outcomes import FAILED, PASSED, outcome_of
-from app.reconciliation.wording import REMEDIES, SPLIT
+from app.reconciliation.outcomes import (
+    DEATH,
+    FAILED,
+    PASSED,
+    START,
+    explaining,
+    outcome_of,
+    unrecorded_start,
+)
+from app.reconciliation.wording import ACCEPTED_WHOLE, RECORD_START, REMEDIES, SPLIT
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 
@@ -224,6 +242,18 @@ def decide_line(
     find: Find,
 ) -> Decided:
     """The verdict on one line, before price and quantity; `row_of` gives another line's row."""
+    decision = by_hand.get(position)
+    unmatched = _unmatched(position, item, told, row_of)
+    if unmatched is not None:
+        return _without_match(unmatched, decision, is_reversal=position in told.repeats.reverses)
+    decided = _by_contract(item, index, decision, partial(find, position))
+    return replace(decided, tests=(told_apart(item), *decided.tests))
+
+
+def _unmatched(
+    position: int, item: Prepared, told: Told, row_of: Callable[[int], int]
+) -> Decided | None:
+    """The verdict on a line for which no approval is looked for; None for every other line."""
     repeats, debit = told.repeats, told.debits.tests.get(position)
     tests = (debit,) if debit else ()
     if position in repeats.reverses:
@@ -233,10 +263,27 @@ def decide_line(
         lacking = debit is not None and debit.result is TestResult.FAILED
         return Decided(item, without_debit() if lacking else settled, tests=tests)
     if position in repeats.stated_before:
-        return Decided(item, stated_before())
+        return _repeating(item, stated_before())
     if position in repeats.duplicate_of:
-        return Decided(item, duplicate(row_of(repeats.duplicate_of[position])))
-    return _by_contract(item, index, by_hand.get(position), partial(find, position))
+        return _repeating(item, duplicate(row_of(repeats.duplicate_of[position])))
+    return None
+
+
+def _repeating(item: Prepared, verdict: Verdict) -> Decided:
+    return Decided(item, verdict, tests=(repeats_another(verdict),))
+
+
+def _without_match(item: Decided, decision: LineDecision | None, *, is_reversal: bool) -> Decided:
+    """The line, told where somebody matched it by hand that it is none to be matched.
+
+    An override moves nothing of a reversal either: it is counted as its charge is.
+    """
+    if decision is None or not (decision.kind is DecisionKind.MATCH or is_reversal):
+        return item
+    why = f"no approval is looked for. {item.verdict.reason}"
+    if decision.kind is not DecisionKind.MATCH:
+        why = "decide on the charge that the line takes back; it is counted as that is"
+    return replace(item, tests=(*item.tests, not_applied(why)))
 
 
 def _by_contract(
@@ -250,11 +297,24 @@ def _by_contract(
     payers = index.payers.get(item.recognition.drug or "", ())
     payer = check_payer(payers, item.commissioner, item.period)
     if contract.result is TestResult.FAILED:
-        decided = Decided(item, not_pass_through(contract))
+        settled = Decided(item, not_pass_through(contract))
+        decided = _without_match(settled, decision, is_reversal=False)
     else:
         decided = _match(item, index, decision, find)
+    if payer.silent and decided.within is not None:
+        payer = _payer_of_approval(item, decided.within, index)
     tests = (contract, payer.test, *decided.tests)
     return replace(decided, tests=tests, proposed=payer.proposed)
+
+
+def _payer_of_approval(item: Prepared, coverage: Coverage, index: SnapshotIndex) -> Payer:
+    """The line's commissioner beside the approval's, where no table says who is responsible."""
+    assert item.commissioner is not None
+    assert item.period is not None
+    days = (item.period.first, item.period.last)
+    return check_payer_of_approval(
+        item.commissioner, [index.payer_on(coverage, day) for day in days]
+    )
 
 
 def _match(
@@ -276,7 +336,7 @@ def _match(
         verdict = diagnose(item, index)
         if quoted is not None and verdict.outcome in _NAMES_REFERENCE:
             verdict = replace(verdict, reason=f"{verdict.reason} Note: {quoted.detail}.")
-        return Decided(item, verdict, tests=tests)
+        return Decided(item, verdict, tests=(*tests, *_why_not(item, verdict.coverage)))
     return Decided(
         item,
         Verdict(LineOutcome.MATCHED, "", found.coverage),
@@ -284,6 +344,13 @@ def _match(
         (*tests, *found.tests),
         within=found.coverage,
     )
+
+
+def _why_not(item: Prepared, coverage: Coverage | None) -> tuple[Test, ...]:
+    """The tests by which the coverage that comes nearest is not the line's."""
+    if coverage is None or item.period is None:
+        return ()
+    return explaining(coverage, item.recognition.drug or "", item.period)
 
 
 # Where a quoted reference that failed helps the reader to understand the outcome.
@@ -387,7 +454,9 @@ def limit_line(item: Decided, used: Decimal, before: Decimal, index: SnapshotInd
     outcome, reason = outcome_of(item.within, tests)
     allowed = min(quantity.allowed_share, dose.allowed_share if dose else ONE)
     share = min(price.allowed_share, agreed.allowed_share if agreed else ONE) * allowed
-    verdict = _reconsidered(item.prepared, Verdict(outcome, reason, item.within), index)
+    remedy = RECORD_START if outcome in ACCEPTED_WHOLE and unrecorded_start(tests) else None
+    verdict = Verdict(outcome, reason, item.within, remedy)
+    verdict = _reconsidered(item.prepared, verdict, tests, index)
     over = delivery is not None and delivery.result is FAILED
     kept = agreed_delivery.most if over else None
     return replace(item, verdict=verdict, tests=tests, share=share, delivery=kept)
@@ -404,15 +473,25 @@ _ONLY_OF_APPROVAL = frozenset(
 )
 
 
-def _reconsidered(item: Prepared, verdict: Verdict, index: SnapshotIndex) -> Verdict:
+def _reconsidered(
+    item: Prepared, verdict: Verdict, tests: Sequence[Test], index: SnapshotIndex
+) -> Verdict:
     """The verdict, unless no approval is needed, or a transfer that would mend it is undecided."""
-    if verdict.outcome in _ONLY_OF_APPROVAL and need_of(item, index) is Need.NOT_REQUIRED:
+    only_of_approval = verdict.outcome in _ONLY_OF_APPROVAL or _began_late(verdict, tests)
+    if only_of_approval and need_of(item, index) is Need.NOT_REQUIRED:
         return not_required()
     if verdict.outcome is LineOutcome.NOT_THE_APPROVED_PROVIDER:
         transfer = pending_request(item, index, frozenset({"transfer"}))
         if transfer is not None and transfer.provider == item.provider:
             return replace(awaiting(transfer), coverage=verdict.coverage)
     return verdict
+
+
+def _began_late(verdict: Verdict, tests: Sequence[Test]) -> bool:
+    """Whether the line is outside the approval only because treatment began too late for it."""
+    failed = {test.name for test in tests if test.result is FAILED}
+    outside = verdict.outcome is LineOutcome.OUTSIDE_APPROVAL_PERIOD
+    return outside and START in failed and DEATH not in failed
 
 
 def _apply_overrides(

@@ -1,9 +1,14 @@
 """Lines settled before any approval is looked at."""
 
+from typing import Final
+
 from app.reconciliation.engines.diagnose import Verdict
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.engines.repeats import can_repeat
 from app.reconciliation.model import Coverage, LineKind, LineOutcome, Test
-from app.reconciliation.outcomes import sentence
+from app.reconciliation.outcomes import FAILED, NOT_TESTABLE, PASSED, sentence
+
+DUPLICATE: Final = "duplicate"
 
 _NOT_DRUGS = {
     LineKind.FEE: "The line charges a fee or a delivery, not a drug.",
@@ -40,6 +45,19 @@ def stated_before() -> Verdict:
     """The verdict on a line that stands in a current slice of an earlier submission."""
     reason = "The line states the same as a line of an earlier submission that stands."
     return Verdict(LineOutcome.DUPLICATE_LINE, reason)
+
+
+def repeats_another(verdict: Verdict) -> Test:
+    """The test of a line that states what stands already."""
+    return Test(DUPLICATE, FAILED, verdict.reason[:1].lower() + verdict.reason[1:].rstrip("."))
+
+
+def told_apart(item: Prepared) -> Test:
+    """The test of a line that repeats none."""
+    if can_repeat(item):
+        return Test(DUPLICATE, PASSED, "it repeats no line that stands")
+    detail = "the line states no patient or no time by which a second one could be told"
+    return Test(DUPLICATE, NOT_TESTABLE, detail)
 
 
 def without_debit() -> Verdict:

@@ -46,9 +46,11 @@ from app.reconciliation.model import (
     Snapshot,
     TestResult,
 )
+from app.reconciliation.outcomes import begun_in_time
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.period import last_day, overdue_after
 from app.reconciliation.terms_model import SupplyTermKind
+from app.reference_data.routes import code_approved, code_stated, name_of
 
 AMOUNT = pa.decimal128(38, 8)
 _PLACES, _WHOLE_DIGITS = 8, 18
@@ -125,6 +127,7 @@ _LINE: tuple[Column, ...] = (
     ("birth_date", pa.date32(), lambda it: it[1].line.birth_date),
     ("drug", pa.string(), lambda it: it[1].recognition.drug or None),
     ("product", pa.string(), lambda it: it[1].recognition.product),
+    ("route", pa.int64(), lambda it: route_number(code_stated(it[1].line.route))),
     ("indication", pa.string(), lambda it: it[1].line.indication_code),
     ("provider", pa.string(), lambda it: it[1].provider),
     ("commissioner", pa.string(), lambda it: it[1].commissioner),
@@ -256,10 +259,14 @@ _COVERAGE: tuple[Column, ...] = (
     ("usable", pa.bool_(), lambda it: it[1]["coverage"].status in USABLE),
     ("provider", pa.string(), lambda it: it[1]["coverage"].provider),
     ("provider_set", pa.int64(), lambda it: it[1]["provider_set"]),
+    ("commissioner", pa.string(), lambda it: it[1]["coverage"].commissioner),
     ("indication", pa.string(), lambda it: it[1]["coverage"].indication_snomed),
     ("product", pa.string(), lambda it: it[1]["coverage"].product),
     ("product_set", pa.int64(), lambda it: it[1]["product_set"]),
     ("interchangeable", pa.bool_(), lambda it: it[1]["coverage"].interchangeable),
+    ("route", pa.int64(), lambda it: route_number(code_approved(it[1]["coverage"].route))),
+    ("start_by", pa.date32(), lambda it: _start_by(it[1]["coverage"])),
+    ("began_late", pa.bool_(), lambda it: it[1]["coverage"].first_dose is not None),
     ("funded", pa.bool_(), lambda it: it[1]["coverage"].funding_origin.casefold() == "nhs"),
     ("late", pa.bool_(), lambda it: it[1]["coverage"].late),
     ("under_query", pa.bool_(), lambda it: it[1]["coverage"].under_query),
@@ -298,6 +305,21 @@ def tolerances_of(snapshot: Snapshot) -> list[Decimal]:
 
 def _own_reference(coverage: Coverage) -> str | None:
     return normalise_reference(coverage.approval_reference or "") or None
+
+
+def route_number(code: str | None) -> int | None:
+    """A code of a route as a number: negative where the table of routes does not know it.
+
+    Two that are positive and differ are two routes; of others only being the same tells anything.
+    """
+    if code is None:
+        return None
+    return int(code) if name_of(code) is not None else -int(code)
+
+
+def _start_by(coverage: Coverage) -> dt.date | None:
+    """The day by which treatment was to begin, where no first dose by then is on record."""
+    return None if begun_in_time(coverage) else coverage.start_by
 
 
 def _stop_day(coverage: Coverage) -> dt.date | None:

@@ -42,14 +42,15 @@ other_line AS (
 paired AS (
     SELECT
         supply.pos, supply.first_day, supply.last_day, supply.provider,
-        supply.product, supply.reference, supply.indication, supply.birth_date, supply.total,
+        supply.product, supply.route, supply.reference, supply.indication, supply.birth_date, supply.total,
         supply.quantity, supply.unit, supply.unit_price, supply.vat_charged, supply.has_agreed,
         supply.agreed_least, supply.agreed_most, supply.home_delivery, supply.homecare,
         supply.delivery_least, supply.delivery_most, supply.after_death,
         coverage.cov, TRUE AS by_nhs, FALSE AS by_hand, coverage.provider AS approved_provider,
         coverage.product AS approved_product, coverage.indication AS approved_indication,
         coverage.birth_date AS patient_born, coverage.reference_key, coverage.provider_set,
-        coverage.product_set, coverage.interchangeable, coverage.funded, coverage.overdue_after,
+        coverage.product_set, coverage.interchangeable, coverage.route AS approved_route,
+        coverage.start_by, coverage.began_late, coverage.funded, coverage.overdue_after,
         coverage.under_query, coverage.late, coverage.width, coverage.from_day,
         coverage.died_on, coverage.price_cap, coverage.price_unit, coverage.quantity_unit,
         coverage.has_length
@@ -63,15 +64,16 @@ paired AS (
     UNION ALL
     SELECT
         other_line.pos, other_line.first_day, other_line.last_day, other_line.provider,
-        other_line.product, other_line.reference, other_line.indication, other_line.birth_date,
-        other_line.total, other_line.quantity, other_line.unit, other_line.unit_price,
+        other_line.product, other_line.route, other_line.reference, other_line.indication,
+        other_line.birth_date, other_line.total, other_line.quantity, other_line.unit, other_line.unit_price,
         other_line.vat_charged, other_line.has_agreed, other_line.agreed_least,
         other_line.agreed_most, other_line.home_delivery, other_line.homecare,
         other_line.delivery_least, other_line.delivery_most, other_line.after_death,
         coverage.cov, FALSE AS by_nhs, other_line.by_hand, coverage.provider AS approved_provider,
         coverage.product AS approved_product, coverage.indication AS approved_indication,
         coverage.birth_date AS patient_born, coverage.reference_key, coverage.provider_set,
-        coverage.product_set, coverage.interchangeable, coverage.funded, coverage.overdue_after,
+        coverage.product_set, coverage.interchangeable, coverage.route AS approved_route,
+        coverage.start_by, coverage.began_late, coverage.funded, coverage.overdue_after,
         coverage.under_query, coverage.late, coverage.width, coverage.from_day,
         coverage.died_on, coverage.price_cap, coverage.price_unit, coverage.quantity_unit,
         coverage.has_length
@@ -95,6 +97,20 @@ SELECT
                 AND (paired.approved_product IS NULL OR paired.interchangeable)
             )
     END AS test_product,
+    CASE
+        WHEN paired.route = paired.approved_route THEN TRUE
+        WHEN paired.route > 0 AND paired.approved_route > 0 THEN
+            coalesce(
+                paired.product <> paired.approved_product
+                AND paired.interchangeable
+                AND (paired.product_set IS NULL OR allowed.product IS NOT NULL),
+                FALSE
+            )
+    END AS test_route,
+    CASE
+        WHEN paired.start_by IS NULL OR paired.last_day <= paired.start_by THEN TRUE
+        WHEN paired.began_late AND paired.first_day > paired.start_by THEN FALSE
+    END AS test_start,
     paired.indication = paired.approved_indication AS test_indication,
     paired.birth_date = paired.patient_born AS test_birth_date,
     paired.funded AS test_funding,

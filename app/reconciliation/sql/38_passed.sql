@@ -11,17 +11,18 @@ WITH told AS (
             WHEN candidate.quoted AND coalesce(candidate.test_provider, TRUE) THEN 1
             WHEN candidate.by_nhs AND candidate.here THEN 2
             WHEN candidate.by_nhs AND candidate.test_provider THEN 3
-            WHEN NOT candidate.by_nhs OR own_id.pos IS NOT NULL THEN 4
+            WHEN candidate.by_nhs THEN 4
             ELSE 5
         END AS pass,
         CASE WHEN NOT candidate.test_provider THEN 4 ELSE 0 END
         + CASE WHEN NOT candidate.test_product THEN 4 ELSE 0 END
+        + CASE WHEN NOT candidate.test_route THEN 4 ELSE 0 END
+        + CASE WHEN NOT candidate.test_start THEN 4 ELSE 0 END
         + CASE WHEN NOT candidate.test_indication THEN 4 ELSE 0 END
         + CASE WHEN NOT candidate.test_continuation THEN 4 ELSE 0 END
         + CASE WHEN candidate.under_query THEN 2 ELSE 0 END
         + CASE WHEN candidate.late THEN 1 ELSE 0 END AS misfits
     FROM candidate
-    LEFT JOIN own_id ON own_id.pos = candidate.pos AND own_id.cov = candidate.cov
 )
 
 SELECT

@@ -8,6 +8,7 @@ WITH best AS (
 
 SELECT
     passed.pos, passed.cov, passed.pass, passed.test_provider, passed.test_product,
+    passed.test_route, passed.test_start,
     passed.test_indication, passed.test_birth_date, passed.test_funding, passed.test_continuation,
     passed.under_query, passed.late, passed.first_day, passed.too_late, passed.countable,
     passed.test_price, passed.has_agreed, passed.test_agreed, passed.has_delivery,

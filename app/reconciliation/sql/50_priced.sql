@@ -8,8 +8,10 @@ SELECT
     CASE
         WHEN NOT chosen.test_funding THEN 'not recoverable'
         WHEN chosen.too_late THEN 'outside approval period'
+        WHEN NOT chosen.test_start THEN 'outside approval period'
         WHEN NOT chosen.test_provider THEN 'not the approved provider'
         WHEN NOT chosen.test_product THEN 'drug or indication differs'
+        WHEN NOT chosen.test_route THEN 'drug or indication differs'
         WHEN NOT chosen.test_indication THEN 'drug or indication differs'
         WHEN NOT chosen.test_continuation THEN 'continuation overdue'
         WHEN chosen.under_query THEN 'awaiting decision'

@@ -9,7 +9,7 @@ WITH counted AS (
 )
 
 SELECT
-    pos, cov, pass, test_provider, test_product, test_indication, test_birth_date, test_funding,
+    pos, cov, pass, too_late, test_start, test_provider, test_product, test_route, test_indication, test_birth_date, test_funding,
     test_continuation, test_price, has_agreed, test_agreed, test_quantity, has_dose, test_dose,
     has_length, has_delivery, test_delivery, total, has_reference,
     CASE

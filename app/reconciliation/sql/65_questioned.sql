@@ -13,6 +13,7 @@ WITH asked AS (
         'not the approved provider', 'drug or indication differs', 'awaiting decision',
         'continuation overdue'
     )
+        OR (verdict = 'outside approval period' AND NOT test_start AND NOT too_late)
 )
 
 SELECT

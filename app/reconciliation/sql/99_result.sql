@@ -22,6 +22,7 @@ SELECT
     part.pos, part.step, coalesce(paid.outcome, part.outcome) AS outcome, part.other_pos, part.is_duplicate,
     part.pass, coalesce(part.cov, paid.cov) AS cov, part.within_cov,
     part.has_reference, part.test_reference, part.test_provider, part.test_product,
+    part.test_route, part.test_start,
     part.test_indication, part.test_birth_date, part.test_funding, part.test_continuation,
     part.test_price, part.has_agreed, part.test_agreed, part.test_quantity, part.has_dose,
     part.test_dose, part.has_length, part.has_delivery, part.test_delivery,

@@ -70,6 +70,7 @@ SHORT = {
     "total": "TOTAL COST",
     "payer": "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)",
     "route": "DISPENSING ROUTE",
+    "given": "ROUTE OF ADMINISTRATION (SNOMED CT DM+D)",
     "delivered": "DRUG DELIVERY DATE",
     "invoiced": "INVOICE DATE",
 }

@@ -55,6 +55,8 @@ AMOUNTS = (
     *("1000", "1000", "1000", "250.005", "250.005", "0.01", "0", "333.33", "100000.12345678"),
     *("1000", "333.33", "-1000"),
 )
+#: Two routes of the table, a code that it does not know, a damaged one, words, and none.
+ROUTES = (*(("47625008",) * 6), "34206005", "38239002", "38239001", "Subcutaneous", None)
 QUANTITIES = ("1", "2.5", "3", "-1", "0", "7.125", None)
 
 
@@ -112,6 +114,7 @@ def _line(draw: Draw) -> ContractLine:
         "delivery_date": draw.maybe(draw.day(), 0.3),
         "invoice_date": draw.maybe(draw.day(), 0.3),
         "indication_code": draw.one(None, None, "426373005", "24700007"),
+        "route": draw.one(*ROUTES),
         "drug_code": draw.one(None, None, "12345678"),
         "drug_name": draw.one(*DRUGS, *DRUGS, *DRUGS, *DRUGS, *OTHERS),
         "quantity": draw.amount(*QUANTITIES),
@@ -339,6 +342,10 @@ def _coverage(draw: Draw) -> Coverage:
         "dose_limits": draw.one((), _doses(draw)),
         "stopped": ends is not None and draw.source.random() < 0.3,
         "died_on": draw.maybe(draw.day(), 0.2),
+        "route": draw.one(*ROUTES, *ROUTES, "intravenous"),
+        "start_by": draw.maybe(draw.day(-60, 60), 0.5),
+        "first_dose": draw.maybe(draw.day(-120, 60), 0.5),
+        "commissioner": draw.one("DEMQ1", "DEMQ1", "DEMQ2", "DEMS1"),
     }
     return coverage(**chosen)
 
