@@ -36,7 +36,7 @@ def check_status(coverage: Coverage) -> Test:
     return Test(STATUS, PASSED, f"the approval is {coverage.status}")
 
 
-def check_drug(coverage: Coverage, drug: str) -> Test:
+def check_drug(coverage: Coverage, drug: str | None) -> Test:
     """The drug is the one that was approved."""
     if drug == coverage.drug:
         return Test("drug", PASSED, f"{drug} is the approved drug")
@@ -212,7 +212,7 @@ def check_coverage(
     )
 
 
-def explaining(coverage: Coverage, drug: str, period: Period) -> tuple[Test, ...]:
+def explaining(coverage: Coverage, drug: str | None, period: Period) -> tuple[Test, ...]:
     """The tests that tell whether a coverage could be the line's at all."""
     return check_status(coverage), check_drug(coverage, drug), check_period(coverage, period)
 

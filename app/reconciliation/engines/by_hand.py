@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from app.reconciliation.engines.index import SnapshotIndex
-from app.reconciliation.engines.passes import USABLE, Found, preference, tests_of
+from app.reconciliation.engines.passes import Found, preference, tests_of
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import (
@@ -27,7 +27,7 @@ from app.reconciliation.model import (
     LineOutcome,
     Test,
 )
-from app.reconciliation.outcomes import FAILED, PASSED
+from app.reconciliation.outcomes import FAILED, PASSED, USABLE
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.period import Fit, fit
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.reconciliation.engines.index import SnapshotIndex, coverage_order
-from app.reconciliation.engines.passes import USABLE, patient_coverages
+from app.reconciliation.engines.passes import patient_coverages
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import Coverage, LineOutcome, PendingRequest, PolicyHeld
-from app.reconciliation.outcomes import check_continuation, check_period, sentence
+from app.reconciliation.outcomes import USABLE, check_continuation, check_period, sentence
 from app.reconciliation.period import Fit, Period, continuation_overdue, fit, last_day
 
 # Kinds of request that, once approved, would cover a supply that nothing covers now.

@@ -9,14 +9,13 @@ from app.reconciliation.engines.by_hand import BY_HAND, matched_by_hand
 from app.reconciliation.engines.index import SnapshotIndex
 from app.reconciliation.engines.passes import (
     PASSES,
-    USABLE,
     preference,
     same_patient,
     why_reference_fails,
 )
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.model import Coverage, DecisionKind, LineDecision
-from app.reconciliation.outcomes import PASSED, check_provider
+from app.reconciliation.outcomes import PASSED, USABLE, check_provider
 from app.reconciliation.period import Fit, fit
 
 MOST_NAMED: Final = 5

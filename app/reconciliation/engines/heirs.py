@@ -38,7 +38,7 @@ def _payer_heirs(
 ) -> Iterator[PayerHeir]:
     days = _days(organisations)
     for code in sorted({each.commissioner for each in coverages}):
-        for begins, after in pairwise((*days, None)):
+        for begins, after in zip(days, (*days[1:], None), strict=True):
             heir = organisations.fold(code, begins)
             if heir != code:
                 yield PayerHeir(code, begins, after - _DAY if after else dt.date.max, heir)

@@ -350,7 +350,7 @@ def _why_not(item: Prepared, coverage: Coverage | None) -> tuple[Test, ...]:
     """The tests by which the coverage that comes nearest is not the line's."""
     if coverage is None or item.period is None:
         return ()
-    return explaining(coverage, item.recognition.drug or "", item.period)
+    return explaining(coverage, item.recognition.drug, item.period)
 
 
 # Where a quoted reference that failed helps the reader to understand the outcome.

@@ -33,7 +33,6 @@ from app.reconciliation.engines.index import (
 )
 from app.reconciliation.engines.known import NotTabular, check_known
 from app.reconciliation.engines.limits import ZERO, tolerated, unit_key
-from app.reconciliation.engines.passes import USABLE
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.engines.supply_terms import HOMECARE
 from app.reconciliation.engines.told import allowance_of, told_of, used_before
@@ -46,7 +45,7 @@ from app.reconciliation.model import (
     Snapshot,
     TestResult,
 )
-from app.reconciliation.outcomes import begun_in_time
+from app.reconciliation.outcomes import USABLE, begun_in_time
 from app.reconciliation.parse import normalise_reference
 from app.reconciliation.period import last_day, overdue_after
 from app.reconciliation.terms_model import SupplyTermKind

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.reconciliation.engines.by_hand import usable_coverage
 from app.reconciliation.engines.index import SnapshotIndex, local_keys
-from app.reconciliation.engines.passes import USABLE, patient_coverages
+from app.reconciliation.engines.passes import patient_coverages
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.linkage.model import Held, Sought, Why
 from app.reconciliation.model import (
@@ -18,6 +18,7 @@ from app.reconciliation.model import (
     LineOutcome,
     MatchedLine,
 )
+from app.reconciliation.outcomes import USABLE
 
 #: What a line comes to where nobody's approval was found for want of who the patient is.
 _UNFOUND: Final = frozenset(

@@ -133,8 +133,8 @@ def test_the_evidence_of_a_line_tells_each_pass_and_no_identity_to_the_payer(
         "approval reference",
         "NHS number",
         "NHS number, supplying provider",
-        "local patient identifier",
         "NHS number, elsewhere",
+        "local patient identifier",
     ]
     assert passes["NHS number"] == "nothing found"
     assert WRONG["NHS NUMBER"] not in reply.text

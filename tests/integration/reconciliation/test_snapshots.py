@@ -8,12 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from app.approvals import reviewing
+from app.approvals.model import RequestDetails
 from app.approvals.office import APPROVAL_NOT_REQUIRED, change_setting
 from app.auth.model import Caller, Role
 from app.policy import Kind
 from app.reconciliation import LineOutcome as O
 from app.reconciliation.scope import ALL_ORGANISATIONS
 from app.reconciliation.snapshots import digest_of
+from app.reconciliation.wording import RECORD_START
 from tests.integration.reconciliation.matching import (
     LATER,
     START,
@@ -54,6 +56,24 @@ def test_each_organisation_is_matched_against_its_own_approvals_only(world: Worl
     ]
     for caller, numbers in expected:
         assert {c.nhs_number for c in take(world, caller).coverages} == numbers, caller
+
+
+def test_the_route_and_the_start_of_treatment_are_read_from_the_approval(world: World) -> None:
+    made = world.trial(details=RequestDetails(route_of_administration="oral"))
+    approval = made.approval
+    assert approval is not None
+    (seen,) = take(world).coverages
+    assert (seen.route, seen.start_by, seen.first_dose) == ("oral", approval.start_by, None)
+    assert approval.start_by is not None
+    late = outcome(world, approval.start_by + DAY)
+    assert (late.outcome, late.queried) == (O.MATCHED, 0)
+    assert "no first dose is on record" in late.reason
+    assert late.remedy == RECORD_START
+    world.first_dose(made.request.treatment_id, approval.covers_from)
+    (seen,) = take(world).coverages
+    assert seen.first_dose == approval.covers_from
+    begun = outcome(world, approval.start_by + DAY)
+    assert (begun.outcome, begun.reason, begun.remedy) == (O.MATCHED, "Covered by an approval.", "")
 
 
 def test_a_former_provider_is_matched_against_its_own_part_only(world: World) -> None:

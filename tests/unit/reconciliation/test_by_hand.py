@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.reconciliation import LineOutcome, MatchedLine, Snapshot, summarise
+from app.reconciliation import LineOutcome, MatchedLine, Snapshot, match_submission, summarise
+from app.reconciliation.engines import duckdb
 from app.reconciliation.engines.by_hand import BY_HAND, approval_digest
 from app.reconciliation.engines.explain import Tried, trace
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.prepare import prepare
 from app.reconciliation.line_keys import keys_of
-from app.reconciliation.model import DecisionKind, LineDecision
+from app.reconciliation.model import DecisionKind, Earlier, LineDecision
+from app.reconciliation.terms_model import Basis, ContractTerm, Terms
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
+    DRUGS_AND_ORGANISATIONS,
     OTHER_PATIENT,
     cells,
     coverage,
@@ -140,6 +143,57 @@ def test_a_reversal_follows_the_charge_that_was_overridden() -> None:
     decision = LineDecision(key_of(charge, back), DecisionKind.ACCEPT, LineOutcome.NO_APPROVAL)
     first, second = run(with_decisions(snapshot(COVERAGE), decision), charge, back)
     assert (first.accepted, second.accepted) == (Decimal("1000.00"), Decimal("-1000.00"))
+
+
+@pytest.mark.parametrize("engine", [match_submission, duckdb.match_submission])
+@pytest.mark.parametrize(
+    ("rows", "at", "kind", "why"),
+    [
+        (({}, {"total": "-1000.00"}), 1, DecisionKind.MATCH, "a credit that reverses row 1"),
+        (({}, {"total": "-1000.00"}), 1, DecisionKind.QUERY, "decide on the charge"),
+        (({}, {}), 1, DecisionKind.MATCH, "states the same as row 1"),
+        (({"total": "TBC"},), 0, DecisionKind.MATCH, "total cost cannot be read"),
+        (({"drug": "NATALIZUMAB (FOC)"},), 0, DecisionKind.MATCH, "free of charge"),
+        (({"drug": "delivery"},), 0, DecisionKind.MATCH, "a fee or a delivery"),
+        (({"total": "-12.34"},), 0, DecisionKind.MATCH, "gives money back"),
+    ],
+)
+def test_a_decision_that_changes_nothing_of_a_line_says_so_and_why(
+    rows: tuple[dict[str, str], ...], at: int, kind: DecisionKind, why: str, engine: Any
+) -> None:
+    told = [cells(**row) for row in rows]
+    lines = submission(*told).lines
+    plain = engine(lines, snapshot(COVERAGE), *DRUGS_AND_ORGANISATIONS)
+    decision = named(told[at], line_key=key_of(*told, at=at), kind=kind)
+    found = engine(lines, with_decisions(snapshot(COVERAGE), decision), *DRUGS_AND_ORGANISATIONS)
+    result, detail = told_by_hand(found[at])
+    assert (result, detail.startswith("not applied: "), why in detail) == ("failed", True, True)
+    assert [(m.outcome, m.accepted) for m in found] == [(m.outcome, m.accepted) for m in plain]
+    others = [m.tests for n, m in enumerate(found) if n != at]
+    assert not [t for tests in others for t in tests if t.name == BY_HAND]
+
+
+def test_a_match_of_a_line_that_stands_before_or_is_no_pass_through_says_so() -> None:
+    (line,) = submission(cells()).lines
+    decided = with_decisions(snapshot(COVERAGE), named(cells()))
+    before = replace(decided, earlier=Earlier(stated=frozenset({line.content_hash})))
+    block = ContractTerm("DEMQ1", "DEMO1", "*", Basis.BLOCK, None, None, "test", True)
+    unpaid = replace(decided, terms=Terms(contracts=(block,)))
+    for snap, outcome, why in (
+        (before, "duplicate line", "an earlier submission"),
+        (unpaid, "not recoverable", "not as pass-through"),
+    ):
+        (found,) = run(snap, cells())
+        assert found.outcome == outcome
+        assert why in told_by_hand(found)[1]
+
+
+def test_what_rules_came_to_look_at_since_makes_no_match_stale() -> None:
+    """Its digest was made before they did; their tests are made on the line all the same."""
+    now = replace(COVERAGE, route="34206005", start_by=day("2025-04-10"), first_dose=None)
+    row = cells(**STRANGER, given="47625008")
+    (line,) = run(with_decisions(snapshot(now), named(row)), row)
+    assert (line.outcome, line.found_by) == ("drug or indication differs", BY_HAND)
 
 
 @given(st.lists(st.sampled_from(["10.00", "20.00", "30.00"]), min_size=2, max_size=8), st.data())

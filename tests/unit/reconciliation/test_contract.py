@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from app.reconciliation import LineOutcome, MatchedLine, match_submission
+from app.reconciliation.contract import check_payer_of_approval
 from app.reconciliation.engines import duckdb
+from app.reconciliation.engines.index import index_snapshot
+from app.reconciliation.model import PayerHeir
 from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.terms_model import Basis, ContractTerm, ResponsiblePayer, Terms
 from tests.unit.reconciliation.builders import (
@@ -122,10 +125,8 @@ MOVED = (payer("DEMQ2", to=day("2025-06-09")), payer("DEMQ1", from_=day("2025-06
 @pytest.mark.parametrize(
     ("rows", "date", "result", "proposed"),
     [
-        ((), "2025-06-10", "not testable", None),
         ((payer("DEMQ1"),), "2025-06-10", "passed", None),
         ((payer("DEMQ2"),), "2025-06-10", "failed", "DEMQ2"),
-        ((payer("DEMQ2", drug="adalimumab"),), "2025-06-10", "not testable", None),
         ((payer("DEMQ1"), payer("DEMQ2")), "2025-06-10", "not testable", None),
         (MOVED, "2025-06-09", "failed", "DEMQ2"),
         (MOVED, "2025-06-10", "passed", None),
@@ -139,6 +140,37 @@ def test_a_mismatch_of_commissioner_proposes_and_refuses_nothing(
     assert said(item, "commissioner")[0] == result
     assert item.proposed_commissioner == proposed
     assert item.outcome is LineOutcome.MATCHED
+
+
+@pytest.mark.parametrize(
+    ("rows", "pays", "result", "proposed"),
+    [
+        ((), "DEMQ1", "passed", None),
+        ((), "DEMQ2", "failed", "DEMQ2"),
+        ((payer("DEMQ2", drug="adalimumab"),), "DEMQ2", "failed", "DEMQ2"),
+        ((payer("DEMQ2", to=day("2025-06-09")),), "DEMQ2", "failed", "DEMQ2"),
+        # the table goes before the approval, and where it disagrees nobody is proposed
+        ((payer("DEMQ1"),), "DEMQ2", "passed", None),
+        ((payer("DEMQ1"), payer("DEMQ2")), "DEMQ2", "not testable", None),
+    ],
+)
+def test_where_the_table_is_silent_the_payer_of_the_approval_is_proposed_and_nothing_refused(
+    rows: tuple[ResponsiblePayer, ...], pays: str, result: str, proposed: str | None
+) -> None:
+    held = replace(snapshot(coverage(commissioner=pays)), terms=Terms(payers=rows))
+    (item,) = run(held, cells())
+    assert (said(item, "commissioner")[0], item.proposed_commissioner) == (result, proposed)
+    assert (item.outcome, item.queried) == (LineOutcome.MATCHED, 0)
+
+
+def test_a_payer_that_changes_within_the_time_of_supply_is_proposed_to_nobody() -> None:
+    paid = coverage(commissioner="DEMS2")
+    heir = PayerHeir("DEMS2", day("2020-01-01"), day("2025-09-15"), "DEMQ1")
+    index = index_snapshot(replace(snapshot(paid), heirs=(heir,)))
+    pays = [index.payer_on(paid, day(on)) for on in ("2025-09-15", "2025-09-16")]
+    assert pays == ["DEMQ1", "DEMS2"]
+    assert check_payer_of_approval("DEMQ2", pays).proposed is None
+    assert check_payer_of_approval("DEMQ2", pays[:1]).proposed == "DEMQ1"
 
 
 def test_the_proposal_is_kept_with_the_outcomes() -> None:

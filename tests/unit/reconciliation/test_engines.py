@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from app.reconciliation import ContractLine, Coverage, MatchedLine
 from app.reconciliation.engines import duckdb, in_sql, known, plain
+from app.reconciliation.engines.choice import Matcher
 from app.reconciliation.errors import EnginesDisagree
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
-from tests.unit.reconciliation.builders import cells, coverage, snapshot, submission
+from tests.unit.reconciliation.builders import (
+    cells,
+    coverage,
+    day,
+    policy,
+    snapshot,
+    submission,
+)
 from tests.unit.reconciliation.nasty import packed
 
 KNOWN = load_drugs(), load_organisations()
@@ -30,6 +38,35 @@ def test_both_engines_say_the_same_of_every_line_of_nasty_submissions(seed: int)
     lines, snap = packed(random.Random(seed), CASES)
     expected = plain.match_submission(lines, snap, *KNOWN)
     assert duckdb.match_submission(lines, snap, *KNOWN) == expected
+
+
+@pytest.mark.parametrize("name", ["start-by", "route", "commissioner", "duplicate"])
+def test_each_result_of_the_newest_tests_is_among_what_is_compared(name: str) -> None:
+    seen = {
+        test.result.value
+        for seed in range(3)
+        for item in plain.match_submission(*packed(random.Random(seed), CASES), *KNOWN)
+        for test in item.tests
+        if test.name == name
+    }
+    assert seen == {"passed", "failed", "not testable"}
+
+
+@pytest.mark.parametrize("engine", [plain.match_submission, duckdb.match_submission])
+@pytest.mark.parametrize(
+    ("died", "outcome"),
+    [(None, "approval not required"), ("2025-06-01", "outside approval period")],
+)
+def test_a_late_start_means_nothing_where_the_drug_needs_no_approval(
+    engine: Matcher, died: str | None, outcome: str
+) -> None:
+    late = coverage(
+        start_by=day("2025-05-31"),
+        first_dose=day("2025-06-05"),
+        died_on=None if died is None else day(died),
+    )
+    held = snapshot(late, policies=[policy(approval_required=False)])
+    assert engine(submission(cells()).lines, held, *KNOWN)[0].outcome == outcome
 
 
 @SOME
