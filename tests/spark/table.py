@@ -43,7 +43,7 @@ def _as_in_the_table(item: MatchedLine) -> MatchedLine:
 
 
 def _shared(snap: Snapshot) -> Snapshot:
-    return replace(snap, coverages=(), pending=(), earlier=NO_EARLIER)
+    return replace(snap, coverages=(), pending=(), decisions=(), earlier=NO_EARLIER)
 
 
 def check_table(on: spark.Running | spark.Cluster, most: int | None = None) -> None:

@@ -7,7 +7,7 @@ intake gives. Two patients, two providers and two drugs make collisions the rule
 import datetime as dt
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
@@ -506,6 +506,7 @@ def pack(cases: Sequence[Case]) -> Case:
         cases[0][1],
         coverages=tuple(each for _, its in apart for each in its.coverages),
         pending=tuple(each for _, its in apart for each in its.pending),
+        decisions=tuple(each for _, its in apart for each in its.decisions),
         earlier=Earlier(
             tuple(each for _, its in apart for each in its.earlier.used),
             tuple(charges),
@@ -616,24 +617,38 @@ def _apart(
             for each in snap.earlier.fees
         ),
     )
-    return (
-        moved,
-        replace(
-            snap,
-            earlier=earlier,
-            coverages=tuple(
-                replace(
-                    each,
-                    nhs_number=own(each.nhs_number),
-                    local_ids=ids(each.local_ids),
-                    approval_reference=own(each.approval_reference),
-                    legacy_references=tuple(f"{ref}Z{number}" for ref in each.legacy_references),
-                )
-                for each in snap.coverages
-            ),
-            pending=tuple(
-                replace(each, nhs_number=own(each.nhs_number), local_ids=ids(each.local_ids))
-                for each in snap.pending
-            ),
+    held = replace(
+        snap,
+        earlier=earlier,
+        coverages=tuple(
+            replace(
+                each,
+                nhs_number=own(each.nhs_number),
+                local_ids=ids(each.local_ids),
+                approval_reference=own(each.approval_reference),
+                legacy_references=tuple(f"{ref}Z{number}" for ref in each.legacy_references),
+            )
+            for each in snap.coverages
+        ),
+        pending=tuple(
+            replace(each, nhs_number=own(each.nhs_number), local_ids=ids(each.local_ids))
+            for each in snap.pending
         ),
     )
+    keys = dict(zip(keys_of(lines_), keys_of(moved), strict=True))
+    decisions = tuple(_decided_of(each, keys, own, held) for each in snap.decisions)
+    return moved, replace(held, decisions=decisions)
+
+
+def _decided_of(
+    decision: LineDecision,
+    keys: Mapping[str, str],
+    own: Callable[[str | None], str | None],
+    held: Snapshot,
+) -> LineDecision:
+    """The same decision on the line and the approval as they are named now."""
+    reference = own(decision.approval_reference)
+    named = coverages_of(index_snapshot(held), reference) if reference else ()
+    digest = approval_digest(named) if reference else None
+    key = keys[decision.line_key]
+    return replace(decision, line_key=key, approval_reference=reference, approval_digest=digest)
