@@ -343,8 +343,8 @@ def _coverage(draw: Draw) -> Coverage:
         "stopped": ends is not None and draw.source.random() < 0.3,
         "died_on": draw.maybe(draw.day(), 0.2),
         "route": draw.one(*ROUTES, *ROUTES, "intravenous"),
-        "start_by": draw.maybe(draw.day(-60, 60), 0.5),
-        "first_dose": draw.maybe(draw.day(-120, 60), 0.5),
+        "start_by": draw.maybe(draw.day(-120, 40), 0.5),
+        "first_dose": draw.maybe(draw.day(-120, 150), 0.6),
         "commissioner": draw.one("DEMQ1", "DEMQ1", "DEMQ2", "DEMS1"),
     }
     return coverage(**chosen)
