@@ -31,7 +31,6 @@ from app.reconciliation.engines.by_hand import (
     BY_HAND,
     decisions_on,
     matched_by_hand,
-    not_applied,
     overridden,
 )
 from app.reconciliation.engines.contract_data import (
@@ -75,22 +74,14 @@ from app.reconciliation.engines.limits import (
 from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
-from app.reconciliation.engines.settled import (
-    duplicate,
-    not_pass_through,
-    repeats_another,
-    reversal,
-    settle,
-    stated_before,
-    told_apart,
-    without_debit,
-)
+from app.reconciliation.engines.settled import not_pass_through, told_apart
 from app.reconciliation.engines.spacing import Spaced, is_spaced, spaced, too_soon
 from app.reconciliation.engines.supply_terms import (
     advise_on_vat,
     check_delivery,
 )
 from app.reconciliation.engines.told import Told, allowance_of, told_of, used_before
+from app.reconciliation.engines.unmatched import unmatched_line, without_match
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -243,47 +234,11 @@ def decide_line(
 ) -> Decided:
     """The verdict on one line, before price and quantity; `row_of` gives another line's row."""
     decision = by_hand.get(position)
-    unmatched = _unmatched(position, item, told, row_of)
+    unmatched = unmatched_line(position, item, told, row_of)
     if unmatched is not None:
-        return _without_match(unmatched, decision, is_reversal=position in told.repeats.reverses)
+        return without_match(unmatched, decision, is_reversal=position in told.repeats.reverses)
     decided = _by_contract(item, index, decision, partial(find, position))
     return replace(decided, tests=(told_apart(item), *decided.tests))
-
-
-def _unmatched(
-    position: int, item: Prepared, told: Told, row_of: Callable[[int], int]
-) -> Decided | None:
-    """The verdict on a line for which no approval is looked for; None for every other line."""
-    repeats, debit = told.repeats, told.debits.tests.get(position)
-    tests = (debit,) if debit else ()
-    if position in repeats.reverses:
-        verdict = reversal(row_of(repeats.reverses[position]))
-        return Decided(item, verdict, tests=tests)
-    if (settled := settle(item)) is not None:
-        lacking = debit is not None and debit.result is TestResult.FAILED
-        return Decided(item, without_debit() if lacking else settled, tests=tests)
-    if position in repeats.stated_before:
-        return _repeating(item, stated_before())
-    if position in repeats.duplicate_of:
-        return _repeating(item, duplicate(row_of(repeats.duplicate_of[position])))
-    return None
-
-
-def _repeating(item: Prepared, verdict: Verdict) -> Decided:
-    return Decided(item, verdict, tests=(repeats_another(verdict),))
-
-
-def _without_match(item: Decided, decision: LineDecision | None, *, is_reversal: bool) -> Decided:
-    """The line, told where somebody matched it by hand that it is none to be matched.
-
-    An override moves nothing of a reversal either: it is counted as its charge is.
-    """
-    if decision is None or not (decision.kind is DecisionKind.MATCH or is_reversal):
-        return item
-    why = f"no approval is looked for. {item.verdict.reason}"
-    if decision.kind is not DecisionKind.MATCH:
-        why = "decide on the charge that the line takes back; it is counted as that is"
-    return replace(item, tests=(*item.tests, not_applied(why)))
 
 
 def _by_contract(
@@ -298,7 +253,7 @@ def _by_contract(
     payer = check_payer(payers, item.commissioner, item.period)
     if contract.result is TestResult.FAILED:
         settled = Decided(item, not_pass_through(contract))
-        decided = _without_match(settled, decision, is_reversal=False)
+        decided = without_match(settled, decision, is_reversal=False)
     else:
         decided = _match(item, index, decision, find)
     if payer.silent and decided.within is not None:
