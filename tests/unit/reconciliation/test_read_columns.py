@@ -3,6 +3,8 @@
 import codecs
 import csv
 import io
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.reconciliation import Submission, UnreadableSubmission, read_columns, read_submission
+from app.reconciliation import (
+    Submission,
+    UnreadableSubmission,
+    read_columns,
+    read_line,
+    read_submission,
+)
 from app.reconciliation.line_columns import submission_in
 from app.reconciliation.model import ContractLine
 from app.reconciliation.source import Source, in_memory, on_disk
@@ -39,6 +47,11 @@ def by_columns(source: Source, name: str) -> Told:
     read = submission_in(io.BytesIO(out.getvalue()), name)
     assert (facts.lines, facts.skipped) == (len(read.lines), len(read.skipped))
     return read
+
+
+def by_columns_of(data: bytes, name: str) -> Told:
+    """The same of a file in memory."""
+    return by_columns(in_memory(data), name)
 
 
 def agree(data: bytes, name: str = "lines.csv") -> Told:
@@ -255,6 +268,39 @@ def test_a_file_on_a_disk_is_read_as_one_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     path.write_bytes(data)
     assert by_columns(on_disk(path), "lines.csv") == by_row(data, "lines.csv")
+
+
+@pytest.mark.parametrize("read", [by_row, by_columns_of], ids=["by row", "by columns"])
+def test_each_distinct_text_of_a_column_is_parsed_once_by_the_plain_function(
+    read: Callable[[bytes, str], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over several chunks, with rows among them that are read one by one."""
+    calls: Counter[tuple[str, str]] = Counter()
+    whole = read_line.parsers
+
+    def counted(*rules: Any) -> dict[str, read_line.Parser]:
+        def counting(name: str, parser: read_line.Parser) -> read_line.Parser:
+            def parse(text: str) -> Any:
+                calls[name, text] += 1
+                return parser(text)
+
+            return parse
+
+        return {name: counting(name, parser) for name, parser in whole(*rules).items()}
+
+    monkeypatch.setattr(read_line, "parsers", counted)
+    monkeypatch.setattr(read_columns, "_ROWS", 7)
+    rows = [cells(local=f"L{n % 5}", quantity=str(n % 3), total=f"{n % 4}.00") for n in range(60)]
+    rows[20] = {**CLEAN, SHORT["date"]: "TBC", SHORT["quantity"]: "?", SHORT["total"]: "??"}
+    rows[41] = dict(rows[20])
+    found = read(csv_bytes(rows), "lines.csv")
+    assert isinstance(found, Submission)
+    assert len(found.lines) == 60
+    assert [text for text, times in calls.items() if times > 1] == []
+    expected = {("quantity", row[SHORT["quantity"]]) for row in rows}
+    expected |= {("total_cost", row[SHORT["total"]]) for row in rows}
+    expected |= {("local_patient_id", row[SHORT["local"]]) for row in rows}
+    assert {each for each in calls if each[0] in dict(expected)} == expected
 
 
 def test_what_was_stored_by_another_intake_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
