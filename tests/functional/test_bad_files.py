@@ -1,8 +1,11 @@
 """Files that cannot be taken: a clear problem, nothing lost, nothing half accepted."""
 
+import asyncio
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,8 @@ def bad(kind: str) -> dict[str, Any]:
         ("unknown layout", 422, "submission-unreadable"),
         ("no lines", 422, "submission-unreadable"),
         ("bytes of a picture", 422, "submission-unreadable"),
+        ("csv named xlsx", 422, "submission-unreadable"),
+        ("nothing", 400, "bad-request"),
     ],
 )
 @pytest.mark.parametrize("path", ["submissions", "submission-previews"])
@@ -125,7 +130,7 @@ def test_a_file_that_cannot_be_taken_is_told_and_leaves_nothing(
     code: str,
 ) -> None:
     before = kept(world), files(folder)
-    name = "lines.xlsx" if "zip" in kind else "lines.csv"
+    name = "lines.xlsx" if kind in ("zip bomb", "csv named xlsx") else "lines.csv"
     refused = call("commissioner", "POST", f"/v1/{path}?file_name={name}", **bad(kind))
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert len(refused.json()["detail"]) > 20
@@ -142,10 +147,79 @@ def test_what_stood_before_a_bad_file_stands_after_it(
     assert (kept(world), call("commissioner", "GET", "/v1/slices").json()) == before
 
 
-def test_another_provider_s_file_leaves_nothing(world: World, call: Callable[..., Any]) -> None:
-    before = kept(world)
+@pytest.mark.parametrize("path", ["submissions", "submission-previews"])
+def test_another_provider_s_file_leaves_nothing(
+    world: World, call: Callable[..., Any], folder: Path, path: str
+) -> None:
+    before = kept(world), files(folder)
     other = LINE.replace("DEMO101", "DEMO201")
-    refused = upload(call, "pharmacist", f"{HEADER}\n{LINE}\n{other}\n")
+    refused = call(
+        "pharmacist",
+        "POST",
+        f"/v1/{path}?file_name=lines.csv",
+        content=f"{HEADER}\n{LINE}\n{other}\n",
+        headers={"Content-Type": "text/csv"},
+    )
     assert (refused.status_code, refused.json()["code"]) == (409, "not-your-submission")
     assert "1 line(s)" in refused.json()["detail"]
-    assert kept(world) == before
+    assert (kept(world), files(folder)) == before
+
+
+# --- two gigabytes --------------------------------------------------------------------------------
+
+
+def answered(app: FastAPI, headers: dict[str, str], body: Callable[[], bytes]) -> dict[str, Any]:
+    """What the service answers to an upload, of which it takes as much as it asks for."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body(), "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    told = {
+        "authorization": "Bearer demo-commissioner-token",
+        "x-request-id": "00000009-0000-4000-8000-000000000000",
+        "content-type": "text/csv",
+        **headers,
+    }
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+        "scheme": "http", "path": "/v1/submissions", "raw_path": b"/v1/submissions",
+        "query_string": b"file_name=lines.csv", "root_path": "", "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+        "headers": [(name.encode(), text.encode()) for name, text in told.items()],
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    text = b"".join(each.get("body", b"") for each in sent)
+    return {"status": sent[0]["status"], **json.loads(text)}
+
+
+def test_two_gigabytes_that_are_announced_are_refused_before_any_is_read(
+    world: World, app: FastAPI, folder: Path
+) -> None:
+    before = kept(world), files(folder)
+    length = {"content-length": str(2 << 30)}
+    refused = answered(app, length, lambda: pytest.fail("the body was asked for"))
+    assert (refused["status"], refused["code"]) == (413, "body-too-large")
+    assert "1,000,000 bytes" in refused["detail"]
+    assert (kept(world), files(folder)) == before
+
+
+def test_a_body_without_an_end_is_cut_at_the_limit(
+    world: World, app: FastAPI, folder: Path
+) -> None:
+    before = kept(world), files(folder)
+    pieces = chain([f"{HEADER}\n".encode()], repeat(f"{LINE}\n".encode() * 100))
+    taken: list[int] = []
+
+    def piece() -> bytes:
+        found = next(pieces)
+        taken.append(len(found))
+        return found
+
+    refused = answered(app, {"transfer-encoding": "chunked"}, piece)
+    assert (refused["status"], refused["code"]) == (413, "body-too-large")
+    assert LIMIT < sum(taken) <= LIMIT + taken[-1]
+    assert (kept(world), files(folder)) == before
