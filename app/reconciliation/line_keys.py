@@ -2,8 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from app.reconciliation.model import ContractLine
+
+#: Hexadecimal: 60 bits of the hash, which a signed 64-bit integer holds.
+KEY_DIGITS: Final = 15
+
+
+def content_key(line: ContractLine) -> int:
+    """A number for what a line says, by which lines of one day are put in order.
+
+    The head of the hash of its content, which no row and no order of columns changes.
+    """
+    return int(line.content_hash[:KEY_DIGITS], 16)
 
 
 def keys_of(lines: Sequence[ContractLine]) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ from app.reconciliation.engines.supply_terms import (
 )
 from app.reconciliation.engines.told import Told, allowance_of, told_of, used_before
 from app.reconciliation.engines.unmatched import unmatched_line, without_match
+from app.reconciliation.line_keys import content_key
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -322,7 +323,7 @@ _USES_QUANTITY = frozenset({LineOutcome.MATCHED, LineOutcome.APPROVED_LATE, *SPL
 
 
 def _apply_limits(decided: Sequence[Decided], told: Told, index: SnapshotIndex) -> list[Decided]:
-    """Price and quantity of every line within a coverage, in order of supply, then of the file."""
+    """Price and quantity of every line within a coverage, in order of supply, then of content."""
     before = used_before(index, told.debits)
     used: dict[tuple[object, ...], Decimal] = defaultdict(lambda: ZERO, before)
     result = list(decided)
@@ -385,9 +386,10 @@ def _uses(item: Decided, position: int, told: Told) -> Decimal | None:
     return countable(item.prepared.line, item.within) if stands else None
 
 
-def _supplied(item: Decided, position: int) -> tuple[dt.date, int]:
+def _supplied(item: Decided, position: int) -> tuple[dt.date, int, int]:
+    """By day, and on one day by content, so that the order of rows changes no outcome."""
     period = item.prepared.period
-    return (period.first if period else dt.date.max), position
+    return (period.first if period else dt.date.max), content_key(item.prepared.line), position
 
 
 def limit_line(item: Decided, used: Decimal, before: Decimal, index: SnapshotIndex) -> Decided:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.line_keys import content_key
 from app.reconciliation.model import LineKind
 
 _CHARGES = frozenset({LineKind.DRUG, LineKind.FEE, LineKind.DEVICE})
@@ -67,13 +68,18 @@ def can_repeat(item: Prepared) -> bool:
 
 
 def find_reversals(prepared: Sequence[Prepared]) -> dict[int, int]:
-    """Credits that take back a charge of their own file to the day, each with its charge."""
+    """Credits that take back a charge of their own file to the day, each with its charge.
+
+    Both in the order of their content: charges of one amount may differ in what else they state,
+    and the order of rows must not tell which of them is given back.
+    """
+    ordered = sorted(enumerate(prepared), key=lambda each: (content_key(each[1].line), each[0]))
     charges: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for position, item in enumerate(prepared):
+    for position, item in ordered:
         if item.kind is LineKind.DRUG and (key := _supply(item)):
             charges[key].append(position)
     reverses: dict[int, int] = {}
-    for position, item in enumerate(prepared):
+    for position, item in ordered:
         if item.kind is LineKind.CREDIT and (key := _supply(item)) and charges.get(key):
             reverses[position] = charges[key].pop(0)
     return reverses

@@ -36,6 +36,7 @@ from app.reconciliation.engines.limits import ZERO, tolerated, unit_key
 from app.reconciliation.engines.prepare import Prepared
 from app.reconciliation.engines.supply_terms import HOMECARE
 from app.reconciliation.engines.told import allowance_of, told_of, used_before
+from app.reconciliation.line_keys import content_key
 from app.reconciliation.model import (
     Coverage,
     DecisionKind,
@@ -53,7 +54,6 @@ from app.reference_data.routes import code_approved, code_stated, name_of
 
 AMOUNT = pa.decimal128(38, 8)
 _PLACES, _WHOLE_DIGITS = 8, 18
-_KEY_DIGITS = 15  # hexadecimal: 60 bits of the hash, which a signed 64-bit integer holds
 
 Column = tuple[str, pa.DataType, Callable[[Any], Any]]
 Tables = dict[str, pa.Table]
@@ -117,7 +117,7 @@ _LINE: tuple[Column, ...] = (
     ("fee_sort", pa.string(), lambda it: _fee_sort(it[1])),
     ("shifted", pa.bool_(), lambda it: it[1].line.shifted),
     ("content_hash", pa.string(), lambda it: it[1].line.content_hash),
-    ("content_key", pa.int64(), lambda it: int(it[1].line.content_hash[:_KEY_DIGITS], 16)),
+    ("content_key", pa.int64(), lambda it: content_key(it[1].line)),
     ("stated_before", pa.bool_(), lambda it: it[1].line.content_hash in it[4]),
     ("nhs_number", pa.string(), lambda it: it[1].line.nhs_number),
     ("local_id", pa.string(), lambda it: it[1].line.local_patient_id),

@@ -1,11 +1,13 @@
 -- Credits that take back a charge of the same file: the same patient, provider, drug and day, and
--- the amount negated. The n-th credit of a supply reverses its n-th charge. Few lines are credits, so
--- few charges are kept and counted.
+-- the amount negated. The n-th credit of a supply reverses its n-th charge, both in the order of their
+-- content, so that the order of rows changes nothing. Few lines are credits, so few charges are kept
+-- and counted.
 WITH credit AS (
     SELECT
         pos, nhs_number, local_id, provider, drug, supply_date, abs(total) AS amount,
         row_number() OVER (
-            PARTITION BY nhs_number, local_id, provider, drug, supply_date, abs(total) ORDER BY pos
+            PARTITION BY nhs_number, local_id, provider, drug, supply_date, abs(total)
+            ORDER BY content_key, pos
         ) AS nth
     FROM line
     WHERE kind = 'credit or rebate'
@@ -28,7 +30,7 @@ charge AS (
             PARTITION BY
                 line.nhs_number, line.local_id, line.provider, line.drug, line.supply_date,
                 credited.amount
-            ORDER BY line.pos
+            ORDER BY line.content_key, line.pos
         ) AS nth
     FROM line
     INNER JOIN credited

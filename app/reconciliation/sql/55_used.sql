@@ -1,6 +1,7 @@
 -- What earlier submissions and the lines before this one have used of the same approval, in order of
--- supply. Lines that do not stand, or that a credit takes back, use nothing. `most` is the quantity
--- approved and the tolerance agreed; none where the line's own coverage caps no quantity.
+-- supply and, of one day, of content, which is looked up for these lines alone. Lines that do not
+-- stand, or that a credit takes back, use nothing. `most` is the quantity approved and the tolerance
+-- agreed; none where the line's own coverage caps no quantity.
 WITH tolerated AS (
     SELECT at_most.pos, at_most.most
     FROM line
@@ -37,14 +38,15 @@ counted AS (
 )
 
 SELECT
-    pos,
-    most,
-    used_before + coalesce(
-        sum(uses) OVER (
-            PARTITION BY allowance
-            ORDER BY first_day, pos
+    counted.pos,
+    counted.most,
+    counted.used_before + coalesce(
+        sum(counted.uses) OVER (
+            PARTITION BY counted.allowance
+            ORDER BY counted.first_day, line.content_key, counted.pos
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ),
         0
     ) AS used
-FROM counted
+FROM line
+INNER JOIN counted ON counted.pos = line.pos
