@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ASSETS := app/web/static/nhsuk/nhsuk-frontend.min.css
 
-.PHONY: run test check vulnerabilities bench faults fuzz lock openapi clean
+.PHONY: run test check vulnerabilities bench faults fuzz submissions lock openapi clean
 
 run: $(READY) $(ASSETS)
 	$(BIN)/assent demo --port $(PORT)
@@ -45,6 +45,10 @@ faults: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS)
+
+# Random submissions on both engines: `make submissions CASES=10000`.
+submissions: $(READY)
+	ASSENT_SUBMISSIONS=$(CASES) $(BIN)/pytest -q -s tests/unit/reconciliation/test_random_submissions.py
 
 # Every journey in every way of walking it; `.ci/run` takes two of the ways by turns.
 browser: $(READY) $(ASSETS)

@@ -396,9 +396,51 @@ def one_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]
     return drawn, held
 
 
+def tied_case(source: random.Random) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """Supplies of one patient on one day or two that compete for what an approval has left.
+
+    Some are stated twice; credits give back an amount that several of them have.
+    """
+    draw = Draw(source)
+    whole, held = _clean(draw), snapshot(draw)
+    drawn: list[ContractLine] = []
+    for _ in range(draw.source.randint(2, 6)):
+        changes: dict[str, Any] = {
+            "supply_date": START + dt.timedelta(days=draw.one(0, 0, 0, 1)),
+            "quantity": draw.amount("1", "0.5", "2", "1.125", None),
+            "total_cost": draw.amount("1000", "1000", "333.33"),
+            "unit_price": draw.amount("1000", "799.99", None),
+            "reference": draw.one(None, "PA1"),
+        }
+        drawn.append(rehashed(replace(whole, **changes)))
+    drawn += [draw.source.choice(drawn) for _ in range(draw.source.randint(0, 3))]
+    for _ in range(draw.source.randint(0, 2)):
+        of = draw.source.choice(drawn)
+        drawn.append(rehashed(replace(of, total_cost=-(of.total_cost or Decimal(1)))))
+    draw.source.shuffle(drawn)
+    capped = coverage(
+        approval_reference="PA1",
+        product=None,
+        products=frozenset(),
+        quantity_cap=draw.amount("2", "3", "1.5"),
+        quantity_unit="vial",
+        unit_price_cap=draw.amount(None, "800"),
+        price_unit="vial",
+    )
+    lines_ = tuple(replace(line, row=row) for row, line in enumerate(drawn, 1))
+    return lines_, replace(held, coverages=(capped,))
+
+
 def packed(source: random.Random, cases: int) -> tuple[tuple[ContractLine, ...], Snapshot]:
     """Many cases as one submission that share their policies and no patient, id or reference."""
-    together, snap = pack([one_case(source) for _ in range(cases)])
+    return packed_of(source, [one_case(source) for _ in range(cases)])
+
+
+def packed_of(
+    source: random.Random, cases: Sequence[tuple[tuple[ContractLine, ...], Snapshot]]
+) -> tuple[tuple[ContractLine, ...], Snapshot]:
+    """These cases as one submission, one after the other; with decisions and earlier lines."""
+    together, snap = pack(cases)
     draw = Draw(source)
     decisions = decisions_drawn(draw, together, snap)
     return together, replace(snap, decisions=decisions, earlier=_earlier(draw, together, snap))

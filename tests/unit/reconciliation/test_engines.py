@@ -1,16 +1,17 @@
-"""The DuckDB engine gives what the plain one does, line for line and to the last place."""
+"""The DuckDB engine gives what the plain one does, line for line and to the last place.
+
+What holds of every submission on both is in `test_random_submissions`.
+"""
 
 import random
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.reconciliation import ContractLine, Coverage, MatchedLine
+from app.reconciliation import Coverage
 from app.reconciliation.engines import duckdb, in_sql, known, plain
 from app.reconciliation.engines.choice import Matcher
 from app.reconciliation.errors import EnginesDisagree
@@ -67,48 +68,6 @@ def test_a_late_start_means_nothing_where_the_drug_needs_no_approval(
     )
     held = snapshot(late, policies=[policy(approval_required=False)])
     assert engine(submission(cells()).lines, held, *KNOWN)[0].outcome == outcome
-
-
-@SOME
-@given(SEEDS)
-def test_every_line_is_in_one_bucket_and_every_pound_counted_once(seed: int) -> None:
-    lines, snap = packed(random.Random(seed), CASES)
-    matched = duckdb.match_submission(lines, snap, *KNOWN)
-    assert [item.line for item in matched] == list(lines)
-    with localcontext(prec=60):
-        total = sum((line.total_cost or Decimal(0) for line in lines), Decimal(0))
-        assert sum(item.accepted + item.queried for item in matched) == total
-
-
-@SOME
-@given(SEEDS)
-def test_the_order_of_rows_changes_nothing_but_which_of_two_equal_lines_comes_first(
-    seed: int,
-) -> None:
-    """Quantity is counted by day, and of lines of one day in the order of the file."""
-    source = random.Random(seed)
-    lines, snap = packed(source, CASES)
-    apart = _one_a_day(lines)
-    shuffled = source.sample(apart, len(apart))
-    one, other = (duckdb.match_submission(each, snap, *KNOWN) for each in (apart, shuffled))
-    assert _told(one) == _told(other)
-
-
-def _one_a_day(lines: Sequence[ContractLine]) -> list[ContractLine]:
-    """The lines, but only one of each patient and day: no duplicates, no credits, no ties."""
-    kept = {
-        (line.nhs_number, line.local_patient_id, line.supply_date, line.reference): line
-        for line in lines
-        if line.supply_date is not None
-    }
-    return list({(line.supply_date, line.nhs_number): line for line in kept.values()}.values())
-
-
-def _told(matched: Sequence[MatchedLine]) -> Counter[tuple[object, ...]]:
-    return Counter(
-        (each.line.row, each.line.content_hash, each.outcome, each.accepted, each.treatment_id)
-        for each in matched
-    )
 
 
 @pytest.mark.parametrize("total", ["1E-9", "1E+18"])
