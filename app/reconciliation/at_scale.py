@@ -23,6 +23,7 @@ from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import rows_store, service, store
 from app.reconciliation.accepting import accept
+from app.reconciliation.decode import check_size
 from app.reconciliation.engines.choice import Engine
 from app.reconciliation.engines.duckdb import database, told_when_out
 from app.reconciliation.engines.known import NotTabular
@@ -106,6 +107,7 @@ def reconcile_file(
         known = read(partial(_known, caller=caller, source=source))
         rows, facts = _rows(desk, known, source, path.name, folder)
         if not desk.matching.takes_files(facts.lines):
+            check_size(source.size)  # few lines, but of cells that no memory may hold
             data = source.read()
             return service.reconcile(transact, desk, caller, data, path.name, read=read)
         large = LargeSubmission(desk, facts, rows)
