@@ -47,6 +47,7 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS)
 
 # Random submissions on both engines: `make submissions CASES=10000`.
+submissions: CASES = 10000
 submissions: $(READY)
 	ASSENT_SUBMISSIONS=$(CASES) $(BIN)/pytest -q -s tests/unit/reconciliation/test_random_submissions.py
 

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -113,14 +114,18 @@ DAYS = st.integers(-60, 120).map(lambda n: START + dt.timedelta(days=n))
 
 
 @st.composite
-def files(draw: st.DrawFn) -> Submission:
-    """A file of lines that repeat, contradict and lack things."""
+def rows_of_files(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Rows that repeat, contradict and lack things."""
     row = st.fixed_dictionaries(CELLS).map(
         lambda chosen: {**CLEAN, **{SHORT[name]: text for name, text in chosen.items()}}
     )
     rows = draw(st.lists(row, min_size=1, max_size=6))
-    rows += draw(st.lists(st.sampled_from(rows), max_size=3))
-    return read_submission(csv_bytes(rows), "x.csv")
+    return rows + draw(st.lists(st.sampled_from(rows), max_size=3))
+
+
+def files() -> st.SearchStrategy[Submission]:
+    """A file of such rows."""
+    return rows_of_files().map(lambda rows: read_submission(csv_bytes(rows), "x.csv"))
 
 
 @st.composite
@@ -205,6 +210,23 @@ def test_matching_is_repeatable_and_blind_to_the_order_of_the_snapshot(
     first = match_submission(read.lines, snap, DRUGS, ORGANISATIONS)
     assert match_submission(read.lines, snap, DRUGS, ORGANISATIONS) == first
     assert match_submission(read.lines, other, DRUGS, ORGANISATIONS) == first
+
+
+@SLOW
+@given(rows_of_files(), snapshots(), st.randoms(use_true_random=False))
+def test_the_order_of_a_file_s_rows_changes_nothing_of_what_they_come_to(
+    rows: list[dict[str, str]], snap: Snapshot, shuffler: Any
+) -> None:
+    """From the bytes on: reading looks at the whole file, so as to tell how it writes its dates."""
+
+    def told(ordered: list[dict[str, str]]) -> Counter[tuple[object, ...]]:
+        read = read_submission(csv_bytes(ordered), "x.csv")
+        return Counter(
+            (x.line.content_hash, x.line.faults, x.outcome, x.accepted, x.queried, x.treatment_id)
+            for x in match_submission(read.lines, snap, DRUGS, ORGANISATIONS)
+        )
+
+    assert told(shuffler.sample(rows, len(rows))) == told(rows)
 
 
 @SLOW
