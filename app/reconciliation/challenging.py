@@ -156,7 +156,7 @@ def show(
         if record.ended_at is not None:
             return challenge, tuple(ShownLine(x, ContractLine(x.row, "", ())) for x in lines)
         if desk.matching.takes_files(run.lines):
-            with open_large(work, desk, run).reading() as reading:
+            with open_large(work, desk, run).asking() as reading:
                 found = [item.line for item in reading.lines([each.row for each in lines])]
         else:
             found = list(service.load_submission(work, desk, record).lines)

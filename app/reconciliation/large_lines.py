@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from app.db.work import Work
 from app.reconciliation import rows_store, store
+from app.reconciliation.engines.asked_duckdb import asked
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.errors import RowsNotKept, StoredFileDamaged
 from app.reconciliation.large_queries import Reading
@@ -59,9 +60,18 @@ class LargeLines:
         with database(replace(self.machine, memory_limit=MEMORY, threads=1)) as connection:
             yield Reading.of(connection, self.rows, self.outcomes)
 
+    @contextmanager
+    def asking(self) -> Iterator[Reading]:
+        """The same for what a page asks, which needs little memory: in the process's own DuckDB.
+
+        Raises EngineRanOut where the memory of all who ask does not suffice.
+        """
+        with asked() as connection:
+            yield Reading.of(connection, self.rows, self.outcomes)
+
     def line(self, row: int) -> MatchedLine:
         """The line of a row of the file; RunNotFound where there is none."""
-        with self.reading() as reading:
+        with self.asking() as reading:
             (found,) = reading.lines([row])
         return found
 
@@ -71,7 +81,7 @@ class LargeLines:
 
     def line_and_key(self, row: int) -> tuple[MatchedLine, str]:
         """Both, of one opening of the files."""
-        with self.reading() as reading:
+        with self.asking() as reading:
             (found,) = reading.lines([row])
             return found, reading.key(row)
 

@@ -4,6 +4,7 @@ The file of rows has what each line states, the file of outcomes what it came to
 order of the submission and are joined by its row. Amounts are text in them and are summed exactly.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,8 +45,9 @@ _NAMED: Final = ("outcome", "drug", "provider")
 _SAME: Final = ("content_hash", "nhs_number", "id", "reference", "treatment")
 #: The lines that share anything with those that are sought already, or an approval reached.
 _BEARING: Final = (
-    "CREATE OR REPLACE TABLE sought AS WITH near AS (SELECT known.* FROM known SEMI JOIN sought "
-    "USING (row)) SELECT DISTINCT row FROM (SELECT row FROM sought UNION ALL "
+    "CREATE OR REPLACE TEMP TABLE sought AS WITH near AS "
+    "(SELECT known.* FROM known SEMI JOIN sought USING (row)) "
+    "SELECT DISTINCT row FROM (SELECT row FROM sought UNION ALL "
     "SELECT row FROM known SEMI JOIN reached USING (treatment) UNION ALL "
     + " UNION ALL ".join(f"SELECT row FROM known SEMI JOIN near USING ({name})" for name in _SAME)
     + ") LIMIT {most}"
@@ -54,7 +56,7 @@ _BEARING: Final = (
 
 #: What lines are compared by: the patient that each names, its content and its reference.
 _COMPARED: Final = (
-    "CREATE OR REPLACE VIEW compared AS SELECT read.row, read.content_hash, read.reference, "
+    "CREATE OR REPLACE TEMP VIEW compared AS SELECT read.row, read.content_hash, read.reference, "
     "read.shifted, read.total_cost, {number} AS nhs_number, {id} AS id FROM read {named}"
 )
 _HIDDEN_TOGETHER: Final = 10_000
@@ -82,6 +84,11 @@ class Figures:
 _FIGURES: Final[KeptAnswers[Figures]] = KeptAnswers(1_000)
 _UNKNOWN: Final[KeptAnswers[tuple[Charged, ...]]] = KeptAnswers(20)
 _MONTHS: Final[KeptAnswers[list[tuple[Any, ...]]]] = KeptAnswers(100)
+#: Each sum that is queried, the largest first: its texts in the file, and of how many lines.
+Sums = tuple[tuple[Decimal, tuple[str, ...], int], ...]
+_SUMS: Final[KeptAnswers[Sums]] = KeptAnswers(50)
+#: Of more sums than this none is kept, and lines are found in their order without them.
+_MOST_SUMS: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -97,9 +104,9 @@ class Reading:
     @classmethod
     def of(cls, connection: Connection, rows: Path, outcomes: Path) -> "Reading":
         """The same of these files."""
-        connection.read_parquet(str(rows)).create_view("stored")
-        connection.execute("CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL")
-        connection.read_parquet(str(outcomes)).create_view("came_to")
+        _lay(connection, "stored", rows)
+        connection.execute("CREATE TEMP VIEW read AS FROM stored WHERE why_skipped IS NULL")
+        _lay(connection, "came_to", outcomes)
         connection.execute(_COMPARED.format(number="nhs_number", id="local_patient_id", named=""))
         return cls(connection, (state_of(rows), state_of(outcomes)))
 
@@ -115,7 +122,7 @@ class Reading:
     def _hold_hidden(self, column: str, of: Callable[[str], str]) -> None:
         """Hold each text of a column with its pseudonym, some at a time."""
         table = f"hidden_{column}"
-        self.connection.execute(f"CREATE TABLE {table} (text VARCHAR, hidden VARCHAR)")
+        self.connection.execute(f"CREATE TEMP TABLE {table} (text VARCHAR, hidden VARCHAR)")
         distinct = self.connection.cursor().execute(
             f"SELECT DISTINCT {column} FROM read WHERE {column} <> ''"
         )
@@ -149,7 +156,7 @@ class Reading:
         arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         self.connection.register("month_named", pa.Table.from_arrays(arrays, ["y", "m", "d"]))
         self.connection.execute(
-            f"CREATE VIEW of_month AS SELECT told.row FROM (SELECT row, {_STATED} FROM read) "
+            f"CREATE TEMP VIEW of_month AS SELECT told.row FROM (SELECT row, {_STATED} FROM read) "
             "AS told SEMI JOIN month_named ON y IS NOT DISTINCT FROM told.financial_year "
             "AND m IS NOT DISTINCT FROM told.financial_month AND d IS NOT DISTINCT FROM told.day"
         )
@@ -182,19 +189,60 @@ class Reading:
         """The next rows of the file among what is asked for; 0 begins with the first."""
         begins, values, order = "row > ?", [after], "row"
         if by_queried:
-            begins, values, order = "TRUE", [], f"{QUERIED} DESC, row"
-        if by_queried and after:
-            found = self._all(f"SELECT {QUERIED} FROM came_to WHERE row = ?", [after])
-            if not found:
-                raise RunNotFound("line of this run")
-            stake = found[0][0]
-            begins = f"({QUERIED} < ? OR ({QUERIED} = ? AND row > ?))"
-            values = [stake, stake, after]
+            stake = None if not after else self._queried(after)
+            begins, values = self._behind(stake, after, limit)
+            order = f"{QUERIED} DESC, row"
         found = self._all(
             f"SELECT row FROM came_to WHERE {self._fits} AND {begins} ORDER BY {order} LIMIT ?",
             [*self._values, *values, limit],
         )
         return [row for (row,) in found]
+
+    def _queried(self, row: int) -> Decimal:
+        found = self._all("SELECT queried FROM came_to WHERE row = ?", [row])
+        if not found:
+            raise RunNotFound("line of this run")
+        return Decimal(found[0][0])
+
+    def _behind(self, stake: Decimal | None, after: int, limit: int) -> tuple[str, list[Any]]:
+        """A condition on lines behind one in the order of what is queried, which leaves `limit` of
+        them or all there are: only those of the next sums, by their texts, need be put in order."""
+        begins, values = "TRUE", list[Any]()
+        if stake is not None:
+            begins = f"({QUERIED} < ? OR ({QUERIED} = ? AND row > ?))"
+            values = [stake, stake, after]
+        about = (self.about, self._fits, self._values, self._month)
+        sums = _SUMS.of(about, self._sums)
+        if not sums:
+            return begins, values
+        texts: list[str] = []
+        for amount, told, lines in sums:
+            if stake is not None and amount > stake:
+                continue
+            texts += told
+            if amount != stake:  # of whose lines some lie before
+                limit -= lines
+            if limit <= 0:
+                break
+        return f"queried IN (SELECT unnest(?)) AND {begins}", [texts, *values]
+
+    def _sums(self) -> Sums:
+        """Empty where there are too many."""
+        told = self._all(
+            f"SELECT queried, count(*) FROM came_to WHERE {self._fits} GROUP BY queried LIMIT ?",
+            [*self._values, _MOST_SUMS + 1],
+        )
+        if len(told) > _MOST_SUMS:
+            return ()
+        texts: dict[Decimal, list[str]] = {}
+        lines: Counter[Decimal] = Counter()
+        for text, count in told:
+            amount = Decimal(text)
+            texts.setdefault(amount, []).append(text)
+            lines[amount] += count
+        return tuple(
+            (each, tuple(texts[each]), lines[each]) for each in sorted(texts, reverse=True)
+        )
 
     def rows_where(self, also: str) -> list[int]:
         """Every row of what is asked for that fits a condition of ours, in order."""
@@ -248,11 +296,14 @@ class Reading:
         """The lines that may bear on a row's: by content, patient, reference or approval, and those
         that bear on these, in order. More than `most` are not read: then one more is given."""
         self.connection.execute(
-            "CREATE TABLE known AS SELECT compared.row, compared.content_hash, nhs_number, id, "
+            "CREATE TEMP TABLE known AS "
+            "SELECT compared.row, compared.content_hash, nhs_number, id, "
             "compared.reference, came_to.treatment_id AS treatment "
             "FROM compared INNER JOIN came_to USING (row)"
         )
-        self.connection.execute("CREATE TABLE sought AS SELECT row FROM known WHERE row = ?", [row])
+        self.connection.execute(
+            "CREATE TEMP TABLE sought AS SELECT row FROM known WHERE row = ?", [row]
+        )
         told = pa.table({"treatment": pa.array(sorted(treatments), pa.string())})
         self.connection.register("reached", told)
         count = -1
@@ -309,3 +360,9 @@ class Reading:
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values)).fetchall()
+
+
+def _lay(connection: Connection, name: str, path: Path) -> None:
+    """Lay a file before the connection alone."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet('{quoted}')")

@@ -139,7 +139,7 @@ def _sums(
 def _of_files(
     opened: LargeLines, asked: LineFilter, after: int, limit: int, order: Order
 ) -> LinesChosen:
-    with opened.reading() as reading:
+    with opened.asking() as reading:
         reading.narrow(asked.outcome, asked.drug, asked.provider, asked.month)
         figures = reading.figures() if asked != EVERY_LINE else _of_run(opened)
         rows = reading.rows_after(after, limit + 1, by_queried=order is Order.QUERIED)

@@ -51,7 +51,7 @@ def review(work: Work, desk: Desk, caller: Caller) -> tuple[UnknownName, ...]:
 def unrecognised(opened: RunLines | LargeLines) -> Iterator[Charged]:
     """The lines that charge for nothing known, of which no more is read."""
     if isinstance(opened, LargeLines):
-        with opened.reading() as reading:
+        with opened.asking() as reading:
             yield from reading.unrecognised()
         return
     (kinds,) = opened.came_to("kind")

@@ -43,10 +43,15 @@ def database(machine: Machine) -> Iterator[duckdb.DuckDBPyConnection]:
         if machine.spill_to is not None:
             # A folder for each run: two that share one would write over each other.
             spill = str(stack.enter_context(scratch(machine.spill_to)))
-        connection = duckdb.connect(":memory:", config=_config(machine, spill))
+        connection = begun(machine, spill)
         stack.callback(connection.close)
         with told_when_out():
             yield connection
+
+
+def begun(machine: Machine, spill: str) -> duckdb.DuckDBPyConnection:
+    """The same, for whoever closes it; it spills into this folder, nowhere where that is empty."""
+    return duckdb.connect(":memory:", config=_config(machine, spill))
 
 
 @contextmanager

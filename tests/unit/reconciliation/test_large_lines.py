@@ -9,14 +9,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from app.reconciliation import MatchedLine, match_submission, summarise
 from app.reconciliation import large_lines as module
+from app.reconciliation import large_queries as queries
 from app.reconciliation.challenge_drafting import reversed_rows
+from app.reconciliation.engines.asked_duckdb import asked
 from app.reconciliation.engines.duckdb import Machine
 from app.reconciliation.errors import RunNotFound, StoredFileDamaged
+from app.reconciliation.kept_answers import KeptAnswers
 from app.reconciliation.large_lines import LargeLines
+from app.reconciliation.large_queries import Reading
 from app.reconciliation.line_choice import LineFilter, Order, choose_lines, fitting
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, LineKind, Snapshot
@@ -186,3 +192,39 @@ def test_outcomes_of_another_file_are_refused(both: Both, tmp_path: Path) -> Non
     other.write_bytes(to_parquet([changed, *both.matched[1:]]))
     with pytest.raises(StoredFileDamaged):
         wrong.line(both.lines[0].row)
+
+
+def test_the_largest_sums_come_first_however_many_lines_share_them_and_however_they_are_written(
+    tmp_path: Path,
+) -> None:
+    sums = ["0", "12.50", "12.5", "0.00", "7", "12.50", "9999999999.12345678", "7.0", "3"]
+    rows = list(range(2, 2 * len(sums) + 2, 2))
+    for name, columns in (
+        ("rows", {"row": rows, "why_skipped": [None] * len(rows)}),
+        ("outcomes", {"row": rows, "queried": sums, "outcome": ["a", "b", "a"] * 3}),
+    ):
+        columns |= {"content_hash": ["x"] * len(rows), "nhs_number": [""] * len(rows)}
+        columns |= dict.fromkeys(("reference", "total_cost", "local_patient_id"), [""] * len(rows))
+        pq.write_table(pa.table({**columns, "shifted": [False] * len(rows)}), tmp_path / name)
+
+    def read(outcome: str | None, limit: int) -> list[int]:
+        found, after = [], 0
+        while True:
+            with asked() as connection:
+                reading = Reading.of(connection, tmp_path / "rows", tmp_path / "outcomes")
+                reading.narrow(outcome, None, None, None)
+                some = reading.rows_after(after, limit, by_queried=True)
+            if not some:
+                return found
+            found += some
+            after = some[-1]
+
+    for outcome in (None, "a", "b"):
+        of_it = [r for r, o in zip(rows, ["a", "b", "a"] * 3, strict=True) if outcome in (None, o)]
+        wanted = sorted(of_it, key=lambda row: (-Decimal(sums[rows.index(row)]), row))
+        for limit in (1, 2, 3, 50):
+            assert read(outcome, limit) == wanted, (outcome, limit)
+        with pytest.MonkeyPatch.context() as patch:  # more sums than are kept
+            patch.setattr(queries, "_MOST_SUMS", 2)
+            patch.setattr(queries, "_SUMS", KeptAnswers(1))
+            assert read(outcome, 2) == wanted
