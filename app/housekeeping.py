@@ -13,7 +13,7 @@ from app.db.idempotency import forget_answers
 from app.door import Door
 from app.ending import end
 from app.insight import counting, figures
-from app.reconciliation import awaited_store
+from app.reconciliation import awaited_store, pseudonym_index
 from app.reconciliation.exporting import forget_written
 from app.reconciliation.files import FileStore
 from app.reconciliation.orphans import erase_orphans
@@ -29,6 +29,8 @@ EVERY: Final = dt.timedelta(hours=1)
 #: How soon a change of an approval is looked at.
 REMATCH_EVERY: Final = dt.timedelta(minutes=1)
 DAILY: Final = dt.timedelta(days=1)
+#: How long a turn fills what a first start, or a new secret, has to be made of everybody.
+FILLING_FOR: Final = dt.timedelta(seconds=20)
 
 
 def forgetting(settings: Settings) -> Chore:
@@ -131,6 +133,19 @@ def summing_up(desk: Desk) -> Chore:
             sum_up(door, commissioner)
 
     return Chore("sum up for the overviews", EVERY, do)
+
+
+def keeping_pseudonyms(desk: Desk) -> Chore:
+    """Keep what leads from payers' pseudonyms to records; filled some records at a time, for so
+    long that jobs do not wait."""
+
+    def do(door: Door) -> None:
+        until = door.now() + FILLING_FOR
+        more = True
+        while more and door.now() < until:
+            more = door.transact(partial(pseudonym_index.keep, pseudonyms=desk.office.pseudonyms))
+
+    return Chore("keep what leads from pseudonyms to records", REMATCH_EVERY, do)
 
 
 def keeping_lists(desk: Desk) -> Chore:

@@ -290,7 +290,9 @@ def _empty_drafts(work: Work, treatment_id: str, requests: Sequence[str]) -> Non
 def _end_identity(work: Work, records: Sequence[str]) -> None:
     """Take what tells of whom: the record's own row, its hospital numbers and its day of death."""
     patient, run = tables.patient, work.connection.execute
-    for table in (tables.patient_identifier, tables.patient_death):
+    # As `pseudonym_index` keeps it: nothing leads to the record any longer.
+    kept = (tables.patient_identifier, tables.patient_death, tables.patient_pseudonym)
+    for table in kept:
         run(delete(table).where(table.c.patient_id.in_(records)))
     run(
         update(patient)

@@ -38,6 +38,7 @@ from app.housekeeping import (
     ending_retention,
     forgetting,
     keeping_lists,
+    keeping_pseudonyms,
     rematching_changes,
     summing_up,
 )
@@ -266,6 +267,7 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
                 summing_up(desk),
                 rematching_changes(),
                 keeping_lists(desk),
+                keeping_pseudonyms(desk),
             ],
         },
         name="worker",

@@ -17,6 +17,7 @@ from app.housekeeping import (
     ending_retention,
     forgetting,
     keeping_lists,
+    keeping_pseudonyms,
     rematching_changes,
     summing_up,
     tidying,
@@ -81,6 +82,7 @@ def worker(
         summing_up(desk),
         rematching_changes(),
         keeping_lists(desk),
+        keeping_pseudonyms(desk),
         gauges.queues(settings.seal_every_seconds),
         *posting(settings, gauges.reminded),
     ]

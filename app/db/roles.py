@@ -43,6 +43,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "slice_touch": _REMOVE,
     "patient_identifier": _REMOVE,  # at the end of retention, as the next
     "patient_death": _REMOVE,
+    "patient_pseudonym": _REMOVE,
+    "patient_pseudonym_mark": _REMOVE,
     "live_treatment": _REMOVE,
     "client_assertion": _REMOVE,
     "access_token": _REMOVE,

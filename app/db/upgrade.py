@@ -22,7 +22,7 @@ LOCK_SECONDS = 10
 LOCK_NOT_AVAILABLE = "55P03"
 NOT_PERMITTED = "42501"
 #: The first revision with the table that says which earlier releases may go on.
-FIRST_TOLD = "0060"
+FIRST_TOLD = "0053"
 
 
 def configuration() -> Config:

@@ -1,8 +1,9 @@
-"""The patients whom lines name by pseudonyms: everybody's is worked out, and compared.
+"""The patients whom lines name by pseudonyms.
 
-No index leads from a pseudonym to a patient: one that did would let whoever reads the database know
-the people of a pseudonymised file without the key. Numbers are read as a stream, a column or two of
-each, and nothing of a patient who is not named is kept.
+Those of NHS numbers are found by what the worker keeps under a key of its own (`pseudonym_index`).
+Until it is whole, everybody's pseudonym is worked out and compared, as a hospital number's always
+is among those of the lines' providers: numbers are read as a stream, a column or two of each, and
+nothing of a patient who is not named is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from sqlalchemy import Select, select
 from app.db import tables
 from app.db.work import Work
 from app.reconciliation.model import ContractLine
+from app.reconciliation.pseudonym_index import candidates
 from app.reference_data.pseudonyms import PseudonymKey
 
 _READ_TOGETHER: Final = 10_000
@@ -21,15 +23,20 @@ _READ_TOGETHER: Final = 10_000
 def of_pseudonyms(
     work: Work, lines: Sequence[ContractLine], providers: Sequence[str], key: PseudonymKey
 ) -> set[str]:
-    """The records that these lines name by a pseudonym under the key. Beyond scope; slow where a
-    line names one: it grows with the patients of the service."""
+    """The records that these lines name by a pseudonym under the key, of which somebody's treatment
+    is paid for by whose key it is; others may be left out. Beyond scope.
+
+    Slow where nothing is kept, and for hospital numbers: it grows with the patients.
+    """
     patient, held = tables.patient.c, tables.patient_identifier.c
     found: set[str] = set()
     numbers = {line.nhs_pseudonym for line in lines if line.nhs_pseudonym}
     if numbers:
-        query = select(patient.nhs_number, patient.id).where(patient.nhs_number.is_not(None))
         is_named = key.nhs_number_among(numbers)
-        found |= {id_ for number, id_ in _rows(work, query) if is_named(number)}
+        query = select(patient.nhs_number, patient.id).where(patient.nhs_number.is_not(None))
+        few = candidates(work, key, numbers)
+        people = _rows(work, query) if few is None else iter(few)
+        found |= {id_ for number, id_ in people if is_named(number)}
     local = {line.local_pseudonym for line in lines if line.local_pseudonym}
     if local:
         query = select(held.local_id, held.patient_id).where(held.organisation.in_(providers))

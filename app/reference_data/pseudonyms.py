@@ -8,23 +8,45 @@ digits (base32), in upper case, so that a spreadsheet or a fixed-width feed leav
 """
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 _KEY_DOMAIN = "assent pseudonym key"
+_INDEX_DOMAIN, _SECRET_DOMAIN = "assent pseudonym index", "assent pseudonym secret"
 _BYTES = 20
 _NHS_NUMBER, _LOCAL = "nhs number", "local identifier"
 PSEUDONYM = re.compile("[A-Z2-7]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class PseudonymKey:
-    """One organisation's key. NHS numbers are ten digits, hospital numbers as the line reads."""
+class IndexKey:
+    """What a pseudonym is kept under, so that only the service finds whom it stands for.
+
+    Not made from the organisation's key, which others hold who make its files: with that one and
+    the database alone nobody can tell whose a kept row is. `of_secret` tells one secret's rows from
+    another's, and nothing of the secret.
+    """
 
     key: bytes = field(repr=False)
+    of_secret: str
+
+    def of(self, pseudonym: str) -> str:
+        """The MAC that a pseudonym is found by."""
+        mac = hmac.digest(self.key, pseudonym.encode(), "sha256")
+        return base64.b32encode(mac[:_BYTES]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class PseudonymKey:
+    """One organisation's key. NHS numbers are ten digits, hospital numbers as the line reads.
+
+    Whoever prepares files for the organisation has no `index`, which does not leave the service.
+    """
+
+    key: bytes = field(repr=False)
+    index: IndexKey | None = field(default=None, repr=False)
 
     def of_nhs_number(self, number: str) -> str:
         """The pseudonym of an NHS number of ten digits."""
@@ -78,5 +100,18 @@ class Pseudonyms:
         """The organisation's key; None when the service has no secret."""
         if self.secret is None:
             return None
-        text = f"{_KEY_DOMAIN}\n{organisation}".encode()
-        return PseudonymKey(hmac.new(self.secret, text, hashlib.sha256).digest())
+        of_secret = self.name_of_secret
+        assert of_secret is not None
+        index = IndexKey(self._derived(_INDEX_DOMAIN, organisation), of_secret)
+        return PseudonymKey(self._derived(_KEY_DOMAIN, organisation), index)
+
+    @property
+    def name_of_secret(self) -> str | None:
+        """What tells this secret from another one; None when there is none."""
+        if self.secret is None:
+            return None
+        return base64.b32encode(self._derived(_SECRET_DOMAIN, "")[:10]).decode()
+
+    def _derived(self, domain: str, organisation: str) -> bytes:
+        assert self.secret is not None
+        return hmac.digest(self.secret, f"{domain}\n{organisation}".encode(), "sha256")

@@ -70,6 +70,8 @@ from app.db.tables.patients import (
     patient_identifier,
     patient_link,
     patient_objection,
+    patient_pseudonym,
+    patient_pseudonym_mark,
 )
 from app.db.tables.paying import hand_over
 from app.db.tables.policies import (
@@ -160,6 +162,8 @@ __all__ = [
     "patient_identifier",
     "patient_link",
     "patient_objection",
+    "patient_pseudonym",
+    "patient_pseudonym_mark",
     "person",
     "person_role",
     "policy_draft",

@@ -1,12 +1,14 @@
 """Patients, their identifiers, and who declared care for them."""
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Date,
     ForeignKey,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -58,6 +60,30 @@ Index(
     patient_identifier.c.organisation,
     postgresql_where=_OTHERWISE,
     sqlite_where=_OTHERWISE,
+)
+
+# Under a key of its own that only the service has, what leads from a payer's pseudonym to a record
+# with an NHS number, of each payer that pays for the person. The worker keeps it, and can make it
+# again. A row says nothing of a number to whoever reads the database without the secret.
+patient_pseudonym = Table(
+    "patient_pseudonym",
+    metadata,
+    Column("mac", String(32), nullable=False),
+    Column("patient_id", ID, ForeignKey("patient.id"), nullable=False, index=True),
+    PrimaryKeyConstraint("mac", "patient_id"),
+)
+
+# How far it is: one row. Every event before the position of the change feed is in it, of the
+# records up to an id; null: of all of them.
+patient_pseudonym_mark = Table(
+    "patient_pseudonym_mark",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("of_secret", String(16), nullable=False),  # tells one secret from another
+    Column("epoch", Integer, nullable=False),
+    Column("xid", BigInteger, nullable=False),
+    Column("event", BigInteger, nullable=False),
+    Column("up_to", ID),
 )
 
 patient_link = Table(

@@ -7,7 +7,7 @@ The subject, by which a logout token may name a person, need not be the id that 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0060"
+revision = "0053"
 down_revision = "0052"
 branch_labels = None
 depends_on = None
