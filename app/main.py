@@ -72,6 +72,7 @@ from app.web import (
     steps,
     treatments,
     working_out,
+    worklist_pages,
 )
 from app.web import break_glass as break_glass_pages
 from app.web import overturning as overturning_pages
@@ -90,6 +91,7 @@ PAGES = (
     assets.router,
     about_pages.router,
     home.router,
+    worklist_pages.router,
     sign_in.router,
     sessions.router,
     starting.router,

@@ -121,6 +121,7 @@ def made(application: FastAPI, owner: sa.Engine, size: int, folder: Path) -> Obj
         "/hand-overs/{id}/state": {"id": parts["hand-over"]},
         "/replays/{id}": {"id": parts["replay"]},
         "/supply-lists/{name}": {"name": "not-started"},
+        "/worklists/{name}": {"name": "continuations"},
         "/submissions/uploads/{name}": {"name": parts["upload"]},
         "/supply-check/files/{name}": {"name": parts["checked file"]},
         "/supply-check/files/{name}/checked.csv": {"name": parts["checked file"]},

@@ -81,6 +81,7 @@ ONLY: Final = {
     "/submissions/jobs/{job}": ("demq1-commissioner",),
     "/submissions/jobs/{job}/state": ("demq1-commissioner",),
     "/replays/{id}": ("demq1-policy-author",),
+    "/worklists/{name}": ("demo1-clinician", "demo1-delegate", "demo1-pharmacist"),
     "/supply-check/files/{name}": ("demo1-pharmacist",),
     "/supply-check/files/{name}/checked.csv": ("demo1-pharmacist",),
 }
@@ -102,10 +103,23 @@ ALSO: Final = {
         "/supply-lists/supplied-by-two-trusts",
         "/supply-lists/not-started?month=202627%20M07",
     ),
+    "/worklists/{name}": (
+        "/worklists/drafts",
+        "/worklists/lapsing",
+        "/worklists/answers",
+        "/worklists/continuations?after=2026-12-15_0",
+    ),
+    "/start": ("?q=ada", "?q=crohn"),
     "/challenges": ("/challenges?state=raised",),
     "/submissions/uploads/{name}": ("/submissions/uploads/{upload of a month that stands}",),
     "/supply-check/files/{name}": ("?after=100",),
     "/submissions/runs/{run}/lines": ("?order=queried", "?outcome=no+approval"),
+}
+#: The same, of one person alone.
+ALSO_OF: Final = {
+    ("/", "demp1-panel-member"): ("/worklists/panel",),
+    ("/", "demq1-commissioner"): ("/worklists/referred",),
+    ("/", "demo1-pharmacist"): ("/worklists/authorisations", "/worklists/transfers"),
 }
 #: Pages of a run that is not held in memory, beyond those that ask for no run.
 OF_LARGE: Final = (
@@ -160,7 +174,7 @@ def pages(application: FastAPI, objects: Objects) -> tuple[list[Page], list[str]
                 unknown.append(route)
                 break
             found.append(Page(route, who, address, route))
-            for each in ALSO.get(route, ()):
+            for each in (*ALSO.get(route, ()), *ALSO_OF.get((route, who), ())):
                 shown = f"{route}{each}" if each.startswith("?") else each
                 asked = f"{address}{each}" if each.startswith("?") else each
                 found.append(Page(route, who, _filled(asked, objects.parts), shown))

@@ -30,6 +30,7 @@ PAGE_ROUTES: Final[dict[str, Action | str]] = {
     "POST /sessions/end-others": BROWSER,
     "POST /sessions/{id}/end": BROWSER,
     "GET /": BROWSER,
+    "GET /worklists/{name}": _A.READ,
     "GET /start": _A.PREPARE,
     "GET /back-entry": _A.PREPARE,
     "GET /start/{policy}": _A.PREPARE,

@@ -27,14 +27,11 @@ from app.approvals.office import Office
 from app.approvals.replaying import version_of_request
 from app.approvals.views import own_approval
 from app.auth.model import Caller
-from app.clock import london_day
 from app.db.work import Work
 from app.policy import (
     Kind,
-    Outcome,
     PanelStatus,
     PolicyVersion,
-    answer_by,
     members_to_agree,
     panel_status,
 )
@@ -138,7 +135,8 @@ def request_document(
     request = view.request
     library = office.library_at(work)
     version = version_of_request(work, library, request)
-    due = _answer_by(view, version)
+    waits = view.request.state is RequestState.REFERRED
+    due = view.request.answer_by if waits else None
     votes = panel_votes(work, library, caller, view, version)
     overturned = overturned_document(view)
     since = given_since(request, work.moment.day)
@@ -206,16 +204,6 @@ def _next(
     if since is not None and request.state is RequestState.REFERRED:
         return f"{begun_urgently(since)} {step}"
     return step
-
-
-def _answer_by(view: RequestView, version: PolicyVersion) -> dt.date | None:
-    """When the panel answers; None unless the policy's own decision referred the request."""
-    if view.request.state is not RequestState.REFERRED:
-        return None
-    decided = [each for each in view.decisions if each.made_by == "policy"]
-    if not decided or decided[-1].outcome != Outcome.REFERRED:
-        return None
-    return answer_by(version.panel, london_day(decided[-1].decided_at))
 
 
 def _still_missing(view: RequestView, version: PolicyVersion) -> list[MissingQuestion]:

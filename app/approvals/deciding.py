@@ -47,6 +47,7 @@ from app.policy import (
     Outcome,
     PolicyDecision,
     PolicyVersion,
+    answer_by,
     decide,
     decision_to_json,
 )
@@ -299,11 +300,19 @@ def conclude(
     panel = request.panel
     if to is RequestState.REFERRED and request.route is Route.POLICY:
         panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
-    moved = move(work, caller, treatment, request, event, to, {**(changes or {}), "panel": panel})
+    told = {"panel": panel, "answer_by": _answer_by(version, decision)}
+    moved = move(work, caller, treatment, request, event, to, {**(changes or {}), **told})
     if to is RequestState.APPROVED:
         decided_on = london_day(decision.decided_at)
         take_effect(work, caller, treatment, moved, version, decision.id, Basis.POLICY, decided_on)
     return moved
+
+
+def _answer_by(version: PolicyVersion, decision: DecisionRecord) -> dt.date | None:
+    """By when the panel answers what this decision of the policy refers; None: no day is set."""
+    if decision.made_by != "policy" or decision.outcome != Outcome.REFERRED:
+        return None
+    return answer_by(version.panel, london_day(decision.decided_at))
 
 
 def move(

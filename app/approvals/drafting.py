@@ -7,7 +7,7 @@ not known yet, so a payload about them could not be found and erased.
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +18,7 @@ from app.approvals import patients, store
 from app.approvals.errors import DetailsNotAccepted, NotFound, TransitionNotAllowed
 from app.approvals.model import RequestView, TreatmentRecord
 from app.approvals.permissions import Action, check_can
+from app.approvals.up_to import up_to
 from app.audit import Event
 from app.audit.log import record
 from app.auth.model import Caller
@@ -27,6 +28,14 @@ from app.policy import Kind
 
 LONGEST: Final = 256 * 1024  # characters of JSON; a long form is under 20,000
 SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the list of open drafts: a page goes on behind one."""
+
+    changed_at: dt.datetime
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,11 @@ class DraftRecord:
     submitted_request: str | None
     discarded_at: dt.datetime | None
     version: int
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the list of open drafts."""
+        return Place(self.changed_at, self.id)
 
     @property
     def state(self) -> str:
@@ -113,24 +127,61 @@ def find_draft(work: Work, caller: Caller, draft_id: str, *, lock: bool = False)
     return _record(row)
 
 
-def open_drafts(work: Work, caller: Caller) -> tuple[DraftRecord, ...]:
-    """The organisation's open drafts, those changed last first, 200 at most."""
+def open_drafts(
+    work: Work, caller: Caller, limit: int = SHOWN, after: Place | None = None
+) -> tuple[DraftRecord, ...]:
+    """The organisation's open drafts, those changed last first; `after`: only those behind one."""
     check_can(caller, Action.PREPARE)
-    return tuple(_record(row) for row in work.connection.execute(open_query(caller)))
+    query = open_query(caller, limit, after)
+    return tuple(_record(row) for row in work.connection.execute(query))
 
 
-def open_query(caller: Caller) -> sa.Select[Any]:
-    """What `open_drafts` asks: a walk along the index of open drafts."""
-    return (
-        sa.select(drafts)
-        .where(
-            drafts.c.organisation == caller.organisation,
-            drafts.c.submitted_request.is_(None),
-            drafts.c.discarded_at.is_(None),
-        )
-        .order_by(drafts.c.changed_at.desc(), drafts.c.id.desc())
-        .limit(SHOWN)
+def open_drafts_of(
+    work: Work, caller: Caller, treatments: Collection[str]
+) -> tuple[DraftRecord, ...]:
+    """The organisation's open drafts of some treatments, those changed last first."""
+    check_can(caller, Action.PREPARE)
+    if not treatments:
+        return ()
+    query = open_query(caller).where(drafts.c.treatment_id.in_(sorted(treatments)))
+    return tuple(_record(row) for row in work.connection.execute(query))
+
+
+def open_first_drafts_of(
+    work: Work, caller: Caller, nhs_number: str, policies: Collection[str]
+) -> tuple[DraftRecord, ...]:
+    """The organisation's open first requests under some policies on which a number was typed.
+
+    A walk along the open drafts: what is typed into a form has no index of its own.
+    """
+    check_can(caller, Action.PREPARE)
+    typed = drafts.c.form["patient"]["nhs_number"].as_string()
+    query = open_query(caller).where(
+        drafts.c.treatment_id.is_(None),
+        drafts.c.policy.in_(sorted(policies)),
+        sa.func.replace(typed, " ", "") == nhs_number,
     )
+    return tuple(_record(row) for row in work.connection.execute(query))
+
+
+def open_query(caller: Caller, limit: int = SHOWN, after: Place | None = None) -> sa.Select[Any]:
+    """What `open_drafts` asks: a walk along the index of open drafts."""
+    c = drafts.c
+    query = sa.select(drafts).where(
+        c.organisation == caller.organisation,
+        c.submitted_request.is_(None),
+        c.discarded_at.is_(None),
+    )
+    if after is not None:
+        place = sa.tuple_(sa.literal(after.changed_at, c.changed_at.type), after.id)
+        query = query.where(sa.tuple_(c.changed_at, c.id) < place)
+    return query.order_by(c.changed_at.desc(), c.id.desc()).limit(limit)
+
+
+def count_open(work: Work, caller: Caller, most: int) -> int:
+    """How many open drafts the organisation has, counted no further than `most`."""
+    check_can(caller, Action.PREPARE)
+    return up_to(work, open_query(caller).limit(None), most)
 
 
 def change(

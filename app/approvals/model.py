@@ -249,6 +249,7 @@ class RequestRecord:
     submitted_by: str
     revision: int
     version: int
+    answer_by: dt.date | None = None  # while it is referred: by when its panel answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from app.approvals.deaths import has_died
-from app.approvals.due import count_due, count_lapsing
+from app.approvals.due import SOON, WITHIN, count_due, count_lapsing
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import Route
 from app.approvals.permissions import Action, can, check_can
@@ -21,8 +21,6 @@ from app.db.tables import draft, request, treatment
 from app.db.work import Work
 from app.reminders.model import Count, Reason
 
-SOON: Final = dt.timedelta(days=30)
-LATER: Final = dt.timedelta(days=90)
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -67,9 +65,9 @@ def _counted(work: Work, caller: Caller) -> Iterator[Count]:
     yield Count(Reason.DRAFTS, _prepared(work, caller))
     today = work.moment.day
     for reason, first, last in (
-        (Reason.ENDED, today - LATER, today - _DAY),
+        (Reason.ENDED, today - WITHIN, today - _DAY),
         (Reason.SOON, today, today + SOON),
-        (Reason.LATER, today + SOON + _DAY, today + LATER),
+        (Reason.LATER, today + SOON + _DAY, today + WITHIN),
     ):
         yield Count(reason, count_due(work, caller, first, last, _goes_on()))
     lapsing = count_lapsing(work, caller, today, today + SOON, _goes_on())

@@ -1,4 +1,4 @@
-"""Whom the rows of a home page concern, in words, and that they were told. Pure but for reading."""
+"""Whom the rows of a list concern, in words, and that they were told. Pure but for reading."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +20,14 @@ HEAD = "Patient"
 
 @dataclass(slots=True)
 class Told:
-    """The patients that a page names, gathered while it is made. Nobody but the care team's."""
+    """The patients that a page names, gathered while it is made. Nobody but the care team's.
+
+    `worklist`: what the page is called on record, "home" or the list's own name.
+    """
 
     work: Work
     caller: Caller
+    worklist: str = "home"
     _treatments: set[str] = field(default_factory=set)
     _drafts: set[str] = field(default_factory=set)
 
@@ -48,7 +52,7 @@ class Told:
         if not self._treatments and not self._drafts:
             return ()
         names = {
-            "worklist": "home",
+            "worklist": self.worklist,
             "treatments": sorted(self._treatments),
             "drafts": sorted(self._drafts),
         }

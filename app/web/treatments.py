@@ -2,9 +2,9 @@
 
 import datetime as dt
 from itertools import pairwise
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.treatments_model import SegmentDocument, TreatmentDocument, treatment_document
 from app.approvals import starting, store
@@ -82,8 +82,13 @@ def find(request: Request, session: SignedInBrowser, form: FormFields) -> Respon
 
 
 @router.get("/treatments/{id}")
-def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """A treatment as it stands, with what is due."""
+def show(
+    request: Request,
+    session: SignedInBrowser,
+    id: IdPath,
+    record: Annotated[str, Query(pattern="^(first-dose)?$")] = "",
+) -> Response:
+    """A treatment as it stands, with what is due; `record` opens the form of its first dose."""
     caller, office = caller_of(request, session), this_office(request)
 
     def read(
@@ -124,6 +129,7 @@ def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
             and bool(document.approvals)
             and not paid_only(document),
         },
+        record=record,
         once=fresh_name(request),
         errors=[],
     )

@@ -91,6 +91,8 @@ request = Table(
     Column("submitted_by", ID, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("version", Integer, nullable=False),
+    # By when its panel answers, since the policy's newest decision referred it; null: no day is set
+    Column("answer_by", Date),
     # What waits for somebody, and a page of a search by state, is one walk along one of these.
     Index("ix_request_provider_state", "provider", "state", "treatment_id"),
     Index("ix_request_commissioner_state", "commissioner", "state", "treatment_id"),
@@ -102,11 +104,12 @@ request = Table(
         "treatment_id",
         postgresql_include=["provider", "commissioner", "counterparty"],
     ),
-    # What waits for a panel, in the order in which it was sent.
+    # What waits for a panel, in the order in which it is to be answered.
     Index(
-        "ix_request_panel_sent",
+        "ix_request_panel_answer",
         "panel",
         "state",
+        "answer_by",
         "submitted_at",
         "id",
         postgresql_where=text("panel IS NOT NULL"),

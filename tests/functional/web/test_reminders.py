@@ -20,15 +20,16 @@ from app.auth.model import Caller, Role
 from app.auth.people import Seat
 from app.db import tables
 from app.db.transaction import Database
-from app.db.work import Moment
+from app.db.work import Moment, Work
 from app.door import Door
 from app.gauges import Gauges
 from app.main import create_app
 from app.policy import Kind
 from app.reminders import counting, outbox
+from app.reminders.model import Reason
 from app.reminders.wording import body_of
 from app.settings import Settings
-from app.web import home
+from app.web import worklists
 from app.work import run_for_ever
 from tests.functional.approvals.api import Clock
 from tests.functional.conftest import ADMINISTRATOR
@@ -248,13 +249,55 @@ def test_what_waits_for_people_is_counted_for_whom_it_waits(
 
 def test_a_digest_counts_the_states_that_the_home_page_lists() -> None:
     listed = {
-        role: [(states, own) for _, states, own in queues] for role, queues in home._QUEUES.items()
+        role: [(each.states, each.own) for each in queues]
+        for role, queues in worklists.QUEUES.items()
     }
     counted = {
         role: [(states, own) for _, states, own in queues]
         for role, queues in counting.QUEUES.items()
     }
     assert counted == listed
+
+
+#: So many days from today → why a digest counts an approval that ends then; None: it does not.
+ENDS = {
+    -91: None,
+    -90: Reason.ENDED,
+    -1: Reason.ENDED,
+    0: Reason.SOON,
+    30: Reason.SOON,
+    31: Reason.LATER,
+    90: Reason.LATER,
+    91: None,
+}
+STARTS = {-1: None, 0: Reason.LAPSES, 30: Reason.LAPSES, 31: None}
+
+
+@pytest.mark.parametrize(("column", "spans"), [("covers_to", ENDS), ("start_by", STARTS)])
+def test_a_digest_counts_the_days_that_the_home_page_lists(
+    application: FastAPI,
+    database: Database,
+    enter: Enter,
+    clock: Clock,
+    column: str,
+    spans: dict[int, Reason | None],
+) -> None:
+    (treatment,), today = treated(enter, 1), clock.instant.date()
+    away = today + dt.timedelta(days=1000)
+    person, approval = enter("demo1-clinician"), tables.approval
+
+    def put(work: Work, days: int) -> dict[Reason, int]:
+        own = approval.c.treatment_id == treatment
+        there = {"covers_to": away, "start_by": away} | {column: today + dt.timedelta(days=days)}
+        work.connection.execute(sa.update(approval).where(own).values(**there))
+        return {each.reason: each.number for each in counting.what_waits(work, clinician())}
+
+    door, name = application.state.door, "lapsing" if column == "start_by" else "continuations"
+    for days, reason in spans.items():
+        counted = door.transact(lambda work, days=days: put(work, days))
+        assert counted == ({} if reason is None else {reason: 1}), days
+        listed = f"/treatments/{treatment}" in person.get(f"/worklists/{name}").text
+        assert listed == (reason is not None), days
 
 
 # --- at most once a day, and at least once ------------------------------------------------------

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from app.api.changes import visible_changes
 from app.approvals.drafting import open_query
-from app.approvals.due import due_query
+from app.approvals.due import Place, due_query, lapsing_query
+from app.approvals.lifecycle import RequestState
 from app.approvals.office import Office
 from app.approvals.scope import visible_treatments
 from app.approvals.timeline import timeline
+from app.approvals.waiting import waiting_queries
 from app.audit import changes_after
 from app.auth.model import Caller, Role
 from app.db.tables import treatment
@@ -30,7 +32,7 @@ from app.reconciliation.supplied import supplies_of
 from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, overdue
 from benchmarks import two_million
 from benchmarks.lists import add_challenges, explained
-from benchmarks.search import LARGEST, MOMENT, PAYER, explain, rows_of
+from benchmarks.search import LARGEST, MOMENT, PANEL, PAYER, explain, rows_of
 from tests.integration.approvals.test_search_plan import TREATMENTS, scans
 from tests.policies.library import packaged_library
 
@@ -57,9 +59,22 @@ LOOKED_UP = (
 #: A page, and what its conditions pass over on the way; of few that are due all are sorted.
 MOST_ROWS = 8 * LIMIT
 FROM, TO = MOMENT.day - dt.timedelta(days=14), MOMENT.day + dt.timedelta(days=28)
+ASKED = waiting_queries(PANEL, (RequestState.REFERRED,), own=False, by_answer=True)
 #: List → who asks, the query, and the index that it walks along.
 PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
     "due": (LARGEST, due_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_ends"),
+    "due, a later page": (
+        LARGEST,
+        due_query(LARGEST, FROM, TO, LIMIT, Place(MOMENT.day, "00000000")),
+        "ix_approval_provider_ends",
+    ),
+    "lapsing": (
+        LARGEST,
+        lapsing_query(LARGEST, MOMENT.day, MOMENT.day + dt.timedelta(days=30), LIMIT),
+        "ix_treatment_provider_waiting",
+    ),
+    "a panel's": (PANEL, ASKED[0].limit(LIMIT), "ix_request_panel_answer"),
+    "a panel's, without a day": (PANEL, ASKED[1].limit(LIMIT), "ix_request_panel_answer"),
     "drafts": (LARGEST, open_query(LARGEST).limit(LIMIT), "ix_draft_open"),
     "challenges": (PAYER, listed_query(PAYER, EVERY, LIMIT), "ix_challenge_commissioner"),
 }
