@@ -190,6 +190,27 @@ def _paper_pair(document: RequestDocument) -> tuple[str, str]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyLink:
+    """The policy version that decides a request, where the library shows it."""
+
+    href: str
+    text: str
+
+
+def policy_link(document: RequestDocument) -> PolicyLink:
+    """The page of the version, with the commissioner's overlay where one lies on top of it."""
+    by = document.policy
+    at = f"/library/{by.policy}/{by.version}"
+    if by.overlay is None:
+        return PolicyLink(at, f"Read the policy, version {by.version}")
+    return PolicyLink(
+        f"{at}?commissioner={by.overlay.commissioner}",
+        f"Read the policy, version {by.version}, with the overlay of {by.overlay.commissioner} "
+        f"from {day_words(by.overlay.from_)}",
+    )
+
+
 def request_pairs(document: RequestDocument, patient: PatientDocument, policy: str) -> Pairs:
     """What was asked, for whom and when."""
     outside = document.route is not Route.POLICY

@@ -25,7 +25,7 @@ from app.problems import NOT_READY, DoorProblem
 from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
-from app.web.decision import cover_pairs, outcome_of, request_pairs
+from app.web.decision import cover_pairs, outcome_of, policy_link, request_pairs
 from app.web.decision_paper import as_typst
 from app.web.doses_given import ruling_pairs
 from app.web.form.fields import answer_words, errors_of, question_fields
@@ -104,6 +104,7 @@ def request_page(
         covers=cover_pairs(document),
         ruling=ruling_pairs(document),
         about=request_pairs(document, treatment.patient, version.title),
+        decided_by=policy_link(document),
         asks=may_ask(caller, document),
         once=fresh_name(request),
         files=door_of(request).read(lambda work: attachments_of(work, caller, id)),
