@@ -3,7 +3,6 @@
 Nothing is stored but the audit entry, and for the last one the declared care relationship.
 """
 
-import datetime as dt
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -31,7 +30,6 @@ from app.api.steps import ThisOffice, ask, check_birth_date
 from app.api.types import Day, OrganisationCode
 from app.api.writing import NAMED, Answer, write
 from app.approvals import checking, searching
-from app.approvals.office import APPROVAL_NOT_REQUIRED, setting
 from app.approvals.permissions import Action
 from app.db.work import Work
 from app.policy import Kind, Outcome
@@ -157,7 +155,7 @@ def approval_need(
         if commissioner is not None:
             payer = commissioner_code(commissioner, "commissioner", day)
         need = checking.approval_needed(work, office, drug, payer, day)
-        return need_document(need, exempt=_exempt(work, payer, drug, day))
+        return need_document(need)
 
     return door_of(request).read(read)
 
@@ -214,22 +212,12 @@ def check_document(run: checking.DryRun) -> CheckDocument:
     )
 
 
-def need_document(need: checking.Need, *, exempt: bool) -> NeedDocument:
-    """Whether an approval is needed. Without a policy, only an exemption makes it a plain no."""
-    known = need.required or exempt or bool(need.policies)
-    answer: Literal["yes", "no", "not known"] = "yes" if need.required else "no"
+def need_document(need: checking.Need) -> NeedDocument:
+    """Whether an approval is needed."""
     return NeedDocument(
         drug=need.drug,
         on=need.on,
-        required=answer if known else "not known",
+        required=need.answer,
         reason=need.reason,
         policies=[deciding_policy(version) for version in need.policies],
     )
-
-
-def _exempt(work: Work, commissioner: str | None, drug: str, on: dt.date) -> bool:
-    """Whether the commissioner pays for the drug without approval, by its own setting."""
-    if commissioner is None:
-        return False
-    drugs = setting(work, commissioner, APPROVAL_NOT_REQUIRED, on)
-    return isinstance(drugs, list) and drug in drugs

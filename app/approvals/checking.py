@@ -5,6 +5,7 @@ Nothing is stored but an audit event that a check was made.
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from app.approvals import issuing, patients, store
 from app.approvals.answering import as_typed, carry_forward, context_of, read_answers
@@ -14,6 +15,7 @@ from app.approvals.deaths import check_decided_in_life
 from app.approvals.deciding import Case, decide_case
 from app.approvals.details import check_details
 from app.approvals.downtime import check_paper
+from app.approvals.elsewhere import TOLD, live_elsewhere
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
 from app.approvals.model import (
@@ -45,13 +47,24 @@ from app.policy import Kind, PolicyDecision, PolicyVersion
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Whether a drug needs an approval on a day, and which policies are held for it."""
+    """Whether a drug needs an approval on a day, and which policies are held for it.
+
+    `exempt`: the commissioner that was named pays for it without one.
+    """
 
     drug: str
     on: dt.date
     required: bool
     reason: str
     policies: tuple[PolicyVersion, ...]
+    exempt: bool = False
+
+    @property
+    def answer(self) -> Literal["yes", "no", "not known"]:
+        """In a word. Without a policy, only an exemption makes it a plain no."""
+        if self.required:
+            return "yes"
+        return "no" if self.exempt or self.policies else "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ def approval_needed(
     exempt = setting(work, commissioner, APPROVAL_NOT_REQUIRED, on) if commissioner else None
     if isinstance(exempt, list) and drug in exempt:
         reason = "The commissioner pays for this drug without prior approval on that day."
-        return Need(drug, on, False, reason, held)
+        return Need(drug, on, False, reason, held, exempt=True)
     if not held:
         reason = "The library holds no policy for this drug on that day: ask the commissioner."
         return Need(drug, on, False, reason, held)
@@ -193,6 +206,25 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
     decision = decide_case(work, office, case, treatment.commissioner)
     _log(work, caller, version, decision, person, treatment)
     return DryRun(version, command.kind, decision, None)
+
+
+def is_elsewhere(
+    work: Work, caller: Caller, drug: str, nhs_number: str, birth_date: dt.date
+) -> bool:
+    """Whether another provider holds a live approval of the patient for the drug.
+
+    For whoever begins a form for them, as the dry run of that form would tell. Nothing is found of
+    a patient who objects, nor where the birth date does not fit. What is told is on record.
+    """
+    check_can(caller, Action.CHECK)
+    person = patients.known_by(work, nhs_number, birth_date)
+    if person is None:
+        return False
+    found = live_elsewhere(work, caller, {person.canonical_id: {drug}})
+    for treatment in found.values():
+        told = Reading(TOLD, treatment_id=treatment.id, patient_id=treatment.patient_id)
+        record_reading(work, caller.actor(), told)
+    return bool(found)
 
 
 def _already(

@@ -19,6 +19,8 @@ from app.db import tables
 from app.db.work import Work
 
 _PATIENT, _TREATMENT = tables.patient.c, tables.treatment.c
+#: What stands on record where somebody was told of one.
+TOLD: Final = "told that an approval exists elsewhere"
 #: How many values one statement names.
 _TOGETHER: Final = 500
 

@@ -153,6 +153,19 @@ def usual_commissioner(work: Work, provider: str, policy: str) -> str | None:
     return found
 
 
+def newest_commissioner(work: Work, provider: str) -> str | None:
+    """Who pays for the provider's newest treatment, as a first guess; None: it has none."""
+    treatment = tables.treatment.c
+    query = (
+        select(treatment.commissioner)
+        .where(treatment.provider == provider)
+        .order_by(treatment.id.desc())
+        .limit(1)
+    )
+    found: str | None = work.connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def find_request(work: Work, caller: Caller, request_id: str, lock: bool = False) -> RequestRecord:
     """The request, if the caller may see it; NotFound otherwise."""
     query = select(tables.request).where(

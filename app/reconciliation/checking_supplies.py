@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from app.approvals.elsewhere import known_people, live_elsewhere
+from app.approvals.elsewhere import TOLD, known_people, live_elsewhere
 from app.approvals.guessing import check_may_name, not_known
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.office import Office
@@ -39,7 +39,6 @@ from app.reconciliation.summary import Summary
 SUPPLIED: Final = "Supplied: a line of a draft submission states it."
 #: How many patients one check asks after at other providers; further lines are told nothing.
 MOST_ASKED: Final = 2_000
-TOLD: Final = "told that an approval exists elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,3 +114,17 @@ def _organisation(row: Row) -> Organisation:
 
 def _tidy(code: str) -> str:
     return code.strip().upper()
+
+
+def commissioners(day: dt.date) -> list[tuple[str, str]]:
+    """Those in force on a day, by name; in the demonstration the invented ones come first."""
+    held = [
+        each
+        for each in load_organisations().all()
+        if each.kind == "commissioner"
+        and (each.from_ is None or each.from_ <= day)
+        and (each.to is None or day <= each.to)
+        and each.parent is None
+    ]
+    held.sort(key=lambda each: (not each.demonstration, each.name))
+    return [(each.code, f"{each.name} ({each.code})") for each in held]

@@ -1,6 +1,5 @@
 """What stands behind a draft's pages: their fields, what is wrong with them, what was typed."""
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from app.approvals.model import Route
 from app.policy import Kind
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.reference_data.drugs import load_drugs
-from app.reference_data.organisations import load_organisations
+from app.reference_data.organisations import commissioners
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
@@ -84,17 +83,3 @@ def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
         asked = tuple(each for each in asked if each.name not in urgent.ASKED_HERE)
     outside = found.draft.form.get("route") not in (None, Route.POLICY)
     return (*asked, about.CASE) if outside and step == about.TREATMENT else asked
-
-
-def commissioners(day: dt.date) -> list[tuple[str, str]]:
-    """Those in force on a day, by name; in the demonstration the invented ones come first."""
-    held = [
-        each
-        for each in load_organisations().all()
-        if each.kind == "commissioner"
-        and (each.from_ is None or each.from_ <= day)
-        and (each.to is None or day <= each.to)
-        and each.parent is None
-    ]
-    held.sort(key=lambda each: (not each.demonstration, each.name))
-    return [(each.code, f"{each.name} ({each.code})") for each in held]

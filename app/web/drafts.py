@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -14,7 +14,6 @@ from app.approvals.drafting import DraftRecord
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted, VersionMismatch
 from app.approvals.model import RequestView
 from app.approvals.permissions import Action, check_can
-from app.approvals.searching import SearchHit, SearchQuery, search
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
@@ -29,6 +28,8 @@ from app.web.form import about, paper, urgent
 from app.web.form.check import with_override
 from app.web.form.scores import SCORES
 from app.web.form.steps import find_step, only_open
+from app.web.held import held_of, held_rows, kind_words, known_rows, need_of
+from app.web.needs import need_words
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -64,8 +65,16 @@ def open_draft(request: Request, session: SignedInBrowser, id: IdPath) -> Respon
 
 
 @router.get("/{id}/begun")
-def begun(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """After the patient: what the organisation has for them already, if anything."""
+def begun(
+    request: Request,
+    session: SignedInBrowser,
+    id: IdPath,
+    payer: Annotated[str, Query(pattern="^(chosen)?$")] = "",
+) -> Response:
+    """After the patient: what there is for them already, and which kind of request this is.
+
+    `payer` says that somebody has just chosen who pays, and is told whether they ask for it.
+    """
     caller, office = caller_of(request, session), this_office(request)
 
     def read(work: Work) -> tuple[Filling, dict[str, str]]:
@@ -73,21 +82,29 @@ def begun(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
         return filling.fill(work, office, caller, draft), filling.about_faults(work, office, draft)
 
     found, wrong = door_of(request).read(read)
+    if found.draft.state != "open" or found.kind is not Kind.INITIATION:
+        return go(f"/drafts/{id}")
     if any(name.startswith(about.PATIENT) for name in wrong):
         return go(f"/drafts/{id}/{about.PATIENT}")
-    hits = door_of(request).transact(lambda work: _held(work, caller, found))
-    if not hits:
-        return go(f"/drafts/{id}/{_after_patient(found)}")
+    onward = _first_open(found) if payer else _after_patient(found)
+    held = door_of(request).transact(lambda work: held_of(work, office, caller, found))
+    if not held.is_something:
+        return go(f"/drafts/{id}/{onward}")
+    library = door_of(request).read(office.library_at)
+    titles = {key: library.versions(key)[-1].title for key in library.usable()}
     return page(
         request,
         "form_held.html",
         session=session,
-        title="This patient has this treatment already",
+        title="Before you go on",
         policy_title=found.version.title,
         draft=found.draft,
-        hits=hits,
-        today=found.today,
-        onward=_after_patient(found),
+        kind=kind_words(held, found.version.indication.key, found.today),
+        need=None if held.need is None else need_words(held.need),
+        held=held,
+        rows=held_rows(held, titles),
+        known=known_rows(held, caller, titles),
+        onward=onward,
     )
 
 
@@ -189,8 +206,11 @@ def save(
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
 
+    payer_before: list[object] = []
+
     def run(work: Work) -> Filling:
         draft = drafting.find_draft(work, caller, id)
+        payer_before[:] = [draft.form.get("commissioner")]
         if draft.state != "open":
             return filling.fill(work, office, caller, draft)
         typed = typed_into(filling.fill(work, office, caller, draft), step, form)
@@ -207,7 +227,10 @@ def save(
         return JSONResponse({"version": kept.draft.version})
     if kept.draft.state != "open":
         return go(f"/drafts/{id}")
-    return go(f"/drafts/{id}/{_next(request, kept, step, form)}")
+    after = _next(request, kept, step, form)
+    if [kept.draft.form.get("commissioner")] != payer_before and _is_needless(request, kept):
+        after = "begun?payer=chosen"
+    return go(f"/drafts/{id}/{after}")
 
 
 # --- which page comes next -----------------------------------------------------------------------
@@ -262,6 +285,13 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
     return after[0] if keys and after else CHECK
 
 
+def _is_needless(request: Request, found: Filling) -> bool:
+    """Whether who pays, as far as is chosen, asks for no approval of the drug."""
+    office = this_office(request)
+    need = door_of(request).read(lambda work: need_of(work, office, found))
+    return found.kind is Kind.INITIATION and need is not None and need.exempt
+
+
 def _place(step: str) -> tuple[int, int]:
     if step == CHECK:
         return (5, 0)
@@ -300,24 +330,3 @@ def _changed_meanwhile(
     if form.get("autosave") == "yes":
         return JSONResponse({"version": None}, 409)
     return step_page(request, session, caller, found, step, warning=_CHANGED)
-
-
-# --- parts ---------------------------------------------------------------------------------------
-
-
-def _held(work: Work, caller: Caller, found: Filling) -> tuple[SearchHit, ...]:
-    """The organisation's own treatments of this patient with this drug. The search is audited."""
-    given = found.draft.form.get("patient")
-    typed = given if isinstance(given, Mapping) else {}
-    number, local_id = typed.get("nhs_number"), typed.get("local_id")
-    if not number and not local_id:
-        return ()
-    query = SearchQuery(
-        nhs_number=number or None,
-        local_id=None if number else local_id,
-        drug=found.version.drug,
-    )
-    try:
-        return search(work, caller, query).hits
-    except ApprovalsError:
-        return ()

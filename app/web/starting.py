@@ -16,8 +16,10 @@ from app.approvals.permissions import Action, can, check_acts_for, check_can
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import DrugDictionary, load_drugs
+from app.reference_data.organisations import commissioners
 from app.web.callers import caller_of, this_office
 from app.web.form import about, paper
+from app.web.needs import NeedRow, drugs_called, need_rows
 from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -30,6 +32,7 @@ IdPath = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}
 OnPaper = Annotated[str, Query(pattern="^(yes)?$")]
 _FEWEST: Final = 2  # letters to search for
 _SHOWN: Final = 40
+_NEEDS: Final = 10  # drugs of which it is said whether they need an approval
 _MECHANISMS: Final = {
     "prior_approval": "Prior approval",
     "panel": "Panel decides",
@@ -43,6 +46,7 @@ class Choice:
 
     policy: str
     title: str
+    drug_key: str
     drug: str
     brands: tuple[str, ...]
     indication: str
@@ -58,28 +62,41 @@ def find_form(
     session: SignedInBrowser,
     q: Annotated[str, Query(max_length=100)] = "",
     on_paper: OnPaper = "",
+    payer: Annotated[str, Query(max_length=10, pattern="^[A-Z0-9]*$")] = "",
 ) -> Response:
-    """The forms whose drug, brand or indication has these letters."""
+    """The forms whose drug, brand or indication has these letters; which drugs need an approval.
+
+    `payer` pays for it; left out, who pays for the organisation's newest treatment.
+    """
     caller = caller_of(request, session)
     check_can(caller, Action.PREPARE)
     office, day = this_office(request), door_of(request).moment().day
-    words = q.split()
-    found: list[Choice] = []
-    if len(q.strip()) >= _FEWEST:
-        library = door_of(request).read(office.library_at)
-        found = [
-            replace(one, brand=_brand(one, words))
-            for one in choices(library, load_drugs(), day)
-            if _fits(one, words)
-        ]
+    words, searched = q.split(), len(q.strip()) >= _FEWEST
+    drugs, payers = load_drugs(), commissioners(day)
+    named = payer if payer in {code for code, _ in payers} else None
+
+    def read(work: Work) -> tuple[list[Choice], tuple[NeedRow, ...], str | None]:
+        pays = named or store.newest_commissioner(work, caller.organisation)
+        if not searched:
+            return [], (), pays
+        held = [each for each in choices(office.library_at(work), drugs, day) if _fits(each, words)]
+        called = drugs_called(drugs, words)
+        asked = list(dict.fromkeys([*called, *(each.drug_key for each in held)]))
+        return held, need_rows(work, office, drugs, asked[:_NEEDS], pays, day), pays
+
+    found, needs, pays = door_of(request).read(read)
     return page(
         request,
         "start.html",
         session=session,
         q=q,
         on_paper=on_paper,
-        searched=len(q.strip()) >= _FEWEST,
-        found=found[:_SHOWN],
+        searched=searched,
+        needs=needs,
+        payers=payers,
+        pays=pays,
+        payer_name=dict(payers).get(pays or "", pays),
+        found=[replace(one, brand=_brand(one, words)) for one in found[:_SHOWN]],
         said=f"{counted(len(found), 'form')} found"
         + (f", the first {_SHOWN} shown" if len(found) > _SHOWN else ""),
     )
@@ -167,8 +184,8 @@ def begin_later(
     def run(work: Work) -> DraftRecord:
         treatment = store.find_treatment(work, caller, id)
         check_acts_for(caller, Action.PREPARE, treatment.provider)
-        for each in drafting.open_drafts(work, caller):
-            if each.treatment_id == id and each.kind is Kind.CONTINUATION:
+        for each in drafting.open_drafts_of(work, caller, {id}):
+            if each.kind is Kind.CONTINUATION:
                 return each
         return drafting.prepare(
             work,
@@ -193,6 +210,7 @@ def choices(library: Library, drugs: DrugDictionary, day: dt.date) -> Iterator[C
         yield Choice(
             policy=version.policy,
             title=version.title,
+            drug_key=version.drug,
             drug=known.name if known else version.drug,
             brands=tuple(product.name for product in known.products) if known else (),
             indication=version.indication.term,

@@ -29,7 +29,6 @@ NO_PAGE: Final[dict[str, str]] = {
     "/sign-in/start": "leads to the identity provider",
     "/sign-in/callback": "leads from the identity provider to the home page",
     "/drafts/{id}": "leads to the step where the draft stands",
-    "/drafts/{id}/begun": "leads to the first step",
     "/requests/{id}/decision.pdf": "a file",
     "/requests/{id}/attachments/{attachment}": "a file",
     "/supply-check/files/{name}/checked.csv": "a file",

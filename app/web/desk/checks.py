@@ -29,6 +29,7 @@ from app.reconciliation.staging import Waits
 from app.reference_data.drugs import load_drugs
 from app.reference_data.errors import InvalidNhsNumber
 from app.reference_data.nhs_number import parse_nhs_number
+from app.reference_data.organisations import commissioners
 from app.web.acting import UploadedForm, body_of
 from app.web.callers import caller_of, read_recorded, this_office
 from app.web.desk.checks_view import (
@@ -39,7 +40,6 @@ from app.web.desk.checks_view import (
     file_verdict,
     verdict_of,
 )
-from app.web.draft_parts import commissioners
 from app.web.form import about
 from app.web.form.fields import errors_of
 from app.web.pages import PageRoute, check_csrf, door_of, go

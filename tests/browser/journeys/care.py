@@ -3,10 +3,12 @@
 import datetime as dt
 import re
 
+from app.policy import Kind
 from app.reference_data.nhs_number import format_nhs_number
 from app.reference_data.nhs_number import test_number as invented_number
+from tests.browser.cases import approved_case
 from tests.browser.files import a_file
-from tests.browser.journeys.asking import CLINICIAN, a_request, answer_review
+from tests.browser.journeys.asking import CLINICIAN, a_form, a_request, answer_review
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.screens import keep
 from tests.browser.visitor import Visitor
@@ -189,7 +191,45 @@ def _break_glass(ground: Ground) -> None:
     visitor.click("End the access")
 
 
+def _already_there(ground: Ground) -> None:
+    """A first request for a patient who has the treatment: it is said, and the way on taken."""
+    visitor = ground.enter(CLINICIAN)
+    number = ground.number()
+    treatment = a_treatment(visitor, number)
+    case = approved_case("biologics", Kind.INITIATION)
+    assert case.context.birth_date is not None
+    visitor.go("/start").fill("q", "adalimumab")
+    visitor.click("Find the form")
+    assert "Is approval needed?" in visitor.text
+    visitor.press(visitor.page.locator('main a[href^="/start/adalimumab-ra-severe"]'))
+    visitor.fill("patient.nhs_number", invented_number(number))
+    visitor.fill_day("patient.birth_date", case.context.birth_date.isoformat())
+    visitor.choose("patient.sex", case.context.sex or "female")
+    visitor.click("Continue")
+    assert visitor.heading.endswith("Before you go on"), visitor.text
+    assert "This is a continuation" in visitor.text
+    assert visitor.page.locator(f'main a[href="{treatment}"]').count() == 1
+    keep(visitor, "already-there")
+    visitor.click("Continue this treatment instead")
+    assert visitor.heading.endswith("About the treatment"), visitor.text
+
+
+def _lists(ground: Ground) -> None:
+    """From the heading of a list to all of it, and back."""
+    visitor = ground.enter(CLINICIAN)
+    a_form(visitor, "biologics", ground.number())
+    visitor.go("/")
+    visitor.press(visitor.page.locator('main a[href="/worklists/drafts"]').first)
+    assert visitor.heading.startswith("Drafts ("), visitor.text
+    keep(visitor, "worklist")
+    visitor.click("Home", role="link", last=False)
+    panel = ground.enter("demp1-panel-member").go("/worklists/panel")
+    assert panel.heading.startswith("Waiting for the panel"), panel.text
+
+
 JOURNEYS = (
+    Journey((CLINICIAN,), "asks for what there is already", "/", _already_there),
+    Journey((CLINICIAN, "demp1-panel-member"), "reads a list to its end", "/", _lists),
     Journey((CLINICIAN,), "records what becomes of a treatment", "/", _steps),
     Journey((CLINICIAN, "demq1-commissioner"), "reads a patient's timeline", "/", _timeline),
     Journey((CLINICIAN, "demo2-clinician"), "hands a treatment over", "/", _transfer),
