@@ -211,7 +211,8 @@ def _already_there(ground: Ground) -> None:
     assert visitor.page.locator(f'main a[href="{treatment}"]').count() == 1
     keep(visitor, "already-there")
     visitor.click("Continue this treatment instead")
-    assert visitor.heading.endswith("About the treatment"), visitor.text
+    assert visitor.at.startswith("/drafts/"), visitor.at
+    assert "begun" not in visitor.at, visitor.text
 
 
 def _lists(ground: Ground) -> None:
