@@ -1,5 +1,7 @@
 """`assent`: the command line. Each command parses, makes one call and sets the exit code."""
 
+from typing import Annotated
+
 import typer
 
 from app.commands import (
@@ -10,6 +12,7 @@ from app.commands import (
     configured,
     db,
     linkage,
+    organisations,
     people,
     policies,
     pseudonyms,
@@ -18,6 +21,7 @@ from app.commands import (
     runs,
     slices,
 )
+from app.commands.at_the_line import begin
 from app.commands.backup import backup, restore
 from app.commands.demo import app as demo
 from app.commands.drugs import drugs, terms
@@ -34,6 +38,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # they print local variables, which may be patient data
 )
+
+
+@app.callback()
+def assent(
+    stated: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            envvar="ASSENT_OPERATOR",
+            help="Who acts, for the audit log. It holds the operating system's user beside it.",
+        ),
+    ] = None,
+) -> None:
+    """An open prior-approval service for the NHS's high-cost drugs."""
+    begin(stated)
+
+
 app.command()(serve)
 app.command()(worker)
 app.command()(openapi)
@@ -51,6 +72,7 @@ app.add_typer(terms, name="terms")
 app.add_typer(callers.app, name="callers")
 app.add_typer(clients.app, name="clients")
 app.add_typer(people.app, name="people")
+app.add_typer(organisations.app, name="organisations")
 app.add_typer(configured.app, name="settings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(records.app, name="records")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from app.approvals.erasing import KnownAs, known_as
-from app.approvals.retention import Due, due, end_person
+from app.approvals.retention import THE_END, Due, due, end_person
 from app.audit import Actor
 from app.db.work import Work
 from app.door import Door
@@ -96,6 +96,6 @@ def _end_people(actor: Actor, some: Sequence[Due], years: int, work: Work) -> li
     for each in found:
         known = known_as(work, each.person)
         lines = FoundLines(frozenset(), decided(work, known.references), 0)
-        erase_line_words(work, actor, each.person, known, lines)
+        erase_line_words(work, actor, each.person, known, lines, THE_END)
         end_person(work, actor, each, years)
     return found

@@ -21,6 +21,7 @@ from app.reconciliation.delta_report import (
     as_csv,
     closed_months,
     deltas_for,
+    shown,
 )
 
 router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRoute)
@@ -106,7 +107,7 @@ def list_deltas(
             commissioner=commissioner,
             financial_month=financial_month,
         )
-        return delta_list(rows, limit), Reading("deltas read")
+        return delta_list(rows, limit), Reading("deltas read", names=shown(rows))
 
     return read_recorded(request, caller, read)
 
@@ -136,7 +137,7 @@ def export_deltas(
             commissioner=commissioner,
             financial_month=financial_month,
         )
-        return rows, Reading("deltas exported")
+        return rows, Reading("deltas exported", names=shown(rows))
 
     return export_reply(read_recorded(request, caller, read))
 

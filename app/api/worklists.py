@@ -119,7 +119,7 @@ def read_worklist(
             entries=[_entry(each) for each in found.entries],
             next=None if found.next is None else text_of(found.next),
         )
-        return body, Reading("worklist read", names={"worklist": name.value})
+        return body, Reading("worklist read", names=found.shown(name))
 
     return read_recorded(request, caller, read)
 

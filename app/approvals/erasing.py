@@ -111,7 +111,8 @@ def erase_patient(work: Work, actor: Actor, patient_id: str, reason: str) -> Era
     """
     known = known_as(work, patient_id)
     payloads = sum(erase(work, actor, patient_id=each, reason=reason) for each in known.records)
-    payloads += erase_told_of(work, {"treatment": known.treatments, "request": known.requests})
+    on_them = {"treatment": known.treatments, "request": known.requests}
+    payloads += erase_told_of(work, actor, ("patient", patient_id), on_them, reason)
     done = Erasure(
         payloads,
         _drafts(work, known.ids, known.numbers),
@@ -165,6 +166,35 @@ def typed_since(work: Work, instant: dt.datetime) -> Typed:
     )
     rows = (row for several in work.connection.scalars(waiting) for row in several)
     return Typed(tuple(drafts), tuple(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Ids of drafts, or of imports: those that name the person, and those that were emptied, of
+    which nobody can tell."""
+
+    theirs: frozenset[str]
+    emptied: frozenset[str]
+
+
+def drafts_of(work: Work, known: KnownAs) -> Forms:
+    """Drafts of the person: by what they led to, or by what is typed in them."""
+    rows = work.connection.execute(select(*_OF_DRAFT)).all()
+    theirs = frozenset(row.id for row in rows if _names(row, known.ids, known.numbers))
+    return Forms(theirs, frozenset(row.id for row in rows if not row.form) - theirs)
+
+
+def imports_of(work: Work, known: KnownAs) -> Forms:
+    """Imports with a row of the person's: by its number, or the treatment that came of it."""
+    imports = tables.approval_import.c
+    rows = work.connection.execute(select(imports.id, imports.state, imports.rows)).all()
+
+    def is_theirs(row: Mapping[str, Any]) -> bool:
+        return row.get("treatment_id") in known.treatments or _is_of(row, known)
+
+    theirs = frozenset(row.id for row in rows if any(is_theirs(each) for each in row.rows))
+    forgotten = (row.id for row in rows if row.state == ImportState.DISCARDED)
+    return Forms(theirs, frozenset(forgotten) - theirs)
 
 
 def _drafts(work: Work, ids: tuple[str, ...], numbers: tuple[str, ...]) -> int:

@@ -47,6 +47,7 @@ KEPT_UNTIL_AGE: Final = 26
 #: In the place of the birth date of a record whose retention is over: everybody's is the same.
 NO_BIRTH_DATE: Final = dt.date(1900, 1, 1)
 NOT_KNOWN: Final = "not known"
+THE_END: Final = "The end of retention."
 #: What a request's details say of the supply, and not of the patient.
 _SUPPLIED: Final = frozenset(
     {"product", "route_of_administration", "supplying_providers", "funding_origin", "from_day"}
@@ -84,7 +85,7 @@ def due(work: Work, years: int) -> Iterator[Due]:
 
 def end_person(work: Work, actor: Actor, ended: Due, years: int) -> None:
     """Erase one person's record, and who they were; in one transaction, so all of it or nothing."""
-    erase_patient(work, actor, ended.person, "The end of retention.")
+    erase_patient(work, actor, ended.person, THE_END)
     for treatment_id in ended.treatments:
         _erase(work, actor, treatment_id, years)
     _end_identity(work, patients.same_person(work, ended.person))

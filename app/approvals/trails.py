@@ -4,16 +4,25 @@ A patient's trail is what is on record of every treatment of theirs that the rea
 no other hospital's.
 """
 
-from sqlalchemy import ColumnElement, and_, case, or_, select
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, case, false, or_, select
 
 from app.approvals import patients, store
 from app.approvals.permissions import Action, check_can
 from app.approvals.scope import followed_treatments, visible_requests, visible_treatments
-from app.audit import TrailEntry, request_trail
+from app.audit import READING, TrailEntry, request_trail
 from app.audit.store import entries_where
 from app.auth.model import Caller
-from app.db.tables import audit_event, request, treatment
+from app.db.tables import audit_event, audit_payload, request, treatment
 from app.db.work import Work
+
+#: How many of an organisation's newest events are looked through for lists that named a patient.
+LOOKED_THROUGH: Final = 50_000
+#: Events that one statement names.
+_AT_ONCE: Final = 500
 
 
 def visible_events(caller: Caller) -> ColumnElement[bool]:
@@ -52,7 +61,9 @@ def trail_of_request(
 def trail_of_patient(work: Work, caller: Caller, treatment_id: str) -> tuple[TrailEntry, ...]:
     """Every event that the reader may see of the patient of one treatment, oldest first.
 
-    Raises NotAllowed or NotFound.
+    Searches and lists that showed the patient among others are told of the reader's own
+    organisation, among its newest `LOOKED_THROUGH` events, without whom else they showed. Raises
+    NotAllowed or NotFound.
     """
     check_can(caller, Action.READ_AUDIT)
     found = store.find_treatment(work, caller, treatment_id)
@@ -61,4 +72,39 @@ def trail_of_patient(work: Work, caller: Caller, treatment_id: str) -> tuple[Tra
         same = tuple(patients.same_person(work, person.canonical_id))
     theirs = select(treatment.c.id).where(treatment.c.patient_id.in_(same))
     of_theirs = audit_event.c.treatment_id.in_(theirs)
-    return entries_where(work, and_(of_theirs, visible_events(caller)))
+    found = entries_where(work, and_(of_theirs, visible_events(caller)))
+    visible = select(treatment.c.id).where(
+        treatment.c.patient_id.in_(same), visible_treatments(caller)
+    )
+    among = _among_others(work, caller, tuple(work.connection.scalars(visible)))
+    return tuple(sorted((*found, *among), key=lambda each: each.id))
+
+
+def _among_others(work: Work, caller: Caller, treatments: Collection[str]) -> Iterator[TrailEntry]:
+    """Readings of the organisation's own that name one of these treatments in their payload."""
+    e, p = audit_event.c, audit_payload.c
+    newest = (
+        select(e.id, e.payload_id, e.object_type, e.treatment_id)
+        .where(e.organisation == caller.organisation)
+        .order_by(e.id.desc())
+        .limit(LOOKED_THROUGH)
+        .subquery()
+    )
+    named = or_(false(), *(p.body.contains(each, autoescape=True) for each in treatments))
+    query = (
+        select(newest.c.id)
+        .join(audit_payload, p.id == newest.c.payload_id)
+        .where(newest.c.object_type == READING, newest.c.treatment_id.is_(None), named)
+    )
+    ids = sorted(work.connection.scalars(query))
+    for first in range(0, len(ids), _AT_ONCE):
+        for each in entries_where(work, e.id.in_(ids[first : first + _AT_ONCE])):
+            yield replace(each, after=_narrowed(each.after or {}, treatments))
+
+
+def _narrowed(after: Mapping[str, Any], treatments: Collection[str]) -> dict[str, Any]:
+    """What a reading says, without the other patients' treatments and drafts."""
+    kept = {name: value for name, value in after.items() if name != "drafts"}
+    if isinstance(kept.get("treatments"), list):
+        kept["treatments"] = [each for each in kept["treatments"] if each in treatments]
+    return kept

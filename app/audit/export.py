@@ -4,9 +4,9 @@ Each sealed event comes with its Merkle path: with a published checkpoint of a l
 that the event stood in the log then, without showing any other event.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,9 +14,11 @@ from app.audit import merkle
 from app.audit.model import TrailEntry
 from app.audit.sealing import members_of
 from app.audit.store import entries_where
-from app.db.tables import audit_event, audit_payload, audit_seal, treatment
+from app.db.tables import audit_event, audit_seal
 from app.db.work import Work
 
+#: Events that one statement names.
+_AT_ONCE: Final = 500
 OBJECT_COLUMNS = {"request": "request_id", "treatment": "treatment_id"}
 
 
@@ -48,14 +50,13 @@ def of_object(work: Work, kind: str, object_id: str) -> tuple[Told, ...]:
     return _told(work, sa.or_(belongs, itself))
 
 
-def of_patient(work: Work, patient_id: str) -> tuple[Told, ...]:
-    """Every event that tells of a patient, by the record's own id, readings too, oldest first."""
-    c = audit_event.c
-    payloads = sa.select(audit_payload.c.id).where(audit_payload.c.patient_id == patient_id)
-    itself = sa.and_(c.object_type == "patient", c.object_id == patient_id)
-    treatments = sa.select(treatment.c.id).where(treatment.c.patient_id == patient_id)
-    of_treatments = c.treatment_id.in_(treatments)
-    return _told(work, sa.or_(c.payload_id.in_(payloads), of_treatments, itself))
+def of_events(work: Work, events: Collection[int]) -> tuple[Told, ...]:
+    """These events, oldest first."""
+    ordered = sorted(events)
+    found: list[TrailEntry] = []
+    for first in range(0, len(ordered), _AT_ONCE):
+        found += entries_where(work, audit_event.c.id.in_(ordered[first : first + _AT_ONCE]))
+    return _placed(work, found)
 
 
 def as_json(told: Told) -> dict[str, Any]:
@@ -117,7 +118,10 @@ def _change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, n
 
 
 def _told(work: Work, where: sa.ColumnElement[bool]) -> tuple[Told, ...]:
-    entries = entries_where(work, where)
+    return _placed(work, entries_where(work, where))
+
+
+def _placed(work: Work, entries: Sequence[TrailEntry]) -> tuple[Told, ...]:
     places = _places(work, [entry.id for entry in entries])
     return tuple(Told(entry, places.get(entry.id)) for entry in entries)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.audit.keys import key_id
 from app.audit.model import Actor, Event
-from app.audit.seal import canonical, digest_of_text, sign
+from app.audit.seal import bound, canonical, digest_of_text, sign
 from app.db.statements import Statement
 from app.db.tables import audit_event, audit_payload
 from app.db.work import Work
@@ -95,7 +95,8 @@ def _told(work: Work, actor: Actor, event: Event) -> _Told:
     """The rows of an event, all but its place in the log; and its payload's, if it has one."""
     row = _row(work, actor, event)
     if event.before is None and event.after is None:
-        return row | {"payload_id": None, "before_digest": None, "after_digest": None}, None
+        without = dict.fromkeys(("payload_id", "payload_of", "before_digest", "after_digest"))
+        return row | without, None
     payload_id, salt = work.new_id(), work.random_bytes(SALT_BYTES).hex()
     before, after = canonical(event.before), canonical(event.after)
     payload = {
@@ -108,6 +109,7 @@ def _told(work: Work, actor: Actor, event: Event) -> _Told:
     }
     row |= {
         "payload_id": payload_id,
+        "payload_of": bound(payload_id, event.patient_id, actor.organisation),
         "before_digest": None if event.before is None else digest_of_text(salt, "before", before),
         "after_digest": None if event.after is None else digest_of_text(salt, "after", after),
     }
@@ -126,45 +128,6 @@ def _write(work: Work, told: list[_Told]) -> None:
         row["key_id"] = key
         row["hmac"] = sign(row, work.audit_key)
     work.write(_INSERT_EVENT, *rows)
-
-
-def erase(work: Work, actor: Actor, *, patient_id: str, reason: str) -> int:
-    """Erase the payloads that tell of a patient, and record that; returns how many there were.
-
-    The events stay, with digests that tell nothing once their salt is gone.
-    """
-    erased = work.connection.execute(
-        sa.update(audit_payload)
-        .where(audit_payload.c.patient_id == patient_id, audit_payload.c.erased_at.is_(None))
-        .values(body=None, salt=None, erased_at=work.moment.instant)
-    ).rowcount
-    after = {"payloads": erased, "reason": reason}
-    record(work, actor, Event("erase audit payloads", "patient", patient_id, after=after))
-    return erased
-
-
-def erase_told_of(work: Work, objects: Mapping[str, Collection[str]]) -> int:
-    """Erase the payloads of every event of these objects; returns how many there were.
-
-    `objects`: a type of object, `treatment` and `request` meaning what happened on them too, and
-    ids. Whoever asks records it: nothing here says why.
-    """
-    e = audit_event.c
-    erased = 0
-    for kind, ids in objects.items():
-        of_them = sa.and_(e.object_type == kind, e.object_id.in_(sorted(ids)))
-        on_them = {"treatment": e.treatment_id, "request": e.request_id}.get(kind)
-        if on_them is not None:
-            of_them = sa.or_(of_them, on_them.in_(sorted(ids)))
-        erased += work.connection.execute(
-            sa.update(audit_payload)
-            .where(
-                audit_payload.c.id.in_(sa.select(e.payload_id).where(of_them)),
-                audit_payload.c.erased_at.is_(None),
-            )
-            .values(body=None, salt=None, erased_at=work.moment.instant)
-        ).rowcount
-    return erased
 
 
 def _row(work: Work, actor: Actor, event: Event) -> dict[str, Any]:

@@ -34,8 +34,10 @@ SIGNED_BEFORE_KEY_IDS = (
     "treatment_id",
     "xid",
 )
+#: Those of rows that do not bind their payload: of before revision 0057, or without a payload.
+SIGNED_UNBOUND = tuple(sorted((*SIGNED_BEFORE_KEY_IDS, "epoch", "key_id")))
 #: The columns that the HMAC covers: all but the HMAC itself, in the order of their names.
-SIGNED = tuple(sorted((*SIGNED_BEFORE_KEY_IDS, "epoch", "key_id")))
+SIGNED = tuple(sorted((*SIGNED_UNBOUND, "payload_of")))
 
 
 #: Made once: `json.dumps` makes one anew for each text.
@@ -88,6 +90,13 @@ def digest_of_text(salt: str, side: str, text: str) -> str:
     return hashlib.sha256(f"{salt}\n{side}\n{text}".encode()).hexdigest()
 
 
+def bound(payload_id: str, patient_id: str | None, organisation: str | None) -> str:
+    """SHA-256 of whose a payload is. Not salted: it holds no more than the payload's row keeps
+    after its erasure, and must be provable then."""
+    whose = _TEXT.encode([payload_id, patient_id, organisation])
+    return hashlib.sha256(f"payload\n{whose}".encode()).hexdigest()
+
+
 def sign(row: Mapping[str, Any], key: bytes) -> str:
     """HMAC-SHA256 over a row of audit_event, every column but `hmac`."""
     return mac(signed_content(row), key)
@@ -100,13 +109,20 @@ def mac(content: str, key: bytes) -> str:
 
 def signed_content(row: Mapping[str, Any]) -> str:
     """The text that a row's HMAC is over. Raises UnauditableValue for a value of a wrong kind."""
-    names = SIGNED_BEFORE_KEY_IDS if row["key_id"] == NO_ID else SIGNED
-    return canonical({name: row[name] for name in names})
+    return canonical({name: row[name] for name in _signed_names(row)})
+
+
+def _signed_names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    if row["key_id"] == NO_ID:
+        return SIGNED_BEFORE_KEY_IDS
+    # Taking the binding out of a row that has it does not make it an older row: the text differs.
+    return SIGNED_UNBOUND if row["payload_of"] is None else SIGNED
 
 
 def leaf_of(row: Mapping[str, Any]) -> str:
     """The Merkle leaf of a row: over all of its columns, whoever signed it."""
-    names = (*SIGNED, "hmac")
+    bind = SIGNED_UNBOUND if row["payload_of"] is None else SIGNED
+    names = (*bind, "hmac")
     try:
         return leaf(canonical({name: row[name] for name in names}))
     except UnauditableValue:  # an intruder's value of a wrong kind: no honest row has this leaf

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from app.approvals.erasing import Erasure, KnownAs, erase_patient, known_as
-from app.audit import Event, Fault, checkpoints, export, record, verify_rows
+from app.audit import Event, Fault, checkpoints, export, record
 from app.audit.errors import CheckpointUnreadable, EpochNotOpened, SealRefused
-from app.audit.export import Told
 from app.audit.findings import Check, keep_finding
 from app.audit.sealing import open_epoch
+from app.audit.verify import verify_log
 from app.audit.verify_seals import unsealed, verify_checkpoints, verify_seals
-from app.commands.callers import administrator
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.desk import make_desk
@@ -21,6 +21,7 @@ from app.door import Door
 from app.reconciliation.erasing import LineWords, erase_line_words, find_lines
 from app.reconciliation.known_lines import FoundLines
 from app.sealer import Sealer, sealer
+from app.story import Story, as_lines, story_of
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: seal, verify, export, erase.")
 SHOWN = 20
@@ -78,11 +79,12 @@ def verify_command(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
 
-    def check(work: Work) -> tuple[list[Fault], int]:
-        faults = [*verify_rows(work, made.keys), *verify_seals(work, made.keys)]
-        return [*faults, *verify_checkpoints(work, kept)], unsealed(work)
+    def check(work: Work) -> tuple[list[Fault], int, int]:
+        rows = verify_log(work, made.keys)
+        faults = [*rows.faults, *verify_seals(work, made.keys), *verify_checkpoints(work, kept)]
+        return faults, unsealed(work), rows.not_attributable
 
-    faults, waiting = door.read(check)
+    faults, waiting, before = door.read(check)
     newest = max((each.number for each in kept), default=0)
     door.transact(
         lambda work: keep_finding(
@@ -90,6 +92,11 @@ def verify_command(
         )
     )
     typer.echo(f"{len(kept)} checkpoints held against the log; {waiting} rows not sealed yet")
+    if before:
+        typer.echo(
+            f"{before} payloads were erased before revision 0057, when erasures did not list what "
+            "they took: by whom is not attributable"
+        )
     if not faults:
         typer.echo("the audit log is as it was written")
         return
@@ -151,26 +158,28 @@ def export_command(
         typer.echo("Name one of --request, --treatment or --patient, and the reason.", err=True)
         raise typer.Exit(2)
     ((kind, id_),) = given.items()
-    door = door_or_exit()
-    story = door.transact(lambda work: _read_out(work, door, kind, id_, reason))
+    door, files = door_or_exit(), make_desk(settings_or_exit()).files
+
+    def tell(work: Work) -> Story:
+        if kind == "patient":
+            return story_of(work, files, id_)
+        return Story(export.of_object(work, kind, id_), {})
+
+    found = door.read(tell)
+    story = found.told
     if not story:
         typer.echo(f"The log holds nothing of that {kind}. Check the id.", err=True)
         raise typer.Exit(1)
+    after = {"events": len(story), "reason": reason.strip()}
+    event = Event("audit trail exported", kind, id_, after=after)
+    door.transact(lambda work: record(work, administrator(), event))
     if as_json:
         typer.echo(json.dumps([export.as_json(each) for each in story], ensure_ascii=False))
         return
     for each in story:
         typer.echo("\n".join(export.as_text(each)) + "\n")
-
-
-def _read_out(work: Work, door: Door, kind: str, id_: str, reason: str) -> tuple[Told, ...]:
-    is_patient = kind == "patient"
-    story = export.of_patient(work, id_) if is_patient else export.of_object(work, kind, id_)
-    if story:
-        after = {"events": len(story), "reason": reason.strip()}
-        event = Event("audit trail exported", kind, id_, after=after)
-        record(work, administrator(door), event)
-    return story
+    if kind == "patient":
+        typer.echo("\n".join(as_lines(found)), err=True)
 
 
 @app.command("erase")
@@ -194,9 +203,9 @@ def erase_command(
     known, found = door.read(find)
 
     def run(work: Work) -> tuple[Erasure, LineWords]:
-        actor = administrator(door)
+        actor = administrator()
         done = erase_patient(work, actor, patient, reason)
-        return done, erase_line_words(work, actor, patient, known, found)
+        return done, erase_line_words(work, actor, patient, known, found, reason)
 
     done, lines = door.transact(run)
     typer.echo(f"{done.payloads + lines.payloads} payloads erased")

@@ -8,13 +8,14 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.audit import Event, checkpoints, record
+from app.audit.erasing import note_erased_before
 from app.audit.errors import CheckpointUnreadable, SealRefused
 from app.audit.sealing import open_epoch
 from app.backup.check import Checked, check_everything
 from app.backup.errors import BackupRefused, ToolFailed
 from app.backup.put_back import PutBack, put_back
 from app.backup.take import FILES, back_up
-from app.commands.callers import administrator
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.desk import make_office
@@ -139,7 +140,8 @@ def _open_epoch(door: Door, made: Sealer, done: PutBack) -> None:
     def open_and_note(work: Work) -> int:
         number = open_epoch(work, made.keys, reason)
         event = Event("backup restored", "epoch", str(number), after={"reason": reason})
-        record(work, administrator(door), event)
+        record(work, administrator(), event)
+        note_erased_before(work, administrator())  # a backup of before revision 0057
         return number
 
     try:

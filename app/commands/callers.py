@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from app.audit.model import Actor
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Role
 from app.auth.store import register_caller, revoke_caller
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
-from app.door import Door
 
 app = typer.Typer(no_args_is_help=True, help="Who may call.")
 
@@ -35,7 +34,7 @@ def add(
         id, token = door.transact(
             lambda work: register_caller(
                 work,
-                administrator(door),
+                administrator(),
                 name=name,
                 kind=kind.value,
                 organisation=organisation,
@@ -61,19 +60,7 @@ def add(
 def revoke(caller_id: Annotated[str, typer.Argument(help="The caller's id.")]) -> None:
     """Revoke a caller's token at once."""
     door = door_or_exit()
-    if not door.transact(lambda work: revoke_caller(work, administrator(door), caller_id)):
+    if not door.transact(lambda work: revoke_caller(work, administrator(), caller_id)):
         typer.echo("No active caller has that id. Check it in the audit trail.", err=True)
         raise typer.Exit(1)
     typer.echo(f"revoked {caller_id}")
-
-
-def administrator(door: Door) -> Actor:
-    """The command line as the audit log names it: whoever can run it holds the database's key."""
-    return Actor(
-        id="command-line",
-        kind="system",
-        organisation="SERVICE",
-        role="administrator",
-        client="assent command line",
-        correlation_id=door.new_id(),
-    )

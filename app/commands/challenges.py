@@ -9,8 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.audit import Reading
 from app.auth.model import Caller, Role
+from app.commands.at_the_line import acting_for
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reading import read_recorded
 from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
@@ -91,7 +94,10 @@ def show(
     """A challenge with its lines, by their rows in the commissioner's file."""
     door, desk = door_or_exit(), make_desk(settings_or_exit())
     caller = _either(commissioner, provider)
-    found, lines = done(lambda: door.read(lambda work: challenging.show(work, desk, caller, id)))
+    reading = Reading("challenge read", names={"challenge": id})
+    found, lines = read_recorded(
+        door, caller, lambda work: (challenging.show(work, desk, caller, id), reading)
+    )
     _print([found])
     for each in lines:
         reason = each.challenged.reason if commissioner else each.challenged.told
@@ -204,23 +210,11 @@ def _either(commissioner: str | None, provider: str | None) -> Caller:
 
 
 def _payer(code: str) -> Caller:
-    return _operator(code, Role.COMMISSIONER)
+    return acting_for(code, Role.COMMISSIONER)
 
 
 def _provider(code: str) -> Caller:
-    return _operator(code, Role.PHARMACIST)
-
-
-def _operator(code: str, role: Role) -> Caller:
-    return Caller(
-        id="command-line",
-        name="Operator at the command line",
-        kind="person",
-        organisation=code,
-        role=role,
-        client="assent command line",
-        correlation_id="command-line",
-    )
+    return acting_for(code, Role.PHARMACIST)
 
 
 def _print(found: Any) -> None:

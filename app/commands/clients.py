@@ -9,7 +9,7 @@ from app.auth import clients
 from app.auth.assertions import from_pem
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Role
-from app.commands.callers import administrator
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit
 
 app = typer.Typer(no_args_is_help=True, help="Systems that call, their keys and scopes.")
@@ -39,7 +39,7 @@ def add(
         id_ = door.transact(
             lambda work: clients.register_client(
                 work,
-                administrator(door),
+                administrator(),
                 name=name,
                 role=role,
                 organisations=organisation,
@@ -65,7 +65,7 @@ def add_key(
     door = door_or_exit()
     try:
         jwk = from_pem(pem.read_text(encoding="ascii"))
-        door.transact(lambda work: clients.add_key(work, administrator(door), client_id, kid, jwk))
+        door.transact(lambda work: clients.add_key(work, administrator(), client_id, kid, jwk))
     except (CallerNotAccepted, ValueError) as error:
         raise _fail(error) from None
     typer.echo(f"key {kid} added")
@@ -78,9 +78,7 @@ def remove_key(
 ) -> None:
     """Take a key out of use at once. Tokens that were given for it live for up to ten minutes."""
     door = door_or_exit()
-    if not door.transact(
-        lambda work: clients.remove_key(work, administrator(door), client_id, kid)
-    ):
+    if not door.transact(lambda work: clients.remove_key(work, administrator(), client_id, kid)):
         raise _fail(ValueError("The client has no key of that id in use. List the clients."))
     typer.echo(f"key {kid} removed")
 
@@ -89,7 +87,7 @@ def remove_key(
 def revoke(client_id: Annotated[str, typer.Argument(help="The client's id.")]) -> None:
     """Refuse a client and every token of its at once."""
     door = door_or_exit()
-    if not door.transact(lambda work: clients.revoke_client(work, administrator(door), client_id)):
+    if not door.transact(lambda work: clients.revoke_client(work, administrator(), client_id)):
         raise _fail(ValueError("No active client has that id. List the clients."))
     typer.echo(f"revoked {client_id}")
 

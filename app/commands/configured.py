@@ -14,7 +14,7 @@ from app.settings import Settings
 app = typer.Typer(no_args_is_help=True, help="The settings as they are in force.")
 PREFIX: Final = "ASSENT_"
 #: Variables of tools and tests beside the service: no setting, and no fault.
-OTHERS: Final = ("ASSENT_TEST_", "ASSENT_REQUIRE_", "ASSENT_WRITE_")
+OTHERS: Final = ("ASSENT_OPERATOR", "ASSENT_TEST_", "ASSENT_REQUIRE_", "ASSENT_WRITE_")
 
 
 @app.command("show")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from app.audit.erasing import note_erased_before
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit
 from app.db.errors import ParameterRefused, RoleNotSafe, UpgradeBlocked
 from app.db.roles import grant
@@ -20,7 +22,8 @@ def _group() -> None:
 @app.command("upgrade")
 def upgrade_command() -> None:
     """Bring the database to this release's schema; safe to run again."""
-    engine = door_or_exit().database.engine
+    door = door_or_exit()
+    engine = door.database.engine
     try:
         applied = upgrade(engine)
     except (UpgradeBlocked, ParameterRefused) as error:
@@ -28,6 +31,9 @@ def upgrade_command() -> None:
         raise typer.Exit(3) from None
     for revision in applied:
         typer.echo(f"applied {revision}")
+    noted = door.transact(lambda work: note_erased_before(work, administrator()))
+    if noted is not None:
+        typer.echo(f"noted {noted} payloads of the audit log that were erased before revision 0057")
     typer.echo(f"the database is at {current(engine)}")
 
 

@@ -5,7 +5,6 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import RowMapping
 from app.approvals.handing import Asked, hand_over_by_two
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Caller
+from app.commands.at_the_line import named
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.reconcile import operator
 from app.commands.refusals import done
@@ -159,7 +159,7 @@ def _load(load: Callable[..., int], file: Path, organisation: str) -> None:
 
 
 def _named(organisation: str | None, person: str) -> Caller:
-    return replace(operator(organisation), id=person[:36], name=person)
+    return named(operator(organisation), person)
 
 
 def _answered(ask: Callable[[], Any]) -> Any:

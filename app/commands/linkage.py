@@ -6,13 +6,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.audit import Reading
 from app.auth.model import Caller
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reading import read_recorded
 from app.commands.reconcile import operator
 from app.commands.refusals import done
 from app.commands.supplies import pharmacist
-from app.db.work import Work
 from app.desk import make_desk
+from app.door import Door
 from app.reconciliation.linkage import proposing
 from app.reconciliation.linkage.proposing import Listed
 from app.reconciliation.linkage.store import ProposalRecord
@@ -42,14 +44,14 @@ def propose(run: RunId, commissioner: Payer = None, provider: Trust = None) -> N
     seen = done(lambda: door.read(lambda work: proposing.look(work, desk, caller, run)))
     found = done(lambda: proposing.work_out(desk, seen))
     done(lambda: door.transact(lambda work: proposing.save(work, caller, seen, found)))
-    _print(done(lambda: door.read(lambda work: _listed(work, caller, run))))
+    _print(_listed(door, caller, run))
 
 
 @app.command("list")
 def list_proposals(run: RunId, commissioner: Payer = None, provider: Trust = None) -> None:
     """The newest proposals for a run."""
     caller, door = _either(commissioner, provider), door_or_exit()
-    _print(done(lambda: door.read(lambda work: _listed(work, caller, run))))
+    _print(_listed(door, caller, run))
 
 
 @app.command("accept")
@@ -80,8 +82,11 @@ def refuse(id: Id, reason: Why, commissioner: Payer = None, provider: Trust = No
     typer.echo("Refused.")
 
 
-def _listed(work: Work, caller: Caller, run: str) -> Listed:
-    return proposing.list_proposals(work, caller, run, _SHOWN)
+def _listed(door: Door, caller: Caller, run: str) -> Listed:
+    reading = Reading("linkage proposals read", names={"run": run})
+    return read_recorded(
+        door, caller, lambda work: (proposing.list_proposals(work, caller, run, _SHOWN), reading)
+    )
 
 
 def _either(commissioner: str | None, provider: str | None) -> Caller:

@@ -11,7 +11,7 @@ from app.auth.holders import Tie
 from app.auth.model import Role
 from app.auth.people import Seat
 from app.auth.store import revoke_caller
-from app.commands.callers import administrator
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.db.work import Work
 from app.door import Door
@@ -36,7 +36,7 @@ def add(
     made = _run(
         door,
         lambda work: people.add_person(
-            work, administrator(door), issuer=issuer, subject=subject, name=name
+            work, administrator(), issuer=issuer, subject=subject, name=name
         ),
     )
     typer.echo(f"person {made.id}")
@@ -47,7 +47,7 @@ def grant(person: PersonId, organisation: At, role: As) -> None:
     """Let a person act in a role at an organisation, from their next sign-in."""
     door = door_or_exit()
     seat = Seat(organisation, role)
-    _run(door, lambda work: people.grant(work, administrator(door), person, seat))
+    _run(door, lambda work: people.grant(work, administrator(), person, seat))
     typer.echo(f"granted {role} at {organisation}")
 
 
@@ -58,7 +58,7 @@ def withdraw(person: PersonId, organisation: At, role: As) -> None:
     seat = Seat(organisation, role)
 
     def run(work: Work) -> bool:
-        actor = administrator(door)
+        actor = administrator()
         found = people.withdraw(work, actor, person, seat)
         if found:
             sessions.end_all(work, actor, person, "role withdrawn")
@@ -76,7 +76,7 @@ def revoke(person: PersonId) -> None:
     door = door_or_exit()
 
     def run(work: Work) -> bool:
-        actor = administrator(door)
+        actor = administrator()
         found = people.revoke_person(work, actor, person)
         if found:
             sessions.end_all(work, actor, person, "person revoked")
@@ -100,7 +100,7 @@ def tie(
 ) -> None:
     """Say whose a credential is: where two people must act, it counts as that person."""
     door = door_or_exit()
-    made = _run(door, lambda work: holders.tie(work, administrator(door), credential, person))
+    made = _run(door, lambda work: holders.tie(work, administrator(), credential, person))
     typer.echo(f"tied {made.kind} {credential} to {made.person_id}")
 
 
@@ -108,7 +108,7 @@ def tie(
 def untie(credential: Annotated[str, typer.Argument(help="The credential's id.")]) -> None:
     """Say that a credential is nobody's any more: it counts as no person."""
     door = door_or_exit()
-    if not _run(door, lambda work: holders.untie(work, administrator(door), credential)):
+    if not _run(door, lambda work: holders.untie(work, administrator(), credential)):
         typer.echo("That credential is tied to nobody. List the people.", err=True)
         raise typer.Exit(1)
     typer.echo(f"untied {credential}")

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from app.audit import Reading, record_reading
 from app.auth.model import Caller, Role
+from app.commands.at_the_line import acting_for
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.supplies import check_draft
 from app.desk import make_desk
@@ -139,6 +141,9 @@ def run_reconcile(
     if isinstance(result, ReconciledFile):
         typer.echo(result.run.summary["note"], err=True)
     if output is not None:
+        reading = Reading("run file read", names={"run": result.run.id})
+        caller = operator(organisation)
+        door_or_exit().transact(lambda work: record_reading(work, caller.actor(), reading))
         _write_back(result, output, safe)
 
 
@@ -178,15 +183,7 @@ def _previewed(data: bytes, name: str, organisation: str | None) -> Preview:
 
 def operator(organisation: str | None) -> Caller:
     """The person at the command line, who acts for one commissioner or for all."""
-    return Caller(
-        id="command-line",
-        name="Operator at the command line",
-        kind="person",
-        organisation=organisation or ALL_ORGANISATIONS,
-        role=Role.COMMISSIONER,
-        client="assent command line",
-        correlation_id="command-line",
-    )
+    return acting_for(organisation or ALL_ORGANISATIONS, Role.COMMISSIONER)
 
 
 def _reconcile(

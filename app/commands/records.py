@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.approvals.retention import Due
-from app.commands.callers import administrator
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.desk import make_desk
 from app.ending import end, look
@@ -51,7 +51,7 @@ def erase_now() -> None:
         typer.echo("ASSENT_RECORDS_KEPT_YEARS is not set: nothing is erased. Set it.", err=True)
         raise typer.Exit(2)
     door = door_or_exit()
-    done = end(door, make_desk(settings), administrator(door), period)
+    done = end(door, make_desk(settings), administrator(), period)
     typer.echo(f"{done.submissions} submissions, {done.files} files past {period} years: erased.")
     typer.echo(f"{_words(done.people)} past {period} years: erased.")
     if done.waiting:

@@ -15,6 +15,7 @@ from app.approvals.identifiers import access_counts
 from app.approvals.published import JoinedLibrary
 from app.approvals.reporting import OverrideRate, override_rates
 from app.auth.model import Caller, Role
+from app.commands.at_the_line import acting_for
 from app.commands.doors import door_or_exit
 from app.commands.policies.parts import library_of, policies_folder
 from app.db.work import Work
@@ -183,7 +184,6 @@ def changed_lines(found: tuple[ChangedAnswers, ...]) -> list[str]:
 def _read(caller: Caller, figures: Callable[[Work, Caller], T]) -> T:
     """The figures as this caller may see them, or exit code 2 with the reason of a refusal."""
     door = door_or_exit()
-    caller = replace(caller, correlation_id=door.new_id())
     try:
         return door.read(lambda work: figures(work, caller))
     except ApprovalsError as error:
@@ -201,12 +201,5 @@ def _either(commissioner: str | None, provider: str | None) -> Caller:
 
 def _caller(commissioner: str | None, provider: str | None) -> Caller:
     """Whoever runs the command line reads as the organisation that it names."""
-    return Caller(
-        id="command-line",
-        name="command line",
-        kind="system",
-        organisation=commissioner or provider or "",
-        role=Role.COMMISSIONER if commissioner else Role.PHARMACIST,
-        client="assent command line",
-        correlation_id="",  # `_read` gives it one
-    )
+    role = Role.COMMISSIONER if commissioner else Role.PHARMACIST
+    return acting_for(commissioner or provider or "", role)

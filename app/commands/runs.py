@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from app.api.line_decisions import evidence_document
+from app.audit import Reading
 from app.auth.model import Caller
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reading import read_recorded
 from app.commands.reconcile import operator
 from app.commands.refusals import done
 from app.desk import make_desk
@@ -42,7 +44,10 @@ def export_run(
 ) -> None:
     """Export a run: pseudonyms for numbers, since the operator acts for a payer."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), operator(organisation)
-    content = done(lambda: door.read(lambda work: exporting.content_of(work, desk, caller, run)))
+    reading = Reading("run exported", names={"run": run, "format": format.value})
+    content = read_recorded(
+        door, caller, lambda work: (exporting.content_of(work, desk, caller, run), reading)
+    )
     folder = desk.matching.spill_to
     assert folder is not None
     with scratch(folder) as beside:
@@ -60,7 +65,10 @@ def outcomes(
 ) -> None:
     """Write the outcomes of a run as they are stored, a row a line: for runs of any size."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), operator(organisation)
-    found = done(lambda: door.read(lambda work: exporting.outcomes_of(work, desk, caller, run)))
+    reading = Reading("run exported", names={"run": run, "format": "outcomes"})
+    found = read_recorded(
+        door, caller, lambda work: (exporting.outcomes_of(work, desk, caller, run), reading)
+    )
     shutil.copyfile(found, output)
     typer.echo(f"The outcomes, a row a line: {output}", err=True)
 
@@ -69,7 +77,10 @@ def outcomes(
 def line(run: RunId, row: Row, organisation: For = None) -> None:
     """Why a line has its outcome: each pass with its reason, the approval, every test."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), operator(organisation)
-    found = done(lambda: door.read(lambda work: evidence.evidence_of(work, desk, caller, run, row)))
+    reading = Reading("run line read", names={"run": run, "row": row})
+    found = read_recorded(
+        door, caller, lambda work: (evidence.evidence_of(work, desk, caller, run, row), reading)
+    )
     shown = evidence_document(caller, service.key_of(desk, caller), found)
     typer.echo(shown.model_dump_json(indent=2, by_alias=True))
 

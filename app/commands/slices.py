@@ -14,13 +14,15 @@ from rich.table import Table
 
 from app.api.deltas import delta_list
 from app.api.slices_model import slice_list
+from app.audit import Reading
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reading import read_recorded
 from app.commands.reconcile import Format, operator
 from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation.calendar import read_calendar, read_figures, set_calendar, set_figures
-from app.reconciliation.delta_report import DeltaRow, as_csv, closed_months, deltas_for
+from app.reconciliation.delta_report import DeltaRow, as_csv, closed_months, deltas_for, shown
 from app.reconciliation.emptying import preview_empty, state_empty
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
 from app.reconciliation.months_report import months_text, untested_text
@@ -99,8 +101,9 @@ def show_deltas(
 ) -> None:
     """Print what changed approvals make of closed months: signed deltas, line by line."""
     caller = operator(organisation)
-    rows = door_or_exit().read(
-        lambda work: deltas_for(
+
+    def read(work: Work) -> tuple[tuple[DeltaRow, ...], Reading]:
+        rows = deltas_for(
             work,
             caller,
             financial_year=year,
@@ -108,7 +111,9 @@ def show_deltas(
             provider=provider,
             commissioner=commissioner,
         )
-    )
+        return rows, Reading("deltas read", names=shown(rows))
+
+    rows = read_recorded(door_or_exit(), caller, read)
     if format is Format.CSV:
         typer.echo(as_csv(rows).decode("utf-8-sig"), nl=False)
     elif format is Format.JSON:

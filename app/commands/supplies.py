@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.auth.model import Caller, Role
+from app.commands.at_the_line import acting_for
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.refusals import done
 from app.desk import make_desk
@@ -91,15 +92,7 @@ def check_draft(data: bytes, name: str, provider: str, output: Path | None) -> N
 
 def pharmacist(provider: str) -> Caller:
     """The person at the command line, who acts for one trust."""
-    return Caller(
-        id="command-line",
-        name="Operator at the command line",
-        kind="person",
-        organisation=provider,
-        role=Role.PHARMACIST,
-        client="assent command line",
-        correlation_id="command-line",
-    )
+    return acting_for(provider, Role.PHARMACIST)
 
 
 def _checked(

@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
-from app.audit import Reading, record_reading
+from app.audit import Reading
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.reading import read_recorded
 from app.commands.reconcile import operator
-from app.commands.refusals import done
 from app.commands.supplies import pharmacist
+from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation import listing_work
-from app.reconciliation.worklists import Worklist
+from app.reconciliation.worklists import Listed, Worklist
 
 
 def worklist(
@@ -25,9 +26,12 @@ def worklist(
         raise typer.Exit(2)
     door, desk = door_or_exit(), make_desk(settings_or_exit())
     caller = operator(commissioner) if commissioner else pharmacist(provider or "")
-    found = done(lambda: door.read(lambda work: listing_work.worklist(work, desk, caller, name)))
-    reading = Reading("worklist read", names={"worklist": name.value})
-    door.transact(lambda work: record_reading(work, caller.actor(), reading))
+
+    def read(work: Work) -> tuple[Listed, Reading]:
+        found = listing_work.worklist(work, desk, caller, name)
+        return found, Reading("worklist read", names=found.shown(name))
+
+    found = read_recorded(door, caller, read)
     for each in found.entries:
         named = each.reference or each.treatment_id
         typer.echo(f"{each.day:%d/%m/%Y}  {named}  {each.drug}  {', '.join(each.providers)}")

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from app.approvals.elsewhere import TOLD, known_people, live_elsewhere
 from app.approvals.guessing import check_may_name, not_known
@@ -39,6 +39,7 @@ from app.reconciliation.summary import Summary
 SUPPLIED: Final = "Supplied: a line of a draft submission states it."
 #: How many patients one check asks after at other providers; further lines are told nothing.
 MOST_ASKED: Final = 2_000
+CHECKED: Final = "supplies checked before invoicing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +140,19 @@ def check(
     advice = tuple(
         advise(item, snapshot.coverages, elsewhere=item.line.row in held) for item in worked.matched
     )
-    asked: dict[str, int | str] = {"lines": len(advice), "elsewhere": len(held)}
+    showed = {item.treatment_id for item in worked.matched if item.treatment_id}
+    asked: dict[str, Any] = {
+        "lines": len(advice),
+        "elsewhere": len(held),
+        "treatments": sorted(showed | {each.id for each in held.values()}),
+    }
     told = tuple(
         Reading(TOLD, treatment_id=treatment.id, patient_id=treatment.patient_id)
         for treatment in {t.id: t for t in held.values()}.values()
     )
     if check_id is not None:
         asked["check"] = check_id
-    reading = Reading("supplies checked before invoicing", names=asked)
+    reading = Reading(CHECKED, names=asked)
     return Checked(submission, advice, worked.summary, asked_after), (reading, *told)
 
 

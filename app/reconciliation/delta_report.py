@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Final
+from typing import Any, Final
 
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
@@ -103,6 +103,11 @@ def _run_of(delta: Delta, frozen: Frozen, deltas: Sequence[Delta], runs: Mapping
         if (each.of_submission, each.row) == place and each.kind != TAKEN_AWAY
     ]
     return earlier[-1] if earlier else frozen.run_id
+
+
+def shown(rows: Iterable[DeltaRow]) -> dict[str, Any]:
+    """What a reading of deltas names: the runs whose lines it showed."""
+    return {"runs": sorted({row.run for row in rows})}
 
 
 def closed_months(rows: Iterable[DeltaRow]) -> tuple[ClosedMonth, ...]:

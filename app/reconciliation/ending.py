@@ -150,7 +150,7 @@ def end_submission(work: Work, actor: Actor, ending: Ending, years: int) -> bool
     if not ended.rowcount:
         return False
     runs = tuple(run for run, _ in _outcomes(work, ending))
-    words = erase_words_of_runs(work, runs)
+    words = erase_words_of_runs(work, actor, ending.submission, runs)
     v = tables.slice_version.c
     versions = work.connection.execute(select(v.id).where(v.submission_id == ending.submission))
     standing_store.replace_touches(work, ending.organisation, {}, list(versions.scalars()))

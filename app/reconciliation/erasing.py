@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Table, and_, or_, select, update
 
 from app.approvals.erasing import ERASED, KnownAs, erase_answers
+from app.approvals.retention import THE_END
 from app.audit import Actor, Event, erase_told_of, record
 from app.db import tables
 from app.db.work import Work
@@ -46,7 +47,7 @@ def find_lines(work: Work, files: FileStore, known: KnownAs) -> FoundLines:
 
 
 def erase_line_words(
-    work: Work, actor: Actor, patient_id: str, known: KnownAs, found: FoundLines
+    work: Work, actor: Actor, patient_id: str, known: KnownAs, found: FoundLines, reason: str
 ) -> LineWords:
     """Erase the words, what the log holds of them, and the stored answers that repeat them."""
     challenged = _challenges(work, known, found)
@@ -58,7 +59,7 @@ def erase_line_words(
     done = LineWords(
         challenges=len(challenged),
         others=sum(map(len, told.values())) - len(challenged),
-        payloads=erase_told_of(work, told),
+        payloads=erase_told_of(work, actor, ("patient", patient_id), told, reason),
     )
     erase_answers(work, [id_ for ids in told.values() for id_ in ids])
     after = {"challenges": done.challenges, "others": done.others, "unread": found.unread}
@@ -66,8 +67,8 @@ def erase_line_words(
     return done
 
 
-def erase_words_of_runs(work: Work, runs: Collection[str]) -> int:
-    """Erase every word about the lines of these runs, as above; returns of how many objects."""
+def erase_words_of_runs(work: Work, actor: Actor, submission: str, runs: Collection[str]) -> int:
+    """Erase every word about the lines of a submission's runs; returns of how many objects."""
     told: dict[str, list[str]] = {}
     for table, columns, kind in (*_BY_LINE, (_CHALLENGE, _OF_CHALLENGE, "challenge")):
         told[kind] = []
@@ -75,7 +76,7 @@ def erase_words_of_runs(work: Work, runs: Collection[str]) -> int:
             query = select(table.c.id).where(_has_words(table, columns), some)
             told[kind] += work.connection.execute(query).scalars()
         _empty(work, table, columns, told[kind])
-    erase_told_of(work, told)
+    erase_told_of(work, actor, ("submission", submission), told, THE_END)
     erase_answers(work, [id_ for ids in told.values() for id_ in ids])
     return sum(map(len, told.values()))
 

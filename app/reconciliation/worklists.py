@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.policy.calendar import add_months
 from app.reconciliation.model import LineOutcome
@@ -156,6 +156,11 @@ class Listed:
     entries: tuple[Entry, ...]
     count: int
     next: Place | None = None
+
+    def shown(self, which: Worklist) -> dict[str, Any]:
+        """What a reading of the list names: which list, and whose treatments were shown."""
+        treatments = sorted({each.treatment_id for each in self.entries})
+        return {"worklist": which.value, "treatments": treatments}
 
 
 def page_of(

@@ -7,6 +7,7 @@ revision = "0054"
 down_revision = "0053"
 branch_labels = None
 depends_on = None
+oldest = "0052"
 
 ID = sa.String(length=36)
 TABLE = "patient_pseudonym"

@@ -15,6 +15,7 @@ revision = "0055"
 down_revision = "0054"
 branch_labels = None
 depends_on = None
+oldest = "0052"
 
 ASKED = "panel IS NOT NULL"
 _LONDON = ZoneInfo("Europe/London")

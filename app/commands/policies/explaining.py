@@ -17,6 +17,7 @@ from app.authoring.explain import FORM_ALONE, explain, explain_request
 from app.authoring.filled_form import Form, decide_form, read_form
 from app.authoring.files import read_text
 from app.authoring.stored_request import StoredRequest, read_request
+from app.commands.at_the_line import call, client
 from app.commands.doors import door_or_exit
 from app.commands.policies.parts import (
     joined_library,
@@ -109,8 +110,8 @@ def _stored(
         kind="person",
         organisation=commissioner or provider or "",
         role=Role.COMMISSIONER if commissioner else Role.PHARMACIST,
-        client="assent command line",
-        correlation_id=door.new_id(),
+        client=client(),
+        correlation_id=call(),
     )
     held = JoinedLibrary(library_of(policies_folder()))
     found, reading = door.read(lambda work: read_request(work, held.at(work), caller, request))

@@ -28,6 +28,8 @@ from app.authoring.publish import (
 from app.authoring.show import FORMATS
 from app.authoring.show import show as show_version
 from app.clock import london_day, now
+from app.auth.model import Role
+from app.commands.at_the_line import acting_for, named
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.policies.parts import (
     LOCK,
@@ -179,7 +181,9 @@ def adopt_version(
 
     def run(work: Work) -> Published:
         found = find(held.at(work), policy, version)
-        adopt(work, found, commissioner, from_day.date(), by, seconded_by, registered=known)
+        who = named(acting_for(commissioner, Role.COMMISSIONER), by).actor()
+        day = from_day.date()
+        adopt(work, found, commissioner, day, by, seconded_by, who, registered=known)
         return found
 
     with plain_refusals():
@@ -208,7 +212,9 @@ def end_adoption_of(
 
     def run(work: Work) -> None:
         found = find(held.at(work), policy, version)
-        end_adoption(work, found, commissioner, from_day.date(), by, seconded_by, registered=known)
+        who = named(acting_for(commissioner, Role.COMMISSIONER), by).actor()
+        day = from_day.date()
+        end_adoption(work, found, commissioner, day, by, seconded_by, who, registered=known)
 
     with plain_refusals():
         door_or_exit().transact(run)

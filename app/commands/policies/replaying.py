@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from app.audit import Reading, record_reading
 from app.authoring.errors import BenchRefused
 from app.authoring.replay.forms import open_forms
 from app.authoring.replay.run import Replay, replay
 from app.authoring.replay.stored import Stored, latest_outcomes, stored_forms
+from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
 from app.commands.policies.parts import (
     OVERLAY_HELP,
@@ -105,8 +107,9 @@ def _from_store(
         known: Sequence[Path | bytes] = outcomes or latest_outcomes(work, files)
         return stored_forms(work, draft, kind, *days, known, before=before), len(known)
 
+    door = door_or_exit()
     try:
-        stored, runs = door_or_exit().read(read)
+        stored, runs = door.read(read)
     except DBAPIError:
         raise BenchRefused(
             "The store of requests cannot be read. Check ASSENT_DATABASE_URL, and set the database "
@@ -123,7 +126,12 @@ def _from_store(
             err=True,
         )
     typer.echo(_whence(outcomes, runs), err=True)
-    return replay(stored.forms, draft, kind)  # the forms hold what the version before says
+    told = replay(stored.forms, draft, kind)  # the forms hold what the version before says
+    # Whoever sees which requests would change has read of them, and is put on record.
+    ids = sorted({*(each.id for each in told.changed), *stored.unreadable, *stored.waived})
+    reading = Reading("policy replay read", names={"requests": ids})
+    door.transact(lambda work: record_reading(work, administrator(), reading))
+    return told
 
 
 def _whence(outcomes: tuple[Path, ...], runs: int) -> str:

@@ -148,6 +148,7 @@ def _shown(
         wanted=wanted,
         parts={n: day_parts(typed_day(n, request.query_params)) for n in ("from", "to")},
         most=MOST,
+        looked_through=trails.LOOKED_THROUGH,
         narrowed=wanted != Wanted(),
         faults=faults,
         errors=[{"text": text, "href": f"#{name}-day"} for name, text in faults.items()],

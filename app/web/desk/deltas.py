@@ -10,7 +10,7 @@ from app.approvals.permissions import Action, check_can
 from app.audit import Reading
 from app.auth.sessions import Session
 from app.db.work import Work
-from app.reconciliation.delta_report import DeltaRow, deltas_for
+from app.reconciliation.delta_report import DeltaRow, deltas_for, shown
 from app.web.callers import caller_of, read_recorded
 from app.web.desk.deltas_view import delta_rows, export_href, month_rows
 from app.web.pages import PageRoute
@@ -82,6 +82,6 @@ def _read(
             financial_month=int(month) if month else None,
             provider=provider or None,
         )
-        return rows, Reading(action)
+        return rows, Reading(action, names=shown(rows))
 
     return read_recorded(request, caller, read)

@@ -82,7 +82,7 @@ def worklist(
         found = listing_work.worklist(
             work, desk, caller, name, ENTRIES_ON_A_PAGE, sought, place_of(after)
         )
-        return found, Reading("worklist read", names={"worklist": name.value})
+        return found, Reading("worklist read", names=found.shown(name))
 
     found = read_recorded(request, caller, read)
     return page(

@@ -134,7 +134,7 @@ def erase(
         done: tuple[Erasure, LineWords] = door.transact(
             lambda work: (
                 erase_patient(work, ADMINISTRATOR, patient, "Asked."),
-                erase_line_words(work, ADMINISTRATOR, patient, known, found),
+                erase_line_words(work, ADMINISTRATOR, patient, known, found, "Asked."),
             )
         )
         return done

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from app.audit import READING
-from app.audit.export import of_patient
 from app.db.tables import audit_event, audit_payload
 from app.db.transaction import Database
 from app.db.work import Moment
+from app.story import story_of
 from tests.functional.approvals.api import Api, follow, good, initiation
 from tests.functional.approvals.conftest import PEOPLE
 from tests.functional.approvals.scene import Scene
@@ -169,15 +169,20 @@ def test_a_record_that_is_not_shown_leaves_no_reading(
 
 
 def test_the_reads_of_a_request_stand_in_its_trail_and_in_the_patients_story(
-    people: Mapping[str, Api], scene: Scene, database: Database, moment: Moment
+    people: Mapping[str, Api],
+    scene: Scene,
+    application: FastAPI,
+    database: Database,
+    moment: Moment,
 ) -> None:
     good(people["commissioner"].get(f"/v1/requests/{scene.request}"))
     trail = good(people["auditor"].get(f"/v1/requests/{scene.request}/audit"))["entries"]
-    story = database.read(lambda work: of_patient(work, scene.patient), moment=moment)
+    files = application.state.desk.files
+    told = database.read(lambda work: story_of(work, files, scene.patient), moment=moment).told
 
     read = [entry for entry in trail if entry["action"] == "request read"]
     assert [entry["actor"]["organisation"] for entry in read] == ["DEMQ1"]
-    assert "request read" in {each.entry.action for each in story}
+    assert "request read" in {each.entry.action for each in told}
 
 
 def test_the_change_feed_tells_of_no_reading(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from app.approvals.errors import DetailsNotAccepted, NoPolicyInForce
 from app.approvals.known_answers import KnownAnswers, KnownQuery, known_answers, serves
 from app.approvals.library import Library
 from app.approvals.office import Office
-from app.audit.export import of_patient
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller
 from app.policy import Kind, load_overlay, load_policy
+from app.reconciliation.files import FileStore
 from app.reference_data.drugs import load_drugs
 from app.reference_data.nhs_number import test_number as invented_nhs_number
+from app.story import story_of
 from tests.world import (
     ADALIMUMAB,
     CLINICIAN,
@@ -287,7 +289,7 @@ def test_the_look_up_is_audited_as_a_read_of_the_patients_record(two: World) -> 
 
     read = [
         each.entry
-        for each in two.do(lambda w: of_patient(w, person))
+        for each in two.do(lambda w: story_of(w, FileStore(Path()), person)).told
         if each.entry.action == "known answers read"
     ]
 

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.audit import checkpoints
+from app.audit.erasing import erase
 from app.audit.errors import CheckpointUnreadable, SealRefused
 from app.audit.keys import Keyring
-from app.audit.log import erase
 from app.audit.seal import sign
 from app.audit.sealing import Sealed, open_epoch, seal
 from app.audit.verify import verify_rows

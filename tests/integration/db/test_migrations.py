@@ -19,7 +19,7 @@ from tests.conftest import _empty
 from tests.integration.db.together import together
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = [f"{number:04}" for number in range(1, 56)]
+HISTORY = [f"{number:04}" for number in range(1, 57)]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
