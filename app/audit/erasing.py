@@ -74,7 +74,7 @@ def erase_told_of(
 def note_erased_before(work: Work, actor: Actor) -> int | None:
     """List, once, what is erased and stands in no erasure's list; returns how many.
 
-    Run at the upgrade to revision 0057: later, such a payload is a fault. None where it was done
+    Run at the upgrade to revision 0056: later, such a payload is a fault. None where it was done
     before, or where the log holds no row of before.
     """
     e, p = audit_event.c, audit_payload.c

@@ -34,7 +34,7 @@ SIGNED_BEFORE_KEY_IDS = (
     "treatment_id",
     "xid",
 )
-#: Those of rows that do not bind their payload: of before revision 0057, or without a payload.
+#: Those of rows that do not bind their payload: of before revision 0056, or without a payload.
 SIGNED_UNBOUND = tuple(sorted((*SIGNED_BEFORE_KEY_IDS, "epoch", "key_id")))
 #: The columns that the HMAC covers: all but the HMAC itself, in the order of their names.
 SIGNED = tuple(sorted((*SIGNED_UNBOUND, "payload_of")))

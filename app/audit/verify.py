@@ -26,7 +26,7 @@ BATCH = 1_000
 @dataclass(frozen=True, slots=True)
 class Verified:
     """Every fault of the rows; how many payloads lack because they were erased before revision
-    0057, when an erasure did not yet list what it took: by whom, nobody can prove."""
+    0056, when an erasure did not yet list what it took: by whom, nobody can prove."""
 
     faults: list[Fault]
     not_attributable: int
@@ -181,7 +181,7 @@ def _is_of_before(row: dict[str, Any], listed: _Listed) -> bool:
 
 def _is_whose_it_was(row: dict[str, Any]) -> bool:
     if row["payload_of"] is None:
-        return True  # of before revision 0057, which bound none
+        return True  # of before revision 0056, which bound none
     whose = (row["payload_id"], row["payload_patient"], row["payload_organisation"])
     return bool(bound(*whose) == row["payload_of"])
 

@@ -94,7 +94,7 @@ def verify_command(
     typer.echo(f"{len(kept)} checkpoints held against the log; {waiting} rows not sealed yet")
     if before:
         typer.echo(
-            f"{before} payloads were erased before revision 0057, when erasures did not list what "
+            f"{before} payloads were erased before revision 0056, when erasures did not list what "
             "they took: by whom is not attributable"
         )
     if not faults:

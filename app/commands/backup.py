@@ -141,7 +141,7 @@ def _open_epoch(door: Door, made: Sealer, done: PutBack) -> None:
         number = open_epoch(work, made.keys, reason)
         event = Event("backup restored", "epoch", str(number), after={"reason": reason})
         record(work, administrator(), event)
-        note_erased_before(work, administrator())  # a backup of before revision 0057
+        note_erased_before(work, administrator())  # a backup of before revision 0056
         return number
 
     try:

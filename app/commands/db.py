@@ -33,7 +33,7 @@ def upgrade_command() -> None:
         typer.echo(f"applied {revision}")
     noted = door.transact(lambda work: note_erased_before(work, administrator()))
     if noted is not None:
-        typer.echo(f"noted {noted} payloads of the audit log that were erased before revision 0057")
+        typer.echo(f"noted {noted} payloads of the audit log that were erased before revision 0056")
     typer.echo(f"the database is at {current(engine)}")
 
 

@@ -53,7 +53,7 @@ audit_event = Table(
     # The first release's rows have neither: they are of the first epoch, signed by any key.
     Column("epoch", Integer, nullable=False, server_default="1"),
     Column("key_id", String(16), nullable=False, server_default="none"),
-    # Whose the payload is, as a digest; rows of before revision 0057 do not say.
+    # Whose the payload is, as a digest; rows of before revision 0056 do not say.
     Column("payload_of", String(64)),
     UniqueConstraint("object_type", "object_id", "object_number"),
     Index("ix_audit_event_organisation", "organisation", "id"),

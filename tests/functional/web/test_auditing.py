@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.audit import Actor, Reading, record_reading
 from app.audit.findings import Check, Finding, LogState, keep_finding
 from app.db import tables
 from app.db.work import Work
@@ -137,6 +138,28 @@ def test_a_patients_trail_holds_nothing_of_what_another_hospital_does_for_them(
     assert "DEMO2" not in text
     payer = enter("demq1-auditor").get(f"/audit/treatments/{treatment}").text
     assert elsewhere in payer  # who pays for both sees both
+
+
+def test_a_patients_trail_holds_the_searches_and_lists_that_showed_them_and_nobody_else(
+    enter: Enter, application: FastAPI
+) -> None:
+    doctor = enter("demo1-clinician")
+    _, treatment = sent(doctor, ANSWERS)
+
+    def look(work: Work) -> None:
+        for organisation, action in (("DEMO1", "searched"), ("DEMO2", "searched elsewhere")):
+            actor = Actor("somebody", "person", organisation, "clinician", "portal", "c-1")
+            names = {"hits": 2, "treatments": [treatment, "another's treatment"], "drafts": ["d"]}
+            record_reading(work, actor, Reading(action, names=names))
+        other = Reading("searched for others", names={"treatments": ["another's treatment"]})
+        record_reading(work, replace(actor, organisation="DEMO1"), other)
+
+    application.state.door.transact(look)
+    text = enter("demo1-auditor").get(f"/audit/treatments/{treatment}").text.partition("<tbody")[2]
+    assert "Searched<" in text
+    assert "earched elsewhere" not in text
+    assert "earched for others" not in text
+    assert "another" not in text
 
 
 # --- how the log stands --------------------------------------------------------------------------

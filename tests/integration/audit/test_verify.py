@@ -187,7 +187,7 @@ def test_a_payload_that_was_erased_and_brought_back_whole_is_told(
 
 
 def of_before(database: Database, run: Run) -> None:
-    """Make every row of the log one of before revision 0057, signed as it was then."""
+    """Make every row of the log one of before revision 0056, signed as it was then."""
     drop_triggers(database.engine)
     with database.engine.begin() as connection:
         for found in connection.execute(sa.select(audit_event)).mappings().all():
