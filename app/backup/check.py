@@ -1,5 +1,6 @@
 """Whether a database tells the same as it did: references, decisions, audit log, files."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ def check_everything(
     yield _count(work, "seals", tables.audit_seal, verify_seals(work, keys))
     told = verify_checkpoints(work, checkpoints)
     yield Checked("checkpoints", len(checkpoints), tuple(_words(fault) for fault in told))
+    yield _attachments(work)
     yield _stored_files(work, files)
 
 
@@ -83,6 +85,18 @@ def _count(work: Work, what: str, table: sa.Table, faults: list[Fault]) -> Check
 def _words(fault: Fault) -> str:
     place = f"row {fault.event_id}, " if fault.event_id else ""
     return f"{place}{fault.object_type} {fault.object_id}: {fault.what}"
+
+
+def _attachments(work: Work) -> Checked:
+    """Every attachment whose content is kept: the very bytes that were attached."""
+    a = tables.request_attachment.c
+    query = sa.select(a.id, a.sha256, a.content).where(a.content.is_not(None))
+    count, faults = 0, []
+    for row in work.connection.execute(query.execution_options(yield_per=20)):  # 5 MB each at most
+        count += 1
+        if hashlib.sha256(row.content).hexdigest() != row.sha256:
+            faults.append(f"attachment {row.id}: its content is not what was attached")
+    return Checked("attachments", count, tuple(faults))
 
 
 def _stored_files(work: Work, files: FileStore) -> Checked:

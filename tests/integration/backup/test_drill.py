@@ -1,5 +1,7 @@
 """The drill: back up a service in use, lose it, restore it, and hold it against what it was."""
 
+import datetime as dt
+import hashlib
 import json
 import shutil
 import threading
@@ -27,6 +29,7 @@ CHECKS = (
     "rows of the audit log",
     "seals",
     "checkpoints",
+    "attachments",
     "submissions, their rows and outcomes",
 )
 
@@ -186,6 +189,23 @@ def test_what_was_changed_before_the_backup_is_found(
             "FROM decision WHERE made_by = 'policy' AND outcome = 'approved')",
         ):
             assert connection.exec_driver_sql(statement).rowcount == 1
+        request = connection.execute(sa.select(sa.func.min(tables.request.c.id))).scalar_one()
+        for number, content in enumerate((b"as it was", b"another"), 1):
+            values = {
+                "id": f"attachment-{number}",
+                "request_id": request,
+                "number": number,
+                "organisation": "DEMO1",
+                "title": "Letter",
+                "media_type": "application/pdf",
+                "size": len(content),
+                "sha256": hashlib.sha256(b"as it was").hexdigest(),
+                "shared": False,
+                "content": content,
+                "added_at": dt.datetime(2026, 6, 15, tzinfo=dt.UTC),
+                "added_by": "somebody",
+            }
+            connection.execute(sa.insert(tables.request_attachment).values(**values))
     next(p for p in (spare.folder / "data" / "files").rglob("*") if p.is_file()).unlink()
     done = places.new().run("restore", str(backed_up(spare, tmp_path / "backup")))
     assert done.exit_code == 3
@@ -195,8 +215,10 @@ def test_what_was_changed_before_the_backup_is_found(
         "fails its check character",
         "does not replay",
         "A stored file is gone",
+        "attachment attachment-2: its content is not what was attached",
     ):
         assert fault in done.stderr
+    assert "attachment-1" not in done.stderr
 
 
 def test_checkpoints_kept_here_tell_what_is_lost_and_are_set_aside(
