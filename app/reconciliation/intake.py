@@ -10,7 +10,15 @@ from app.reconciliation.find_table import Most, find_table
 from app.reconciliation.layouts import BEYOND, OWN_COLUMN, Header, layout_named, normal
 from app.reconciliation.model import ContractLine, Skipped, Submission
 from app.reconciliation.parse import clean, is_absent
-from app.reconciliation.parse_dates import BIRTH, SUPPLY, DateRule, Tally, financial_period
+from app.reconciliation.parse_dates import (
+    BIRTH,
+    SUPPLY,
+    WHY_AMBIGUOUS,
+    WHY_MONTHS,
+    DateRule,
+    Tally,
+    financial_period,
+)
 from app.reconciliation.read_line import (
     DATED,
     NO_CELL,
@@ -99,6 +107,17 @@ def _of_supply(known: Header) -> tuple[int, ...]:
     return tuple(index for name in DATED for index in known.columns.get(name, ()))
 
 
+_DOUBTS = {
+    WHY_AMBIGUOUS: "writes dates both day first and month first",
+    WHY_MONTHS: "seems to write dates month first, by the months that the rows state",
+}
+
+
+def _first(row: Sequence[str], indexes: Sequence[int]) -> str:
+    """The first cell of these that states anything."""
+    return next((row[i] for i in indexes if i < len(row) and not is_absent(row[i])), "")
+
+
 class Witness:
     """What the rows below the header must be asked as a whole, before the first of them is read:
     whether any is filled, and how their dates are written."""
@@ -109,6 +128,7 @@ class Witness:
             ("supply date", _of_supply(known), Tally(SUPPLY)),
             ("birth date", known.columns.get("birth_date", ()), Tally(BIRTH)),
         )
+        self._month = [known.columns.get(f"financial_{part}", ()) for part in ("year", "month")]
 
     def look_at(self, rows: Iterable[Sequence[str]]) -> None:
         """Take these rows into account."""
@@ -116,21 +136,43 @@ class Witness:
         self.filled = self.filled or any(map(_filled, rows))
         for _, indexes, tally in self._dates:
             tally.add(row[i] for row in rows for i in indexes if i < len(row))
+        (_, days, supply), _ = self._dates
+        years, months = self._month
+        supply.add_stated(
+            (row[i], _first(row, years), _first(row, months))
+            for row in rows
+            for i in days
+            if i < len(row)
+        )
 
     def rules(self) -> tuple[DateRule, DateRule]:
         """How to read supply dates and birth dates."""
-        (_, _, supply), (_, _, birth) = self._dates
-        return supply.rule(), birth.rule()
+        supply, birth = (tally.rule() for _, _, tally in self._dates)
+        if supply.why_doubtful == WHY_MONTHS:  # whoever writes these dates writes those too
+            birth = replace(
+                birth,
+                day_first_doubtful=birth.day_first_doubtful or supply.day_first_doubtful,
+                month_first_doubtful=birth.month_first_doubtful or supply.month_first_doubtful,
+                why_doubtful=WHY_MONTHS,
+            )
+        return supply, birth
 
     def notes(self) -> tuple[str, ...]:
-        """What to tell of columns that contradict themselves."""
-        rules = ((label, tally.rule()) for label, _, tally in self._dates)
-        return tuple(
-            f"The {label} column writes dates both day first and month first: "
+        """What to tell of columns that contradict themselves, or that nothing speaks for."""
+        labels = [label for label, _, _ in self._dates]
+        told = [
+            f"The {label} column {_DOUBTS[rule.why_doubtful]}: "
             "dates that could be either were not read."
-            for label, rule in rules
+            for label, rule in zip(labels, self.rules(), strict=True)
             if rule.day_first_doubtful or rule.month_first_doubtful
-        )
+        ]
+        (label, _, supply), _ = self._dates
+        if supply.tells_nothing:
+            told.append(
+                f"Every date of the {label} column could be day first or month first, and no "
+                "stated month tells which: they were read day first, as UK files write them."
+            )
+        return tuple(told)
 
 
 def check_filled(witness: Witness) -> None:

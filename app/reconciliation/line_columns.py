@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from app.reconciliation.model import ContractLine, FieldFault, Skipped, Submission
 
 #: Raise it whenever a cell comes to be read otherwise: what was stored before is made anew.
-INTAKE_VERSION: Final = 2
+INTAKE_VERSION: Final = 3
 _FACTS: Final = b"assent.submission"
 
 _DAYS = frozenset({"birth_date", "supply_date", "delivery_date", "invoice_date"})

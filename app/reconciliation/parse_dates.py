@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from app.reconciliation.parse import Reading, clean, is_absent
@@ -40,6 +41,10 @@ _MARKER = re.compile(r"[AaPp]\.?[Mm]\.?$")
 WHY_NOT_A_DATE = "it is not a date in a form that is read"
 WHY_IMPOSSIBLE = "there is no such day"
 WHY_AMBIGUOUS = "day and month could be either way round, and the file writes them both ways"
+WHY_MONTHS = (
+    "day and month could be either way round, and the months that the file's rows state fit the "
+    "other way than UK files write"
+)
 WHY_CENTURY = "the year has two figures, so the century is not known"
 WHY_RANGE = "the year is out of range"
 
@@ -54,6 +59,7 @@ class DateRule:
     two_digit_years: bool
     day_first_doubtful: bool = False
     month_first_doubtful: bool = False
+    why_doubtful: str = WHY_AMBIGUOUS
 
 
 # Patient-level drug returns began in 2019; serials 40000 to 49999 are July 2009 to November 2036.
@@ -117,7 +123,7 @@ def _year_last(match: re.Match[str], rule: DateRule) -> Reading[dt.date]:
     doubtful = rule.month_first_doubtful if marked else rule.day_first_doubtful
     first, second = match["a"], match["b"]
     if doubtful and int(first) != int(second) and max(int(first), int(second)) <= 12:
-        return None, WHY_AMBIGUOUS
+        return None, rule.why_doubtful
     return _day(year, first, second) if marked else _day(year, second, first)
 
 
@@ -141,11 +147,17 @@ class Tally:
     A date such as 04/25/2025 can only be month first; 25/04/2025 only day first. Where those that
     break the convention are at least a tenth as many as those that keep it, the column mixes both
     ways, and its two-way dates cannot be told. A lone slip among many is that cell's fault only.
+
+    Where every day is at most 12 nothing of that shows. Then the months that the rows state tell:
+    a date that lies in its row's month only the other way round speaks against the convention,
+    one that does so only as it is written by it speaks for it, and the same share decides.
     """
 
     def __init__(self, rule: DateRule) -> None:
         self._rule = rule
         self._kept, self._broken = [0, 0], [0, 0]
+        self._fits, self._against = [0, 0], [0, 0]
+        self._two_way = 0
 
     def add(self, texts: Iterable[str]) -> None:
         """Count these cells."""
@@ -160,11 +172,59 @@ class Tally:
             elif int(day) <= 12 < int(month) <= 31:
                 self._broken[marked] += count
 
+    def add_stated(self, stated: Iterable[tuple[str, str, str]]) -> None:
+        """Count dates with the financial year and month of their rows, all as they are written."""
+        for (text, year, month), count in Counter(stated).items():
+            ways = _two_ways(text, self._rule)
+            if ways is None:
+                continue
+            usual, other, marked = ways
+            self._two_way += count
+            period = _stated_period(year, month)
+            if period is None:
+                continue
+            fits, against = (period[0] <= day <= period[1] for day in (usual, other))
+            self._fits[marked] += count * (fits and not against)
+            self._against[marked] += count * (against and not fits)
+
     def rule(self) -> DateRule:
         """The rule, with what the column's own dates speak against marked as doubtful."""
-        pairs = zip(self._broken, self._kept, strict=True)
-        day_first, month_first = (broken > 0 and broken * 10 >= kept for broken, kept in pairs)
-        return replace(self._rule, day_first_doubtful=day_first, month_first_doubtful=month_first)
+        mixed = [b > 0 and b * 10 >= k for b, k in zip(self._broken, self._kept, strict=True)]
+        spoken = zip(self._against, self._fits, self._kept, strict=True)
+        told = [a > 0 and a * 10 >= fits + kept for a, fits, kept in spoken]
+        return replace(
+            self._rule,
+            day_first_doubtful=mixed[0] or told[0],
+            month_first_doubtful=mixed[1] or told[1],
+            why_doubtful=WHY_MONTHS if any(told) and not any(mixed) else WHY_AMBIGUOUS,
+        )
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether there are dates that could be either way round and nothing tells which."""
+        known = (*self._kept, *self._broken, *self._fits, *self._against)
+        return self._two_way > 0 and not any(known)
+
+
+def _two_ways(text: str, rule: DateRule) -> tuple[dt.date, dt.date, bool] | None:
+    """A date by the convention and the other way round, and whether AM or PM marks it."""
+    match = _YEAR_LAST.fullmatch(clean(text))
+    if match is None:
+        return None
+    first, second = int(match["a"]), int(match["b"])
+    year, _ = _full_year(match["y"], rule)
+    if first == second or not (1 <= first <= 12 and 1 <= second <= 12) or not year or int(year) < 1:
+        return None
+    marked = bool(match["time"] and _MARKER.search(match["time"]))
+    by_day, by_month = dt.date(int(year), second, first), dt.date(int(year), first, second)
+    return (by_month, by_day, True) if marked else (by_day, by_month, False)
+
+
+@lru_cache(maxsize=1_000)
+def _stated_period(year: str, month: str) -> tuple[dt.date, dt.date] | None:
+    """The days of a financial month as a row states it; None where that is not legible."""
+    (stated, _), (number, _) = parse_financial_year(year), parse_financial_month(month)
+    return None if stated is None or number is None else financial_period(stated, number)
 
 
 def convention_of(texts: Iterable[str], rule: DateRule) -> DateRule:
