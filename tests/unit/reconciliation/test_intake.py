@@ -48,7 +48,8 @@ def test_encodings_are_told_apart(data: bytes, encoding: str) -> None:
     found = read_submission(data, "lines.csv")
     assert found.encoding == encoding
     assert totals(found) == [Decimal("10.00")]
-    assert bool(found.notes) == (encoding == "cp1252")
+    said = [note for note in found.notes if "stated month" not in note]
+    assert bool(said) == (encoding == "cp1252")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
