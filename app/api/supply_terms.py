@@ -1,4 +1,4 @@
-"""Charges for home delivery and tolerances of quantity that a commissioner agreed."""
+"""Charges, tolerances and days of supplies that a commissioner agreed."""
 
 from typing import Annotated
 
@@ -23,7 +23,8 @@ router = APIRouter(prefix="/v1", tags=["terms"], route_class=StrictRoute)
 
 
 class SupplyTermDocument(Dated):
-    """A charge, a tolerance, or days: a fee from its supply, or a supply before it is due.
+    """A charge, a tolerance, or days: a fee from its supply, a supply before it is due, a last
+    homecare delivery after a stop or a death, or an invoice of homecare from its supply.
 
     Without a drug or a provider it is said of all.
     """
@@ -31,7 +32,7 @@ class SupplyTermDocument(Dated):
     kind: SupplyTermKind = Field(strict=False)
     amount: StoredNumber = Field(
         description="Pounds for a home delivery, dispensing fee or service fee; per cent for a "
-        "quantity tolerance; days for fee days and days early"
+        "quantity tolerance; whole days, at most 31, for all other kinds"
     )
     provider: OrganisationCode | None = None
     drug: Key | None = None

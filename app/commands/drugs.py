@@ -4,6 +4,7 @@
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,8 +22,10 @@ from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation import spellings, terms_loading
-from app.reconciliation.errors import ReconciliationError
-from app.reconciliation.report import pounds
+from app.reconciliation.errors import ReconciliationError, UnreadableSubmission
+from app.reconciliation.name_lists import Columns, read_names, told_as_json, told_as_text
+from app.reconciliation.report import pounds as in_pounds
+from app.reference_data.coverage import coverage_of
 from app.reference_data.drugs import load_drugs
 
 drugs = typer.Typer(help="Review drug names that were not recognised.", no_args_is_help=True)
@@ -50,7 +53,7 @@ def review(organisation: Organisation = None, run: str | None = None) -> None:
 
     for row in _answered(lambda: door_or_exit().read(ask)):
         likely = ", ".join(f"{each.drug} ({each.score})" for each in row.suggestions) or "none"
-        typer.echo(f"£{pounds(row.total)}\t{row.lines}\t{row.example}\t{likely}")
+        typer.echo(f"£{in_pounds(row.total)}\t{row.lines}\t{row.example}\t{likely}")
 
 
 @drugs.command("accept")
@@ -91,6 +94,37 @@ def withdraw(
         lambda: door_or_exit().transact(lambda w: spellings.withdraw(w, caller, spelling, reason))
     )
     typer.echo(f"{row['words']} is withdrawn.")
+
+
+@drugs.command("coverage")
+def coverage(
+    file: Path,
+    names: Annotated[
+        str | None, typer.Option(help="The column of names, if not drug_name.")
+    ] = None,
+    codes: Annotated[str | None, typer.Option(help="A column of dm+d codes.")] = None,
+    lines: Annotated[str | None, typer.Option(help="A column of how often each occurs.")] = None,
+    pounds: Annotated[str | None, typer.Option(help="A column of what each costs.")] = None,
+    top: Annotated[int, typer.Option(min=0, help="How many names without a drug to show.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tell how many names of a CSV file are recognised, and how; no database is asked.
+
+    Names that people accepted here (assent drugs accept) are not looked at.
+    """
+    try:
+        read = read_names(file.read_bytes(), Columns(names, codes, lines, pounds))
+    except OSError:
+        typer.echo(f"{file} cannot be read. Check the path.", err=True)
+        raise typer.Exit(2) from None
+    except UnreadableSubmission as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    found = coverage_of(read.named, load_drugs())
+    if as_json:
+        typer.echo(json.dumps(told_as_json(found, read, top), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(told_as_text(found, read, top), nl=False)
 
 
 @terms.command("contracts")
@@ -140,7 +174,7 @@ def prices(file: Path, organisation: str) -> None:
 
 @terms.command("supplies")
 def supplies(file: Path, organisation: str) -> None:
-    """Load the charges for deliveries and fees, and tolerances (CSV), in place of the old."""
+    """Load charges for deliveries and fees, tolerances and days (CSV), in place of the old."""
     _load(terms_loading.load_supplies, file, organisation)
 
 

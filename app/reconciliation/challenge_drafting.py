@@ -93,7 +93,8 @@ def reversed_rows(
     organisations: OrganisationDirectory,
 ) -> frozenset[int]:
     """The rows of charges that a credit of the same file takes back, and of these credits."""
-    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at)
+    fold, supplies = Folder(organisations), snapshot.terms.supplies
+    prepared = prepare(lines, dictionary, fold, snapshot.as_at, snapshot.layout, supplies)
     reverses = find_reversals(prepared)
     return frozenset(lines[i].row for pair in reverses.items() for i in pair)
 

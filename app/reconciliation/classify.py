@@ -1,72 +1,40 @@
 """What kind of charge a line is, told from its amount, its drug and the words in its name.
 
-The words are dated data: `layouts/line-kinds.yaml`.
+The words are dated data: `kind_words.csv` of the reference data (ADR 85). A day is that of the
+supply, the last one where only a month is known; no day looks at words of all dates.
 """
 
-import re
-from dataclasses import dataclass
-from functools import cache
+import datetime as dt
 
-from app.reconciliation.layouts import KINDS_FILE, packaged
 from app.reconciliation.model import ContractLine, LineKind
 from app.reference_data.drugs import Recognition
+from app.reference_data.kinds import fee_sort_in, kind_in, tells_fee
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    kind: LineKind
-    with_drug: bool
-    pattern: re.Pattern[str]
-
-
-@cache
-def _rules() -> tuple[_Rule, ...]:
-    rules = []
-    for entry in packaged(KINDS_FILE)["kinds"]:
-        terms = [*entry.get("words", ()), *entry.get("phrases", ())]
-        pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, terms)) + r")\b")
-        rules.append(_Rule(LineKind(entry["kind"]), entry["with_drug"], pattern))
-    return tuple(rules)
-
-
-def fee_sort(name: str | None) -> str:
+def fee_sort(name: str | None, on: dt.date | None) -> str:
     """Which agreed charge a fee of this name is held against."""
-    words = frozenset(_words(name).split())
-    sorts = packaged(KINDS_FILE)["fees"]
-    found = (each["sort"] for each in sorts if not words.isdisjoint(each["words"]))
-    return str(next(found, sorts[-1]["sort"]))
+    return fee_sort_in(name or "", on)
 
 
-def is_fee_named(name: str | None, drug: str | None) -> bool:
+def is_fee_named(name: str | None, drug: str | None, on: dt.date | None) -> bool:
     """Whether a line of this name would be a fee, were its total no credit."""
-    words = _words(name)
-    return any(
-        rule.kind is LineKind.FEE
-        and (rule.with_drug or not drug)
-        and rule.pattern.search(words) is not None
-        for rule in _rules()
-    )
+    return tells_fee(name or "", on, with_drug=bool(drug))
 
 
 def may_be_fee(name: str | None) -> bool:
-    """Whether a line of this name may be a fee, whatever drug is recognised in it."""
-    words = _words(name)
-    return any(rule.kind is LineKind.FEE and rule.pattern.search(words) for rule in _rules())
+    """Whether a line of this name may be a fee, whatever drug is recognised in it and whenever."""
+    return tells_fee(name or "", None, with_drug=False)
 
 
-def _words(name: str | None) -> str:
-    return " ".join(re.findall(r"[a-z]+|[0-9]+", (name or "").casefold()))
-
-
-def classify(line: ContractLine, recognition: Recognition) -> LineKind:
+def classify(line: ContractLine, recognition: Recognition, on: dt.date | None = None) -> LineKind:
     """The kind of a line. A negative total is a credit, whatever it is called."""
     if line.total_cost is not None and line.total_cost < 0:
         return LineKind.CREDIT
-    words = _words(line.drug_name)
-    for rule in _rules():
-        if (rule.with_drug or recognition.drug is None) and rule.pattern.search(words):
-            return rule.kind
-    if recognition.drug is not None:
+    has_drug = recognition.drug is not None
+    told = kind_in(line.drug_name or "", on, with_drug=has_drug)
+    if told is not None:
+        return LineKind(told)
+    if has_drug:
         return LineKind.DRUG
     if (line.point_of_delivery or "").casefold() == "device":
         return LineKind.DEVICE

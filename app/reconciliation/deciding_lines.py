@@ -165,9 +165,8 @@ def _of_approval(
         raise StepNotPossible(
             "No such approval is visible to your organisation. Check the reference."
         )
-    (item,) = prepare(
-        [line], desk.dictionary, Folder(desk.organisations), snapshot.as_at, snapshot.layout
-    )
+    held = snapshot.as_at, snapshot.layout, snapshot.terms.supplies
+    (item,) = prepare([line], desk.dictionary, Folder(desk.organisations), *held)
     why, coverage = usable_coverage(item, coverages)
     if coverage is None:
         raise StepNotPossible(f"The line cannot be matched to it: {why}. Name another approval.")

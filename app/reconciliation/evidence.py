@@ -21,6 +21,8 @@ from app.reconciliation.run_lines import open_run
 from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.snapshots import take_snapshot
+from app.reconciliation.terms_model import SupplyTerm
+from app.reconciliation.terms_store import terms_for
 from app.reconciliation.waiting_store import narrow
 
 
@@ -49,14 +51,15 @@ def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -
     decision = None if standing is None else standing.decision
     scope = scope_of(caller)
     day = london_day(opened.record.received_at)
-    (item,) = _prepared(desk, [came_to.line], day, opened.record.layout)
+    held = day, opened.record.layout, terms_for(work, caller).supplies
+    (item,) = _prepared(desk, [came_to.line], held)
     by_pseudonym = service.key_of(desk, caller) if opened.carries_pseudonyms else None
     reached = within_reach(work, scope, item, came_to, decision, by_pseudonym)
     scope = narrow(scope, tables.treatment.c.id.in_(sorted(reached)))
     seen = with_heirs(take_snapshot(work, desk.office, scope, day), desk.organisations)
     if by_pseudonym is not None:
         lines, seen = as_pseudonyms([came_to.line], seen, by_pseudonym)
-        (item,) = _prepared(desk, lines, day, opened.record.layout)
+        (item,) = _prepared(desk, lines, held)
     found = trace(item, index_snapshot(seen), decision)
     return Evidence(
         item=came_to,
@@ -68,9 +71,10 @@ def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -
 
 
 def _prepared(
-    desk: Desk, lines: Sequence[ContractLine], day: dt.date, layout: str
+    desk: Desk, lines: Sequence[ContractLine], held: tuple[dt.date, str, tuple[SupplyTerm, ...]]
 ) -> Sequence[Prepared]:
-    return prepare(lines, desk.dictionary, Folder(desk.organisations), day, layout)
+    """`held`: on which day, in which layout and under which supply terms."""
+    return prepare(lines, desk.dictionary, Folder(desk.organisations), *held)
 
 
 def _spoken_of(item: MatchedLine, seen: Snapshot) -> Coverage | None:

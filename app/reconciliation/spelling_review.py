@@ -70,6 +70,11 @@ def names_of(charged: Iterable[Charged], dictionary: DrugDictionary) -> tuple[Un
     return tuple(sorted(rows, key=lambda row: (-row.total, row.words)))
 
 
+def veiled(name: str) -> str:
+    """A name to show, without any long number."""
+    return _LONG_NUMBER.sub("…", name)
+
+
 def spelling_of(name: str) -> str:
     """A name as it is compared: its words in lower case, parted by single spaces."""
     return " ".join(words_of(name))
@@ -90,8 +95,8 @@ def _row(
 ) -> UnknownName:
     example = min(item.name for item in items)
     return UnknownName(
-        words=_LONG_NUMBER.sub("…", words),
-        example=_LONG_NUMBER.sub("…", example),
+        words=veiled(words),
+        example=veiled(example),
         lines=sum(each.lines for each in items),
         total=sum((item.total or ZERO for item in items), ZERO),
         suggestions=suggestions_for(words, lexicon, phrases),

@@ -6,7 +6,8 @@ prices: `provider,drug,drug_code,product,strength,framework,unit,price,from,to,r
 tolerance_percent,tolerance_pence,demonstration,source`, where an empty cell of the first five but
 drug means all. Supply terms: `kind,provider,drug,amount,from,to,demonstration,source`, in pounds
 for a *home delivery*, *dispensing fee* or *service fee*, per cent for a *quantity tolerance* and
-days for *fee days* and *days early*. A row needs its source; `demonstration` is true for
+days for *fee days*, *days early*, *last deliveries after a stop*, *last deliveries after a death*
+and *invoice days*, which are of every drug. A row needs its source; `demonstration` is true for
 invented ones.
 """
 
@@ -32,7 +33,15 @@ SUPPLY_COLUMNS = ("kind", "provider", "drug", "amount", "from", "to", "demonstra
 MOST_ROWS = 5_000
 LONGEST_RUN_OFF = 731  # days
 _MOST_DAYS = 31
-_IN_DAYS = frozenset({SupplyTermKind.FEE_DAYS, SupplyTermKind.DAYS_EARLY})
+_IN_DAYS = frozenset(
+    {
+        SupplyTermKind.FEE_DAYS,
+        SupplyTermKind.DAYS_EARLY,
+        SupplyTermKind.AFTER_STOP,
+        SupplyTermKind.AFTER_DEATH,
+        SupplyTermKind.INVOICE_DAYS,
+    }
+)
 _PLACES = 8
 _CODE = re.compile("[A-Z0-9]{3,9}")
 _EXACT = re.compile("[0-9]{1,15}([.][0-9]{1,8})?")
@@ -110,6 +119,8 @@ def check_supplies(rows: Sequence[Row], drugs: Collection[str]) -> None:
             raise ValueError(f"amount must be 0 or more, with at most {_PLACES} places")
         if row["kind"] in _IN_DAYS and row["amount"] not in range(_MOST_DAYS + 1):
             raise ValueError(f"{row['kind']} must be whole days, at most {_MOST_DAYS}")
+        if row["kind"] == SupplyTermKind.INVOICE_DAYS and row["drug"] is not None:
+            raise ValueError("invoice days are of every drug: leave drug empty")
         if row["kind"] == SupplyTermKind.QUANTITY_TOLERANCE and row["amount"] > 100:
             raise ValueError("a quantity tolerance must be at most 100 per cent")
 

@@ -82,8 +82,9 @@ class AgreedPrice:
 
 class SupplyTermKind(StrEnum):
     """What a supply term sets: pounds for a delivery or a fee, per cent that quantity may go over,
-    how many days a fee on a line of its own may be dated from its supply, or how many days before
-    the supply before has run out the next may be."""
+    how many days a fee on a line of its own may be dated from its supply, how many days before
+    the supply before has run out the next may be, how many days after a stop or a death a last
+    homecare delivery may still be dated, or how soon after a homecare supply its invoice is."""
 
     HOME_DELIVERY = "home delivery"
     QUANTITY_TOLERANCE = "quantity tolerance"
@@ -91,6 +92,9 @@ class SupplyTermKind(StrEnum):
     SERVICE_FEE = "service fee"
     FEE_DAYS = "fee days"
     DAYS_EARLY = "days early"
+    AFTER_STOP = "last deliveries after a stop"
+    AFTER_DEATH = "last deliveries after a death"
+    INVOICE_DAYS = "invoice days"
 
 
 @dataclass(frozen=True, slots=True)

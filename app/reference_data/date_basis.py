@@ -1,4 +1,4 @@
-"""What the date of a line tells of, and how long after a stop or a death a supply may be dated."""
+"""What the date of a line tells of. What a commissioner allows after a stop is a supply term."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from functools import lru_cache
 from app.reference_data.data_files import Row, in_force, read_rows
 
 _COLUMNS = (
-    *("layout", "dispensing_route", "commissioner", "date", "means", "after_stop", "after_death"),
-    *("within", "from", "to", "demonstration", "source"),
+    *("layout", "dispensing_route", "commissioner", "date", "means"),
+    *("from", "to", "demonstration", "source"),
 )
 #: Which of a line's dates a row is about.
 SUPPLIED, DELIVERED, INVOICED = "supply", "delivery", "invoice"
@@ -16,28 +16,21 @@ SUPPLIED, DELIVERED, INVOICED = "supply", "delivery", "invoice"
 
 @dataclass(frozen=True, slots=True)
 class DateBasis:
-    """A dated row; an empty layout, route or commissioner stands for any. Tolerances in days.
-
-    `within`: for the date of an invoice, how many days after its supply it comes at the latest; 0
-    where nobody has agreed that.
-    """
+    """A dated row; an empty layout, route or commissioner stands for any."""
 
     layout: str
     dispensing_route: str
     commissioner: str
     date: str
     means: str
-    after_stop: int
-    after_death: int
-    within: int
     from_: dt.date | None
     to: dt.date | None
     demonstration: bool
     source: str
 
 
-#: Where no row is in force: the date is taken as it stands, and nothing is given after an end.
-AS_STATED = DateBasis("", "", "", "", "dated", 0, 0, 0, None, None, False, "no row")
+#: Where no row is in force: the date is taken as it stands.
+AS_STATED = DateBasis("", "", "", "", "dated", None, None, False, "no row")
 
 
 def date_basis(
@@ -96,18 +89,8 @@ def _basis(row: Row) -> DateBasis:
         commissioner=row.text("commissioner"),
         date=row.required("date"),
         means=row.required("means"),
-        after_stop=_days(row, "after_stop"),
-        after_death=_days(row, "after_death"),
-        within=_days(row, "within"),
         from_=row.day("from"),
         to=row.day("to"),
         demonstration=row.flag("demonstration"),
         source=row.required("source"),
     )
-
-
-def _days(row: Row, column: str) -> int:
-    text = row.required(column)
-    if not text.isascii() or not text.isdecimal():
-        raise row.fault(f"{column} is no number of days", "Write 0 or more")
-    return int(text)

@@ -171,6 +171,7 @@ _PRICES: Final = (
 _SUPPLIES: Final = b"""kind,provider,drug,amount,from,to,demonstration,source
 home delivery,DEMO1,adalimumab,25.00,2026-04-01,,true,A contract
 fee days,DEMO1,*,7,2026-04-01,,true,A contract
+last deliveries after a stop,DEMO1,,14,2026-04-01,,true,A contract
 """
 _CALENDAR: Final = b"""financial_year,financial_month,submission,flex,freeze,challenge_by,source
 202627,3,2026-07-15,2026-08-15,2026-09-15,2026-10-01,A calendar

@@ -86,7 +86,8 @@ def what_stands_before(
         # Files differ in their layouts, which no index looks at: one index serves most.
         index = indexes.get(_indexed(snapshot)) or index_snapshot(snapshot)
         indexes[_indexed(snapshot)] = index
-        prepared = prepare(file.lines, dictionary, fold, snapshot.as_at, snapshot.layout)
+        known = snapshot.as_at, snapshot.layout, snapshot.terms.supplies
+        prepared = prepare(file.lines, dictionary, fold, *known)
         standing = [n for n, item in enumerate(prepared) if item.line.row in file.standing]
         charges = [each.charge for each in open_]
         held = sorted(

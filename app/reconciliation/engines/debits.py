@@ -156,10 +156,7 @@ def _of_fees(
 ) -> Mapping[int, _Side]:
     """The credits of fees, by position, and the fee that each gives back."""
     sides = [
-        side
-        for n in credits_
-        if is_fee_named(prepared[n].line.drug_name, prepared[n].recognition.drug)
-        and (side := _fee(n, prepared[n]))
+        side for n in credits_ if _is_fee_named(prepared[n]) and (side := _fee(n, prepared[n]))
     ]
     if not sides:
         return {}
@@ -172,6 +169,10 @@ def _of_fees(
     ]
     earlier = [_fee_before(n, fee) for n, fee in enumerate(before)]
     return _pair(sides, _in_turn(own, earlier, stated))
+
+
+def _is_fee_named(item: Prepared) -> bool:
+    return is_fee_named(item.line.drug_name, item.recognition.drug, item.on)
 
 
 def _gives_back(item: Prepared) -> bool:
@@ -209,7 +210,9 @@ def _fee(position: int, item: Prepared) -> _Side | None:
     known = item.has_identity or line.reference is not None
     if not known or item.provider is None or line.total_cost is None:
         return None
-    what = _fee_is(item.commissioner, fee_sort(line.drug_name), item.recognition.drug or None)
+    what = _fee_is(
+        item.commissioner, fee_sort(line.drug_name, item.on), item.recognition.drug or None
+    )
     day = None if period is None else period.first if line.total_cost > 0 else period.last
     who = (line.nhs_number, line.local_patient_id, line.reference)
     return _Side(position, *who, item.provider, what, abs(line.total_cost), day, line.content_hash)

@@ -264,7 +264,7 @@ def fee_side(place: int, item: Prepared, *, given_back: bool) -> FeeSide:
         period.first if period else None,
         period.last if period else None,
         line.total_cost or ZERO,
-        fee_sort(line.drug_name),
+        fee_sort(line.drug_name, item.on),
         given_back,
     )
 

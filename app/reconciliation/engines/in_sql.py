@@ -171,7 +171,8 @@ def match_submission(
     A submission that the tables cannot hold, exactly and whole, goes to the plain engine.
     """
     snapshot = with_heirs(snapshot, organisations)
-    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
+    fold, supplies = Folder(organisations), snapshot.terms.supplies
+    prepared = prepare(lines, dictionary, fold, snapshot.as_at, snapshot.layout, supplies)
     index, by_hand = index_snapshot(snapshot), decisions_on(lines, snapshot.decisions)
     try:
         inputs = inputs_of(prepared, snapshot, index, by_hand)

@@ -22,15 +22,21 @@ from app.reconciliation.contract import check_contract, check_payer
 from app.reconciliation.engines.agreed import Priced, agreed_on
 from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
+from app.reconciliation.engines.last_deliveries import Given, days_given, given_of
 from app.reconciliation.engines.limits import unit_key
 from app.reconciliation.engines.prepare import invoiced_period
-from app.reconciliation.engines.supply_terms import days_early_on, delivery_on, tolerance_on
+from app.reconciliation.engines.supply_terms import (
+    HOMECARE,
+    days_early_on,
+    delivery_on,
+    tolerance_on,
+)
 from app.reconciliation.engines.tables import AMOUNT, route_number
 from app.reconciliation.model import ContractLine, LineKind, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
-from app.reference_data.date_basis import date_basis
 from app.reference_data.drugs import DrugDictionary
+from app.reference_data.kinds import load_kind_words
 from app.reference_data.routes import code_stated
 
 Connection = duckdb.DuckDBPyConnection
@@ -49,12 +55,6 @@ SELECT
     coalesce(read.supply_date, read.delivery_date, month.last_day, invoiced.last_day) AS last_day,
     coalesce(read.supply_date, read.delivery_date) IS NULL
         AND coalesce(month.first_day, invoiced.first_day) IS NOT NULL AS month_only,
-    CASE
-        WHEN read.supply_date IS NOT NULL THEN 'supply'
-        WHEN read.delivery_date IS NOT NULL THEN 'delivery'
-        WHEN month.first_day IS NULL AND invoiced.first_day IS NOT NULL THEN 'invoice'
-        ELSE 'supply'
-    END AS date_kind,
     coalesce(starts_with(read.total_cost, '-'), FALSE) AS gives_back
 FROM read
 LEFT JOIN month
@@ -64,6 +64,7 @@ LEFT JOIN invoiced
     ON invoiced.invoice_date = read.invoice_date
     AND invoiced.dispensing_route IS NOT DISTINCT FROM read.dispensing_route
     AND invoiced.commissioner IS NOT DISTINCT FROM read.commissioner
+    AND invoiced.provider IS NOT DISTINCT FROM read.provider
 """
 _PLACED = """
 CREATE VIEW placed AS
@@ -151,10 +152,12 @@ FROM told
 LEFT JOIN unit ON unit.unit = told.unit
 LEFT JOIN route ON route.route = told.route
 LEFT JOIN basis
-    ON basis.dispensing_route IS NOT DISTINCT FROM told.dispensing_route
-    AND basis.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
+    ON basis.dispensing_route = told.dispensing_route
+    AND basis.folded_commissioner = told.folded_commissioner
+    AND basis.folded_provider IS NOT DISTINCT FROM told.folded_provider
+    AND basis.drug IS NOT DISTINCT FROM told.drug
+    AND basis.first_day = told.first_day
     AND basis.last_day = told.last_day
-    AND basis.date_kind = told.date_kind
 LEFT JOIN contract
     ON contract.folded_provider IS NOT DISTINCT FROM told.folded_provider
     AND contract.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
@@ -216,7 +219,7 @@ def hold_lines(
     connection.execute(_TOLD)
     _units(connection)
     _routes(connection)
-    _basis(connection, known.snapshot.layout)
+    _basis(connection, given_of(known.snapshot.terms.supplies))
     _contracts(connection, known.index)
     _payers(connection, known.index)
     _prices(connection, known.index)
@@ -272,20 +275,21 @@ def _months(connection: Connection) -> None:
 
 def _invoices(connection: Connection, known: Reference) -> None:
     """The days among which what was invoiced can have been supplied, where that is agreed."""
-    key = ("invoice_date", "dispensing_route", "commissioner")
+    key = ("invoice_date", "dispensing_route", "commissioner", "provider")
+    given = given_of(known.snapshot.terms.supplies)
     rows = []
     for said in _distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
         line = ContractLine(row=0, content_hash="", raw=(), **dict(zip(key, said, strict=True)))
-        period = invoiced_period(line, known.snapshot.layout, known.fold)
+        period = invoiced_period(line, given, known.fold)
         if period is not None:
             rows.append((*said, period.first, period.last))
-    columns = dict(zip(key, (_DAY, _TEXT, _TEXT), strict=True))
+    columns = dict(zip(key, (_DAY, _TEXT, _TEXT, _TEXT), strict=True))
     _hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
 
 
 def _eras(connection: Connection, dictionary: DrugDictionary) -> None:
-    """Days between which no name of a drug begins or ends are alike: one stands for all."""
-    changes = dictionary.changes()
+    """Days between which no word of a drug or kind begins or ends are alike: one is for all."""
+    changes = sorted({*dictionary.changes(), *load_kind_words().changes()})
     of: dict[int, dt.date] = {}
     rows = []
     for (day,) in sorted(_distinct(connection, "last_day", "dated", "last_day IS NOT NULL")):
@@ -315,8 +319,8 @@ def _named(connection: Connection, dictionary: DrugDictionary) -> None:
             point_of_delivery=delivered,
             total_cost=Decimal(-1) if gives_back else None,
         )
-        kind = classify(line, found)
-        sort = fee_sort(name) if kind is LineKind.FEE else None
+        kind = classify(line, found, day)
+        sort = fee_sort(name, day) if kind is LineKind.FEE else None
         rows.append((*said, found.drug or None, found.product, found.how, kind.value, sort))
     kinds = (_TEXT, _TEXT, _DAY, _FLAG, _TEXT)
     told = dict.fromkeys(("drug", "product", "how", "kind", "fee_sort"), _TEXT)
@@ -335,14 +339,21 @@ def _routes(connection: Connection) -> None:
     _hold(connection, "route", {"route": _TEXT, "number": pa.int64()}, rows)
 
 
-def _basis(connection: Connection, layout: str) -> None:
-    key = "dispensing_route, folded_commissioner, last_day, date_kind"
+def _basis(connection: Connection, given: Given) -> None:
+    """Days after a stop or a death of homecare, of the commissioners that give any."""
+    _hold(connection, "giver", {"code": _TEXT}, ((code,) for code in given))
+    where = (
+        f"first_day IS NOT NULL AND dispensing_route = '{HOMECARE}' AND "
+        "folded_commissioner IN (SELECT giver.code FROM giver)"
+    )
+    key = "dispensing_route, folded_commissioner, folded_provider, drug, first_day, last_day"
     rows = []
-    for said in _distinct(connection, key, "placed", "last_day IS NOT NULL"):
-        meaning = date_basis(layout, *said)
-        rows.append((*said, meaning.after_stop, meaning.after_death))
-    columns = {"dispensing_route": _TEXT, "folded_commissioner": _TEXT}
-    columns |= {"last_day": _DAY, "date_kind": _TEXT}
+    for said in _distinct(connection, key, "told", where):
+        route, payer, provider, drug, first, last = said
+        time = _period(first, last)
+        rows.append((*said, *days_given(given, route, payer, provider, drug, time)))
+    columns = dict.fromkeys(key.split(", ")[:4], _TEXT)
+    columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
     _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows)
 
 

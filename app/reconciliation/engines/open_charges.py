@@ -107,7 +107,7 @@ def fee_of(place: Place, item: Prepared) -> OpenFee:
         item.provider,
         item.commissioner,
         item.recognition.drug or None,
-        fee_sort(line.drug_name),
+        fee_sort(line.drug_name, item.on),
         item.period.first if item.period else None,
         line.content_hash if can_repeat(item) else "",
     )

@@ -98,7 +98,7 @@ def match_rows(
         connection.read_parquet(str(rows)).create_view("stored")
         hold_lines(connection, Reference(snapshot, index, dictionary, fold), outcomes.parent)
 
-        held = (dictionary, fold, snapshot.as_at, snapshot.layout)
+        held = (dictionary, fold, snapshot.as_at, snapshot.layout, snapshot.terms.supplies)
 
         def prepared_of(lines: Mapping[int, ContractLine]) -> dict[int, Prepared]:
             return dict(zip(lines, prepare(list(lines.values()), *held), strict=True))

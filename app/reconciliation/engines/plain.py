@@ -120,7 +120,8 @@ def match_submission(
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order."""
     snapshot = with_heirs(snapshot, organisations)
-    prepared = prepare(lines, dictionary, Folder(organisations), snapshot.as_at, snapshot.layout)
+    fold, supplies = Folder(organisations), snapshot.terms.supplies
+    prepared = prepare(lines, dictionary, fold, snapshot.as_at, snapshot.layout, supplies)
     by_hand = decisions_on(lines, snapshot.decisions)
     return match_prepared(prepared, index_snapshot(snapshot), by_hand)
 

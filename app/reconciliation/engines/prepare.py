@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from app.reconciliation.classify import classify
 from app.reconciliation.engines.index import Folder
+from app.reconciliation.engines.last_deliveries import Given, days_given, given_of, invoice_days
 from app.reconciliation.model import ContractLine, LineKind
 from app.reconciliation.period import Basis, Period, invoiced, period_of
+from app.reconciliation.terms_model import SupplyTerm
 from app.reference_data.date_basis import DELIVERED, INVOICED, SUPPLIED, date_basis
 from app.reference_data.drugs import DrugDictionary, Recognition
 
@@ -36,6 +38,11 @@ class Prepared:
         return self.period.first if self.period is not None and self.period.is_day else None
 
     @property
+    def on(self) -> dt.date | None:
+        """The day on which dated words of its name are read: the last of its time of supply."""
+        return self.period.last if self.period is not None else None
+
+    @property
     def has_identity(self) -> bool:
         """Whether the line states anything legible by which its patient can be known."""
         return self.line.nhs_number is not None or self.line.local_patient_id is not None
@@ -47,33 +54,32 @@ def prepare(
     fold: Folder,
     as_at: dt.date,
     layout: str = "",
+    supplies: Sequence[SupplyTerm] = (),
 ) -> list[Prepared]:
     """Each line prepared, in order. Drug texts repeat, so each is recognised once per day.
 
-    What its date means, and what that allows after a stop or a death, is data by layout, route of
-    dispensing and commissioner.
+    What its date means is data by layout, route of dispensing and commissioner; which days after a
+    stop or a death it allows are the commissioner's supply terms.
     """
     seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
     prepared = []
+    given = given_of(supplies)
     for line in lines:
-        period = period_of(line) or invoiced_period(line, layout, fold)
+        period = period_of(line) or invoiced_period(line, given, fold)
         on = period.last if period else None
         key = (line.drug_code, line.drug_name, on)
         if key not in seen:
             seen[key] = dictionary.recognise(*key)
         provider = fold(line.provider, on or as_at) if line.provider else None
         payer = fold(line.commissioner, on or as_at) if line.commissioner else None
-        kind = classify(line, seen[key])
+        kind = classify(line, seen[key], on)
         if period is not None:
             meaning = date_basis(
                 layout, line.dispensing_route, payer, period.last, _DATES[period.basis]
             )
-            period = replace(
-                period,
-                means=meaning.means,
-                after_stop=meaning.after_stop,
-                after_death=meaning.after_death,
-            )
+            drug = seen[key].drug
+            stop, death = days_given(given, line.dispensing_route, payer, provider, drug, period)
+            period = replace(period, means=meaning.means, after_stop=stop, after_death=death)
         prepared.append(Prepared(line, seen[key], kind, period, provider, payer))
     return prepared
 
@@ -87,10 +93,11 @@ _DATES = {
 }
 
 
-def invoiced_period(line: ContractLine, layout: str, fold: Folder) -> Period | None:
+def invoiced_period(line: ContractLine, given: Given, fold: Folder) -> Period | None:
     """The days before an invoice's, where the payer has agreed how soon an invoice follows."""
-    if line.invoice_date is None:
+    on = line.invoice_date
+    if on is None or not given:
         return None
-    payer = fold(line.commissioner, line.invoice_date) if line.commissioner else None
-    meaning = date_basis(layout, line.dispensing_route, payer, line.invoice_date, INVOICED)
-    return invoiced(line, meaning.within)
+    payer = fold(line.commissioner, on) if line.commissioner else None
+    provider = fold(line.provider, on) if line.provider else None
+    return invoiced(line, invoice_days(given, line.dispensing_route, payer, provider, on))

@@ -102,14 +102,14 @@ def tolerance_on(
     rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
 ) -> Decimal:
     """Per cent by which quantity and dose may go over before the excess is queried."""
-    return _largest(rows, SupplyTermKind.QUANTITY_TOLERANCE, provider, drug, period)
+    return largest(rows, SupplyTermKind.QUANTITY_TOLERANCE, provider, drug, period)
 
 
 def fee_days_on(
     rows: Sequence[SupplyTerm], provider: str | None, drug: str | None, period: Period | None
 ) -> Decimal:
     """How many days a fee on a line of its own may be from its supply; 0 where none agreed."""
-    return _largest(rows, SupplyTermKind.FEE_DAYS, provider, drug, period)
+    return largest(rows, SupplyTermKind.FEE_DAYS, provider, drug, period)
 
 
 def days_early_on(
@@ -129,13 +129,14 @@ CHARGES: Final = frozenset(
 )
 
 
-def _largest(
+def largest(
     rows: Sequence[SupplyTerm],
     kind: SupplyTermKind,
     provider: str | None,
     drug: str | None,
     period: Period | None,
 ) -> Decimal:
+    """The largest that the most specific terms of a kind say within the time; 0 for none."""
     if period is None:
         return ZERO
     said = (_standing(rows, kind, provider, drug, day) for day in _days(rows, period))

@@ -107,7 +107,7 @@ def _no_pass_through(item: Prepared, index: SnapshotIndex) -> bool:
 
 
 def _fee_sort(item: Prepared) -> str | None:
-    return fee_sort(item.line.drug_name) if item.kind is LineKind.FEE else None
+    return fee_sort(item.line.drug_name, item.on) if item.kind is LineKind.FEE else None
 
 
 _LINE: tuple[Column, ...] = (

@@ -15,7 +15,6 @@ from app.reconciliation.errors import LayoutFault
 LAYOUT_FILES = ("drplcm-v3.yaml", "drplcm-v1.yaml")
 VARIANTS_FILE = "header-variants.yaml"
 PSEUDONYMS_FILE = "pseudonym-columns.yaml"
-KINDS_FILE = "line-kinds.yaml"
 OWN_COLUMN = "ASSENT "
 BEYOND = "(beyond the header)"  # written by `returned` above cells that had no header
 

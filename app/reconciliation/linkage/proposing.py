@@ -83,7 +83,8 @@ def work_out(desk: Desk, seen: Seen, only_row: int | None = None) -> Found:
     snapshot, lines = seen.snapshot, [item.line for item in seen.loaded.matched]
     dictionary = service.knowing(desk.dictionary, snapshot.terms.spellings)
     fold = Folder(desk.organisations)
-    prepared = prepare(lines, dictionary, fold, snapshot.as_at, snapshot.layout)
+    held = snapshot.as_at, snapshot.layout, snapshot.terms.supplies
+    prepared = prepare(lines, dictionary, fold, *held)
     index, approvals = index_snapshot(snapshot), approvals_of(snapshot.coverages)
     seekers = find_seekers(seen.loaded.matched, prepared, index, approvals)
     if only_row is not None:

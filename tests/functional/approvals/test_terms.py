@@ -116,3 +116,30 @@ def test_supply_terms_over_the_api_decide_and_no_text_names_them(
     made = {test["name"]: test["result"] for test in good(found)["lines"][0]["tests"]}
     assert made["home delivery"] == "failed"
     assert "23.45" not in found.text
+
+
+def test_days_for_last_deliveries_and_invoices_are_whole_days_of_the_commissioner(
+    people: Mapping[str, Api], scene: Scene
+) -> None:
+    payer = people["commissioner"]
+    said = {"source": "Invented", "demonstration": True}
+    terms = [
+        {"kind": "last deliveries after a stop", "amount": "14", "from_day": "2026-04-01"},
+        {"kind": "last deliveries after a death", "amount": "7", "drug": "adalimumab"},
+        {"kind": "invoice days", "amount": "31", "provider": "DEMO1", "to_day": "2027-03-31"},
+    ]
+    terms = [term | said for term in terms]
+    assert good(payer.post("/v1/supply-terms", {"terms": terms})) == {"rows": 3}
+    for number, fault in (
+        (0, {"amount": "32"}),
+        (1, {"amount": "1.5"}),
+        (2, {"drug": "adalimumab"}),
+    ):
+        wrong = payer.post("/v1/supply-terms", {"terms": [terms[number] | fault]})
+        assert wrong.status_code == 409
+    stands = good(payer.get("/v1/supply-terms"))["terms"]
+    assert sorted((each["kind"], each["amount"]) for each in stands) == [
+        ("invoice days", "31"),
+        ("last deliveries after a death", "7"),
+        ("last deliveries after a stop", "14"),
+    ]

@@ -226,6 +226,9 @@ AGREED = {
     SupplyTermKind.SERVICE_FEE: "9.99",
     SupplyTermKind.FEE_DAYS: "3",
     SupplyTermKind.DAYS_EARLY: "2",
+    SupplyTermKind.AFTER_STOP: "14",
+    SupplyTermKind.AFTER_DEATH: "7",
+    SupplyTermKind.INVOICE_DAYS: "14",
 }
 
 

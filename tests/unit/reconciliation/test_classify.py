@@ -14,7 +14,12 @@ from tests.unit.reconciliation.builders import cells, submission
         ("ADALIMUMAB (D2E7) - HOMECARE 40 mg Preloaded Pen", LineKind.DRUG),
         ("HOMECARE ADALIMUMAB!40mg/0.8mL! PEN (HYRIMOZ)", LineKind.DRUG),
         ("(HOME) OBETICHOLIC ACID", LineKind.DRUG),
-        ("ADALIMUMAB home delivery", LineKind.FEE),
+        # how it was supplied, not a charge for the delivery
+        ("ADALIMUMAB home delivery", LineKind.DRUG),
+        ("ADALIMUMAB home delivery charge", LineKind.FEE),
+        ("Aseptic Cost - TRASTUZUmab", LineKind.FEE),
+        ("GAINSHARE - INFLIXIMAB", LineKind.FEE),
+        ("IVIG ANCILLARIES PK B3 (HOME DELIVERY)", LineKind.DEVICE),
         ("Obeticholic Acid - PAS Credit", LineKind.CREDIT),
         ("BEVACIZUMAB - chall credit M03", LineKind.CREDIT),
         ("ADALIMUMAB rebate", LineKind.CREDIT),

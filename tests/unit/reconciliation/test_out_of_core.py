@@ -116,7 +116,7 @@ def test_supplies_too_soon_and_credits_of_fees_are_among_what_is_compared() -> N
         ):
             told = {test.name: test.result for test in item.tests}
             seen.update(pair for pair in told.items() if pair[0] == TOO_SOON)
-            if DEBIT in told and is_fee_named(item.line.drug_name, None):
+            if DEBIT in told and is_fee_named(item.line.drug_name, None, None):
                 seen["fee given back", told[DEBIT]] += 1
     assert seen[TOO_SOON, "failed"]
     assert seen[TOO_SOON, "passed"]

@@ -1,6 +1,13 @@
+import datetime as dt
+
 import pytest
 
-from app.reference_data.kinds import kind_words, marker_kinds
+from app.reference_data import kinds
+from app.reference_data.data_files import parse_rows
+from app.reference_data.errors import ReferenceDataFault
+from app.reference_data.kinds import fee_sort_in, kind_in, kind_words, load_kind_words
+
+HEADER = "phrase,marker,line_kind,with_drug,fee_sort,from,to,reviewed_on\n"
 
 
 @pytest.mark.parametrize(
@@ -51,25 +58,67 @@ def test_kind_words_are_found_as_whole_words_and_longest_first(
 
 
 @pytest.mark.parametrize(
-    ("marker", "kind"),
+    ("name", "with_drug", "kind"),
     [
-        ("delivery", "fee"),
-        ("nursing", "fee"),
-        ("service fee", "fee"),
-        ("homecare fee", "fee"),
-        ("device", "device"),
-        ("sensor", "device"),
-        ("needle", "device"),
-        ("credit", "credit"),
-        ("rebate", "credit"),
-        ("PAS credit", "credit"),
-        ("FOC", "free of charge"),
-        ("free of charge", "free of charge"),
-        ("compassionate", "free of charge"),
-        ("EAMS", "free of charge"),
-        ("trial", "free of charge"),
-        ("home delivery", "note"),
+        ("NATALIZUMAB DELIVERY CHARGE", True, "fee or delivery"),
+        ("ADALIMUMAB (HOME DELIVERY)", True, None),
+        ("Obeticholic Acid - PAS Credit", True, "credit or rebate"),
+        ("FREESTYLE LIBRE Sensor", False, "device or consumable"),
+        ("ETANERCEPT NEEDLE-FREE DEVICE", True, None),
+        ("NEEDLE DEVICE", False, "device or consumable"),
+        ("DUPILUMAB (FOC via EAMS)", True, "free of charge"),
+        ("NATALIZUMAB (FOC) NURSING FEE", True, "free of charge"),
+        ("TRASTUZUMAB NURSE CHARGE (CREDIT NOTE)", True, "credit or rebate"),
+        ("SUBGAM ANCILLARIES DELIVERY", True, "fee or delivery"),
+        ("PACLITAXEL SUPPLY FOR TEST", True, None),
+        ("ROS1 test", False, "not a drug"),
+        ("PRIVIGEN 10 g (net of return)", True, None),
+        ("Vedolizumab Aseptic Fee", True, "fee or delivery"),
+        ("ENTECAVIR 1MG TABLETSBenefit Share", True, "fee or delivery"),
     ],
 )
-def test_each_marker_tells_of_one_kind_of_line(marker: str, kind: str) -> None:
-    assert marker_kinds()[marker] == kind
+def test_the_first_of_several_kinds_counts_and_some_words_only_without_a_drug(
+    name: str, with_drug: bool, kind: str | None
+) -> None:
+    assert kind_in(name, None, with_drug=with_drug) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "sort"),
+    [
+        ("HOMECARE DELIVERY CHARGE", "home delivery"),
+        ("Aseptic Cost - etoposide", "dispensing fee"),
+        ("DISPENSING FEE AND DELIVERY CHARGE", "dispensing fee"),
+        ("NURSING VISIT (HOME DELIVERY)", "service fee"),
+        ("IMRALDI", "service fee"),
+    ],
+)
+def test_a_fee_is_held_against_one_sort_of_charge(name: str, sort: str) -> None:
+    assert fee_sort_in(name, None) == sort
+
+
+def test_words_count_on_the_days_on_which_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = HEADER + "levy,levy,fee or delivery,true,service fee,2024-04-01,2025-03-31,2026-11-30\n"
+    monkeypatch.setattr(kinds, "read_rows", lambda name, columns: parse_rows(table, name, columns))
+    words = load_kind_words.__wrapped__()
+    days = [dt.date(2024, 3, 31), dt.date(2024, 4, 1), dt.date(2025, 3, 31), dt.date(2025, 4, 1)]
+    assert [bool(words.find("NATALIZUMAB LEVY", day)) for day in days] == [False, True, True, False]
+    assert words.changes() == [dt.date(2024, 4, 1), dt.date(2025, 4, 1)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "levy,levy,tax,true,,,,2026-11-30",
+        "levy,levy,fee or delivery,true,,,,2026-11-30",
+        "levy,levy,free of charge,true,service fee,,,2026-11-30",
+        "levy,,fee or delivery,true,service fee,,,2026-11-30",
+        "Levy,levy,fee or delivery,true,service fee,,,2026-11-30",
+        "levy,levy,fee or delivery,,service fee,,,2026-11-30",
+    ],
+)
+def test_a_row_at_fault_is_named(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = HEADER + row + "\n"
+    monkeypatch.setattr(kinds, "read_rows", lambda name, columns: parse_rows(table, name, columns))
+    with pytest.raises(ReferenceDataFault, match="row 1"):
+        load_kind_words.__wrapped__()
