@@ -113,6 +113,17 @@ _DOUBTS = {
 }
 
 
+def _stated_with(
+    rows: Sequence[Sequence[str]], day: int, years: Sequence[int], months: Sequence[int]
+) -> list[tuple[str, str, str]]:
+    """A column of days beside the year and month of each row, from rows that reach so far."""
+    if len(years) == len(months) == 1:  # nearly every file: millions of rows pass here
+        (year,), (month,) = years, months
+        least = max(day, year, month)
+        return [(row[day], row[year], row[month]) for row in rows if len(row) > least]
+    return [(row[day], _first(row, years), _first(row, months)) for row in rows if len(row) > day]
+
+
 def _first(row: Sequence[str], indexes: Sequence[int]) -> str:
     """The first cell of these that states anything."""
     return next((row[i] for i in indexes if i < len(row) and not is_absent(row[i])), "")
@@ -138,12 +149,8 @@ class Witness:
             tally.add(row[i] for row in rows for i in indexes if i < len(row))
         (_, days, supply), _ = self._dates
         years, months = self._month
-        supply.add_stated(
-            (row[i], _first(row, years), _first(row, months))
-            for row in rows
-            for i in days
-            if i < len(row)
-        )
+        for i in days:
+            supply.add_stated(_stated_with(rows, i, years, months))
 
     def rules(self) -> tuple[DateRule, DateRule]:
         """How to read supply dates and birth dates."""

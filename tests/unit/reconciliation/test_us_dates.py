@@ -4,7 +4,9 @@ Month 3 of 202526 is June 2025, so 06/05/2025 is the 5th of June month first and
 UK files write it.
 """
 
+import csv
 import datetime as dt
+import io
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,17 @@ def test_where_no_month_tells_dates_are_read_as_uk_files_write_them_and_that_is_
     changes: dict[str, str],
 ) -> None:
     told = read(US, **changes)
+    assert days(told) == [dt.date(2025, int(text[3:5]), 6) for text in US]
+    assert any(NOTHING in note for note in told.notes)
+
+
+def test_a_file_without_columns_of_months_tells_nothing() -> None:
+    rows = [cells(date=date, local=f"L{n}") for n, date in enumerate(US)]
+    table = list(csv.reader(io.StringIO(csv_bytes(rows).decode())))
+    out = io.StringIO()
+    csv.writer(out).writerows(row[2:] for row in table)  # the month and the year come first
+    told = agree(out.getvalue().encode())
+    assert isinstance(told, Submission)
     assert days(told) == [dt.date(2025, int(text[3:5]), 6) for text in US]
     assert any(NOTHING in note for note in told.notes)
 
