@@ -43,6 +43,10 @@ class KindPhrase:
     to: dt.date | None
 
 
+#: From one word of a name to the next after its last.
+Span = tuple[int, int, KindPhrase]
+
+
 @dataclass(frozen=True, slots=True)
 class KindWords:
     """The reviewed table: phrases by first word."""
@@ -50,23 +54,17 @@ class KindWords:
     by_first_word: Mapping[str, tuple[KindPhrase, ...]]
 
     def find(self, name: str, on: dt.date | None = None) -> tuple[KindPhrase, ...]:
-        """What a name says on a day; no day looks at rows of all dates.
+        """What a name says on a day; no day looks at rows of all dates."""
+        return _standing(self.spans(name), on)
 
-        A longer phrase silences those inside it.
-        """
+    def spans(self, name: str) -> tuple[Span, ...]:
+        """Every phrase that a name holds, of any day, and where."""
         words = words_of(with_lost_spaces(name))
-        spans = [
+        return tuple(
             (start, start + len(phrase.words), phrase)
             for start, word in enumerate(words)
             for phrase in self.by_first_word.get(word, ())
             if words[start : start + len(phrase.words)] == phrase.words
-            and in_force(phrase.from_, phrase.to, on)
-        ]
-        return tuple(
-            phrase
-            for start, end, phrase in spans
-            if phrase.marker
-            and not any(s <= start and end <= e and e - s > end - start for s, e, _ in spans)
         )
 
     def changes(self) -> list[dt.date]:
@@ -100,9 +98,25 @@ def fee_sort_in(name: str, on: dt.date | None) -> str:
     return next((sort for sort in FEE_SORTS if sort in told), FEE_SORTS[-1])
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _found(name: str, on: dt.date | None) -> tuple[KindPhrase, ...]:
-    return load_kind_words().find(name, on)
+    return _standing(_spans(name), on)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _spans(name: str) -> tuple[Span, ...]:
+    """Names repeat over many days, so each is looked through once."""
+    return load_kind_words().spans(name)
+
+
+def _standing(spans: tuple[Span, ...], on: dt.date | None) -> tuple[KindPhrase, ...]:
+    """The phrases of a day with a marker; a longer phrase of the day silences those inside it."""
+    held = [each for each in spans if in_force(each[2].from_, each[2].to, on)]
+    return tuple(
+        phrase
+        for start, end, phrase in held
+        if phrase.marker
+        and not any(s <= start and end <= e and e - s > end - start for s, e, _ in held)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -44,9 +44,9 @@ def _dated_levy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     table = kinds.KindWords({"levy": (levy,)})
     monkeypatch.setattr(kinds, "load_kind_words", lambda: table)
     monkeypatch.setattr("app.reconciliation.engines.line_sql.load_kind_words", lambda: table)
-    kinds._found.cache_clear()
+    kinds._spans.cache_clear()
     yield
-    kinds._found.cache_clear()
+    kinds._spans.cache_clear()
 
 
 def plain(_: Path, lines: Sequence[ContractLine]) -> Sequence[MatchedLine]:
