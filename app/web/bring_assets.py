@@ -19,7 +19,7 @@ STATIC: Final = HERE / "static" / "nhsuk"
 ADDRESS: Final = "/assets/nhsuk/"
 #: Icons that the style sheet shows; the others carry the logo, or are never asked for.
 _ICONS: Final = re.compile(r"url\(/assets/images/([a-z-]+\.svg)\)")
-_FONT: Final = re.compile(r"@font-face\{[^}]*\}")
+_FONT: Final = re.compile(r"@font-face\{[^}]*\}|(?<=font-family:)Frutiger W01,")
 _MAP: Final = re.compile(r"(/\*|//)# sourceMappingURL=\S+( \*/|\*/)?")
 
 

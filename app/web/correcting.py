@@ -36,12 +36,13 @@ from app.web.correction import (
     foreseen,
     stored,
 )
-from app.web.form.fields import errors_of, question_fields
+from app.web.form.fields import beside, errors_of, marked, question_fields
 from app.web.form.scales import scale_faults
+from app.web.form.steps import blocks_asking
 from app.web.form.typed import typed_answers
-from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
 from app.web.rendering import page
-from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.starting import IdPath
 
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
@@ -83,8 +84,11 @@ def choose(
 
 
 @router.post("/{id}/correct")
-def preview(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
-    """What the correction would change, shown before it is made. Nothing is kept."""
+def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeForm) -> Response:
+    """What the correction would change, shown before it is made. Nothing is kept.
+
+    What cannot be taken of the form comes again with every word of it.
+    """
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.CORRECT)
@@ -93,9 +97,13 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: FormFi
     if event is None:
         return go(f"/requests/{id}")
     asked = _asked(document, version, _names(form))
+    no_text = unfit(form)
+    form = {name: CONTROL.sub("", value) for name, value in form.items()}
     typed = typed_answers(asked, form)
     if not asked:
         return go(f"/requests/{id}/correct")
+    if no_text:
+        return _form(request, session, document, version, asked, form, no_text)
     if form.get("again") or form.get("add"):
         return _form(request, session, document, version, asked, form)
     given, emptied = changed(document, asked, typed)
@@ -219,10 +227,13 @@ def _form(
 ) -> Response:
     """The chosen answers to change, with what was typed over them so far."""
     wrong = wrong or {}
+    blocks = blocks_asking(version, document.kind, asked)
+    asked = tuple(question for block in blocks for question in block.questions)
     shown: dict[str, Any] = typed_answers(asked, form) if form else stored(document)
     fields = question_fields(
         asked, {k: v for k, v in shown.items() if v is not None}, faults, None, form.get("add", "")
     )
+    fields = marked(fields, wrong, form)
     errors = errors_of(fields)
     if "answers" in wrong:
         errors.append({"text": wrong["answers"], "href": f"#{fields[0].id}"})
@@ -236,7 +247,7 @@ def _form(
         document=document,
         policy=version,
         was={each.name: each.words for each in choices(document, version)},
-        fields=fields,
+        blocks=beside(blocks, fields),
         needs_reason=event_for(document) is RequestEvent.CORRECT,
         reason=form.get("reason", ""),
         reason_wrong=wrong.get("reason"),

@@ -1,6 +1,7 @@
 """A draft's pages as they are drawn: one page of fields, and the answers to check."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -10,22 +11,32 @@ from app.approvals import drafting
 from app.approvals.downtime import covers_back
 from app.approvals.errors import ApprovalsError, VersionMismatch
 from app.approvals.permissions import Action, can
+from app.approvals.recorded_dose import RecordedDose
 from app.auth.model import Caller
 from app.auth.sessions import Session
-from app.policy import Kind, PolicyDecision, Section
+from app.policy import Kind, PolicyDecision, Question, Section
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.web import filling
 from app.web.callers import this_office
 from app.web.decision import paper_words
-from app.web.draft_parts import PAPER_KINDS, about_wrong, abouts, entries, urgent_page
+from app.web.draft_parts import (
+    PAPER_KINDS,
+    about_wrong,
+    abouts,
+    entries,
+    recorded,
+    urgent_page,
+)
 from app.web.filling import Filling
 from app.web.form import about, paper, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
-from app.web.form.fields import Field, errors_of, question_fields
+from app.web.form.fields import Field, errors_with, marked, question_fields
 from app.web.form.scales import SCALES
 from app.web.form.scores import SCORES
 from app.web.form.steps import Step, find_step, only_open
+from app.web.form.still_dose import DoseChoice, choice, fields_in
 from app.web.form.typed import PREFIX
+from app.web.origins import known_about, whom
 from app.web.pages import door_of
 from app.web.refusals import refused_detail
 from app.web.rendering import page
@@ -34,6 +45,23 @@ _ABOUT_TITLES: Final = {
     about.PATIENT: "Who is the patient?",
     about.TREATMENT: "About the treatment",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A page as it was posted, what cannot be taken of it by field, and its draft's version."""
+
+    posted: Mapping[str, str]
+    wrong: Mapping[str, str]
+    version: int
+
+
+def _errors(fields: Sequence[Field], again: Again | None) -> list[dict[str, str]]:
+    return errors_with(fields, {} if again is None else again.wrong)
+
+
+def _again(fields: tuple[Field, ...], again: Again | None) -> tuple[Field, ...]:
+    return fields if again is None else marked(fields, again.wrong, again.posted)
 
 
 def step_page(
@@ -46,26 +74,33 @@ def step_page(
     more: str = "",
     every: bool = False,
     warning: str | None = None,
+    again: Again | None = None,
 ) -> Response:
-    """A page of fields. With a warning it is the page that was posted on an older draft."""
+    """A page of fields. With a warning it is the page that was posted on an older draft.
+
+    `again` is what was posted and cannot be taken: the page comes again with every word of it.
+    """
     common: dict[str, Any] = {
         "session": session,
         "draft": found.draft,
         "policy_title": found.version.title,
         "unverified": found.version.unverified,
-        "version": found.draft.version,
+        "version": again.version if again else found.draft.version,
         "action": f"/drafts/{found.draft.id}/{step}",
         "warning": warning,
-        "status": 409 if warning else 200,
+        "status": 409 if warning else 422 if again else 200,
         "came_from": request.query_params.get("from", ""),
+        "whom": () if step == about.PATIENT else whom(found, caller),
     }
     if step == paper.PAPER and found.kind in PAPER_KINDS:
-        return _paper_page(request, found, common)
+        return _paper_page(request, found, common, again)
     if urgent_page(found, step):
-        return _urgent_page(request, found, common)
+        return _urgent_page(request, found, common, again)
     if step in abouts(found):
         wrong = about_wrong(request, found, step) if _was_filled(found, step) else {}
-        fields = about.fields(entries(found, step), found.draft.form, wrong)
+        told = door_of(request).transact(lambda work: known_about(work, caller, found, step))
+        fields = about.fields(entries(found, step), found.draft.form, wrong, told)
+        fields = _again(fields, again)
         return page(
             request,
             "form_about.html",
@@ -74,7 +109,7 @@ def step_page(
             fields=fields,
             hold=step == about.TREATMENT and paper.decided_as_signed(found.draft.form),
             urgent=step == about.TREATMENT and _may_tell_of_urgency(found),
-            errors=errors_of(fields),
+            errors=_errors(fields, again),
         )
     whole = find_step(found.steps, step)
     if whole is None:
@@ -84,12 +119,23 @@ def step_page(
     known = door_of(request).transact(lambda work: filling.on_record(work, office, caller, found))
     put_in, told = filling.proposals(known, found.draft.answers, all_of_them=every)
     shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
+    dose = recorded(request, caller, found)
     blocks = [
         (
+            heading,
             block.criterion,
-            _helped(question_fields(block.questions, shown, found.faults, told, more)),
+            _with_choice(
+                dose,
+                block.questions,
+                _again(
+                    _helped(question_fields(block.questions, shown, found.faults, told, more)),
+                    again,
+                ),
+                found.draft.answers,
+                again,
+            ),
         )
-        for block in part.blocks
+        for heading, block in zip(part.headings(), part.blocks, strict=True)
     ]
     return page(
         request,
@@ -100,15 +146,38 @@ def step_page(
         more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
         step=step,
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
-        errors=errors_of([field for _, fields in blocks for field in fields]),
+        errors=_errors(
+            [field for _, _, shown in blocks for each in shown for field in fields_in(each)], again
+        ),
     )
 
 
-def _paper_page(request: Request, found: Filling, common: dict[str, Any]) -> Response:
+def _with_choice(
+    dose: RecordedDose | None,
+    questions: Sequence[Question],
+    fields: tuple[Field, ...],
+    answers: Mapping[str, Any],
+    again: Again | None,
+) -> tuple[Field | DoseChoice, ...]:
+    """The fields of a block; those about a dose on record as one choice, where the first stood."""
+    asked = [] if dose is None else [each for each in questions if each.name in dose.answers]
+    if dose is None or not asked:
+        return fields
+    names = {f"{PREFIX}{each.name}" for each in asked}
+    wrong = {} if again is None else again.wrong
+    made = choice(dose, asked, [e for e in fields if e.name in names], answers, wrong)
+    at = next(number for number, each in enumerate(fields) if each.name in names)
+    rest = [each for each in fields if each.name not in names]
+    return (*rest[:at], made, *rest[at:])
+
+
+def _paper_page(
+    request: Request, found: Filling, common: dict[str, Any], again: Again | None
+) -> Response:
     """The times of a form that was signed on paper, and what entering it later means."""
     form = found.draft.form
     wrong = about_wrong(request, found, paper.PAPER) if paper.was_filled(form) else {}
-    fields = paper.fields(form, wrong)
+    fields = _again(paper.fields(form, wrong), again)
     return page(
         request,
         "form_paper.html",
@@ -116,24 +185,24 @@ def _paper_page(request: Request, found: Filling, common: dict[str, Any]) -> Res
         title="The form on paper",
         fields=fields,
         days=this_office(request).back_entry_days,
-        marked=paper.is_paper(form),
-        errors=errors_of(fields),
+        errors=_errors(fields, again),
     )
 
 
-def _urgent_page(request: Request, found: Filling, common: dict[str, Any]) -> Response:
+def _urgent_page(
+    request: Request, found: Filling, common: dict[str, Any], again: Again | None
+) -> Response:
     """Who let the treatment begin before the form, when, and when the first dose was given."""
     form = found.draft.form
     wrong = about_wrong(request, found, urgent.URGENT) if urgent.was_filled(form) else {}
-    fields = urgent.fields(form, found.version, found.kind, wrong)
+    fields = _again(urgent.fields(form, found.version, found.kind, wrong), again)
     return page(
         request,
         "form_urgent.html",
         **common,
         title="An urgent start",
         fields=fields,
-        marked=urgent.is_urgent(form),
-        errors=errors_of(fields),
+        errors=_errors(fields, again),
     )
 
 
@@ -196,6 +265,7 @@ def check_page(request: Request, session: Session, caller: Caller, found: Fillin
         unverified=found.version.unverified,
         draft=found.draft,
         version=found.draft.version,
+        whom=whom(found, caller),
         groups=rows,
         missing=missing_links(found),
         doses=found.doses,
@@ -249,6 +319,7 @@ def not_taken(
         unverified=found.version.unverified,
         draft=found.draft,
         version=found.draft.version,
+        whom=whom(found, caller),
         groups=check_rows(found, {s: entries(found, s) for s in abouts(found)}, wrong),
         missing=missing_links(found),
         doses=found.doses,

@@ -7,6 +7,10 @@ from fastapi import Request
 
 from app.approvals.drafting import DraftRecord
 from app.approvals.model import Route
+from app.approvals.office import Office
+from app.approvals.recorded_dose import RecordedDose, recorded_dose
+from app.auth.model import Caller
+from app.db.work import Work
 from app.policy import Kind
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.reference_data.drugs import load_drugs
@@ -14,10 +18,11 @@ from app.reference_data.organisations import commissioners
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
-from app.web.form import about, paper, urgent
+from app.web.form import about, paper, still_dose, urgent
 from app.web.form.steps import find_step
-from app.web.form.typed import typed_answers
+from app.web.form.typed import PREFIX, typed_answers
 from app.web.pages import door_of
+from app.web.words import first_upper
 
 #: What may be signed on paper; anything else is entered as usual, with its own day.
 PAPER_KINDS = frozenset({Kind.INITIATION, Kind.CONTINUATION})
@@ -43,13 +48,38 @@ def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
     return {name: said for name, said in wrong.items() if name in names}
 
 
+def recorded(request: Request, caller: Caller, found: Filling) -> RecordedDose | None:
+    """The dose that a continuation may confirm; None for any other form."""
+    treatment, office = found.treatment, this_office(request)
+    if treatment is None or found.kind is not Kind.CONTINUATION:
+        return None
+    return door_of(request).read(
+        lambda work: recorded_dose(work, office, caller, treatment, found.version)
+    )
+
+
+def with_dose(
+    work: Work, office: Office, caller: Caller, found: Filling, step: str, form: Mapping[str, str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What was posted, with the dose on record where it was confirmed; what is wrong with that."""
+    part = find_step(found.steps, step)
+    if part is None or found.treatment is None or still_dose.NAME not in form:
+        return form, {}
+    dose = recorded_dose(work, office, caller, found.treatment, found.version)
+    return still_dose.confirmed(dose, part.questions, form)
+
+
 def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecord:
     """The draft with what was typed on a page; other pages' answers are not touched."""
     draft = found.draft
     if step == paper.PAPER and found.kind in PAPER_KINDS:
         if form.get("not_paper") == "yes":
             return replace(draft, form=paper.not_paper(draft.form))
-        return replace(draft, form=paper.put(draft.form, form))
+        made = paper.put(draft.form, form)
+        if form.get("autosave") == "yes" and "decision_to_treat" in draft.form:
+            # Half a year, such as "20", is a day too: what follows from it waits for Continue.
+            made["decision_to_treat"] = draft.form["decision_to_treat"]
+        return replace(draft, form=made)
     if urgent_page(found, step):
         if form.get("not_urgent") == "yes":
             return replace(draft, form=urgent.not_urgent(draft.form))
@@ -83,3 +113,16 @@ def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
         asked = tuple(each for each in asked if each.name not in urgent.ASKED_HERE)
     outside = found.draft.form.get("route") not in (None, Route.POLICY)
     return (*asked, about.CASE) if outside and step == about.TREATMENT else asked
+
+
+def label_of_field(found: Filling, step: str, name: str) -> str:
+    """How a page calls one of its fields, by the field's name in the browser's form."""
+    part = find_step(found.steps, step)
+    if name == still_dose.NAME:
+        return still_dose.LABEL
+    if part is not None:
+        asked = name.removeprefix(PREFIX).partition(".")[0]
+        known = found.version.questions.get(asked.partition("-")[0])
+        return name if known is None else known.label
+    labels = {each.name: each.label for each in entries(found, step)}
+    return labels.get(name, first_upper(name.partition("-")[0].replace("_", " ")))

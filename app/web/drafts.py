@@ -21,8 +21,15 @@ from app.db.work import Work
 from app.policy import Kind, Override, override_fault
 from app.web import filling
 from app.web.callers import caller_of, read_recorded, this_office, version_in
-from app.web.draft_pages import check_page, not_taken, step_page
-from app.web.draft_parts import about_wrong, abouts, typed_into, urgent_page
+from app.web.draft_pages import Again, check_page, not_taken, step_page
+from app.web.draft_parts import (
+    about_wrong,
+    abouts,
+    label_of_field,
+    typed_into,
+    urgent_page,
+    with_dose,
+)
 from app.web.filling import Filling
 from app.web.form import about, paper, urgent
 from app.web.form.check import with_override
@@ -30,9 +37,9 @@ from app.web.form.scores import SCORES
 from app.web.form.steps import find_step, only_open
 from app.web.held import held_of, held_rows, kind_words, known_rows, need_of
 from app.web.needs import need_words
-from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.pages import CONTROL, PageRoute, Unfit, check_csrf, door_of, go, in_role, unfit
 from app.web.rendering import page
-from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.starting import IdPath
 
 router = APIRouter(prefix="/drafts", route_class=PageRoute, include_in_schema=False)
@@ -200,11 +207,17 @@ def submit(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
 
 @router.post("/{id}/{step}")
 def save(
-    request: Request, session: SignedInBrowser, id: IdPath, step: str, form: FormFields
+    request: Request, session: SignedInBrowser, id: IdPath, step: str, form: WholeForm
 ) -> Response:
-    """Keep what was typed on a page, then go on; with faults the page comes again and says them."""
+    """Keep what was typed on a page, then go on; with faults the page comes again and says them.
+
+    What cannot be taken at all is not kept: the page comes again with every word of it.
+    """
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
+    check_can(caller, Action.PREPARE)
+    if wrong := unfit(form):
+        return _unfit(request, session, caller, id, step, form, wrong)
 
     payer_before: list[object] = []
 
@@ -213,7 +226,11 @@ def save(
         payer_before[:] = [draft.form.get("commissioner")]
         if draft.state != "open":
             return filling.fill(work, office, caller, draft)
-        typed = typed_into(filling.fill(work, office, caller, draft), step, form)
+        found = filling.fill(work, office, caller, draft)
+        given, contradicted = with_dose(work, office, caller, found, step, form)
+        if contradicted:
+            raise Unfit(contradicted)
+        typed = typed_into(found, step, given)
         if (typed.form, typed.answers) == (draft.form, draft.answers):
             return filling.fill(work, office, caller, draft)
         kept = drafting.change(work, caller, id, typed.form, typed.answers, version_in(form))
@@ -221,6 +238,8 @@ def save(
 
     try:
         kept = in_role(request, session, run)
+    except Unfit as error:
+        return _unfit(request, session, caller, id, step, form, error.wrong)
     except VersionMismatch:
         return _changed_meanwhile(request, session, caller, id, step, form)
     if form.get("autosave") == "yes":
@@ -306,6 +325,37 @@ def _has_faults(request: Request, found: Filling, step: str) -> bool:
         return bool(about_wrong(request, found, step))
     asked = {question.name for question in part.questions}
     return any(each.question.partition("[")[0] in asked for each in found.faults)
+
+
+def _unfit(
+    request: Request,
+    session: Session,
+    caller: Caller,
+    id: str,
+    step: str,
+    form: Mapping[str, str],
+    wrong: Mapping[str, str],
+) -> Response:
+    """The page again, with every word that was typed and what is wrong with it; nothing is kept."""
+    office = this_office(request)
+    plain = {name: CONTROL.sub("", value) for name, value in form.items()}
+
+    def read(work: Work) -> tuple[Filling, Filling]:
+        found = filling.fill(work, office, caller, drafting.find_draft(work, caller, id))
+        if found.draft.state != "open":
+            return found, found
+        return found, replace(found, draft=typed_into(found, step, plain))
+
+    before, found = door_of(request).read(read)
+    if found.draft.state != "open":
+        return go(f"/drafts/{id}")
+    if form.get("autosave") == "yes":
+        said = "; ".join(
+            f"“{label_of_field(before, step, name)}”: {each}" for name, each in wrong.items()
+        )
+        return JSONResponse({"said": f"Not saved. {said}"}, 400)
+    again = Again(plain, wrong, version_in(dict(form)))
+    return step_page(request, session, caller, found, step, again=again)
 
 
 def _changed_meanwhile(

@@ -15,7 +15,7 @@ from app.approvals.drafting import DraftRecord
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted
 from app.approvals.known_answers import KnownAnswers, KnownQuery
-from app.approvals.model import InitiationCommand, TreatmentRecord
+from app.approvals.model import InitiationCommand, PatientRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.opening import check_days
 from app.approvals.patients import local_id_of, patient
@@ -49,7 +49,8 @@ class Filling:
     """A draft under the version that will decide it, as of today.
 
     `open` are the questions that can still matter; `faults` what can't be read of the answers,
-    or is no step of its scale; `doses` the doses held against the weight.
+    or is no step of its scale; `doses` the doses held against the weight. `local_id` is the
+    patient's number at the hospital that treats.
     """
 
     draft: DraftRecord
@@ -61,6 +62,8 @@ class Filling:
     day: dt.date
     today: dt.date
     doses: tuple[DoseCheck, ...] = ()
+    patient: PatientRecord | None = None  # of a treatment that goes on
+    local_id: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -76,11 +79,13 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
     """Read a draft as far as it goes. Raises what the version's choice raises (NoPolicyInForce)."""
     library, today = office.library_at(work), work.moment.day
     day = as_day(draft.form.get("decision_to_treat")) or today
-    treatment = None
+    treatment = person = local_id = None
     if draft.treatment_id is not None:
         treatment = store.find_treatment(work, caller, draft.treatment_id)
+        person = patient(work, treatment.patient_id)
+        local_id = local_id_of(work, treatment.provider, treatment.patient_id)
         version = continuing_version(library, treatment, draft.policy, day)
-        context = context_of(patient(work, treatment.patient_id), day, treatment.first_dose)
+        context = context_of(person, day, treatment.first_dose)
     else:
         payer = draft.form.get("commissioner")
         version = library.deciding(
@@ -98,6 +103,8 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
         day=day,
         today=today,
         doses=dose_checks(version, draft.kind, answers, context),
+        patient=person,
+        local_id=local_id,
     )
 
 
@@ -222,7 +229,7 @@ def _sentence(text: str) -> str:
 
 def on_record(work: Work, office: Office, caller: Caller, filling: Filling) -> KnownAnswers | None:
     """The answers on record that fit the form; None while the patient isn't known. Audited."""
-    query = _query(work, filling)
+    query = _query(filling)
     if query is None:
         return None
     try:
@@ -231,16 +238,15 @@ def on_record(work: Work, office: Office, caller: Caller, filling: Filling) -> K
         return None  # a number that can't be read, say: the form shows that itself
 
 
-def _query(work: Work, filling: Filling) -> KnownQuery | None:
+def _query(filling: Filling) -> KnownQuery | None:
     draft, treatment = filling.draft, filling.treatment
     common: dict[str, Any] = {
         "policy": filling.version.policy,
         "kind": draft.kind,
         "decision_to_treat": filling.day,
     }
-    if treatment is not None:
-        record = patient(work, treatment.patient_id)
-        identifier = local_id_of(work, treatment.provider, treatment.patient_id)
+    if treatment is not None and filling.patient is not None:
+        record, identifier = filling.patient, filling.local_id
         if record.nhs_number is None and identifier is None:
             return None
         return KnownQuery(

@@ -1,9 +1,12 @@
-"""A form that came without a live session: what was typed is shown again, and nothing is done.
+"""A form that was not taken: what was typed is shown again, and nothing is done.
+
+It came without a live session, or a field of it cannot be taken.
 
 It goes back only to the browser that sent it, in the reply to the form itself; nothing is stored.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -36,6 +39,19 @@ async def not_sent(request: Request, title: str, status: int) -> Response:
         typed=typed_in(fields),
         files=files,
         again=title == OTHER_SESSION,
+        page=page_of(request),
+    )
+
+
+async def unfit_page(request: Request, wrong: Mapping[str, str]) -> Response:
+    """The page that names each field that cannot be taken, with every text of the form to copy."""
+    fields, _ = await fields_of(request)
+    return page(
+        request,
+        "unfit.html",
+        status=400,
+        wrong=[(_label(name), said) for name, said in wrong.items()],
+        typed=typed_in(fields),
         page=page_of(request),
     )
 

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -18,7 +18,7 @@ from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
 from app.db.work import Work
 from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
 from app.web import cookies
-from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent
+from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent, unfit_page
 from app.web.rendering import page
 from app.web.too_many import TooManySteps, too_many
 
@@ -45,6 +45,14 @@ class OtherSession(DoorProblem):
     """A form that carries another session's token, or none."""
 
 
+class Unfit(DoorProblem):
+    """A form with fields that cannot be taken. `wrong` says of each what is the matter with it."""
+
+    def __init__(self, wrong: dict[str, str]) -> None:
+        super().__init__(BAD_REQUEST, "Part of the form cannot be taken. Shorten it.")
+        self.wrong = wrong
+
+
 class PageRoute(APIRoute):
     """A route of pages: refusals are pages too, and who is not signed in is sent to sign in."""
 
@@ -62,6 +70,9 @@ class PageRoute(APIRoute):
             except OtherSession as error:
                 security.note_refusal(request, error)
                 return await not_sent(request, OTHER_SESSION, 403)
+            except Unfit as error:
+                security.note_refusal(request, error)
+                return await unfit_page(request, error.wrong)
             except TooManySteps as error:
                 security.note_refusal(request, error)
                 return await too_many(request, error)
@@ -138,9 +149,21 @@ def _count(request: Request, found: Session) -> None:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The form's fields, each once. Raises DoorProblem for anything that is no form of ours.
+    """The form's fields, each once, as `whole_form_of` reads them.
 
-    A form of another site is refused by its origin as well as by the token that it cannot know.
+    Raises Unfit, with which the page says what cannot be taken and shows every word again.
+    """
+    found = await whole_form_of(request)
+    if wrong := unfit(found):
+        raise Unfit(wrong)
+    return found
+
+
+async def whole_form_of(request: Request) -> dict[str, str]:
+    """The form's fields, each once, be they too long or not: for pages that show them again.
+
+    Raises DoorProblem for anything that is no form of ours. A form of another site is refused by
+    its origin as well as by the token that it cannot know.
     """
     origin = request.headers.get("origin")
     settings = request.app.state.settings
@@ -149,10 +172,26 @@ async def form_of(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     async with request.form(max_fields=200, max_files=0) as form:
         for name, value in form.multi_items():
-            if not isinstance(value, str) or not may_be_typed(name, value) or name in found:
+            if not isinstance(value, str) or not may_be_typed(name, "") or name in found:
                 raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
             found[name] = value
     return found
+
+
+def unfit(form: Mapping[str, str]) -> dict[str, str]:
+    """What cannot be taken of a form, by the field's name: it is too long, or no text."""
+    wrong = {}
+    for name, value in form.items():
+        if len(value) > LONGEST_FIELD:
+            wrong[name] = (
+                f"It has {len(value):,} characters. Shorten it to {LONGEST_FIELD:,} at most."
+            )
+        elif CONTROL.search(value):
+            wrong[name] = (
+                "It held characters that cannot be kept, as copied text may. They are taken out "
+                "here: look it through, then send it again."
+            )
+    return wrong
 
 
 def may_be_typed(name: str, value: str) -> bool:

@@ -28,14 +28,15 @@ from app.web.correction import event_for, stored
 from app.web.decision import cover_pairs, outcome_of, policy_link, request_pairs
 from app.web.decision_paper import as_typst
 from app.web.doses_given import ruling_pairs
-from app.web.form.fields import answer_words, errors_of, question_fields
+from app.web.form.fields import answer_words, beside, errors_with, marked, question_fields
+from app.web.form.steps import blocks_asking
 from app.web.form.typed import typed_answers
 from app.web.individual_funding import may_ask
-from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
 from app.web.panel_votes import vote_pairs, vote_rows
 from app.web.rendering import page
 from app.web.said_before import said_before
-from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.starting import IdPath
 from app.web.steps import steps_for
 from app.web.words import instant_words
@@ -196,8 +197,8 @@ def ask(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
 
 
 @router.post("/{id}/answers")
-def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
-    """Add the answers, and decide again."""
+def answer(request: Request, session: SignedInBrowser, id: IdPath, form: WholeForm) -> Response:
+    """Add the answers, and decide again. What cannot be taken comes again with every word."""
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
 
@@ -206,11 +207,20 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
         version = version_of_request(work, office.library_at(work), view.request)
         return request_document(work, office, caller, view), version
 
+    wrong = unfit(form)
+    form = {name: CONTROL.sub("", value) for name, value in form.items()}
+
     def shown_again(faults: tuple[AnswerFault, ...]) -> Response:
         document, version = in_role(request, session, again)
         asked = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
         typed = typed_answers(asked, form)
-        return _answers_page(request, session, document, version, typed, faults, form.get("add"))
+        return _answers_page(
+            request, session, document, version, typed, faults, form.get("add"), (form, wrong)
+        )
+
+    if wrong:
+        check_can(caller, Action.AMEND)
+        return shown_again(())
 
     if form.get("add"):  # one more row of a list: nothing is sent
         check_can(caller, Action.AMEND)
@@ -281,23 +291,30 @@ def _answers_page(
     typed: dict[str, Any],
     faults: tuple[AnswerFault, ...],
     more: str | None = None,
+    posted: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Response:
+    """The questions with what was typed; `posted` has the form, and what cannot be taken of it."""
+    form, wrong = posted
     names = [each.name for each in document.missing] or [
         q.name for q in version.questions.values() if document.kind in q.kinds
     ]
-    asked = tuple(version.questions[name] for name in names if name in version.questions)
+    held = tuple(version.questions[name] for name in names if name in version.questions)
+    blocks = blocks_asking(version, document.kind, held)
+    asked = tuple(question for block in blocks for question in block.questions)
     given = {k: v for k, v in typed.items() if v is not None}
-    fields = question_fields(asked, {**stored(document), **given}, faults, None, more or "")
+    shown = {**stored(document), **given}
+    fields = marked(question_fields(asked, shown, faults, None, more or ""), wrong, form)
+    errors = errors_with(fields, wrong)
     return page(
         request,
         "request_answers.html",
-        status=422 if faults else 200,
+        status=422 if errors else 200,
         session=session,
         document=document,
         policy=version,
-        fields=fields,
+        blocks=beside(blocks, fields),
         may_correct=event_for(document) is not None,
-        errors=errors_of(fields),
+        errors=errors,
     )
 
 

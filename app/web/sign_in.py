@@ -22,7 +22,16 @@ from app.problems import BAD_REQUEST, NO_SUCH_ADDRESS, DoorProblem
 from app.settings import LOOPBACK
 from app.web import cookies
 from app.web.browsers import browser_words
-from app.web.pages import PageRoute, check_csrf, correlation_of, door_of, form_of, go, signed_in
+from app.web.pages import (
+    PageRoute,
+    check_csrf,
+    correlation_of,
+    door_of,
+    form_of,
+    go,
+    signed_in,
+    whole_form_of,
+)
 from app.web.provider import Provider, ProviderRefused, SignedIn, TooWeak
 from app.web.rendering import page
 
@@ -33,6 +42,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SignedInBrowser = Annotated[Session, Depends(signed_in)]
 FormFields = Annotated[dict[str, str], Depends(form_of)]
+#: For pages that show a form again with what cannot be taken of it.
+WholeForm = Annotated[dict[str, str], Depends(whole_form_of)]
 
 
 @router.get("/sign-in")

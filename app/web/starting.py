@@ -3,9 +3,10 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from app.approvals import drafting, store
 from app.approvals.drafting import DraftRecord
@@ -13,16 +14,20 @@ from app.approvals.errors import DetailsNotAccepted
 from app.approvals.library import Library
 from app.approvals.office import Office
 from app.approvals.permissions import Action, can, check_acts_for, check_can
+from app.audit import Reading
+from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
 from app.reference_data.drugs import DrugDictionary, load_drugs
 from app.reference_data.organisations import commissioners
-from app.web.callers import caller_of, this_office
+from app.web.callers import caller_of, read_recorded, this_office
 from app.web.form import about, paper
+from app.web.form.fields import errors_with, marked
 from app.web.needs import NeedRow, drugs_called, need_rows
-from app.web.pages import PageRoute, check_csrf, door_of, go, in_role
+from app.web.origins import filled_in, patient_of
+from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
 from app.web.rendering import page
-from app.web.sign_in import FormFields, SignedInBrowser
+from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.words import counted, day_words, first_upper
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -30,6 +35,10 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 PolicyPath = Annotated[str, Path(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 IdPath = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 OnPaper = Annotated[str, Query(pattern="^(yes)?$")]
+#: The treatment whose patient the new request is for: nothing about them stands in an address.
+TreatmentQuery = Annotated[
+    str, Query(pattern="^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$", max_length=36)
+]
 _FEWEST: Final = 2  # letters to search for
 _SHOWN: Final = 40
 _NEEDS: Final = 10  # drugs of which it is said whether they need an approval
@@ -63,6 +72,7 @@ def find_form(
     q: Annotated[str, Query(max_length=100)] = "",
     on_paper: OnPaper = "",
     payer: Annotated[str, Query(max_length=10, pattern="^[A-Z0-9]*$")] = "",
+    treatment: TreatmentQuery = "",
 ) -> Response:
     """The forms whose drug, brand or indication has these letters; which drugs need an approval.
 
@@ -97,6 +107,7 @@ def find_form(
         pays=pays,
         payer_name=dict(payers).get(pays or "", pays),
         found=[replace(one, brand=_brand(one, words)) for one in found[:_SHOWN]],
+        treatment=treatment,
         said=f"{counted(len(found), 'form')} found"
         + (f", the first {_SHOWN} shown" if len(found) > _SHOWN else ""),
     )
@@ -118,12 +129,17 @@ def back_entry(request: Request, session: SignedInBrowser) -> Response:
 
 @router.get("/start/{policy}")
 def ask_patient(
-    request: Request, session: SignedInBrowser, policy: PolicyPath, on_paper: OnPaper = ""
+    request: Request,
+    session: SignedInBrowser,
+    policy: PolicyPath,
+    on_paper: OnPaper = "",
+    treatment: TreatmentQuery = "",
 ) -> Response:
-    """Who the patient is, for this form."""
+    """Who the patient is, for this form; filled in where they are known from a treatment."""
     caller = caller_of(request, session)
     check_can(caller, Action.PREPARE)
     version = _newest(request, policy)
+    given = _patient_of(request, caller, treatment) if treatment else {}
     return page(
         request,
         "form_about.html",
@@ -133,20 +149,25 @@ def ask_patient(
         action=f"/start/{policy}",
         version=0,
         on_paper=on_paper,
-        fields=about.fields(about.patient_entries(), {}, {}),
+        fields=about.fields(about.patient_entries(), given, {}, filled_in(given)),
         errors=[],
-        back=f"/start?q={version.drug}",
+        back=f"/start?q={version.drug}" + (f"&treatment={treatment}" if treatment else ""),
     )
 
 
 @router.post("/start/{policy}")
 def begin(
-    request: Request, session: SignedInBrowser, policy: PolicyPath, form: FormFields
+    request: Request, session: SignedInBrowser, policy: PolicyPath, form: WholeForm
 ) -> Response:
-    """Keep the patient as a draft of this form; what can't be read is kept and told."""
+    """Keep the patient as a draft of this form; what can't be read is kept and told.
+
+    While it is typed, the first saving makes the draft, and the page goes on with that one.
+    """
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.PREPARE)
+    if wrong := unfit(form):
+        return _asked_again(request, session, policy, form, wrong)
     typed = about.put({}, about.patient_entries(), form)
     if form.get("on_paper") == "yes":
         typed = paper.begun(typed)
@@ -170,7 +191,42 @@ def begin(
         )
 
     made = in_role(request, session, run)
+    if form.get("autosave") == "yes":
+        at = f"/drafts/{made.id}/{about.PATIENT}"
+        return JSONResponse({"version": made.version, "action": at})
     return go(f"/drafts/{made.id}/begun")
+
+
+def _asked_again(
+    request: Request,
+    session: SignedInBrowser,
+    policy: str,
+    form: dict[str, str],
+    wrong: dict[str, str],
+) -> Response:
+    """The page again with every word of it, and what cannot be taken."""
+    plain = {name: CONTROL.sub("", value) for name, value in form.items()}
+    entries = about.patient_entries()
+    given = about.put({}, entries, plain)
+    fields = marked(about.fields(entries, given, {}), wrong, plain)
+    errors = errors_with(fields, wrong)
+    if form.get("autosave") == "yes":
+        return JSONResponse({"said": f"Not saved. {errors[0]['text']}"}, 400)
+    version = _newest(request, policy)
+    return page(
+        request,
+        "form_about.html",
+        status=422,
+        session=session,
+        title="Who is the patient?",
+        policy_title=version.title,
+        action=f"/start/{policy}",
+        version=0,
+        on_paper=plain.get("on_paper", ""),
+        fields=fields,
+        errors=errors,
+        back=f"/start?q={version.drug}",
+    )
 
 
 @router.post("/treatments/{id}/requests")
@@ -218,6 +274,13 @@ def choices(library: Library, drugs: DrugDictionary, day: dt.date) -> Iterator[C
             draft=version.unverified,
             closed=_closed(version, day),
         )
+
+
+def _patient_of(request: Request, caller: Caller, treatment: str) -> dict[str, Any]:
+    def read(work: Work) -> tuple[dict[str, Any], Reading]:
+        return patient_of(work, caller, treatment), Reading("treatment read", treatment)
+
+    return read_recorded(request, caller, read)
 
 
 def _fits(one: Choice, words: list[str]) -> bool:

@@ -122,6 +122,9 @@ def show(
             and can(caller, Action.PREPARE)
             and document.stopped_on is None
             and not paid_only(document),
+            "another": own
+            and can(caller, Action.PREPARE)
+            and document.patient.birth_year is not None,
             "check": own and can(caller, Action.CHECK_SUPPLY),
             "start": own
             and can(caller, Action.RECORD_START)

@@ -27,6 +27,19 @@ _REGIONS = """() => [...document.querySelectorAll('body *')].filter(e => {
 _BONES = """() => document.title + [...document.querySelectorAll('*')].map(e =>
   [e.tagName, e.className, e.getAttribute('role'), e.getAttribute('aria-label'), e.hidden, e.open]
   .join('.')).join()"""
+#: After the words "On record" or "Filled in" comes the field; a dose on record is in its choice.
+_ON_RECORD = """() => {
+  const bare = name => name.replace(/-(day|month|year)$/, '');
+  const named = e => [...e.querySelectorAll('[name]')].map(f => bare(f.name));
+  const told = [...document.querySelectorAll('.app-known')].flatMap(p => {
+    const next = p.nextElementSibling;
+    return next ? named(next) : [];
+  });
+  const choice = document.getElementById('still_dose');
+  const doses = (choice ? named(choice.closest('.nhsuk-radios')) : [])
+    .filter(name => name !== 'still_dose');
+  return [...new Set([...told, ...doses])];
+}"""
 _CLEARED: Final = "Clear-Site-Data header on"
 #: How often a page that follows a job may lead on while it is looked at, and what is said then.
 _LED_ON: Final = 5
@@ -50,6 +63,7 @@ class Visitor:
         self.address = address
         self.complaints: list[str] = []
         self.interactions = 0
+        self.on_record: frozenset[str] = frozenset()  # names of fields that nobody may fill in
         self.expected: set[int] = set()  # statuses of refusals that the test provokes
         self._axe = axe
         self.hand: Hand = hand or Mouse()
@@ -180,7 +194,8 @@ class Visitor:
         return self
 
     def fill(self, id: str, value: str) -> None:
-        """Type into a field by its id."""
+        """Type into a field by its id. Fails where its answer is on record."""
+        assert id.removesuffix("-day") not in self.on_record, f"{id} is on record, and was typed"
         self.interactions += 1
         self.hand.type(self._by_id(id), value)
 
@@ -231,6 +246,11 @@ class Visitor:
             ".filter(n => !document.querySelector(`input[name='${n}']:checked`))"
         )
         return found
+
+    def fields_on_record(self) -> frozenset[str]:
+        """The names of the page's fields whose answer it tells, or offers to confirm."""
+        found: list[str] = self.page.evaluate(_ON_RECORD)
+        return frozenset(found)
 
     # --- filling in a form from a worked case ---
 

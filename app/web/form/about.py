@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.policy import Kind, PolicyVersion
-from app.web.form.fields import Control, Field
+from app.web.form.fields import Control, Field, Known
 from app.web.form.typed import day_parts, typed_day
 
 PATIENT, TREATMENT = "patient", "treatment"
@@ -220,13 +220,20 @@ def stored(form: Mapping[str, Any], entry: Entry) -> Any:
 
 
 def fields(
-    entries: Sequence[Entry], form: Mapping[str, Any], wrong: Mapping[str, str]
+    entries: Sequence[Entry],
+    form: Mapping[str, Any],
+    wrong: Mapping[str, str],
+    known: Mapping[str, Known] | None = None,
 ) -> tuple[Field, ...]:
-    """The fields of the page, with what is wrong by entry name."""
-    return tuple(_field(each, stored(form, each), wrong.get(each.name)) for each in entries)
+    """The fields of the page, with what is wrong, and what is on record, by entry name."""
+    told = known or {}
+    return tuple(
+        _field(each, stored(form, each), wrong.get(each.name), told.get(each.name))
+        for each in entries
+    )
 
 
-def _field(entry: Entry, value: Any, error: str | None) -> Field:
+def _field(entry: Entry, value: Any, error: str | None, known: Known | None) -> Field:
     is_day = entry.control == "day"
     return Field(
         name=entry.name,
@@ -238,5 +245,6 @@ def _field(entry: Entry, value: Any, error: str | None) -> Field:
         options=entry.options,
         parts=day_parts(value) if is_day else {},
         error=error,
+        known=known,
         optional=entry.optional,
     )

@@ -5,10 +5,11 @@ A field's `id` is where an error leads: the first control of the question.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from app.policy import AnswerFault, Question, QuestionType
+from app.policy import AnswerFault, Criterion, Question, QuestionType
+from app.web.form.steps import Block
 from app.web.form.typed import MOST_ROWS, PREFIX, bare, day_parts, measured_on
 from app.web.words import amount_words, day_words, unit_words
 
@@ -20,11 +21,15 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An answer on record: in words, and where it comes from. `put_in`: it stands in the field."""
+    """An answer on record: in words, and where it comes from. `put_in`: it stands in the field.
+
+    `same`: it stands there, whether it was filled in or typed.
+    """
 
     words: str
     source: str
     put_in: bool
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,35 @@ def question_fields(
     )
 
 
+def marked(
+    fields: Sequence[Field], wrong: Mapping[str, str], posted: Mapping[str, str]
+) -> tuple[Field, ...]:
+    """The fields with what cannot be taken of a form, and what was typed there, by its name."""
+    return tuple(_marked(each, wrong, posted) for each in fields)
+
+
+def _marked(one: Field, wrong: Mapping[str, str], posted: Mapping[str, str]) -> Field:
+    rows = tuple(marked(row, wrong, posted) for row in one.rows)
+    boxes = [f"{one.name}{on}-{part}" for on in ("", ".on") for part in ("day", "month", "year")]
+    said = next((wrong[name] for name in (one.name, *boxes) if name in wrong), None)
+    if said is None:
+        return replace(one, rows=rows)
+    if one.name not in wrong:
+        return replace(one, rows=rows, error=said)
+    return replace(one, rows=rows, error=said, value=posted[one.name])
+
+
+def beside(
+    blocks: Sequence[Block], fields: Sequence[Field]
+) -> list[tuple[Criterion | None, list[Field]]]:
+    """The fields of a page, each beside the criterion of its block."""
+    by_name = {each.name: each for each in fields}
+    return [
+        (block.criterion, [by_name[f"{PREFIX}{each.name}"] for each in block.questions])
+        for block in blocks
+    ]
+
+
 def errors_of(fields: Sequence[Field]) -> list[dict[str, str]]:
     """The error summary of a page: each fault, leading to its field."""
     found = []
@@ -98,6 +132,11 @@ def errors_of(fields: Sequence[Field]) -> list[dict[str, str]]:
                     said = f"{each.label}, row {number}, {cell.label}: {cell.error}"
                     found.append({"text": said, "href": f"#{cell.id}"})
     return found
+
+
+def errors_with(fields: Sequence[Field], wrong: Mapping[str, str]) -> list[dict[str, str]]:
+    """The error summary, also where what cannot be taken belongs to no field of the page."""
+    return errors_of(fields) or [{"text": said, "href": "#maincontent"} for said in wrong.values()]
 
 
 def _field(

@@ -55,8 +55,9 @@ def begun(form: Mapping[str, Any]) -> dict[str, Any]:
 def not_paper(form: Mapping[str, Any]) -> dict[str, Any]:
     """The draft's form, no longer so marked."""
     details = form.get("details")
-    given = details if isinstance(details, Mapping) else {}
-    return {**form, "details": {k: v for k, v in given.items() if k != "paper"}}
+    if not isinstance(details, Mapping) or "paper" not in details:
+        return {**form}
+    return {**form, "details": {k: v for k, v in details.items() if k != "paper"}}
 
 
 def put(form: Mapping[str, Any], posted: Mapping[str, str]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _TITLES: Final = {
     Section.CONTINUE: "Criteria to continue",
     Section.STOP: "When the policy stops",
 }
+_RECORD: Final = "For the record"
+#: Of a page that asks for more than one section: each has its own heading there (ADR 92).
+_WHOLE: Final = {Kind.CONTINUATION: "Continuing the treatment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class Block:
     criterion: Criterion | None
     questions: tuple[Question, ...]
 
+    @property
+    def heading(self) -> str:
+        """What the section is called that the block belongs to."""
+        return _RECORD if self.criterion is None else _TITLES[self.criterion.section]
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -50,6 +58,15 @@ class Step:
     key: str
     title: str
     blocks: tuple[Block, ...]
+
+    def headings(self) -> tuple[str | None, ...]:
+        """For each block the heading that goes before it, where the page has several sections."""
+        names = [each.heading for each in self.blocks]
+        if len(set(names)) == 1:
+            return (None,) * len(names)
+        return tuple(
+            name if at == 0 or names[at - 1] != name else None for at, name in enumerate(names)
+        )
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -66,7 +83,7 @@ def steps_of(version: PolicyVersion, kind: Kind) -> tuple[Step, ...]:
     pages = [page for group in groups for page in _pages(group, most)]
     count = len(pages)
     return tuple(
-        Step(f"part-{number}", _title(blocks, number, count), tuple(blocks))
+        Step(f"part-{number}", _title(kind, blocks, number, count), tuple(blocks))
         for number, blocks in enumerate(pages, start=1)
     )
 
@@ -105,10 +122,23 @@ def _weight(question: Question) -> int:
     return 4 if question.type is QuestionType.LIST else 1
 
 
-def _title(blocks: Sequence[Block], number: int, count: int) -> str:
-    first = blocks[0].criterion
-    words = _TITLES[first.section] if first is not None else "For the record"
+def _title(kind: Kind, blocks: Sequence[Block], number: int, count: int) -> str:
+    names = {each.heading for each in blocks}
+    words = _WHOLE.get(kind, blocks[0].heading) if len(names) > 1 else names.pop()
     return words if count == 1 else f"{words}: part {number} of {count}"
+
+
+def blocks_asking(
+    version: PolicyVersion, kind: Kind, questions: Sequence[Question]
+) -> tuple[Block, ...]:
+    """Some questions of a request, each beside the criterion that looks at it first."""
+    wanted = {each.name: each for each in questions}
+    found = []
+    for block in (block for group in _blocks(version, kind) for block in group):
+        here = tuple(wanted.pop(each.name) for each in block.questions if each.name in wanted)
+        if here:
+            found.append(Block(block.criterion, here))
+    return (*found, *([Block(None, tuple(wanted.values()))] if wanted else ()))
 
 
 def find_step(steps: Sequence[Step], key: str) -> Step | None:

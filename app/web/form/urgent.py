@@ -67,8 +67,9 @@ def was_filled(form: Mapping[str, Any]) -> bool:
 def not_urgent(form: Mapping[str, Any]) -> dict[str, Any]:
     """The draft's form without an urgent start; the day of the first dose and the reason stay."""
     details = form.get("details")
-    given = details if isinstance(details, Mapping) else {}
-    return {**form, "details": {k: v for k, v in given.items() if k != "emergency"}}
+    if not isinstance(details, Mapping) or "emergency" not in details:
+        return {**form}
+    return {**form, "details": {k: v for k, v in details.items() if k != "emergency"}}
 
 
 def entries(version: PolicyVersion, kind: Kind) -> tuple[Entry, ...]:

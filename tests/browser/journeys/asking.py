@@ -126,9 +126,11 @@ def answer_review(visitor: Visitor) -> None:
     """Answer a continuation of adalimumab whose form is open, and send it."""
     visitor.click("Fill in all that is on record", role="link")
     visitor.fill("a.das28_now", "2.5")
-    for name, value in (("dose_mg", "40"), ("dose_interval_days", "14")):
-        if not visitor.page.locator(f'[id="a.{name}"]').input_value():
-            visitor.fill(f"a.{name}", value)
+    if visitor.page.locator('[id="still_dose"]').count():
+        visitor.choose("still_dose", "yes")
+    else:  # no dose that was approved is on record
+        visitor.fill("a.dose_mg", "40")
+        visitor.fill("a.dose_interval_days", "14")
     for name in visitor.unanswered():
         visitor.choose(name, "yes" if name == "a.with_methotrexate" else "no")
     visitor.click("Continue")

@@ -30,14 +30,15 @@ SCRIPT = "<script>alert('assent')</script>"
 HOSTILE: Final = {
     "a script": f"\"'>{SCRIPT}",
     "a formula": '=HYPERLINK("http://evil.example";"£")+cmd|\' /C calc\'!A0',
-    "right-to-left marks": "\u202eDEVORPPA\u202c \u2067\u200f\u0000\ud7ff\U0001f9ea",
+    "right-to-left marks": "\u202eDEVORPPA\u202c \u2067\u200f\ud7ff\U0001f9ea",
+    "a NUL": "before\u0000after",
     "a template": "{{ 7*7 }}{% raw %}${7*7}",
     "another statement": "'; DROP TABLE request; --",
     "100,000 characters": "x" * 100_000,
 }
 #: Of these, what a database may take otherwise: all that PostgreSQL is tried with, since
 #: what a page shows of a text is the same on both.
-OF_DATABASES: Final = ("right-to-left marks", "another statement", "100,000 characters")
+OF_DATABASES: Final = ("right-to-left marks", "a NUL", "another statement", "100,000 characters")
 #: Tables whose rows come of being at a browser at all.
 _OF_BROWSING: Final = frozenset({"session", "rate_bucket", "audit_event", "audit_payload"})
 #: Forms that the walk does not reach → why. What has words in it is sent straight, below.

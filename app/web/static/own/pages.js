@@ -7,40 +7,72 @@ const form = document.querySelector('form[data-autosave]');
 if (form) {
   const told = document.getElementById('saved');
   let timer = 0;
-  let running = false;
+  let running = null;
   let again = false;
+  let leaving = false;
+
+  /* What a choice that was not made folds away is not sent: it was typed, then decided otherwise. */
+  form.addEventListener('formdata', event => {
+    for (const each of form.querySelectorAll('.nhsuk-radios__conditional--hidden [name]')) {
+      event.formData.delete(each.name);
+    }
+  });
 
   /* The form goes as it is, with a mark; the answer is the draft's new version. */
-  const save = async () => {
-    if (running) { again = true; return; }
-    running = true;
+  const save = () => {
+    if (running) { again = true; return running; }
+    running = send().finally(() => {
+      running = null;
+      if (again && !leaving) { again = false; save(); }
+    });
+    return running;
+  };
+
+  const send = async () => {
     const body = new URLSearchParams(new FormData(form));
     body.set('autosave', 'yes');
     try {
       const reply = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'application/json' } });
       if (reply.ok) {
-        form.elements.version.value = (await reply.json()).version;
+        const kept = await reply.json();
+        form.elements.version.value = kept.version;
+        if (kept.action) { /* the page's first saving made the draft: go on with that one */
+          form.action = kept.action;
+          history.replaceState(null, '', kept.action);
+        }
         told.textContent = 'Saved as a draft.';
       } else if (reply.status === 429) {
         told.textContent = 'Not saved yet: too many steps in a minute. It is tried again by itself.';
         clearTimeout(timer);
         timer = setTimeout(save, 1000 * (Number(reply.headers.get('Retry-After')) || 15));
+      } else if (reply.status === 400 && reply.headers.get('Content-Type') === 'application/json') {
+        told.textContent = (await reply.json()).said;
       } else {
         told.textContent = reply.status === 409 || reply.status === 412
           ? 'Not saved: the draft was changed elsewhere. Load the page again.'
           : reply.status === 401 || reply.status === 403
             ? 'Not saved: you are signed out. Continue shows what you typed, to copy it.'
-            : 'Not saved yet. Continue saves the page.';
+            : 'Not saved yet. It is tried again when you type on, or press Continue.';
       }
     } catch {
       told.textContent = 'Not saved yet: the service cannot be reached.';
     }
-    running = false;
-    if (again) { again = false; await save(); }
   };
 
   form.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(save, 1500); });
-  form.addEventListener('submit', () => { clearTimeout(timer); });
+  /* A saving under way raises the draft's version: what is sent goes after it, with the new one. */
+  form.addEventListener('submit', async event => {
+    clearTimeout(timer);
+    if (!running) return;
+    event.preventDefault();
+    if (leaving) return;
+    leaving = true;
+    told.textContent = 'Saving…';
+    await running;
+    leaving = false;
+    again = false;
+    form.requestSubmit(event.submitter);
+  });
 }
 
 /* A second click while the first is under way would only be refused: leave it out. A download leaves
@@ -48,6 +80,7 @@ if (form) {
 for (const each of document.querySelectorAll('form[method=post]')) {
   let sent = 0;
   each.addEventListener('submit', event => {
+    if (event.defaultPrevented) return;
     if (Date.now() - sent < 5000) event.preventDefault(); else sent = Date.now();
   });
   window.addEventListener('pageshow', () => { sent = 0; });
