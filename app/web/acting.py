@@ -22,7 +22,8 @@ from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
 from app.db.work import Work
 from app.problems import BAD_REQUEST, CHANGED_SINCE, NOT_ALLOWED, DoorProblem
 from app.web.callers import caller_of
-from app.web.pages import LONGEST_FIELD, check_csrf, door_of, go, may_be_typed, signed_in
+from app.web.not_sent import LONGEST_SHOWN
+from app.web.pages import Unfit, check_csrf, door_of, go, may_be_typed, signed_in, unfit
 
 B = TypeVar("B", bound=BaseModel)
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._ -]")
@@ -88,19 +89,21 @@ async def uploaded_form(
     fields: dict[str, str] = {}
     data, file_name = b"", ""
     try:
-        form = await request.form(max_fields=20, max_files=1, max_part_size=LONGEST_FIELD * 4)
+        form = await request.form(max_fields=20, max_files=1, max_part_size=LONGEST_SHOWN)
     except HTTPException:  # of the framework: no form, or one of its fields is too long
         raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.") from None
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 data, file_name = await value.read(), plain_name(value.filename or "")
-            elif not may_be_typed(name, value) or name in fields:
+            elif not may_be_typed(name, "") or name in fields:
                 raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.")
             else:
                 fields[name] = value
     finally:
         await form.close()
+    if wrong := unfit(fields):
+        raise Unfit(wrong, fields, file=True)
     return fields, data, file_name
 
 

@@ -229,7 +229,7 @@ def save(
         found = filling.fill(work, office, caller, draft)
         given, contradicted = with_dose(work, office, caller, found, step, form)
         if contradicted:
-            raise Unfit(contradicted)
+            raise Unfit(contradicted, form)
         typed = typed_into(found, step, given)
         if (typed.form, typed.answers) == (draft.form, draft.answers):
             return filling.fill(work, office, caller, draft)

@@ -43,15 +43,18 @@ async def not_sent(request: Request, title: str, status: int) -> Response:
     )
 
 
-async def unfit_page(request: Request, wrong: Mapping[str, str]) -> Response:
+def unfit_page(
+    request: Request, wrong: Mapping[str, str], form: Mapping[str, str], *, file: bool
+) -> Response:
     """The page that names each field that cannot be taken, with every text of the form to copy."""
-    fields, _ = await fields_of(request)
+    fields = [(name, _CONTROL.sub("", value)) for name, value in form.items()]
     return page(
         request,
         "unfit.html",
         status=400,
         wrong=[(_label(name), said) for name, said in wrong.items()],
         typed=typed_in(fields),
+        file=file,
         page=page_of(request),
     )
 

@@ -46,11 +46,16 @@ class OtherSession(DoorProblem):
 
 
 class Unfit(DoorProblem):
-    """A form with fields that cannot be taken. `wrong` says of each what is the matter with it."""
+    """A form with fields that cannot be taken. `wrong` says of each what is the matter with it.
 
-    def __init__(self, wrong: dict[str, str]) -> None:
+    `form` is all of it, as the page shows it again.
+    """
+
+    def __init__(
+        self, wrong: Mapping[str, str], form: Mapping[str, str], *, file: bool = False
+    ) -> None:
         super().__init__(BAD_REQUEST, "Part of the form cannot be taken. Shorten it.")
-        self.wrong = wrong
+        self.wrong, self.form, self.file = wrong, form, file
 
 
 class PageRoute(APIRoute):
@@ -72,7 +77,7 @@ class PageRoute(APIRoute):
                 return await not_sent(request, OTHER_SESSION, 403)
             except Unfit as error:
                 security.note_refusal(request, error)
-                return await unfit_page(request, error.wrong)
+                return unfit_page(request, error.wrong, error.form, file=error.file)
             except TooManySteps as error:
                 security.note_refusal(request, error)
                 return await too_many(request, error)
@@ -155,7 +160,7 @@ async def form_of(request: Request) -> dict[str, str]:
     """
     found = await whole_form_of(request)
     if wrong := unfit(found):
-        raise Unfit(wrong)
+        raise Unfit(wrong, found)
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser.conftest import Visit
 from tests.browser.files import a_file
@@ -380,3 +381,52 @@ def test_what_is_typed_is_kept_without_a_click_and_found_on_another_computer(
     clinician.fill("a.das28_at_start", "6.4")
     clinician.page.get_by_text("Not saved: the draft was changed elsewhere").wait_for()
     assert elsewhere.go(at).page.locator('[id="a.das28_at_start"]').input_value() == "5.7"
+
+
+def test_continue_waits_for_a_saving_that_is_under_way(visit: Visit, ground: Ground) -> None:
+    """Their own saving raises the version: it is no change "in another tab"."""
+    clinician = visit(CLINICIAN)
+    a_form(clinician, "biologics", ground.number())
+    at = f"/drafts/{clinician.draft_id()}/part-1"
+    page = clinician.go(at).page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "autosave=yes" in (route.request.post_data or "") and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**{at}", hold)
+    clinician.fill("a.das28_at_start", "5.8")
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    page.get_by_role("button", name="Continue", exact=True).first.click(no_wait_after=True)
+    page.wait_for_timeout(500)
+    assert clinician.at == at, "what was typed last is not sent before the saving is over"
+    held[0].continue_()
+    page.wait_for_url(lambda url: not url.endswith(at))
+    assert "changed in another tab" not in clinician.text
+    elsewhere = visit(CLINICIAN, scripts=False).go(at)
+    assert elsewhere.page.locator('[id="a.das28_at_start"]').input_value() == "5.8"
+
+
+def test_too_long_a_text_is_said_while_it_is_typed_and_comes_back_with_every_word(
+    visit: Visit, ground: Ground
+) -> None:
+    clinician = visit(CLINICIAN)
+    a_form(clinician, "biologics", ground.number())
+    at = f"/drafts/{clinician.draft_id()}/treatment"
+    clinician.expected = {400, 422}
+    clinician.go(at).page.locator("summary").first.click()
+    clinician.fill("details.registry_id", "r" * 2_050)
+    clinician.page.get_by_text("It has 2,050 characters. Shorten it to 2,000 at most.").wait_for()
+    clinician.click("Continue")
+    assert "There is a problem" in clinician.text
+    field = clinician.page.locator('[id="details.registry_id"]')
+    assert field.input_value() == "r" * 2_050
+    field.fill("R1")
+    clinician.click("Continue")
+    assert "There is a problem" not in clinician.text

@@ -3,9 +3,10 @@
 import re
 
 from tests.functional.web.conftest import Enter, Person
-from tests.functional.web.forms import begun
+from tests.functional.web.forms import FORM, begun
 
 _HIDDEN = re.compile(r'name="(csrf|version)" value="([^"]*)"')
+_DRAFTS = re.compile(r'href="/drafts/([0-9a-f-]{36})')
 _SCORE = re.compile(r'id="a\.das28_at_start"[^>]*value="([^"]*)"')
 
 
@@ -62,3 +63,59 @@ def test_of_two_tabs_on_one_draft_neither_loses_what_the_other_saved(enter: Ente
     looked_through = dict(_HIDDEN.findall(shown.text))
     assert doctor.http.post(at, data=second | looked_through).status_code == 303
     assert score_in(doctor.get(at).text) == "7.3"
+
+
+WHO = {
+    "patient.nhs_number": "999 608 0307",
+    "patient.sex": "female",
+    "patient.birth_date-day": "1",
+    "patient.birth_date-month": "2",
+    "patient.birth_date-year": "1970",
+}
+
+
+def test_the_first_page_makes_its_draft_once_and_goes_on_with_it(enter: Enter) -> None:
+    doctor = enter("demo1-clinician")
+    before = len(set(_DRAFTS.findall(doctor.get("/").text)))
+    asked = dict(_HIDDEN.findall(doctor.get(FORM).text))
+    half = {"patient.nhs_number": "999 60"}
+    saved = doctor.http.post(FORM, data=asked | half | {"autosave": "yes"})
+    assert saved.status_code == 200, saved.text
+    at, version = saved.json()["action"], str(saved.json()["version"])
+    assert at.endswith("/patient")
+    assert "999" not in at
+    again = doctor.http.post(at, data=asked | WHO | {"version": version, "autosave": "yes"})
+    assert again.status_code == 200, again.text
+    version = str(again.json()["version"])
+    led = doctor.http.post(at, data=asked | WHO | {"version": version})
+    assert led.headers["location"] == at.replace("/patient", "/begun")
+    assert 'value="999 608 0307"' in doctor.get(at).text
+    after = len(set(_DRAFTS.findall(doctor.get("/").text)))
+    assert after == before + 1, "one draft, however often it was saved"
+
+
+def test_half_a_year_that_is_saved_while_it_is_typed_moves_no_day(enter: Enter) -> None:
+    doctor = enter("demo1-clinician")
+    draft = begun(doctor, "H000804", 60_804)
+    at, treatment = f"/drafts/{draft}/paper", f"/drafts/{draft}/treatment"
+    day = re.compile(r'name="decision_to_treat-year"[^>]*value="(\d+)"')
+    year = day.findall(doctor.get(treatment).text)
+    asked = dict(_HIDDEN.findall(doctor.get(at).text))
+    half = {"signed-day": "1", "signed-month": "6", "signed-year": "20", "signed_time": "14:20"}
+    saved = doctor.http.post(at, data=asked | half | {"autosave": "yes"})
+    assert saved.status_code == 200
+    assert day.findall(doctor.get(treatment).text) == year
+    version = {"version": str(saved.json()["version"])}
+    doctor.http.post(at, data=asked | version | half | {"not_paper": "yes"})
+    assert "The form on paper" not in doctor.get(f"/drafts/{draft}/check").text
+    assert "Paper form" not in doctor.get(f"/drafts/{draft}/check").text
+
+
+def test_each_page_that_is_filled_in_saves_while_it_is_typed(enter: Enter) -> None:
+    doctor = enter("demo1-clinician")
+    draft = begun(doctor, "H000805", 60_805)
+    pages = [FORM, *(f"/drafts/{draft}/{step}" for step in ("patient", "treatment", "paper"))]
+    for at in [*pages, f"/drafts/{draft}/part-1"]:
+        shown = doctor.get(at).text
+        assert len(re.findall(r"<form[^>]* data-autosave>", shown)) == 1, at
+        assert shown.count('id="saved" role="status"') == 1, at

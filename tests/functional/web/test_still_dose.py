@@ -80,10 +80,10 @@ def test_a_dose_typed_beside_the_choice_is_asked_about_and_neither_is_taken(
 
 def test_a_dose_that_was_changed_since_is_asked_for_anew(page: tuple[Person, str, str]) -> None:
     doctor, at, treatment = page
-    fields = {"kind": "dose change", "dose_amount": "40", "dose_unit": "mg"}
+    fields = {"kind": "dose change", "dose_amount": "20", "dose_unit": "mg"}
     day = {"from_day-day": "1", "from_day-month": "1", "from_day-year": "2027"}
     shown = f"/treatments/{treatment}"
-    reply = doctor.send(shown, f"{shown}/changes", **fields, **day, dose_every_days="7")
+    reply = doctor.send(shown, f"{shown}/changes", **fields, **day, dose_every_days="14")
     changed = doctor.get(str(reply.headers["location"])).text
     assert ">Approved<" in changed or "Recorded" in changed, changed
     again = doctor.get(at).text

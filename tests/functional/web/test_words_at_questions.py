@@ -84,4 +84,6 @@ def test_a_question_that_cannot_matter_is_not_on_the_page_and_units_stand_beside
     pages = "".join(doctor.get(f"/drafts/{draft}/part-{number}").text for number in range(1, 5))
     assert 'name="shown.with_methotrexate"' in pages
     assert 'name="shown.methotrexate_unsuitable"' not in pages
-    assert re.search(r'name="a.dose_mg"[^>]*>\s*<div class="nhsuk-input__suffix"[^>]*>mg<', pages)
+    assert re.search(
+        r'name="a.dose_mg"[^>]*>\s*<div class="nhsuk-input-wrapper__suffix"[^>]*>mg<', pages
+    )
