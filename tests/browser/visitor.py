@@ -36,7 +36,7 @@ _ON_RECORD = """() => {
     return next ? named(next) : [];
   });
   const choice = document.getElementById('still_dose');
-  const doses = (choice ? named(choice.closest('.nhsuk-radios')) : [])
+  const doses = (choice ? named(choice.closest('.app-dose')) : [])
     .filter(name => name !== 'still_dose');
   return [...new Set([...told, ...doses])];
 }"""

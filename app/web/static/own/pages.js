@@ -11,13 +11,6 @@ if (form) {
   let again = false;
   let leaving = false;
 
-  /* What a choice that was not made folds away is not sent: it was typed, then decided otherwise. */
-  form.addEventListener('formdata', event => {
-    for (const each of form.querySelectorAll('.nhsuk-radios__conditional--hidden [name]')) {
-      event.formData.delete(each.name);
-    }
-  });
-
   /* The form goes as it is, with a mark; the answer is the draft's new version. */
   const save = () => {
     if (running) { again = true; return running; }
