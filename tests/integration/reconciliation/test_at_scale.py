@@ -2,8 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from app.auth.model import Caller
 from app.db import jobs, tables
 from app.door import Door
 from app.handlers import make_handlers
-from app.reconciliation import accepting, at_scale, files, rows_store, service, slice_store, store
+from app.reconciliation import at_scale, service
 from app.reconciliation.at_scale import ReconciledFile, reconcile_file
 from app.reconciliation.errors import (
     EngineRanOut,
@@ -273,107 +272,3 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     monkeypatch.undo()
     assert nothing_kept(world, large)
     assert run(world, large, path).is_new
-
-
-# --- killed at any point --------------------------------------------------------------------------
-
-
-def _killed_before(owner: Any, name: str) -> Callable[[], None]:
-    def patch() -> None:
-        setattr(owner, name, lambda *_, **__: os._exit(9))
-
-    return patch
-
-
-def _killed_after(owner: Any, name: str) -> Callable[[], None]:
-    def patch() -> None:
-        whole = getattr(owner, name)
-
-        def done(*values: Any, **named: Any) -> None:
-            whole(*values, **named)
-            os._exit(9)
-
-        setattr(owner, name, done)
-
-    return patch
-
-
-STEPS: tuple[tuple[Any, str], ...] = (
-    (at_scale, "read_columns"),
-    (at_scale, "placed_of"),
-    (files, "_write"),
-    (files, "_sync_folder"),
-    (store, "add_submission"),
-    (accepting.slice_store, "add_version"),
-    (at_scale, "accept"),
-    (rows_store, "keep"),
-    (service, "snapshot_for"),
-    (at_scale, "match_rows"),
-    (at_scale, "save_large"),
-    (store, "add_run"),
-    (slice_store, "add_outcomes"),
-)
-
-
-@pytest.mark.parametrize("when", [_killed_before, _killed_after], ids=["before", "after"])
-@pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
-def test_a_run_that_was_killed_comes_to_the_same_when_it_is_run_again(
-    world: World,
-    large: Desk,
-    path: Path,
-    tmp_path: Path,
-    owner: Any,
-    name: str,
-    when: Callable[[Any, str], Callable[[], None]],
-) -> None:
-    if world.database.engine.dialect.name != "sqlite":
-        pytest.skip("a fork must not share a connection with a server")
-    world.database.engine.dispose()
-    child = os.fork()
-    if child == 0:
-        try:
-            when(owner, name)()
-            run(world, large, path)
-        finally:
-            os._exit(1)  # it was not killed: the step was not reached
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 9, "the step was not reached"
-    for _ in range(1_000):
-        world.new_id()  # those that the child took
-    again = run(world, large, path)
-    third = run(world, large, path)
-    assert (third.is_new, third.run) == (False, again.run)
-    counts = {table.name: len(rows_of(world, table)) for table in TABLES}
-    assert counts == {
-        "submission": 1, "submission_rows": 1, "reconciliation_run": 1, "slice_head": 2,
-        "slice_version": 2, "slice_outcome": 2, "slice_correction": 0,
-    }  # fmt: skip
-    kinds = {kind: len(each) for kind, each in stored(large).items()}
-    parts = [n for each in stored(large).values() for n in each if n.endswith(".part")]
-    kinds = {kind: n - sum(p in stored(large)[kind] for p in parts) for kind, n in kinds.items()}
-    assert kinds == {"submissions": 1, "rows": 1, "outcomes": 1}
-    assert laid_by(large) == []
-    # What it comes to is what a run that nobody killed comes to.
-    other = replace(large, files=files.FileStore(tmp_path / "other"))
-    whole = at_scale.match_large(
-        _large(other, large, again),
-        world.database.read(
-            lambda w: service.snapshot_for(w, large, COMMISSIONER, _record(w, again)),
-            moment=world.moment,
-        ),
-        tmp_path / "outcomes.parquet",
-    )
-    assert asdict(whole.summary.grand) == asdict(again.summary.grand)
-    assert service.digest_of_outcomes(whole.outcomes) == again.run.outcomes_file
-
-
-def _record(work: Any, found: Reconciled | ReconciledFile) -> store.SubmissionRecord:
-    return store.find_submission(work, "DEMQ1", found.run.submission_id)
-
-
-def _large(
-    other: Desk, large: Desk, found: Reconciled | ReconciledFile
-) -> at_scale.LargeSubmission:
-    assert isinstance(found, ReconciledFile)
-    (rows,) = stored(large)["rows"]
-    return at_scale.LargeSubmission(other, found.facts, large.files.path_of("DEMQ1", "rows", rows))
