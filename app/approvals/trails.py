@@ -66,9 +66,9 @@ def trail_of_patient(work: Work, caller: Caller, treatment_id: str) -> tuple[Tra
     NotAllowed or NotFound.
     """
     check_can(caller, Action.READ_AUDIT)
-    found = store.find_treatment(work, caller, treatment_id)
+    of_one = store.find_treatment(work, caller, treatment_id)
     with work.beyond_scope():  # which records are one person; none of them is told
-        person = patients.patient(work, found.patient_id)
+        person = patients.patient(work, of_one.patient_id)
         same = tuple(patients.same_person(work, person.canonical_id))
     theirs = select(treatment.c.id).where(treatment.c.patient_id.in_(same))
     of_theirs = audit_event.c.treatment_id.in_(theirs)
