@@ -79,7 +79,8 @@ class HandOverProposalDocument(Document):
     )
     touches: HandOverCounts
     lines: int | None = Field(
-        description="Lines of your newest runs that state these days; null where a run is too large"
+        description="Lines of your newest runs that state these days; null where the runs together "
+        "are too large to be looked through while you wait"
     )
     accepted: ExactNumber | None = Field(description="Pounds of these lines that were accepted")
     queried: ExactNumber | None = Field(description="Pounds of these lines that were queried")

@@ -63,7 +63,8 @@ class SliceDocument(SliceKeyDocument):
         "reconcile the submission again"
     )
     not_testable: ExactNumber | None = Field(
-        description="Of what is accepted: lines with a test that could not be made"
+        description="Of what is accepted: lines with a test that could not be made; null before "
+        "there is a run, and where the run is of before that was kept"
     )
     corrections: int
     corrected_lines: int
@@ -109,7 +110,10 @@ class MonthDocument(Document):
     queried: ExactNumber
     deltas: int
     accepted_more: ExactNumber
-    not_testable: ExactNumber
+    not_testable: ExactNumber | None = Field(
+        description="Of what was accepted, of closed slices as they were frozen without deltas: "
+        "lines with a test that could not be made; null where that is not known of a slice"
+    )
     corrections: int
     more: ExactNumber = Field(description="What signed corrections after the freeze add")
     corrected: ExactNumber

@@ -11,6 +11,7 @@ from app.api.slices_model import StatedDocument
 from app.api.types import ExactNumber
 from app.db.jobs import Job
 from app.reconciliation import MatchedLine
+from app.reconciliation.report import untested_told
 from app.reconciliation.store import RunRecord, SubmissionRecord
 
 
@@ -72,7 +73,13 @@ class RunDocument(Document):
     total: ExactNumber
     accepted: ExactNumber
     queried: ExactNumber
-    summary: dict[str, Any] = Field(description="By outcome, provider, drug and month")
+    not_testable: ExactNumber | None = Field(
+        description="Of what is accepted: lines with a test that could not be made; null where "
+        "the run is of before that was kept. The summary has it by test, as `untested`"
+    )
+    summary: dict[str, Any] = Field(
+        description="By outcome, provider, drug, commissioner and month; `untested` by test"
+    )
     created_at: dt.datetime
 
 
@@ -147,6 +154,7 @@ def job_document(job: Job) -> JobDocument:
 
 
 def run_document(run: RunRecord) -> RunDocument:
+    untested = untested_told(run.summary)
     return RunDocument(
         id=run.id,
         submission=run.submission_id,
@@ -158,6 +166,7 @@ def run_document(run: RunRecord) -> RunDocument:
         total=run.total,
         accepted=run.accepted,
         queried=run.queried,
+        not_testable=None if untested is None else untested.amount,
         summary=run.summary,
         created_at=run.created_at,
     )

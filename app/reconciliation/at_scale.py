@@ -52,6 +52,7 @@ from app.reconciliation.standing import Looked
 from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.stored_lines import ROWS, SUBMISSIONS
 from app.reconciliation.summary import ZERO, Summary
+from app.reconciliation.untested import told_by_test
 from app.reference_data.pseudonyms import PseudonymKey
 
 #: The largest file that is read from a disk: 16 GB, and 3 billion cells (90 million lines).
@@ -195,7 +196,12 @@ def match_large(
         why = "to be matched with a number of more than 8 decimal places among them"
         raise TooManyLines(large.facts.lines, why, "Send each month by itself") from None
     slices = tuple(
-        SliceOutcome(key, b.lines, b.total, b.accepted, b.queried)
+        SliceOutcome(
+            key,
+            *(b.lines, b.total, b.accepted, b.queried),
+            decided.untested[key].amount,
+            told_by_test(decided.untested[key]),
+        )
         for key, b in decided.slices.items()
     )
     return Worked(

@@ -1,10 +1,8 @@
 """The supplies that an organisation's newest runs matched to a treatment and charged for."""
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 
 from sqlalchemy import func, select
 
@@ -15,7 +13,7 @@ from app.reconciliation import service, store
 from app.reconciliation.errors import TooManyLines
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import LineKind, LineOutcome
-from app.reconciliation.outcome_files import charged_amounts, charged_supplies
+from app.reconciliation.outcome_files import charged_supplies
 from app.reconciliation.service import Desk
 from app.reconciliation.standing_order import standing_first
 from app.reconciliation.stating import stated_by_row
@@ -24,12 +22,8 @@ from app.reconciliation.worklists import NOT_STATED, Supplied
 
 #: How many submissions a list looks at, the newest first.
 MOST_SUBMISSIONS = 100
-#: How many lines are read while somebody waits for the answer.
-MOST_LINES = 100_000
 #: The key of a line, and the supply that it states.
 _Known = tuple[str, Supplied]
-#: A treatment, the day of a supply, and its accepted and queried pounds.
-Amount = tuple[str, dt.date, Decimal, Decimal]
 
 
 def supplies(
@@ -47,29 +41,6 @@ def supplies(
         for key, supply in of_run(work, desk, caller, run):
             if key not in found:
                 found[key] = replace(supply, stated=stated.get(supply.row, NOT_STATED))
-    return tuple(found.values())
-
-
-def amounts(work: Work, desk: Desk, caller: Caller) -> tuple[Amount, ...]:
-    """The same supplies with what of each was accepted and queried, for a page that waits for it.
-
-    Raises TooManyLines, also where the runs together have more than MOST_LINES.
-    """
-    found: dict[str, Amount] = {}
-    runs = _in_memory(work, desk, caller)
-    if (lines := sum(run.lines for run in runs)) > MOST_LINES:
-        raise TooManyLines(lines, "to be added up while a page waits", service.IN_FULL)
-    for run in runs:
-        kept = charged_amounts(_outcomes(desk, run))
-        if kept is None:
-            rows = service.load_run(work, desk, caller, run.id).matched
-            pounds = {item.line.row: (item.accepted, item.queried) for item in rows}
-            kept = [
-                (key, each.treatment_id, each.day, *pounds[each.row])
-                for key, each in _of_lines(work, desk, caller, run.id)
-            ]
-        for key, treatment, day, accepted, queried in kept:
-            found.setdefault(key, (treatment, day, accepted, queried))
     return tuple(found.values())
 
 

@@ -123,7 +123,7 @@ def _around(
     told = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name not in _COUNTS}
     name = opened.record.file_name
     submission = Submission(file_name=name, lines=tuple(lines), skipped=(), **told)
-    return Reconciled(submission, run, (), summarise(()), is_new=False)
+    return Reconciled(submission, run, (), summarise((), desk.organisations.fold), is_new=False)
 
 
 def draft(

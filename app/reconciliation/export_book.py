@@ -21,7 +21,7 @@ import xlsxwriter
 from app.reconciliation.challenge_model import Challenge
 from app.reconciliation.errors import ExportTooLarge
 from app.reconciliation.export_table import OUTCOME, Cell, Columns, Sheet, challenges_sheet
-from app.reconciliation.report import CSV_HEADER, exact
+from app.reconciliation.report import CSV_HEADER, NOT_TESTED, exact, untested_rows
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.summary import Bucket, Summary
 
@@ -157,10 +157,13 @@ def _held_exactly(amount: Decimal) -> bool:
 
 
 def _summary_sheet(summary: Summary) -> Sheet:
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         _bucket_row(name, bucket)
         for name, buckets in summary.breakdowns().items()
         for bucket in buckets
+    ]
+    rows += [
+        (NOT_TESTED, key, None, None, None, amount, None) for key, amount in untested_rows(summary)
     ]
     header = tuple(name.upper() for name in CSV_HEADER)
     return Sheet(header, (*rows, _bucket_row("all", summary.grand)))

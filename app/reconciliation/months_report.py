@@ -16,6 +16,7 @@ from app.reconciliation.slice_report import SliceRow
 from app.reconciliation.slices import ZERO
 
 _WIDTH: Final = 136
+NOT_KNOWN: Final = "not known"
 _AMOUNTS: Final = ("total", "accepted", "queried", "not_testable", "more", "challenged")
 _NAMES: Final = (
     *("Stated (£)", "Accepted (£)", "Queried (£)", "Untested (£)", "Deltas (£)"),
@@ -26,11 +27,13 @@ _NAMES: Final = (
 def months_text(months: Sequence[MonthSum], title: str) -> str:
     """A row for each month: what is stated, accepted and queried, deltas, challenges that are open.
 
-    *Untested* is part of *accepted*; *deltas* are the signed corrections after the freeze;
-    *challenged* is what still waits for somebody, in that many challenges.
+    *Untested* is part of what was accepted, of a closed month as it was frozen, without later
+    changes of approvals; it is not known where it is not of one slice. *Deltas* are the signed
+    corrections after the freeze; *challenged* is what still waits for somebody, in that many
+    challenges.
     """
     with localcontext(prec=EXACT_DIGITS):
-        sums = [pounds(sum((getattr(m, n) for m in months), ZERO)) for n in _AMOUNTS]
+        sums = [_sum([getattr(m, n) for m in months]) for n in _AMOUNTS]
     table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("Month", footer="total")
     table.add_column("Lines", justify="right", footer=str(sum(m.lines for m in months)))
@@ -40,13 +43,18 @@ def months_text(months: Sequence[MonthSum], title: str) -> str:
     table.add_column("Open", justify="right", footer=open_)
     table.add_column("Over ACM (£)", footer=_tie(months))
     for month in months:
-        amounts = [pounds(getattr(month, name)) for name in _AMOUNTS]
+        amounts = [_sum([getattr(month, name)]) for name in _AMOUNTS]
         period = f"{month.period.financial_year} M{month.period.financial_month:02d}"
         closed = "" if month.closed == month.slices else " open"
         table.add_row(
             period + closed, str(month.lines), *amounts, str(month.challenges), _tie([month])
         )
     return _printed(table)
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> str:
+    known = [amount for amount in amounts if amount is not None]
+    return NOT_KNOWN if len(known) < len(amounts) else pounds(sum(known, ZERO))
 
 
 def _tie(months: Sequence[MonthSum]) -> str:
@@ -63,10 +71,15 @@ def _tie(months: Sequence[MonthSum]) -> str:
 
 
 def untested_text(rows: Iterable[SliceRow], title: str) -> str:
-    """The accepted pounds of lines that each test could not be made on, the largest first."""
+    """The accepted pounds of lines that each test could not be made on, the largest first.
+
+    Slices of which it is not known are counted under them, and left out.
+    """
     found: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    unknown = 0
     with localcontext(prec=EXACT_DIGITS):
         for row in rows:
+            unknown += not row.knows_untested
             for name, stated in (row.untested or {}).items():
                 found[name] += Decimal(stated)
     table = Table()
@@ -74,7 +87,13 @@ def untested_text(rows: Iterable[SliceRow], title: str) -> str:
     table.add_column("Accepted (£)", justify="right")
     for name, amount in sorted(found.items(), key=lambda each: (-each[1], each[0])):
         table.add_row(name, pounds(amount))
-    return f"{title}\n{_printed(table)}"  # a table as narrow would wrap it
+    told = f"{title}\n{_printed(table)}"  # a table as narrow would wrap it
+    if unknown:
+        told += (
+            f"Without {unknown} slice(s) of which it is not known: their runs are of before it was "
+            "kept.\n"
+        )
+    return told
 
 
 def _printed(table: Table) -> str:

@@ -134,9 +134,8 @@ def charged_supplies(data: bytes) -> list[ChargedSupply] | None:
         *(columns[name] for name in _ASKED), strict=True
     ):
         seen[content] += 1
-        if treatment is None or provider is None or day is None or kind != LineKind.DRUG:
-            continue
-        if outcome == LineOutcome.DUPLICATE_LINE or Decimal(accepted) + Decimal(queried) <= 0:
+        charge = Decimal(accepted) + Decimal(queried)
+        if not is_charged(kind, outcome, provider, treatment, day, charge):
             continue
         found.append(
             (
@@ -151,22 +150,23 @@ def charged_supplies(data: bytes) -> list[ChargedSupply] | None:
     return found
 
 
-#: A line's key, and of its drug: treatment, day of supply, accepted and queried pounds.
-ChargedAmount = tuple[str, str, dt.date, Decimal, Decimal]
+def is_charged(
+    kind: str,
+    outcome: str,
+    provider: str | None,
+    treatment: str | None,
+    day: dt.date | None,
+    charge: Decimal,
+) -> bool:
+    """Whether a line charges for a drug's supply that was matched to a treatment."""
+    if treatment is None or provider is None or day is None or kind != LineKind.DRUG:
+        return False
+    return outcome != LineOutcome.DUPLICATE_LINE and charge > 0
 
 
-def charged_amounts(data: bytes) -> list[ChargedAmount] | None:
-    """The charges of a drug that were matched to a treatment; None as `charged_supplies` has it."""
-    supplies = charged_supplies(data)
-    if supplies is None:
-        return None
-    names = ["row", "accepted", "queried"]
-    columns = pq.read_table(io.BytesIO(data), columns=names).to_pydict()
-    pounds = {
-        row: (Decimal(accepted), Decimal(queried))
-        for row, accepted, queried in zip(*(columns[name] for name in names), strict=True)
-    }
-    return [(key, treatment, day, *pounds[row]) for key, treatment, _, day, row, _ in supplies]
+def says_when_supplied(path: Path) -> bool:
+    """Whether a file of outcomes says when a line was supplied, as the first did not."""
+    return set(_ASKED) <= set(pq.read_schema(path).names)
 
 
 def _values(item: MatchedLine) -> dict[str, Any]:

@@ -14,9 +14,14 @@ from app.reconciliation.line_columns import FileFacts
 from app.reconciliation.model import Skipped
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.summary import Bucket, Summary
+from app.reconciliation.untested import Untested
 
 CSV_HEADER = ("breakdown", "key", "lines", "unreadable totals", "total", "accepted", "queried")
 _PENNY = Decimal("0.01")
+#: Under this name each test that could not be made on accepted lines has a row of CSV, and all of
+#: them together one. A line with two such tests is in the rows of both.
+NOT_TESTED = "accepted, and not tested"
+ANY_TEST = "any test"
 
 
 def as_text(summary: Summary, width: int = 100) -> str:
@@ -25,11 +30,40 @@ def as_text(summary: Summary, width: int = 100) -> str:
     console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
     for name, buckets in summary.breakdowns().items():
         console.print(_table(name, buckets, summary.grand))
+    if summary.untested is not None and summary.untested.by_test:
+        console.print(_untested_table(summary.untested))
+    console.print(untested_words(summary.untested))
     if summary.grand.unreadable:
         console.print(
             f"{summary.grand.unreadable} line(s) state no legible total and count as 0.00."
         )
     return out.getvalue()
+
+
+def untested_words(untested: Untested | None) -> str:
+    """How much of what was accepted is of lines with a test that could not be made."""
+    if untested is None:
+        return "How much was accepted of lines not fully tested is not known: the run is older."
+    if not untested.by_test:
+        return "Every accepted line was tested in full."
+    return (
+        f"£{pounds(untested.amount)} was accepted of lines with a test that could not be made; "
+        "a line with two counts in both."
+    )
+
+
+def _untested_table(untested: Untested) -> Table:
+    table = Table(title=NOT_TESTED.capitalize(), title_justify="left")
+    table.add_column("Test")
+    table.add_column("Accepted (£)", justify="right")
+    for name, amount in largest_first(untested):
+        table.add_row(name, pounds(amount))
+    return table
+
+
+def largest_first(untested: Untested) -> list[tuple[str, Decimal]]:
+    """The tests with their pounds, the most pounds first."""
+    return sorted(untested.by_test.items(), key=lambda each: (-each[1], each[0]))
 
 
 def _table(name: str, buckets: tuple[Bucket, ...], grand: Bucket) -> Table:
@@ -74,6 +108,14 @@ def summary_figures(summary: Summary) -> dict[str, Any]:
     body: dict[str, Any] = {"total": _figures(summary.grand)}
     for name, buckets in summary.breakdowns().items():
         body[f"by_{name}"] = [{name: b.key, **_figures(b)} for b in buckets]
+    if summary.untested is not None:
+        body["untested"] = {
+            "accepted": exact(summary.untested.amount),
+            "by_test": [
+                {"test": name, "accepted": exact(amount)}
+                for name, amount in summary.untested.by_test.items()
+            ],
+        }
     return body
 
 
@@ -83,8 +125,25 @@ def summary_told(figures: Mapping[str, Any]) -> Summary:
     def of(name: str) -> tuple[Bucket, ...]:
         return tuple(_bucket(each[name], each) for each in figures.get(f"by_{name}", ()))
 
-    names = ("outcome", "provider", "drug", "month", "proposed commissioner")
-    return Summary(_bucket("total", figures["total"]), *map(of, names))
+    return Summary(
+        grand=_bucket("total", figures["total"]),
+        by_outcome=of("outcome"),
+        by_provider=of("provider"),
+        by_drug=of("drug"),
+        by_month=of("month"),
+        by_commissioner=of("commissioner") if "by_commissioner" in figures else None,
+        by_proposed=of("proposed commissioner"),
+        untested=untested_told(figures),
+    )
+
+
+def untested_told(figures: Mapping[str, Any]) -> Untested | None:
+    """What was accepted untested, of such figures; None where they are of an older run."""
+    told = figures.get("untested")
+    if told is None:
+        return None
+    by_test = {each["test"]: Decimal(each["accepted"]) for each in told["by_test"]}
+    return Untested(Decimal(told["accepted"]), by_test)
 
 
 def _bucket(key: str, told: Mapping[str, Any]) -> Bucket:
@@ -130,8 +189,20 @@ def as_csv(summary: Summary) -> str:
     for name, buckets in summary.breakdowns().items():
         for bucket in buckets:
             writer.writerow([name, *_row(bucket)])
+    for key, amount in untested_rows(summary):
+        writer.writerow([NOT_TESTED, key, "", "", "", exact(amount), ""])
     writer.writerow(["all", *_row(summary.grand)])
     return out.getvalue()
+
+
+def untested_rows(summary: Summary) -> list[tuple[str, Decimal]]:
+    """A row for each test that could not be made on accepted lines, and one for all together.
+
+    None of an older run, which does not know.
+    """
+    if summary.untested is None:
+        return []
+    return [*summary.untested.by_test.items(), (ANY_TEST, summary.untested.amount)]
 
 
 def _row(bucket: Bucket) -> list[str]:

@@ -297,7 +297,7 @@ def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot
     dictionary = knowing(desk.dictionary, snapshot.terms.spellings)
     matched = desk.matching.matcher()(lines, seen, dictionary, desk.organisations)
     matched = with_own_lines(matched, submission.lines)
-    summary = summarise(matched)
+    summary = summarise(matched, desk.organisations.fold)
     if summary.grand.total != _total(submission):
         raise TotalsDoNotTie("The submission's total", _total(submission), summary.grand.total)
     return Worked(
@@ -459,7 +459,8 @@ def load_run(work: Work, desk: Desk, caller: Caller, run_id: str) -> Reconciled:
     submission = load_submission(work, desk, record)
     outcomes = desk.files.read(run.organisation, OUTCOMES, run.outcomes_file, run.outcomes_sha256)
     matched = from_parquet(outcomes, submission.lines)
-    return Reconciled(submission, run, matched, summarise(matched), is_new=False)
+    summary = summarise(matched, desk.organisations.fold)
+    return Reconciled(submission, run, matched, summary, is_new=False)
 
 
 def load_submission(work: Work, desk: Desk, record: SubmissionRecord) -> Submission:

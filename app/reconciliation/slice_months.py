@@ -28,9 +28,11 @@ class MonthSum:
     """The current slices of a month, summed, in pounds.
 
     `total`, `accepted`, `queried` and `not_testable` are of the statements, accepted and queried
-    with the `deltas` of closed slices, which are `accepted_more` of it; `more` is what signed
-    corrections after the freeze add, and `corrected` both. `difference` is how far the slices that
-    have an Aggregate Contract Monitoring figure are over it; `untied` counts those that differ.
+    with the `deltas` of closed slices, which are `accepted_more` of it. `not_testable` is without
+    them, as closed slices were frozen, and None, not known, where a slice does not know it, as runs
+    of before it was kept do not. `more` is what signed corrections after the freeze add, and
+    `corrected` both. `difference` is how far the slices that have an Aggregate Contract Monitoring
+    figure are over it; `untied` counts those that differ.
     """
 
     period: Period
@@ -42,7 +44,7 @@ class MonthSum:
     queried: Decimal
     deltas: int
     accepted_more: Decimal
-    not_testable: Decimal
+    not_testable: Decimal | None
     corrections: int
     more: Decimal
     corrected: Decimal
@@ -98,7 +100,7 @@ def _month(period: Period, rows: list[SliceRow], challenged: Challenged) -> Mont
         queried=_sum(row.queried_now for row in rows),
         deltas=sum(row.deltas for row in rows),
         accepted_more=_sum(row.accepted_more for row in rows),
-        not_testable=_sum(row.not_testable for row in rows),
+        not_testable=_untested(rows),
         corrections=sum(row.corrections for row in rows),
         more=corrected - total,
         corrected=corrected,
@@ -108,6 +110,13 @@ def _month(period: Period, rows: list[SliceRow], challenged: Challenged) -> Mont
         challenges=challenged.challenges,
         challenged=challenged.amount,
     )
+
+
+def _untested(rows: list[SliceRow]) -> Decimal | None:
+    """What was accepted untested, which a single slice that does not know leaves open."""
+    if not all(row.knows_untested for row in rows):
+        return None
+    return _sum(row.not_testable for row in rows)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:

@@ -27,11 +27,12 @@ class SliceRow:
 
     `accepted` and `queried` are of the run that stands, or of a closed month its frozen result,
     None before there is one; so is `not_testable`, what it accepted of lines with a test that could
-    not be made, and `untested` by test. Of a closed month `accepted_more` and `queried_more` are
-    the sum of its `deltas`. `changes` count what approvals have changed and no run has seen, and
-    `given_up` those of them whose matching failed too often to be tried again by itself.
-    `figure` is what the Aggregate Contract Monitoring set states and `difference` how far
-    `corrected` is over it.
+    not be made, and `untested` by test. Both are None, not known, of runs before they were kept,
+    too, and of a closed month they are as it was frozen. `accepted_more` and `queried_more` are the
+    sum of its `deltas`. `changes` count what approvals have changed and no run has seen, and
+    `given_up` those of them whose matching failed too often to be tried again by itself. `figure`
+    is what the Aggregate Contract Monitoring set states and `difference` how far `corrected` is
+    over it.
     """
 
     key: SliceKey
@@ -67,6 +68,11 @@ class SliceRow:
         """The same of what is queried."""
         with localcontext(prec=EXACT_DIGITS):
             return None if self.queried is None else self.queried + self.queried_more
+
+    @property
+    def knows_untested(self) -> bool:
+        """Whether it is known what is accepted untested: before there is a run, nothing is."""
+        return self.accepted is None or self.not_testable is not None
 
     @property
     def difference(self) -> Decimal | None:

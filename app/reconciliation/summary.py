@@ -5,11 +5,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import cache
 
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.model import LineOutcome, MatchedLine
-from app.reconciliation.parse_dates import financial_month_of
+from app.reconciliation.parse_dates import financial_month_of, financial_period
+from app.reconciliation.slices import Fold
+from app.reconciliation.untested import Untested, untested_of
 
 NOT_STATED = "(not stated)"
 AS_NAMED = "(as the line names it)"
@@ -30,9 +33,11 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A submission's totals, whole and by outcome, provider, drug and month. Money in pounds.
+    """A submission's totals, whole and by outcome, provider, drug, commissioner and month, in
+    pounds.
 
     Also by the commissioner that lines are proposed to be reassigned to, where there are any.
+    `by_commissioner` and `untested` are None in runs of before these were kept.
     """
 
     grand: Bucket
@@ -40,21 +45,31 @@ class Summary:
     by_provider: tuple[Bucket, ...]
     by_drug: tuple[Bucket, ...]
     by_month: tuple[Bucket, ...]
-    by_proposed: tuple[Bucket, ...] = ()
+    by_commissioner: tuple[Bucket, ...] | None
+    by_proposed: tuple[Bucket, ...]
+    untested: Untested | None
 
     def breakdowns(self) -> Mapping[str, tuple[Bucket, ...]]:
         """Each way of breaking the whole down, by its name."""
-        always = {
+        found = {
             "outcome": self.by_outcome,
             "provider": self.by_provider,
             "drug": self.by_drug,
-            "month": self.by_month,
         }
-        return {**always, "proposed commissioner": self.by_proposed} if self.by_proposed else always
+        if self.by_commissioner is not None:
+            found["commissioner"] = self.by_commissioner
+        found["month"] = self.by_month
+        if self.by_proposed:
+            found["proposed commissioner"] = self.by_proposed
+        return found
 
 
-def summarise(matched: Sequence[MatchedLine]) -> Summary:
-    """The totals. Raises TotalsDoNotTie unless every line and every breakdown adds up exactly."""
+def summarise(matched: Sequence[MatchedLine], fold: Fold) -> Summary:
+    """The totals; `fold` gives a commissioner's code on a day.
+
+    Raises TotalsDoNotTie unless every line and every breakdown adds up exactly.
+    """
+    folded = cache(fold)
     with localcontext(prec=EXACT_DIGITS):
         for item in matched:
             _check_line(item)
@@ -66,7 +81,9 @@ def summarise(matched: Sequence[MatchedLine]) -> Summary:
             _group(matched, lambda m: m.provider or NOT_STATED),
             _group(matched, lambda m: m.recognition.drug or NOT_STATED),
             _group(matched, month_of),
+            _group(matched, lambda m: commissioner_of(m, folded)),
             _group(matched, lambda m: m.proposed_commissioner or AS_NAMED) if moved else (),
+            untested_of(matched),
         )
         check_tie(summary, len(matched))
         return summary
@@ -86,6 +103,26 @@ def month_named(year: str | None, month: int | None, supplied: dt.date | None) -
         return NOT_STATED
     year, month = financial_month_of(supplied)
     return f"{year} M{month:02d}"
+
+
+def commissioner_of(item: MatchedLine, fold: Fold) -> str:
+    """The commissioner that the line names, as its slice has it: folded on the month's last day."""
+    line = item.line
+    stated = (line.financial_year, line.financial_month, line.supply_date)
+    return commissioner_named(line.commissioner, *stated, fold=fold)
+
+
+def commissioner_named(
+    code: str | None, year: str | None, month: int | None, supplied: dt.date | None, *, fold: Fold
+) -> str:
+    """The same of what a line states; of a line without any month as the code stands last."""
+    if code is None:
+        return NOT_STATED
+    if (year is None or month is None) and supplied is not None:
+        year, month = financial_month_of(supplied)
+    if year is None or month is None:
+        return fold(code, None)
+    return fold(code, financial_period(year, month)[1])
 
 
 _OUTCOME_PLACES = {outcome.value: place for place, outcome in enumerate(LineOutcome)}

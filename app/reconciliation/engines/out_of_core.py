@@ -7,7 +7,7 @@ their table, SQL decides them, and `large_words` words some of them at a time, w
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cache
@@ -46,9 +46,9 @@ from app.reconciliation.engines.tables import (
 from app.reconciliation.engines.told import used_before
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
-from app.reconciliation.model import ContractLine, LineDecision, Snapshot
+from app.reconciliation.model import ContractLine, LineDecision, MatchedLine, Snapshot
 from app.reconciliation.outcome_files import write_parquet
-from app.reconciliation.slices import Fold, SliceKey, slice_stated
+from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
 from app.reconciliation.summary import (
     AS_NAMED,
     NOT_STATED,
@@ -57,9 +57,11 @@ from app.reconciliation.summary import (
     Summary,
     by_name,
     check_tie,
+    commissioner_named,
     month_named,
     outcome_order,
 )
+from app.reconciliation.untested import Counting, Untested
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 
@@ -69,10 +71,12 @@ Figures = tuple[int, int, Decimal, Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What came of the rows: totals, what each slice had, and the decisions by hand on them."""
+    """What came of the rows: totals, what each slice had and had accepted untested, and the
+    decisions by hand on them."""
 
     summary: Summary
     slices: Mapping[SliceKey, Bucket]
+    untested: Mapping[SliceKey, Untested]
     decisions: str
 
 
@@ -126,14 +130,28 @@ def match_rows(
         running.hold("payer_heir", _heirs(snapshot))
         connection.execute(_MOVED)
         words = words_of(index, coverages, by_hand, debits, fees)
+        folded = cache(organisations.fold)
+        counting = Counting[SliceKey | None]()
         found = worded(connection, rows, lambda some: prepare(some, *held), words)
         with contextlib.closing(found):
-            write_parquet(found, outcomes)
+            write_parquet(_counted(found, counting, folded), outcomes)
+        slices = _by_slice(connection, folded)
         return Decided(
-            _summary(connection),
-            _by_slice(connection, cache(organisations.fold)),
+            _summary(connection, folded, counting.whole()),
+            slices,
+            {key: counting.of(key) for key in slices},
             decisions_digest(by_hand.values()) if by_hand else "",
         )
+
+
+def _counted(
+    matched: Iterable[Sequence[MatchedLine]], counting: Counting[SliceKey | None], fold: Fold
+) -> Iterator[Sequence[MatchedLine]]:
+    """The same lines; what was accepted of them untested is counted by their slices."""
+    for some in matched:
+        for item in some:
+            counting.add(slice_of(item.line, fold), item)
+        yield some
 
 
 def _decided_by_hand(
@@ -229,7 +247,7 @@ _SUMS = """
 """
 
 
-def _summary(connection: Connection) -> Summary:
+def _summary(connection: Connection, fold: Fold, untested: Untested) -> Summary:
     """The totals, asserted as `summarise` does: every line, the whole and each breakdown."""
     wrong = connection.sql(
         "SELECT count(*) FROM outcome_told WHERE accepted + queried <> coalesce(total, 0)"
@@ -245,7 +263,13 @@ def _summary(connection: Connection) -> Summary:
             _buckets(connection, "provider", lambda key: key or NOT_STATED),
             _buckets(connection, "drug", lambda key: key or NOT_STATED),
             _buckets(connection, _MONTH, month_named),
+            _buckets(
+                connection,
+                f"own_commissioner, {_MONTH}",
+                lambda *stated: commissioner_named(*stated, fold=fold),
+            ),
             _proposed(connection),
+            untested,
         )
         check_tie(summary, lines[0])
     if summary.grand.total != lines[1]:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from app.reconciliation.challenge_model import ChallengeState
 from app.reconciliation.model import LineOutcome, TestResult
+from app.reconciliation.report import largest_first, untested_told
 from app.reconciliation.summary import NOT_STATED
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
@@ -88,7 +89,10 @@ def organisation_words(code: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MoneyRow:
-    """One row of a breakdown: pounds in all, accepted and queried; and the lines behind it."""
+    """One row of a breakdown: pounds in all, accepted and queried; and the lines behind it.
+
+    `href` is empty where the lines behind it have no page.
+    """
 
     text: str
     href: str
@@ -110,13 +114,32 @@ class MoneyTable:
 
 
 def money_tables(run: str, summary: Mapping[str, Any]) -> tuple[MoneyTable, ...]:
-    """A run's breakdowns: those with most at stake first, months in their order."""
-    return (
-        _table(run, summary, "outcome", "By outcome", "Outcome"),
-        _table(run, summary, "drug", "By drug", "Drug"),
-        _table(run, summary, "provider", "By provider", "Provider"),
-        _table(run, summary, "month", "By month", "Month"),
-    )
+    """A run's breakdowns: those with most at stake first, months in their order.
+
+    An older run was not broken down by commissioner.
+    """
+    names = ("outcome", "drug", "provider", "commissioner", "month")
+    return tuple(_table(run, summary, name) for name in names if f"by_{name}" in summary)
+
+
+@dataclass(frozen=True, slots=True)
+class UntestedTable:
+    """What was accepted of lines with a test that could not be made, in pounds, and by test.
+
+    `amount` is None where the run does not know.
+    """
+
+    amount: Decimal | None
+    tests: tuple[tuple[str, Decimal], ...]
+
+
+def untested_table(summary: Mapping[str, Any]) -> UntestedTable:
+    """What a run accepted untested, the tests with most pounds first."""
+    untested = untested_told(summary)
+    if untested is None:
+        return UntestedTable(None, ())
+    tests = tuple((first_upper(name), amount) for name, amount in largest_first(untested))
+    return UntestedTable(untested.amount, tests)
 
 
 def total_row(summary: Mapping[str, Any]) -> MoneyRow:
@@ -124,24 +147,30 @@ def total_row(summary: Mapping[str, Any]) -> MoneyRow:
     return _row("Total", "", None, summary["total"])
 
 
-def _table(run: str, summary: Mapping[str, Any], name: str, title: str, head: str) -> MoneyTable:
+#: The breakdowns by which a run's lines are chosen; the page of lines has no choice of another.
+_LINKED: Final = frozenset({"outcome", "drug", "provider", "month"})
+
+
+def _table(run: str, summary: Mapping[str, Any], name: str) -> MoneyTable:
     rows = []
     for each in summary[f"by_{name}"]:
         key = each[name]
         colour = outcome_colour(key) if name == "outcome" else None
-        href = f"/submissions/runs/{run}/lines?{urlencode({name: key})}"
+        href = f"/submissions/runs/{run}/lines?{urlencode({name: key})}" if name in _LINKED else ""
         rows.append(_row(key_words(name, key), href, colour, each))
     if name != "month":
         rows.sort(key=lambda row: (-row.queried, -row.total, row.text))
-    return MoneyTable(title, head, tuple(rows))
+    return MoneyTable(f"By {name}", first_upper(name), tuple(rows))
 
 
 def key_words(name: str, key: str) -> str:
-    """A key of a breakdown by outcome, drug, provider or month, in words."""
+    """A key of a breakdown by outcome, drug, provider, commissioner or month, in words."""
     if name == "drug":
         return drug_words(key)
     if name == "provider":
         return organisation_words(key)
+    if name == "commissioner":
+        return "Commissioner not stated" if key == NOT_STATED else organisation_words(key)
     return month_words(key) if name == "month" else first_upper(key)
 
 

@@ -65,6 +65,7 @@ def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
         is_newest=is_newest,
         tables=common.money_tables(run, document.summary),
         total=common.total_row(document.summary),
+        untested=common.untested_table(document.summary),
         once=fresh_name(request),
         may={
             "challenge": can(caller, Action.CHALLENGE),

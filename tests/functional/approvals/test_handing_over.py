@@ -1,6 +1,8 @@
 """Handing treatments over: two of the giver do it, each sees its own days, and all are told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ import sqlalchemy as sa
 from app.db import tables
 from app.db.transaction import Database
 from app.db.work import Moment, Work
+from app.reconciliation import charged_pounds
 from tests.functional.approvals.api import Api, Clock, good, initiation
 from tests.functional.approvals.scene import HANDING, SUBMISSION_ROW, table, upload, work_off
+from tests.functional.approvals.test_challenges import as_csv
 
 AT = "/v1/hand-over-proposals"
 FIRST, LAST = "2026-07-01", "2026-06-30"
@@ -299,8 +303,18 @@ def test_row_level_security_keeps_a_proposal_from_its_receiver_until_it_is_confi
             database.transact(plant, scope=outsider, **do)
 
 
+@pytest.fixture(params=["in memory", "from file to file"])
+def sized(request: pytest.FixtureRequest, application: Any) -> Iterator[str]:
+    """How the submissions of a test are matched and read."""
+    desk = application.state.desk
+    if request.param != "in memory":
+        application.state.desk = replace(desk, matching=replace(desk.matching, most_lines=0))
+    yield request.param
+    application.state.desk = desk
+
+
 def test_a_preview_counts_the_pounds_of_the_newest_runs(
-    people: Mapping[str, Api], treatment: str, application: Any
+    people: Mapping[str, Api], treatment: str, application: Any, sized: str
 ) -> None:
     for day, month in (("2026-06-20", "3"), ("2026-07-01", "4")):
         row = SUBMISSION_ROW | {"CLINICAL INTERVENTION DATE (DRUG DISPENSED)": day}
@@ -309,3 +323,34 @@ def test_a_preview_counts_the_pounds_of_the_newest_runs(
         work_off(application)
     proposal = good(people["commissioner"].post(AT, ASKED), 201)
     assert (proposal["lines"], proposal["accepted"], proposal["queried"]) == (1, "300", "0")
+
+
+def test_a_line_of_several_files_counts_once_as_the_newest_has_it_and_only_the_giver_s_count(
+    people: Mapping[str, Api], treatment: str, application: Any, sized: str
+) -> None:
+    """Nor does a line that repeats another, nor what a hospital's own files say of the same."""
+    july = SUBMISSION_ROW | {"FINANCIAL MONTH": "4"}
+    july |= {"CLINICAL INTERVENTION DATE (DRUG DISPENSED)": "2026-07-03"}
+    more = july | {"TOTAL COST": "310.005"}
+    mine = july | {"TOTAL COST": "999.00"}
+    files = (("pharmacist", [mine]), ("commissioner", [july, july]), ("commissioner", [july, more]))
+    for who, lines in files:
+        good(upload(people[who], "/v1/submissions", as_csv(*lines)), 202)
+        work_off(application)
+    proposal = good(people["commissioner"].post(AT, ASKED), 201)
+    told = Decimal(proposal["accepted"]) + Decimal(proposal["queried"])
+    assert (proposal["lines"], told) == (2, Decimal("610.005"))
+
+
+def test_too_many_lines_to_look_through_are_said_not_to_be_counted(
+    people: Mapping[str, Api],
+    treatment: str,
+    application: Any,
+    sized: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good(upload(people["commissioner"], "/v1/submissions", table(SUBMISSION_ROW)), 202)
+    work_off(application)
+    monkeypatch.setattr(charged_pounds, "MOST_LINES", 0)
+    proposal = good(people["commissioner"].post(AT, ASKED), 201)
+    assert (proposal["lines"], proposal["accepted"], proposal["queried"]) == (None, None, None)

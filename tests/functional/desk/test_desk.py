@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,11 @@ from app.api.matrix import ROUTES
 from app.approvals.permissions import ROLES, Action
 from app.auth.model import Role
 from app.handlers import make_handlers
+from app.reconciliation import MatchedLine, Summary, accepting, service
+from app.reconciliation.report import summary_figures
+from app.reconciliation.slice_store import SliceOutcome
+from app.reconciliation.slice_untested import slice_outcome
+from app.reconciliation.slices import SliceKey
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.work import run_next
 from tests.functional.approvals.api import Api, good, initiation
@@ -248,11 +254,44 @@ def test_the_money_on_the_run_is_the_apis_and_adds_up(
         lines = browser.get(f"/submissions/runs/{run}/lines?outcome={each['outcome']}").text
         assert f"Queried £{Decimal(each['queried']):,.2f}" in bare(lines)
         assert f"{each['lines']} line" in bare(lines)
+    untested = told["summary"]["untested"]
+    assert Decimal(told["not_testable"]) == Decimal(untested["accepted"]) > 0
+    assert f"£{Decimal(told['not_testable']):,.2f} of what is accepted is of lines with a" in text
+    for each in untested["by_test"]:
+        assert f"{each['test']} £{Decimal(each['accepted']):,.2f}" in text.lower()
+    (payer,) = told["summary"]["by_commissioner"]
+    assert payer["commissioner"] == "DEMQ1"
+    assert f"(DEMQ1) {payer['lines']} £{Decimal(payer['total']):,.2f}" in text
     of_drug = bare(browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab").text)
     assert "2 lines" in of_drug
     assert "£1,534.56" in of_drug
     nothing = browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab&outcome=over+price")
     assert "No line of the run fits" in nothing.text
+
+
+def test_a_run_of_before_says_that_it_does_not_know_what_was_not_tested(
+    people: Mapping[str, Api],
+    application: FastAPI,
+    sit: Sit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def figures(summary: Summary) -> dict[str, Any]:
+        return summary_figures(replace(summary, untested=None, by_commissioner=None))
+
+    def outcome(key: SliceKey, items: Sequence[MatchedLine]) -> SliceOutcome:
+        return replace(slice_outcome(key, items), not_testable=None, untested=None)
+
+    monkeypatch.setattr(service, "summary_figures", figures)
+    monkeypatch.setattr(accepting, "slice_outcome", outcome)
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    run = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW))
+    assert good(people["commissioner"].get(f"/v1/runs/{run}"))["not_testable"] is None
+    text = bare(sit("DEMQ1", PAYER).get(f"/submissions/runs/{run}").text)
+    assert "It is not known how much was accepted" in text
+    assert "By commissioner" not in text
+    slices = good(people["commissioner"].get("/v1/slices"))
+    assert [each["not_testable"] for each in slices["slices"]] == [None]
+    assert [each["not_testable"] for each in slices["months"]] == [None]
 
 
 def test_lines_are_paged_without_losing_one(

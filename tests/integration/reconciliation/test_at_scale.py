@@ -2,7 +2,9 @@
 
 import datetime as dt
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +111,18 @@ def test_a_file_comes_to_the_run_of_one_held_in_memory(
     assert plain.run.snapshot_digest == found.run.snapshot_digest
     assert plain.run.submission_id == found.run.submission_id
     same = ("lines", "total", "accepted", "queried", "financial_month", "provider")
+    same += ("not_testable",)
     by_run: dict[str, list[tuple[Any, ...]]] = {}
     for each in rows_of(world, tables.slice_outcome):
-        by_run.setdefault(each["run_id"], []).append(tuple(each[name] for name in same))
+        tests = tuple(sorted(each["untested"].items()))
+        told = (*(each[name] for name in same), tests)
+        by_run.setdefault(each["run_id"], []).append(told)
     assert sorted(by_run[found.run.id]) == sorted(by_run[plain.run.id]) != []
+    assert any(amount and tests for *_, amount, tests in by_run[found.run.id])
+    untested = found.summary.untested
+    assert untested is not None
+    placed = sum(amount for *_, amount, _ in by_run[found.run.id])
+    assert (placed, untested.amount) == (4000, Decimal("4003.005"))  # one line is of no slice
     assert laid_by(large) == []
 
 

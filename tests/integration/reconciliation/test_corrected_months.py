@@ -232,6 +232,8 @@ def test_a_closed_month_of_a_large_file_gets_deltas_from_the_files_of_outcomes(
     assert (was, now) == ("matched", "no approval")
     june = slices(world)[key(3)]
     assert (june.accepted, june.accepted_now, june.queried_now) == (1000, 0, 1140)
+    assert june.not_testable == 1000  # as it was frozen
+    assert june.untested
     check_adds_up(world)
     assert slices(world)[key(4)].accepted == 0  # the open month took the new run
 

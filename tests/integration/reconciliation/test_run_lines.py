@@ -25,6 +25,7 @@ from app.reconciliation.store import RunRecord
 from app.reconciliation.stored_lines import read_file
 from app.reconciliation.summary import NOT_STATED, month_of, summarise
 from app.reference_data.drugs import Recognition
+from app.reference_data.organisations import load_organisations
 
 HEADER = (
     "FINANCIAL MONTH,FINANCIAL YEAR,ORGANISATION IDENTIFIER (CODE OF PROVIDER),NHS NUMBER,"
@@ -50,7 +51,7 @@ def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> R
     submission = read_file("\r\n".join((HEADER, *ROWS)).encode(), "lines.csv")
     assert submission.skipped
     matched = [came_to(n, line) for n, line in enumerate(submission.lines)]
-    grand = summarise(matched).grand
+    grand = summarise(matched, load_organisations().fold).grand
     figures = {name: getattr(grand, name) for name in ("lines", "total", "accepted", "queried")}
     record = {field.name: None for field in dataclasses.fields(RunRecord)}
     run = RunRecord(**cast(dict[str, Any], record | figures))

@@ -21,6 +21,7 @@ from app.reference_data.nhs_number import test_number as nhs_number
 from app.reference_data.organisations import load_organisations
 
 DRUGS_AND_ORGANISATIONS = (load_drugs(), load_organisations())
+FOLD = DRUGS_AND_ORGANISATIONS[1].fold
 PATIENT = nhs_number(1)
 OTHER_PATIENT = nhs_number(2)
 RRMS = "426373005"

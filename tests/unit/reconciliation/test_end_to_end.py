@@ -22,10 +22,14 @@ from app.reconciliation import (
     summarise,
 )
 from app.reconciliation.line_columns import facts_told
+from app.reconciliation.report import summary_figures, summary_told
 from app.reconciliation.returned import COLUMNS, safe_cell
+from app.reconciliation.summary import check_tie
+from app.reconciliation.untested import Untested
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
+    FOLD,
     OTHER_PATIENT,
     PATIENT,
     cells,
@@ -67,7 +71,8 @@ def test_a_clean_line_under_an_approval_is_matched_whole() -> None:
 
 def test_the_summary_adds_up_to_the_file_exactly_in_every_breakdown() -> None:
     matched = match(submission(*MIXED))
-    summary = summarise(matched)
+    summary = summarise(matched, FOLD)
+    assert list(summary.breakdowns()) == ["outcome", "provider", "drug", "commissioner", "month"]
     assert summary.grand.total == Decimal("5020.605")
     assert (summary.grand.lines, summary.grand.unreadable) == (8, 1)
     for buckets in summary.breakdowns().values():
@@ -75,6 +80,8 @@ def test_the_summary_adds_up_to_the_file_exactly_in_every_breakdown() -> None:
         assert sum(bucket.accepted + bucket.queried for bucket in buckets) == Decimal("5020.605")
     assert [b.key for b in summary.by_month] == ["202526 M03", "202526 M04", "(not stated)"]
     assert [b.key for b in summary.by_provider] == ["DEMO1", "DEMO2"]
+    assert summary.by_commissioner is not None
+    assert [b.key for b in summary.by_commissioner] == ["DEMQ1"]
     assert [b.key for b in summary.by_drug] == ["adalimumab", "natalizumab", "(not stated)"]
     assert [b.key for b in summary.by_outcome][:2] == ["matched", "no approval"]
 
@@ -90,25 +97,68 @@ def test_the_summary_adds_up_to_the_file_exactly_in_every_breakdown() -> None:
 def test_a_line_that_does_not_add_up_stops_the_run(spoil: dict[str, Decimal]) -> None:
     (line,) = match(submission(cells()))
     with pytest.raises(TotalsDoNotTie):
-        summarise([replace(line, **spoil)])
+        summarise([replace(line, **spoil)], FOLD)
+
+
+def test_a_breakdown_that_lacks_a_commissioner_stops_the_run() -> None:
+    """Every breakdown is asserted to be the whole, that by commissioner too."""
+    matched = match(submission(cells(), cells(payer="DEMQ2", date="2025-06-11")))
+    summary = summarise(matched, FOLD)
+    assert summary.by_commissioner is not None
+    assert [b.key for b in summary.by_commissioner] == ["DEMQ1", "DEMQ2"]
+    check_tie(summary, 2)
+    spoilt = replace(summary, by_commissioner=summary.by_commissioner[:1])
+    with pytest.raises(TotalsDoNotTie, match="commissioner"):
+        check_tie(spoilt, 2)
+
+
+def test_what_was_accepted_untested_is_told_in_each_form() -> None:
+    matched = match(submission(*MIXED))
+    untested = summarise(matched, FOLD).untested
+    tests = {"commissioner", "contract", "indication"}
+    assert untested == Untested(Decimal("1000.00"), dict.fromkeys(tests, Decimal("1000.00")))
+    summary = summarise(matched, FOLD)
+    assert "£1,000.00 was accepted of lines with a test that could not be made" in as_text(summary)
+    told = json.loads(as_json(summary))["untested"]
+    assert told["accepted"] == "1000.00"
+    assert {each["test"] for each in told["by_test"]} == tests
+    table = list(csv.reader(io.StringIO(as_csv(summary))))
+    rows = [row for row in table if row[0] == "accepted, and not tested"]
+    assert [row[1] for row in rows] == [*sorted(tests), "any test"]
+    assert {tuple(row[2:]) for row in rows} == {("", "", "", "1000.00", "")}
+    assert summary_told(summary_figures(summary)) == summary
+
+
+def test_a_summary_of_before_says_that_it_does_not_know() -> None:
+    """Older runs kept no breakdown by commissioner, and not what was accepted untested."""
+    figures = summary_figures(summarise(match(submission(*MIXED)), FOLD))
+    older = {name: figures[name] for name in figures if name not in ("by_commissioner", "untested")}
+    summary = summary_told(older)
+    assert summary.untested is None
+    assert list(summary.breakdowns()) == ["outcome", "provider", "drug", "month"]
+    assert "not known" in as_text(summary)
+    assert "not tested" not in as_csv(summary)
+    assert summary_figures(summary) == older
 
 
 def test_an_amount_on_a_line_without_a_total_stops_the_run() -> None:
     (line,) = match(submission(cells(total="TBC")))
     with pytest.raises(TotalsDoNotTie):
-        summarise([replace(line, accepted=Decimal(1), queried=Decimal(-1))])
+        summarise([replace(line, accepted=Decimal(1), queried=Decimal(-1))], FOLD)
 
 
 def test_amounts_of_many_digits_are_not_rounded_in_the_sum() -> None:
     big, small = "999999999999999999", "0.00000001"
-    summary = summarise(match(submission(cells(total=big), cells(total=small, date="2025-06-11"))))
+    summary = summarise(
+        match(submission(cells(total=big), cells(total=small, date="2025-06-11"))), FOLD
+    )
     assert str(summary.grand.total) == f"{big}{small[1:]}"
     assert f'"total": "{big}{small[1:]}"' in as_json(summary)
 
 
 def test_the_summary_is_told_as_text_json_and_csv() -> None:
     read = submission(*MIXED)
-    summary = summarise(match(read))
+    summary = summarise(match(read), FOLD)
     text = as_text(summary)
     assert "5,020.61" in text
     assert "duplicate line" in text
@@ -192,7 +242,7 @@ def test_a_returned_file_sent_in_again_gives_the_same_and_no_second_set_of_colum
     once = returned_file(first, match(first))
     again = read_submission(once, "lines.csv")
     assert [m.outcome for m in match(again)] == [m.outcome for m in match(first)]
-    assert summarise(match(again)) == summarise(match(first))
+    assert summarise(match(again), FOLD) == summarise(match(first), FOLD)
     assert [s.why for s in again.skipped] == [s.why for s in first.skipped]
     assert returned_file(again, match(again)) == once
 

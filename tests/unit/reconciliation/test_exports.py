@@ -23,7 +23,7 @@ from app.reconciliation.exports import Export, ExportFormat, export, write_expor
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.report import summary_figures, summary_told
 from app.reference_data.pseudonyms import Pseudonyms
-from tests.unit.reconciliation.builders import PATIENT, cells, coverage, run, snapshot
+from tests.unit.reconciliation.builders import FOLD, PATIENT, cells, coverage, run, snapshot
 
 NOW = dt.datetime(2026, 7, 1, 9, 0, tzinfo=dt.UTC)
 TRUST = Reader(payer=False)
@@ -45,7 +45,7 @@ ROWS = (
 
 def content(reader: Reader = TRUST, matched: Sequence[MatchedLine] | None = None) -> Export:
     lines = run(snapshot(coverage()), *ROWS) if matched is None else matched
-    return Export("R1", NOW, summarise(lines), lines, (CHALLENGE,), reader)
+    return Export("R1", NOW, summarise(lines, FOLD), lines, (CHALLENGE,), reader)
 
 
 def book(data: bytes) -> dict[str, list[list[Any]]]:
@@ -62,6 +62,12 @@ def test_a_workbook_holds_the_summary_each_outcome_and_the_challenges() -> None:
     assert sum(len(sheets[name]) - 1 for name in outcomes) == len(ROWS)
     assert sheets["Challenges"][1][:4] == ["C1", "raised", "DEMO1", "no approval"]
     assert sheets["Summary"][-1][:2] == ["all", "total"]
+    untested = {r[1]: r[5] for r in sheets["Summary"] if r[0] == "accepted, and not tested"}
+    kept = summarise(made.matched, FOLD).untested
+    assert kept is not None
+    assert Decimal(str(untested["any test"])) == kept.amount  # as text: it has too many digits
+    assert set(untested) == {*kept.by_test, "any test"}
+    assert "commissioner" in {r[0] for r in sheets["Summary"]}
 
 
 def test_an_nhs_number_stays_text_and_an_amount_stays_exact() -> None:

@@ -32,7 +32,7 @@ from app.reconciliation.spellings import unrecognised
 from app.reconciliation.store import RunRecord
 from app.reconciliation.summary import NOT_STATED, month_of
 from tests.unit.reconciliation import nasty
-from tests.unit.reconciliation.builders import DRUGS_AND_ORGANISATIONS
+from tests.unit.reconciliation.builders import DRUGS_AND_ORGANISATIONS, FOLD
 from tests.unit.reconciliation.test_out_of_core import at_scale
 
 SEEDS = (3,)
@@ -73,7 +73,7 @@ def numbered(lines: Sequence[ContractLine]) -> tuple[ContractLine, ...]:
 
 
 def record_of(matched: Sequence[MatchedLine]) -> RunRecord:
-    grand = summarise(matched).grand
+    grand = summarise(matched, FOLD).grand
     figures = {name: getattr(grand, name) for name in ("lines", "total", "accepted", "queried")}
     return RunRecord(**cast(dict[str, Any], {f.name: None for f in fields(RunRecord)} | figures))
 

@@ -37,6 +37,7 @@ from app.reconciliation.store import RunRecord
 from app.reconciliation.stored_lines import read_file
 from tests.unit.reconciliation.builders import (
     DRUGS_AND_ORGANISATIONS,
+    FOLD,
     OTHER_PATIENT,
     PATIENT,
     cells,
@@ -75,7 +76,7 @@ def both(folder: Path, data: bytes, name: str) -> tuple[Submission, list[Matched
 
 
 def record_of(matched: Sequence[MatchedLine]) -> RunRecord:
-    grand = summarise(matched).grand
+    grand = summarise(matched, FOLD).grand
     figures = {name: getattr(grand, name) for name in ("lines", "total", "accepted", "queried")}
     return RunRecord(**cast(dict[str, Any], {f.name: None for f in fields(RunRecord)} | figures))
 

@@ -24,9 +24,11 @@ from app.reconciliation.errors import EngineRanOut
 from app.reconciliation.line_columns import SCHEMA, batch_of
 from app.reconciliation.model import LineDecision, Skipped
 from app.reconciliation.outcome_files import from_parquet
+from app.reconciliation.untested import told_by_test
 from tests.unit.reconciliation import nasty
 from tests.unit.reconciliation.builders import (
     DRUGS_AND_ORGANISATIONS,
+    FOLD,
     cells,
     coverage,
     snapshot,
@@ -74,11 +76,53 @@ def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
     plain = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)
     decided, matched = at_scale(tmp_path, lines, snap)
     assert [said(each) for each in matched] == [said(each) for each in plain]
-    assert decided.summary == summarise(plain)
+    assert decided.summary == summarise(plain, FOLD)
     slices = outcomes_by_slice(plain, DRUGS_AND_ORGANISATIONS[1].fold)
     assert [(each.key, each.lines, each.total, each.accepted, each.queried) for each in slices] == [
         (key, b.lines, b.total, b.accepted, b.queried) for key, b in decided.slices.items()
     ]
+    assert [(each.key, each.not_testable, each.untested) for each in slices] == [
+        (key, told.amount, told_by_test(told)) for key, told in decided.untested.items()
+    ]
+
+
+def test_what_is_accepted_untested_is_among_what_is_compared() -> None:
+    """Else the two would agree because there is nothing to count."""
+    kinds, slices_with, without = set[str](), 0, 0
+    for seed in SEEDS[:3]:
+        plain = match_submission(*nasty.packed(random.Random(seed), 30), *DRUGS_AND_ORGANISATIONS)
+        for each in outcomes_by_slice(plain, FOLD):
+            kinds |= (each.untested or {}).keys()
+            slices_with, without = (
+                slices_with + bool(each.not_testable),
+                without + (each.not_testable == 0),
+            )
+    assert len(kinds) > 3
+    assert slices_with > 3
+    assert without > 3
+
+
+def test_a_commissioner_is_folded_as_its_slice_is_and_every_pound_has_one(tmp_path: Path) -> None:
+    rows = (
+        cells(total="1"),
+        cells(total="2", payer="DEMS1"),
+        cells(total="4", payer="DEMS2", month="12", date="2026-03-31"),
+        cells(total="8", payer="DEMS2", month="1", year="202627", date="2026-04-01"),
+        cells(total="16", payer="DEMS2", month="", year="", date="2026-03-10"),
+        cells(total="32", payer=""),
+        cells(total="64", payer=" demq2 ", month="", year="", date=""),
+        cells(total="TBC"),
+    )
+    lines = submission(*rows).lines
+    decided, matched = at_scale(tmp_path, lines, snapshot(coverage()))
+    assert decided.summary == summarise(matched, FOLD)
+    assert decided.summary.by_commissioner is not None
+    assert {b.key: (b.lines, b.total) for b in decided.summary.by_commissioner} == {
+        "DEMQ1": (5, 23),
+        "DEMQ2": (1, 64),
+        "DEMS2": (1, 8),  # closed the day before, into nothing that is listed
+        "(not stated)": (1, 32),
+    }
 
 
 def test_an_empty_file_has_nothing_and_ties(tmp_path: Path) -> None:

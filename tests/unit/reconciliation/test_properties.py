@@ -28,6 +28,7 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from tests.unit.reconciliation.builders import (
     CLEAN,
+    FOLD,
     OTHER_PATIENT,
     PATIENT,
     SHORT,
@@ -72,7 +73,7 @@ def test_no_damage_to_a_good_file_crashes_it_or_loses_a_row(data: st.DataObject)
     except UnreadableSubmission:
         return
     matched = match_submission(read.lines, Snapshot((), (), (), START), DRUGS, ORGANISATIONS)
-    summarise(matched)
+    summarise(matched, FOLD)
     assert sorted([x.row for x in read.lines] + [x.row for x in read.skipped]) == list(
         range(1, read.rows + 1)
     )
@@ -181,7 +182,7 @@ def test_every_line_has_one_outcome_and_every_pound_is_counted_once(
     read: Submission, snap: Snapshot
 ) -> None:
     matched = match_submission(read.lines, snap, DRUGS, ORGANISATIONS)
-    summary = summarise(matched)
+    summary = summarise(matched, FOLD)
     assert [m.line for m in matched] == list(read.lines)
     assert summary.grand.total == sum((line.total_cost or Decimal(0)) for line in read.lines)
     for item in matched:

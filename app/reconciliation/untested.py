@@ -1,0 +1,85 @@
+"""The pounds of lines that were accepted with a test that could not be made. Pure."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final, Generic, TypeVar
+
+from app.reconciliation.engines.limits import EXACT_DIGITS
+from app.reconciliation.engines.spacing import TOO_SOON
+from app.reconciliation.engines.supply_terms import VAT
+from app.reconciliation.model import MatchedLine, TestResult
+
+ZERO: Final = Decimal(0)
+#: Tests that never decide an outcome: that they could not be made leaves nothing untested.
+_ONLY_CORROBORATES: Final = frozenset({"birth date", VAT, TOO_SOON})
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Untested:
+    """Pounds that were accepted of lines with a test that could not be made.
+
+    `by_test` has the same for each test, by name; a line with two such tests counts in both.
+    """
+
+    amount: Decimal
+    by_test: Mapping[str, Decimal]
+
+
+def untested_tests(item: MatchedLine) -> frozenset[str]:
+    """The tests of an accepted line that could not be made, and might have queried it."""
+    if not item.accepted:
+        return frozenset()
+    return frozenset(
+        test.name
+        for test in item.tests
+        if test.result is TestResult.NOT_TESTABLE and test.name not in _ONLY_CORROBORATES
+    )
+
+
+def untested_of(items: Iterable[MatchedLine]) -> Untested:
+    """What was accepted untested of these lines, exactly."""
+    counting = Counting[None]()
+    for item in items:
+        counting.add(None, item)
+    return counting.whole()
+
+
+class Counting(Generic[K]):
+    """Counts what was accepted untested while lines go by, by a key of each."""
+
+    def __init__(self) -> None:
+        self._amounts: dict[K, Decimal] = defaultdict(lambda: ZERO)
+        self._tests: dict[K, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
+
+    def add(self, key: K, item: MatchedLine) -> None:
+        """Count a line."""
+        lacking = untested_tests(item)
+        if not lacking:
+            return
+        with localcontext(prec=EXACT_DIGITS):
+            self._amounts[key] += item.accepted
+            for name in lacking:
+                self._tests[key][name] += item.accepted
+
+    def of(self, key: K) -> Untested:
+        """What was counted under a key: nothing where no line was."""
+        tests = self._tests.get(key, {})
+        return Untested(self._amounts.get(key, ZERO), {name: tests[name] for name in sorted(tests)})
+
+    def whole(self) -> Untested:
+        """What was counted in all."""
+        by_test: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        with localcontext(prec=EXACT_DIGITS):
+            for tests in self._tests.values():
+                for name, amount in tests.items():
+                    by_test[name] += amount
+            amount = sum(self._amounts.values(), ZERO)
+        return Untested(amount, {name: by_test[name] for name in sorted(by_test)})
+
+
+def told_by_test(untested: Untested) -> dict[str, str]:
+    """The pounds of each test as exact text, as they are kept."""
+    return {name: f"{amount:f}" for name, amount in untested.by_test.items()}
