@@ -1,7 +1,8 @@
 """The schema's history gives the same tables and triggers on both databases."""
 
 import datetime as dt
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.db.errors import MigrationsMissing, UpgradeBlocked
-from app.db.tables import decision, metadata, publication, request_override
+from app.db.tables import decision, metadata, publication, request, request_override
 from app.db.upgrade import configuration, current, head, upgrade
 from tests.conftest import _empty
 from tests.integration.db.together import together
@@ -204,14 +205,53 @@ def test_every_row_of_every_released_schema_comes_through_the_upgrade(
         _delete_and_fill_again(connection, before)
 
 
-def _fill_every_table(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
-    """One row in every table that the schema has; returns them as they lie there."""
+@pytest.mark.parametrize(
+    ("within", "outcome", "day"),
+    [
+        # Half past midnight in London on Tuesday the 16th: five working days on is a Tuesday.
+        ({"working_days": 5}, "referred", dt.date(2026, 6, 23)),
+        ({"days": 10}, "referred", dt.date(2026, 6, 26)),
+        ({"days": 10}, "criteria not met", None),
+        (None, "referred", None),
+    ],
+)
+def test_what_waits_at_the_upgrade_gets_the_day_of_its_panels_answer(
+    empty_engine: sa.Engine, within: dict[str, int] | None, outcome: str, day: dt.date | None
+) -> None:
+    config = configuration()
+    panel = {"panel": {"status": "panel"} | ({"answer_within": within} if within else {})}
+    late = dt.datetime(2026, 6, 15, 23, 30, tzinfo=dt.UTC)
+    with empty_engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0052")
+        _fill_every_table(
+            connection,
+            {
+                "policy_version": {"resolved": json.dumps(panel)},
+                "request": {"state": "referred"},
+                "decision": {"made_by": "policy", "outcome": outcome, "decided_at": late},
+            },
+        )
+    upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        (found,) = connection.execute(sa.select(request.c.answer_by)).scalars()
+    assert found == day
+
+
+def _fill_every_table(
+    connection: sa.Connection, instead: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, list[dict[str, object]]]:
+    """One row in every table that the schema has; returns them as they lie there.
+
+    `instead`: of some tables, what stands in some columns.
+    """
     schema = sa.MetaData()
     schema.reflect(connection)
     now = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
     for table in schema.sorted_tables:
         if table.name != "alembic_version":
             values = {c.name: _plain_value(c, now) for c in table.columns if not _is_counted(c)}
+            values |= (instead or {}).get(table.name, {})
             connection.execute(table.insert().values(**values))
     return _all_rows(connection)
 
