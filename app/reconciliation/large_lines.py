@@ -83,7 +83,7 @@ class LargeLines:
         """Both, of one opening of the files."""
         with self.asking() as reading:
             (found,) = reading.lines([row])
-            return found, reading.key(row)
+            return found, reading.key_of(row, found.line.content_hash)
 
     def every_row(self) -> Generator[MatchedLine | Skipped]:
         """Every row below the header in the order of the file, some in memory at a time.

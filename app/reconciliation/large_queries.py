@@ -100,6 +100,7 @@ class Reading:
     _fits: str = "TRUE"
     _values: tuple[str, ...] = ()
     _month: str | None = None
+    _compares: bool = False
 
     @classmethod
     def of(cls, connection: Connection, rows: Path, outcomes: Path) -> "Reading":
@@ -107,7 +108,6 @@ class Reading:
         _lay(connection, "stored", rows)
         connection.execute("CREATE TEMP VIEW read AS FROM stored WHERE why_skipped IS NULL")
         _lay(connection, "came_to", outcomes)
-        connection.execute(_COMPARED.format(number="nhs_number", id="local_patient_id", named=""))
         return cls(connection, (state_of(rows), state_of(outcomes)))
 
     def compare_by(self, key: PseudonymKey | None) -> None:
@@ -117,7 +117,15 @@ class Reading:
             return
         self._hold_hidden("nhs_number", key.of_nhs_number)
         self._hold_hidden("local_patient_id", key.of_local_id)
-        self.connection.execute(_COMPARED.format(number=_BY_NUMBER, id=_BY_ID, named=_HIDDEN))
+        self._compare(_BY_NUMBER, _BY_ID, _HIDDEN)
+
+    def _compare(self, number: str, id_: str, named: str) -> None:
+        self.connection.execute(_COMPARED.format(number=number, id=id_, named=named))
+        self._compares = True
+
+    def _compare_by_something(self) -> None:
+        if not self._compares:
+            self._compare("nhs_number", "local_patient_id", "")
 
     def _hold_hidden(self, column: str, of: Callable[[str], str]) -> None:
         """Hold each text of a column with its pseudonym, some at a time."""
@@ -143,15 +151,17 @@ class Reading:
             for name, value in wanted.items()
         ]
         if month is not None:
-            self._hold_month(month)
-            fits.append("row IN (SELECT of_month.row FROM of_month)")
+            fits.append(self._of_month(month))
         self._fits, self._values = " AND ".join(fits) or "TRUE", tuple(wanted.values())
         self._month = month
 
-    def _hold_month(self, month: str) -> None:
+    def _of_month(self, month: str) -> str:
+        """A condition on lines of a month, for which lines that state it are held."""
         stated = _MONTHS.of(self.about, lambda: self._all(f"SELECT DISTINCT {_STATED} FROM read"))
         held = [each for each in stated if month_named(*each) == month]
-        columns = list(zip(*held, strict=True)) or [(), (), ()]
+        if len(held) in (0, len(stated)):  # as of a file of one month: no line need be looked at
+            return "TRUE" if held else "FALSE"
+        columns = list(zip(*held, strict=True))
         kinds = (pa.string(), pa.int8(), pa.date32())
         arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
         self.connection.register("month_named", pa.Table.from_arrays(arrays, ["y", "m", "d"]))
@@ -160,6 +170,7 @@ class Reading:
             "AS told SEMI JOIN month_named ON y IS NOT DISTINCT FROM told.financial_year "
             "AND m IS NOT DISTINCT FROM told.financial_month AND d IS NOT DISTINCT FROM told.day"
         )
+        return "row IN (SELECT of_month.row FROM of_month)"
 
     def figures(self, also: str = "TRUE") -> Figures:
         """Lines and pounds, exact, of what is asked for and fits a condition of ours `also`."""
@@ -280,6 +291,7 @@ class Reading:
 
     def stating_both_signs(self) -> list[ContractLine]:
         """The lines of sums that a patient's lines state as charged and as given back, in order."""
+        self._compare_by_something()
         amount = _AMOUNT.format("total_cost")
         rows = self.connection.sql(
             f"WITH stated AS (SELECT row, nhs_number, id, {amount} AS total "
@@ -295,6 +307,7 @@ class Reading:
     def related(self, row: int, treatments: Collection[str], most: int) -> list[ContractLine]:
         """The lines that may bear on a row's: by content, patient, reference or approval, and those
         that bear on these, in order. More than `most` are not read: then one more is given."""
+        self._compare_by_something()
         self.connection.execute(
             "CREATE TEMP TABLE known AS "
             "SELECT compared.row, compared.content_hash, nhs_number, id, "
@@ -321,7 +334,10 @@ class Reading:
         found = self._all("SELECT content_hash FROM came_to WHERE row = ?", [row])
         if not found:
             raise RunNotFound("line of this run")
-        content = found[0][0]
+        return self.key_of(row, found[0][0])
+
+    def key_of(self, row: int, content: str) -> str:
+        """The same, of a line whose content is known."""
         counted = "SELECT count(*) FROM came_to WHERE content_hash = ? AND row <= ?"
         return f"{content}.{self._all(counted, [content, row])[0][0]}"
 
