@@ -2,8 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
