@@ -227,15 +227,23 @@ class Reading:
         if not sums:
             return begins, values
         texts: list[str] = []
+        same: tuple[str, ...] = ()
         for amount, told, lines in sums:
             if stake is not None and amount > stake:
                 continue
             texts += told
-            if amount != stake:  # of whose lines some lie before
+            if amount == stake:  # of whose lines some lie before
+                same = told
+            else:
                 limit -= lines
             if limit <= 0:
                 break
-        return f"queried IN (SELECT unnest(?)) AND {begins}", [texts, *values]
+        # As constants they tell DuckDB what it need not look at.
+        begins = _one_of("queried", texts)
+        if same:
+            begins += f" AND (row > ? OR NOT {_one_of('queried', same)})"
+            return begins, [*texts, after, *same]
+        return begins, texts
 
     def _sums(self) -> Sums:
         """Empty where there are too many."""
@@ -376,6 +384,10 @@ class Reading:
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, list(values)).fetchall()
+
+
+def _one_of(column: str, values: Collection[str]) -> str:
+    return f"{column} IN ({', '.join('?' * len(values))})" if values else "FALSE"
 
 
 def _lay(connection: Connection, name: str, path: Path) -> None:
