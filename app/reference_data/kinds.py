@@ -31,13 +31,15 @@ _REMEMBERED: Final = 20_000
 class KindPhrase:
     """Words that give a marker over the days, both included; no marker only silences others.
 
-    `with_drug`: whether they tell a kind also where a drug is recognised. `fee_sort`: of a fee.
+    `with_drug`: whether they tell a kind also where a drug is recognised; `alone`: only where the
+    name has no other words than the table's. `fee_sort`: of a fee.
     """
 
     words: tuple[str, ...]
     marker: str | None
     kind: str | None
     with_drug: bool
+    alone: bool
     fee_sort: str | None
     from_: dt.date | None
     to: dt.date | None
@@ -82,19 +84,28 @@ def kind_words(name: str, on: dt.date | None = None) -> frozenset[str]:
 
 def kind_in(name: str, on: dt.date | None, *, with_drug: bool) -> str | None:
     """The kind of line, of `KINDS`, that a name tells of where a drug was recognised, or none."""
-    told = {each.kind for each in _found(name, on) if each.with_drug or not with_drug}
+    told = {each.kind for each in _found(name, on) if _counts(each, name, with_drug)}
     return next((kind for kind in KINDS if kind in told), None)
 
 
 def tells_fee(name: str, on: dt.date | None, *, with_drug: bool) -> bool:
     """Whether a name has words of a fee, whatever else it says."""
     found = _found(name, on)
-    return any(each.kind == FEE and (each.with_drug or not with_drug) for each in found)
+    return any(each.kind == FEE and _counts(each, name, with_drug) for each in found)
+
+
+def _counts(phrase: KindPhrase, name: str, with_drug: bool) -> bool:
+    """Whether words decide in this name, in which a drug was recognised or not."""
+    if phrase.alone:
+        return not with_drug and _says_no_more(name)
+    return phrase.with_drug or not with_drug
 
 
 def fee_sort_in(name: str, on: dt.date | None) -> str:
     """Which agreed charge a fee of this name is held against."""
-    told = {each.fee_sort for each in _found(name, on)}
+    found = [each for each in _found(name, on) if each.kind == FEE]
+    clear = [each for each in found if not each.alone]
+    told = {each.fee_sort for each in clear or found}
     return next((sort for sort in FEE_SORTS if sort in told), FEE_SORTS[-1])
 
 
@@ -106,6 +117,14 @@ def _found(name: str, on: dt.date | None) -> tuple[KindPhrase, ...]:
 def _spans(name: str) -> tuple[Span, ...]:
     """Names repeat over many days, so each is looked through once."""
     return load_kind_words().spans(name)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _says_no_more(name: str) -> bool:
+    """Whether each word of a name lies in a phrase of the table."""
+    taken = {at for start, end, _ in _spans(name) for at in range(start, end)}
+    words = enumerate(words_of(with_lost_spaces(name)))
+    return all(at in taken for at, word in words if word.isalpha())
 
 
 def _standing(spans: tuple[Span, ...], on: dt.date | None) -> tuple[KindPhrase, ...]:
@@ -143,11 +162,13 @@ def _phrase(row: Row) -> KindPhrase:
     if (sort is not None) != (kind == FEE) or sort not in (None, *FEE_SORTS):
         raise row.fault("fee_sort is unknown, or of no fee", "See the head of the file")
     decides = kind in KINDS
+    alone = decides and row.text("with_drug") == "alone"
     return KindPhrase(
         words=words,
         marker=marker,
         kind=kind,
-        with_drug=row.flag("with_drug") if decides else False,
+        with_drug=row.flag("with_drug") if decides and not alone else False,
+        alone=alone,
         fee_sort=sort,
         from_=row.day("from"),
         to=row.day("to"),

@@ -40,7 +40,7 @@ def dictionary() -> DrugDictionary:
 
 @pytest.fixture(autouse=True)
 def _dated_levy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    levy = kinds.KindPhrase(("levy",), "levy", kinds.FEE, True, "service fee", FIRST, None)
+    levy = kinds.KindPhrase(("levy",), "levy", kinds.FEE, True, False, "service fee", FIRST, None)
     table = kinds.KindWords({"levy": (levy,)})
     monkeypatch.setattr(kinds, "load_kind_words", lambda: table)
     monkeypatch.setattr("app.reconciliation.engines.line_sql.load_kind_words", lambda: table)

@@ -25,7 +25,7 @@ SAMPLES = {"recognised": 200, "not recognised": 200}
         ("HUMIRA / ENBREL", "", Came.SEVERAL),
         ("ADALIMUM", "", Came.SUGGESTED),
         ("DELIVERY CHARGE", "", Came.MARKED),
-        ("home delivery", "", Came.UNKNOWN),
+        ("home delivery renal", "", Came.UNKNOWN),
         ("FROBNICAB", "", Came.UNKNOWN),
     ],
 )

@@ -62,6 +62,8 @@ def test_kind_words_are_found_as_whole_words_and_longest_first(
     [
         ("NATALIZUMAB DELIVERY CHARGE", True, "fee or delivery"),
         ("ADALIMUMAB (HOME DELIVERY)", True, None),
+        ("ELIGLUSTAT (HOME DELIVERY)", False, None),
+        ("HOME DELIVERY (2)", False, "fee or delivery"),
         ("Obeticholic Acid - PAS Credit", True, "credit or rebate"),
         ("FREESTYLE LIBRE Sensor", False, "device or consumable"),
         ("ETANERCEPT NEEDLE-FREE DEVICE", True, None),
