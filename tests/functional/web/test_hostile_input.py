@@ -39,6 +39,8 @@ HOSTILE: Final = {
 #: Of these, what a database may take otherwise: all that PostgreSQL is tried with, since
 #: what a page shows of a text is the same on both.
 OF_DATABASES: Final = ("right-to-left marks", "a NUL", "another statement", "100,000 characters")
+#: Links of many pages to what is walked from elsewhere: they would take the places of other pages.
+_NO_PLACE: Final = ("/assets", "/openapi", "/sessions", "/start?treatment")
 #: Tables whose rows come of being at a browser at all.
 _OF_BROWSING: Final = frozenset({"session", "rate_bucket", "audit_event", "audit_payload"})
 #: Forms that the walk does not reach → why. What has words in it is sent straight, below.
@@ -181,9 +183,7 @@ def walk(person: Person, known: list[str], most: int) -> Iterator[tuple[str, str
         links = [each for each in Reader(reply.text).links if each not in seen]
         seen.update(links)
         # What stands at the head of every page and has no field would take the place of a page.
-        waiting += [
-            each for each in links if not each.startswith(("/assets", "/openapi", "/sessions"))
-        ]
+        waiting += [each for each in links if not each.startswith(_NO_PLACE)]
 
 
 def rows(application: FastAPI) -> dict[str, int]:
