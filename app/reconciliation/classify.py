@@ -1,6 +1,6 @@
 """What kind of charge a line is, told from its amount, its drug and the words in its name.
 
-The words are dated data: `kind_words.csv` of the reference data (ADR 85). A day is that of the
+The words are dated data: `kind_words.csv` of the reference data (ADR 84). A day is that of the
 supply, the last one where only a month is known; no day looks at words of all dates.
 """
 

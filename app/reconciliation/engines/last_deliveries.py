@@ -1,4 +1,4 @@
-"""Days that a commissioner gives to homecare, as dated supply terms (ADR 89).
+"""Days that a commissioner gives to homecare, as dated supply terms (ADR 85).
 
 After a stop or a death a last delivery may be on its way: so many days later it may still be
 dated. Where only an invoice is dated, its supply was at most so many days before. Without a term

@@ -34,7 +34,7 @@ _TITLES: Final = {
     Section.STOP: "When the policy stops",
 }
 _RECORD: Final = "For the record"
-#: Of a page that asks for more than one section: each has its own heading there (ADR 92).
+#: Of a page that asks for more than one section: each has its own heading there (ADR 89).
 _WHOLE: Final = {Kind.CONTINUATION: "Continuing the treatment"}
 
 
