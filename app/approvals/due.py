@@ -90,7 +90,7 @@ def due_query(
 def lapsing_query(
     caller: Caller, from_day: dt.date, to_day: dt.date, limit: int, after: Place | None = None
 ) -> Select[Any]:
-    """What `approvals_lapsing` asks: a walk along the index of what has not begun."""
+    """What `approvals_lapsing` asks: a walk along the index of organisation, state and day."""
     return _query(tables.approval.c.start_by, _lapses(caller, from_day, to_day), limit, after)
 
 

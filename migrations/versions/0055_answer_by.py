@@ -38,7 +38,10 @@ _DECISION = sa.table(
 
 
 def upgrade() -> None:
-    """Add the day, and the index of a panel's queue in its order; the one by sending goes."""
+    """Add the day, and the index of a panel's queue in its order; the one by sending goes.
+
+    With it the index of what lapses soon, in the order of its last days to start.
+    """
     op.add_column("request", sa.Column("answer_by", sa.Date(), nullable=True))
     connection = op.get_bind()
     for id_, day in _waiting(connection):
@@ -52,6 +55,11 @@ def upgrade() -> None:
         ["panel", "state", "answer_by", "submitted_at", "id"],
         postgresql_where=sa.text(ASKED),
         sqlite_where=sa.text(ASKED),
+    )
+    op.create_index(
+        "ix_approval_provider_starts",
+        "approval",
+        ["provider", "state", "start_by", "treatment_id"],
     )
 
 

@@ -272,6 +272,8 @@ approval = Table(
     ),
     # What ends soon, in the order of its last days.
     Index("ix_approval_provider_ends", "provider", "state", "covers_to", "treatment_id"),
+    # What lapses soon unless it begins, in the order of its last days to start.
+    Index("ix_approval_provider_starts", "provider", "state", "start_by", "treatment_id"),
 )
 
 segment = Table(

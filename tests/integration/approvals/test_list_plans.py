@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.api.changes import visible_changes
 from app.approvals.drafting import open_query
-from app.approvals.due import Place, due_query
+from app.approvals.due import Place, due_query, lapsing_query
 from app.approvals.lifecycle import RequestState
 from app.approvals.office import Office
 from app.approvals.scope import visible_treatments
@@ -67,6 +67,12 @@ PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
         LARGEST,
         due_query(LARGEST, FROM, TO, LIMIT, Place(MOMENT.day, "00000000")),
         "ix_approval_provider_ends",
+    ),
+    "lapsing": (LARGEST, lapsing_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_starts"),
+    "lapsing, a later page": (
+        LARGEST,
+        lapsing_query(LARGEST, FROM, TO, LIMIT, Place(MOMENT.day, "00000000")),
+        "ix_approval_provider_starts",
     ),
     "a panel's": (PANEL, ASKED[0].limit(LIMIT), "ix_request_panel_answer"),
     "a panel's, without a day": (PANEL, ASKED[1].limit(LIMIT), "ix_request_panel_answer"),
