@@ -18,6 +18,7 @@ from app.approvals.downtime import check_paper
 from app.approvals.elsewhere import TOLD, live_elsewhere
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
+from app.approvals.guessing import not_known
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
@@ -40,6 +41,7 @@ from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.submitting import earlier_revisions, first_context
 from app.approvals.succeeding import continuing_version
 from app.audit import Reading, record_reading
+from app.auth.guesses import GuessLimits, seconds_to_wait
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind, PolicyDecision, PolicyVersion
@@ -209,16 +211,28 @@ def check_follow_up(work: Work, office: Office, caller: Caller, command: FollowU
 
 
 def is_elsewhere(
-    work: Work, caller: Caller, drug: str, nhs_number: str, birth_date: dt.date
+    work: Work,
+    caller: Caller,
+    drug: str,
+    nhs_number: str,
+    birth_date: dt.date,
+    guesses: GuessLimits,
 ) -> bool:
     """Whether another provider holds a live approval of the patient for the drug.
 
     For whoever begins a form for them, as the dry run of that form would tell. Nothing is found of
     a patient who objects, nor where the birth date does not fit. What is told is on record.
+
+    A birth date that does not fit a number that is known counts as a guess; to whoever made too
+    many of them nothing is told. A number that nobody has is that of a new patient, as most are.
     """
     check_can(caller, Action.CHECK)
+    if seconds_to_wait(work, caller, guesses):
+        return False
     person = patients.known_by(work, nhs_number, birth_date)
     if person is None:
+        if patients.has_number(work, nhs_number):
+            not_known(work, caller, guesses)
         return False
     found = live_elsewhere(work, caller, {person.canonical_id: {drug}})
     for treatment in found.values():

@@ -172,6 +172,11 @@ def known_by(work: Work, nhs_number: str, birth_date: dt.date) -> PatientRecord 
     return None if row is None else as_record(PatientRecord, row)
 
 
+def has_number(work: Work, nhs_number: str) -> bool:
+    """Whether anybody's record has this NHS number, whoever registered it."""
+    return _row(work, _NUMBERED, {"number": nhs_number}) is not None
+
+
 def same_person(work: Work, canonical_id: str) -> tuple[str, ...]:
     """The ids of every record that stands for this person, the canonical one first."""
     key = (_SAME, canonical_id)

@@ -15,6 +15,7 @@ from app.approvals.identity import check_details as check_details
 from app.approvals.identity import contradiction as contradiction
 from app.approvals.identity import day_of_death as day_of_death
 from app.approvals.identity import find_existing as find_existing
+from app.approvals.identity import has_number as has_number
 from app.approvals.identity import identify as identify
 from app.approvals.identity import known_by as known_by
 from app.approvals.identity import local_id_of as local_id_of

@@ -61,7 +61,9 @@ def held_of(work: Work, office: Office, caller: Caller, found: Filling) -> Held:
         drafts += drafting.open_first_drafts_of(work, caller, number, policies)
         born = as_day(_patient(found).get("birth_date"))
         if born is not None:
-            elsewhere = checking.is_elsewhere(work, caller, found.version.drug, number, born)
+            elsewhere = checking.is_elsewhere(
+                work, caller, found.version.drug, number, born, office.guesses
+            )
     return Held(
         hits,
         tuple(each for each in drafts if each.id != found.draft.id),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from app.approvals.office import APPROVAL_NOT_REQUIRED, change_setting
+from app.auth.guesses import DEFAULT_LIMITS
 from app.clock import london_day, now
 from app.db.tables import audit_event
 from app.db.transaction import Database
@@ -151,15 +152,26 @@ def test_an_approval_elsewhere_makes_it_a_transfer_in_and_nothing_more_is_told(
         )
 
     wrong = begin(other, year="1971")
-    assert "elsewhere" not in other.get(f"{wrong}/begun").text
-    assert "transfer in" not in other.get(f"{wrong}/begun").text
+    assert other.get(f"{wrong}/begun").headers["location"] == f"{wrong}/treatment"
     assert told() == 0
 
     shown = other.get(f"{begin(other)}/begun").text
     assert "This is a transfer in, if it is the same treatment: another provider holds" in shown
     assert told() == 1
+
     for theirs in (treatment, request, reference.group(1), "DEMO1"):
         assert theirs not in shown
+
+
+def test_whoever_tries_birth_dates_is_told_nothing_more(enter: Enter) -> None:
+    owner = enter("demo1-clinician")
+    asked(owner, ANSWERS)
+    other = enter("demo2-clinician")
+    wrong = begin(other, year="1971")
+    for _ in range(DEFAULT_LIMITS.person):
+        assert other.get(f"{wrong}/begun").headers["location"] == f"{wrong}/treatment"
+    assert "transfer in" not in other.get(f"{begin(other)}/begun").text
+    assert "transfer in" in enter("demo2-delegate").get(f"{begin(other)}/begun").text
 
 
 @pytest.mark.parametrize("drug", ["adalimumab", "infliximab"])
