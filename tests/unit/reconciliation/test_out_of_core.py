@@ -25,6 +25,7 @@ from app.reconciliation.line_columns import SCHEMA, batch_of
 from app.reconciliation.model import LineDecision, Skipped
 from app.reconciliation.outcome_files import from_parquet
 from app.reconciliation.untested import told_by_test
+from tests.spec.test_reconciliation import CASES, check, submitted
 from tests.unit.reconciliation import nasty
 from tests.unit.reconciliation.builders import (
     DRUGS_AND_ORGANISATIONS,
@@ -64,6 +65,11 @@ def said(item: MatchedLine) -> tuple[Any, ...]:
     return (*drug, *told)
 
 
+OF_LAST_DELIVERIES = [
+    case
+    for case in CASES
+    if any("last" in term["kind"] or "invoice" in term["kind"] for term in case.get("supplies", ()))
+]
 SEEDS = range(int(os.environ.get("SEEDS", "12")))
 
 
@@ -84,6 +90,15 @@ def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
     assert [(each.key, each.not_testable, each.untested) for each in slices] == [
         (key, told.amount, told_by_test(told)) for key, told in decided.untested.items()
     ]
+
+
+@pytest.mark.parametrize("case", OF_LAST_DELIVERIES, ids=lambda case: case["about"])
+def test_days_given_to_last_deliveries_count_from_file_to_file(
+    tmp_path: Path, case: dict[str, Any]
+) -> None:
+    """What random submissions seldom come to: the day itself on which the last one may be."""
+    lines, snap = submitted(case)
+    check(case, at_scale(tmp_path, lines, snap)[1])
 
 
 def test_what_is_accepted_untested_is_among_what_is_compared() -> None:
