@@ -30,13 +30,13 @@ from app.demonstration.year.calendar import Month, months_of
 from app.demonstration.year.claims import Claim, claims_of
 from app.demonstration.year.disputes import settle
 from app.demonstration.year.files import EMPTY, FREEZE, TO_DATE, Sent, figures_of, files_of
-from app.demonstration.year.terms import contracts_of, payers_of
+from app.demonstration.year.terms import contracts_of, last_deliveries_of, payers_of
 from app.reconciliation import emptying, slice_store, store
 from app.reconciliation.calendar import set_calendar, set_figures
 from app.reconciliation.service import Desk, Reconciled, load_run, reconcile
 from app.reconciliation.slice_store import Period
 from app.reconciliation.slices import SliceKey
-from app.reconciliation.terms_loading import put_contracts, put_payers
+from app.reconciliation.terms_loading import put_contracts, put_payers, put_supplies
 
 T = TypeVar("T")
 Progress = Callable[[str, float], None]
@@ -172,6 +172,8 @@ def _open(player: Player, desk: Desk, year: Year) -> None:
             rows = contracts_of(caller.organisation, year.months[0].first.year)
             put_contracts(work, caller, desk.dictionary, rows)
             put_payers(work, caller, desk.dictionary, payers_of(year.delegated_on))
+            given = last_deliveries_of(caller.organisation, year.months[0].first.year)
+            put_supplies(work, caller, desk.dictionary, given)
 
         player.on(day, f"calendar of {code}")(begin)
 

@@ -4,12 +4,13 @@ They begin with the demonstration year and stay open.
 """
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any, Final
 
 from app.demonstration.clinic import DELEGATED, SERVICES
 from app.demonstration.organisations import ICB, PROVIDERS, SPECIALISED
 from app.reconciliation.term_rows import Row
-from app.reconciliation.terms_model import EVERY_DRUG, Basis
+from app.reconciliation.terms_model import EVERY_DRUG, Basis, SupplyTermKind
 
 SOURCE: Final = "demonstration: invented contract"
 
@@ -39,6 +40,29 @@ def _row(
         "demonstration": True,
         "source": SOURCE,
     }
+
+
+def last_deliveries_of(payer: str, begins: int) -> list[Row]:
+    """The days that the ICB gives to homecare after a stop or a death, and to its invoices."""
+    if payer != ICB:
+        return []
+    return [
+        {
+            "kind": kind.value,
+            "provider": None,
+            "drug": None,
+            "amount": Decimal(14),
+            "from_day": dt.date(begins, 4, 1),
+            "to_day": None,
+            "demonstration": True,
+            "source": SOURCE,
+        }
+        for kind in (
+            SupplyTermKind.AFTER_STOP,
+            SupplyTermKind.AFTER_DEATH,
+            SupplyTermKind.INVOICE_DAYS,
+        )
+    ]
 
 
 def payers_of(delegated_on: dt.date) -> list[Row]:
