@@ -33,7 +33,7 @@ from app.db.work import EVERYBODY, Work, enter_scope
 from app.demonstration.clinic import Course, Move, make_courses
 from app.demonstration.load import Loaded
 from app.demonstration.organisations import COMMISSIONERS
-from app.demonstration.year.files import EMPTY, FREEZE, Sent
+from app.demonstration.year.files import EMPTY, FREEZE, TO_DATE, Sent
 from app.demonstration.year.play import Player, Year, _close, _open, payer_of
 from app.desk import make_desk
 from app.door import Door
@@ -275,7 +275,7 @@ def outcomes(own: Begun) -> list[MatchedLine]:
     """Every line of what the trusts sent last for a month that is closed, with its outcome."""
     found: list[MatchedLine] = []
     for sent in own.year.files:
-        if sent.stage == FREEZE:
+        if sent.stage in (FREEZE, TO_DATE):
             found += own.database.read(partial(_outcomes_of, own=own, sent=sent), moment=MOMENT)
     return found
 
