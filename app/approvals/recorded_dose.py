@@ -4,8 +4,9 @@ Nothing is proposed or filled in: whoever fills in the form says that the dose i
 types another. `known_answers.serves` keeps a dose out of what is proposed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from app.approvals import store
@@ -43,8 +44,9 @@ def recorded_dose(
 ) -> RecordedDose | None:
     """The dose of the treatment's newest approved request, if a continuation asks for the same.
 
-    None where any question about the dose was not asked then word for word, where the dose or the
-    product was changed since, and where the request was another organisation's.
+    None where any question about the dose was not asked then word for word, where the request
+    stated another dose beside its answers, where the dose or the product was changed since, and
+    where the request was another organisation's.
     """
     check_can(caller, Action.CHECK)
     newest = next(
@@ -55,7 +57,7 @@ def recorded_dose(
         ),
         None,
     )
-    if newest is None or newest.kind in _CHANGES or newest.details.get("dose"):
+    if newest is None or newest.kind in _CHANGES:
         return None
     if newest.provider != caller.organisation:
         return None
@@ -68,4 +70,25 @@ def recorded_dose(
         if answer is None or not is_same_question(question, under.questions.get(question.name)):
             return None
         found[question.name] = {p: answer[p] for p in _PARTS if answer.get(p) is not None}
-    return RecordedDose(found, newest) if found else None
+    if not found or not _agrees(newest.details.get("dose"), found.values()):
+        return None
+    return RecordedDose(found, newest)
+
+
+def _agrees(stated: Mapping[str, Any] | None, answers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the dose stated with the request, if any was, is the one of the answers."""
+    if not stated:
+        return True
+    wanted = [(stated.get("amount"), stated.get("unit"))]
+    if stated.get("every_days") is not None:
+        wanted.append((stated["every_days"], "days"))
+    given = {(_number(each.get("value")), each.get("unit")) for each in answers}
+    return all((_number(amount), unit) in given for amount, unit in wanted)
+
+
+def _number(value: Any) -> Decimal | None:
+    """A stored number, however it is written: 40, "40" and "40.0" are one."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
