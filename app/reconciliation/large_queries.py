@@ -60,6 +60,7 @@ _COMPARED: Final = (
     "read.shifted, read.total_cost, {number} AS nhs_number, {id} AS id FROM read {named}"
 )
 _HIDDEN_TOGETHER: Final = 10_000
+_SOME_TO_HIDE: Final = "SELECT text FROM to_hide WHERE number > $1 AND number <= $1 + $2"
 _HIDDEN: Final = (
     "LEFT JOIN hidden_nhs_number AS n ON n.text = read.nhs_number "
     "LEFT JOIN hidden_local_patient_id AS l ON l.text = read.local_patient_id"
@@ -131,10 +132,14 @@ class Reading:
         """Hold each text of a column with its pseudonym, some at a time."""
         table = f"hidden_{column}"
         self.connection.execute(f"CREATE TEMP TABLE {table} (text VARCHAR, hidden VARCHAR)")
-        distinct = self.connection.cursor().execute(
-            f"SELECT DISTINCT {column} FROM read WHERE {column} <> ''"
+        # Numbered: what is temporary is seen by this connection alone, which keeps one result.
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE to_hide AS SELECT row_number() OVER () AS number, text "
+            f"FROM (SELECT DISTINCT {column} AS text FROM read WHERE {column} <> '')"
         )
-        while texts := [text for (text,) in distinct.fetchmany(_HIDDEN_TOGETHER)]:
+        begin = 0
+        while texts := [text for (text,) in self._all(_SOME_TO_HIDE, [begin, _HIDDEN_TOGETHER])]:
+            begin += _HIDDEN_TOGETHER
             hidden = pa.table({"text": texts, "hidden": [of(text) for text in texts]})
             self.connection.register("hidden_here", hidden)
             self.connection.execute(f"INSERT INTO {table} FROM hidden_here")

@@ -30,7 +30,8 @@ def test_the_version_before_decides_by_the_answers_that_its_own_form_takes(
     draft = version(start=["other"], questions=questions, derive=None, correction=1)
     transact(lambda work: publish_to_database(work, EMPTY, before, ANN, BEN))
     transact(lambda work: _decided(work, before, ids))
-    monkeypatch.setattr(replaying, "door_or_exit", lambda: SimpleNamespace(read=read))
+    door = SimpleNamespace(read=read, transact=transact)
+    monkeypatch.setattr(replaying, "door_or_exit", lambda: door)
     monkeypatch.setattr(replaying, "settings_or_exit", lambda: SimpleNamespace(data_dir=tmp_path))
 
     result = replaying._from_store(draft, before, Kind.INITIATION, YEAR, ())

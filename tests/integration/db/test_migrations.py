@@ -270,7 +270,10 @@ def _reset_after(released: str, table: str, row: dict[str, object]) -> dict[str,
 
 
 def _is_added(table: str, row: dict[str, object]) -> bool:
-    """Whether an upgrade adds such a row: revision 0043 lets a policy find every slice."""
+    """Whether an upgrade adds such a row: revision 0043 lets a policy find every slice, and from
+    0053 on each revision says which releases go on beside it."""
+    if table == "schema_release":
+        return row["revision"] in HISTORY
     return table == "slice_touch" and row["key"] == "*policy"
 
 

@@ -47,7 +47,10 @@ def test_the_same_seed_and_day_give_the_same_data_on_either_database(
     loaded, invoices = load_part(database, desk)
     again, invoices_again = load_part(other, make_desk(settings))
 
-    assert rows_of(database) == rows_of(other)
+    here, there = rows_of(database), rows_of(other)
+    for rows in (here, there):  # which releases go on with a schema: the upgrade's, not the data's
+        del rows["schema_release"]
+    assert here == there
     assert (loaded, invoices) == (again, invoices_again)
     assert loaded.requests > 5
     engine.dispose()

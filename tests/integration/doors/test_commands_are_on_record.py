@@ -50,7 +50,8 @@ people withdraw, organisations set, organisations settings, settings check, sett
 challenges answer, challenges credit, challenges draft, challenges list, challenges raise
 challenges uphold, challenges withdraw, linkage accept, linkage refuse
 runs match, runs override, runs undo, slices, slices calendar, slices empty, slices figures
-slices months, drugs accept, drugs review, drugs withdraw, terms contracts, terms hand-over
+slices months, drugs accept, drugs coverage, drugs review, drugs withdraw
+terms contracts, terms hand-over
 terms prices, terms responsible, terms supplies, pseudonyms compute, pseudonyms key
 records due, records erase, report best-value, report break-glass, report changed-answers
 report identifier-access, report overrides

@@ -1,6 +1,7 @@
 """Contract terms, the responsible commissioner, and what a date means after a stop or a death."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from app.reconciliation.engines import duckdb
 from app.reconciliation.engines.index import index_snapshot
 from app.reconciliation.model import PayerHeir
 from app.reconciliation.outcome_files import from_parquet, to_parquet
-from app.reconciliation.terms_model import Basis, ContractTerm, ResponsiblePayer, Terms
+from app.reconciliation.terms_model import (
+    Basis,
+    ContractTerm,
+    ResponsiblePayer,
+    SupplyTerm,
+    SupplyTermKind,
+    Terms,
+)
 from tests.unit.reconciliation.builders import (
     DRUGS_AND_ORGANISATIONS,
     cells,
@@ -184,7 +192,11 @@ def delivered(date: str, *, route: str = "4", commissioner: str = "DEMQ1", **hel
         "ORGANISATION IDENTIFIER (CODE OF COMMISSIONER)": commissioner
     }
     lines = [replace(each, dispensing_route=route) for each in submission(row).lines]
-    snap = replace(snapshot(coverage(**held)), layout="drplcm-v3")
+    supplies = tuple(
+        SupplyTerm("DEMQ1", kind, Decimal(14), None, None, True, "Invented")
+        for kind in (SupplyTermKind.AFTER_STOP, SupplyTermKind.AFTER_DEATH)
+    )
+    snap = replace(snapshot(coverage(**held)), layout="drplcm-v3", terms=Terms(supplies=supplies))
     item = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)[0]
     assert duckdb.match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS) == (item,)
     return f"{item.outcome.value}: {item.reason}"

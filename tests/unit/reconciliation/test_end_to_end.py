@@ -115,7 +115,7 @@ def test_a_breakdown_that_lacks_a_commissioner_stops_the_run() -> None:
 def test_what_was_accepted_untested_is_told_in_each_form() -> None:
     matched = match(submission(*MIXED))
     untested = summarise(matched, FOLD).untested
-    tests = {"commissioner", "contract", "indication"}
+    tests = {"contract", "indication", "route"}
     assert untested == Untested(Decimal("1000.00"), dict.fromkeys(tests, Decimal("1000.00")))
     summary = summarise(matched, FOLD)
     assert "£1,000.00 was accepted of lines with a test that could not be made" in as_text(summary)

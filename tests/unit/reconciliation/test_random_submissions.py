@@ -22,6 +22,7 @@ from app.reconciliation import ContractLine, LineOutcome, MatchedLine, Snapshot,
 from app.reconciliation.engines import duckdb, plain
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
+from tests.unit.reconciliation.builders import FOLD
 from tests.unit.reconciliation.nasty import one_case, packed_of, tied_case
 
 KNOWN = load_drugs(), load_organisations()
@@ -87,7 +88,7 @@ def _check_adds_up(lines: Sequence[ContractLine], matched: Sequence[MatchedLine]
             buckets[each.outcome] = held + each.accepted + each.queried
         total = sum((line.total_cost or NO_POUND for line in lines), NO_POUND)
         assert sum(buckets.values(), NO_POUND) == total
-    summary = summarise(matched)  # which asserts its own
+    summary = summarise(matched, FOLD)  # which asserts its own
     assert summary.grand.total == total
     assert {each.key: each.total for each in summary.by_outcome} == buckets
     assert sum(each.lines for each in summary.by_outcome) == len(lines)
