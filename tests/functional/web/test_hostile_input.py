@@ -40,7 +40,7 @@ HOSTILE: Final = {
 #: what a page shows of a text is the same on both.
 OF_DATABASES: Final = ("right-to-left marks", "a NUL", "another statement", "100,000 characters")
 #: Links of many pages to what is walked from elsewhere: they would take the places of other pages.
-_NO_PLACE: Final = ("/assets", "/openapi", "/sessions", "/start?treatment")
+_NO_PLACE: Final = ("/assets", "/openapi", "/sessions", "/start?treatment", "/worklists")
 #: Tables whose rows come of being at a browser at all.
 _OF_BROWSING: Final = frozenset({"session", "rate_bucket", "audit_event", "audit_payload"})
 #: Forms that the walk does not reach → why. What has words in it is sent straight, below.
