@@ -32,7 +32,7 @@ from app.web.places import day_of, instant_of, parts_of, place_text
 from app.web.words import counted, day_words, first_upper, instant_words
 
 #: A heading counts no further.
-MOST: Final = 1_000
+MOST: Final = 200
 _S = RequestState
 
 
