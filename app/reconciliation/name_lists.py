@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.policy.suggestions import printable
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.layouts import normal
 from app.reconciliation.parse import clean, parse_money, parse_quantity
@@ -21,6 +22,8 @@ from app.reference_data.tabular import DELIMITERS, NotATable, decode, rows_of
 MOST_BYTES = 256 << 20
 #: Where no column is named, the first of these that the header has.
 _USUAL = ("drugname", "name", "spelling", "drug")
+#: Of a header that is told of: columns, and characters of each; also characters of a name.
+_HEADS, _LONGEST = 40, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,13 @@ def _table(data: bytes) -> tuple[tuple[str, ...], ...]:
         first = text.lstrip("\ufeff").split("\n", 1)[0]
         rows = rows_of(text, max(DELIMITERS, key=first.count))
     except NotATable as error:
-        raise UnreadableSubmission(error.what, error.why, error.mend) from None
+        raise UnreadableSubmission(error.what, error.why, error.mend.rstrip(".")) from None
     return tuple(row for row in rows if any(map(str.strip, row)))
+
+
+def _shown(text: str) -> str:
+    """What a stranger's file holds, without what would steer a terminal."""
+    return printable(text, _LONGEST)
 
 
 def _name_column(header: Sequence[str], wanted: str | None) -> int:
@@ -102,7 +110,7 @@ def _name_column(header: Sequence[str], wanted: str | None) -> int:
     if found is None:
         raise UnreadableSubmission(
             "No column of names was found",
-            f"the header has {', '.join(header)}",
+            f"the header has {', '.join(map(_shown, header[:_HEADS]))}",
             "Name the column with --names",
         )
     return found
@@ -179,7 +187,7 @@ def _left_table(left: Sequence[Unknown], priced: bool) -> Table:
     table.add_column("May be")
     for each in left:
         named = each.named
-        name = veiled(named.name) or "(a code alone)"
+        name = _shown(veiled(named.name)) or "(a code alone)"
         charged = (pounds(named.pounds),) if priced else ()
         table.add_row(name, f"{named.lines:,}", *charged, each.suggestion or "")
     return table

@@ -73,3 +73,17 @@ def test_what_cannot_be_read_is_refused_with_a_reason(
     assert code == 2
     assert why in out
     assert run(tmp_path / "none.csv")[0] == 2
+
+
+def test_what_would_steer_a_terminal_is_not_printed(tmp_path: Path) -> None:
+    file = tmp_path / "hostile.csv"
+    file.write_text("a\x1b[2J,b\x07\nx,y\n", encoding="utf-8")
+    code, out = run(file)
+    assert (code, "the header has a[2J, b. Name the column with --names." in out) == (2, True)
+    file.write_text("name\nFROB\x1b]0;owned\x07NICATE\n", encoding="utf-8")
+    code, out = run(file)
+    assert code == 0
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    file.write_bytes(b"")
+    assert run(file)[1].strip().endswith("Export it again and send that.")
