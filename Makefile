@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ASSETS := app/web/static/nhsuk/nhsuk-frontend.min.css
 
-.PHONY: run test check vulnerabilities bench faults fuzz submissions lock openapi clean
+.PHONY: run test check vulnerabilities bench faults fuzz submissions walks browser lock openapi clean
 
 run: $(READY) $(ASSETS)
 	$(BIN)/assent demo --port $(PORT)
@@ -50,6 +50,15 @@ fuzz: $(READY)
 submissions: CASES = 10000
 submissions: $(READY)
 	ASSENT_SUBMISSIONS=$(CASES) $(BIN)/pytest -q -s tests/unit/reconciliation/test_random_submissions.py
+
+# Random walks of the lifecycle, others than CI's: `make walks WALKS=300`, `SEED=` of an earlier run.
+walks: WALKS = 200
+walks: SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+walks: $(READY)
+	@echo "SEED=$(SEED)"
+	ASSENT_NEW_DRAWS=1 ASSENT_WALKS=$(WALKS) $(BIN)/pytest -q -n 2 --hypothesis-seed=$(SEED) \
+		tests/integration/approvals/test_machine.py tests/integration/approvals/test_machine_of_two.py \
+		tests/integration/approvals/test_simulation.py
 
 # Every journey in every way of walking it; `.ci/run` takes two of the ways by turns.
 browser: $(READY) $(ASSETS)

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -55,6 +54,7 @@ from app.db.upgrade import upgrade
 from app.db.work import Moment, Work
 from app.policy import Kind, load_policy
 from tests.integration.approvals.panel_walk import PanelWords
+from tests.walks import of_walks
 from tests.world import (
     CLINICIAN,
     COMMISSIONER,
@@ -467,10 +467,5 @@ class Approvals(PanelWords, RuleBasedStateMachine):
 def test_no_walk_through_the_use_cases_breaks_what_must_hold() -> None:
     run_state_machine_as_test(
         Approvals,
-        settings=settings(
-            max_examples=20,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=of_walks(20, 20),
     )

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from hypothesis.strategies import integers, lists, sampled_from, tuples
 
@@ -23,6 +22,7 @@ from app.db.work import Work
 from tests.functional.conftest import ADMINISTRATOR
 from tests.integration.approvals.test_machine import PATIENTS, Approvals
 from tests.pattern_policies import TWO_MEMBERS
+from tests.walks import of_walks
 from tests.world import CLINICIAN, COMMISSIONER, TRIAL_ANSWERS
 
 DECIDED = ("approved", "declined", "overturned")
@@ -138,11 +138,6 @@ def _register(work: Work) -> tuple[str, ...]:
 def test_no_walk_lets_one_person_decide_where_the_policy_asks_for_two() -> None:
     run_state_machine_as_test(
         TwoMembers,
-        settings=settings(
-            max_examples=20,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=of_walks(20, 20),
     )
     assert TwoMembers.decided_together, "no walk came to a decision, so it showed nothing"

@@ -3,7 +3,7 @@
 In any order: forms, panels, continuations, transfers, corrections, stops, days that pass; the same
 call again, at once or much later; seals; and a reconciliation of generated lines against whatever
 state the walk has come to. A failure prints the steps and the blob that repeats them
-(`@reproduce_failure`); `ASSENT_NEW_DRAWS=1` and `--hypothesis-seed` choose other walks.
+(`@reproduce_failure`); `make walks` goes other and more walks than these.
 """
 
 import datetime as dt
@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
@@ -50,6 +49,7 @@ from tests.integration.approvals.test_machine import (
     callers,
     picks,
 )
+from tests.walks import of_walks
 from tests.world import COMMISSIONER
 
 GRACE = dt.timedelta(days=28)  # of the invented policy
@@ -253,13 +253,7 @@ class _Within(Database):
 def walk(machine: type[Simulation], walks: int, steps: int) -> None:
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=walks,
-            stateful_step_count=steps,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=of_walks(walks, steps),
     )
 
 
