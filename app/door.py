@@ -12,6 +12,7 @@ from typing import TypeVar
 from app import clock
 from app.db.transaction import Database
 from app.db.work import EVERYBODY, Moment, Work
+from app.refusals import CountedRefusal
 from app.settings import Settings
 from app.tracing import UNTRACED, Fact, Tracer, name_of
 
@@ -47,16 +48,21 @@ class Door:
         Traces call it `name`, or else what `fn` is called. `shares_commit`: see Database.transact.
         """
         with self.tracer.part(f"write {name or name_of(fn)}") as span:
-            return self.database.transact(
-                fn,
-                moment=self.moment(),
-                new_id=self.new_id,
-                random_bytes=self.random_bytes,
-                scope=self.scope,
-                committed=self.committed,
-                again=lambda times: span.tell(Fact.RETRIES, times),
-                shares_commit=shares_commit,
-            )
+            try:
+                return self.database.transact(
+                    fn,
+                    moment=self.moment(),
+                    new_id=self.new_id,
+                    random_bytes=self.random_bytes,
+                    scope=self.scope,
+                    committed=self.committed,
+                    again=lambda times: span.tell(Fact.RETRIES, times),
+                    shares_commit=shares_commit,
+                )
+            except CountedRefusal as refused:
+                if refused.count is not None:
+                    self.transact(refused.count, name="count a refusal")
+                raise
 
     def read(self, fn: Callable[[Work], T]) -> T:
         """Run a query that writes nothing."""

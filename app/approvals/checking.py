@@ -18,7 +18,7 @@ from app.approvals.downtime import check_paper
 from app.approvals.elsewhere import TOLD, live_elsewhere
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
-from app.approvals.guessing import not_known
+from app.approvals.guessing import check_may_meet, naming_on_a_form, not_known
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
@@ -137,7 +137,9 @@ def check_initiation(
         today=today,
     )
     details = patients.check_details(command.patient, today)
-    found = patients.find_existing(work, caller, details)
+    with naming_on_a_form(work, caller, office.guesses):
+        found = patients.find_existing(work, caller, details)
+    check_may_meet(work, caller, found, office.guesses)
     if found is not None:
         check_decided_in_life(work, found, command.decision_to_treat)
     person = found or _unknown_person(caller, details)

@@ -3,7 +3,15 @@
 No message carries patient data: objects are named by kind, never by NHS number, name or date.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from app.policy import AnswerFault
+from app.refusals import CountedRefusal
+
+if TYPE_CHECKING:
+    from app.approvals.model import PatientRecord
 
 
 class ApprovalsError(Exception):
@@ -53,8 +61,15 @@ class DetailsNotAccepted(ApprovalsError):
         super().__init__(message)
 
 
-class PatientContradiction(ApprovalsError):
-    """The identity given contradicts the record that the identifiers lead to."""
+class PatientContradiction(ApprovalsError, CountedRefusal):
+    """The identity given contradicts the record that the identifiers lead to.
+
+    `patient`: that record, where it is the birth date that differs. Never told.
+    """
+
+    def __init__(self, message: str, patient: PatientRecord | None = None) -> None:
+        self.patient = patient
+        super().__init__(message)
 
 
 class AlreadyApproved(ApprovalsError):

@@ -122,7 +122,7 @@ def identify(work: Work, caller: Caller, details: PatientDetails) -> PatientReco
     if found is None:
         found = add(work, caller, details)
     elif found.birth_date != details.birth_date:
-        raise contradiction()
+        raise contradiction(found)
     if not known:
         _keep_local_id(work, caller, details, found)
     return found
@@ -134,16 +134,17 @@ def find_existing(work: Work, caller: Caller, details: PatientDetails) -> Patien
     found = _by_nhs_number(work, details) or _by_local_id(work, details, holder)
     _check_local_id(work, found, holder)
     if found is not None and found.birth_date != details.birth_date:
-        raise contradiction()
+        raise contradiction(found)
     return found
 
 
-def contradiction() -> PatientContradiction:
+def contradiction(found: PatientRecord | None = None) -> PatientContradiction:
     """The question to ask when a birth date differs from the record's. It repeats neither."""
     return PatientContradiction(
         "The birth date given differs from the one on this patient's record. Which is right? "
         "Check the NHS number and the birth date against the patient's notes; if the record is "
-        "wrong, have it corrected before you submit."
+        "wrong, have it corrected before you submit.",
+        found,
     )
 
 

@@ -25,6 +25,7 @@ from app.approvals.details import (
 from app.approvals.downtime import check_paper, note_back_entry
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import DetailsNotAccepted, RequestAlreadyOpen
+from app.approvals.guessing import check_may_meet, naming_on_a_form
 from app.approvals.lifecycle import RequestEvent, RequestState
 from app.approvals.model import (
     FollowUpCommand,
@@ -71,7 +72,9 @@ def _submit_initiation(
     overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
     details = patients.check_details(command.patient, work.moment.day)
     expect_text(work, version)
-    patient = patients.lock_person(work, patients.identify(work, caller, details))
+    with naming_on_a_form(work, caller, office.guesses):
+        patient = patients.lock_person(work, patients.identify(work, caller, details))
+    check_may_meet(work, caller, patient, office.guesses)
     check_decided_in_life(work, patient, command.decision_to_treat)
     today = work.moment.day
     issuing.check_none_live(

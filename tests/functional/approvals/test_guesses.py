@@ -104,3 +104,33 @@ def test_a_system_that_is_tied_to_nobody_has_a_limit_of_its_own(application: Fas
     for _ in range(5):
         good(system.post("/v1/approval-existence", WRONG))
     assert system.post("/v1/approval-existence", KNOWN).status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/v1/checks", "/v1/requests"])
+def test_a_form_with_a_birth_date_that_does_not_fit_is_a_guess_at_anothers_patient(
+    people: Mapping[str, Api], application: FastAPI, path: str
+) -> None:
+    """Refused, and counted all the same: else the day could be found form by form."""
+    theirs = initiation(1)
+    wrong = theirs | {"patient": {**theirs["patient"], "birth_date": "1970-01-02"}}
+    for _ in range(3):
+        refused = people[WHO].post(path, wrong)
+        assert (refused.status_code, refused.json()["code"]) == (409, "patient-contradiction")
+    for body in (wrong, theirs):  # what fits is told no more than what does not
+        refused = people[WHO].post(path, body)
+        assert refused.status_code == 429, refused.text
+        assert "Retry-After" in refused.headers
+    query = sa.select(sa.func.count()).where(
+        audit_event.c.action == "limit of patients not known reached"
+    )
+    assert application.state.door.read(lambda work: work.connection.scalar(query)) == 1
+    # A patient whom nobody knows is no guess: care goes on.
+    good(people[WHO].post("/v1/checks", initiation(2)))
+
+
+def test_a_slip_about_ones_own_patient_is_no_guess(people: Mapping[str, Api]) -> None:
+    wrong = initiation(1)
+    wrong["patient"] = {**wrong["patient"], "birth_date": "1970-01-02"}
+    for _ in range(5):
+        assert people["clinician"].post("/v1/checks", wrong).status_code == 409
+    assert people["clinician"].post("/v1/checks", initiation(1)).status_code == 200
