@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from schemathesis.python import asgi
 
 from app.api import callers
 from app.auth.model import Role
@@ -53,6 +54,15 @@ def test_a_round_repeats_from_its_seed(fuzz: Fuzz, told: list[str]) -> None:
     assert first.calls.total() == 9
     assert (first.classes, first.succeeded) == (again.classes, again.succeeded)
     assert first.classes != fuzz.round(4).classes or first.kinds != fuzz.round(5).kinds
+
+
+def test_what_is_learnt_leaves_no_thread_that_a_forked_round_would_wait_for(
+    fuzz: Fuzz, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rounds at a time (`--jobs 2`) waited for ever: the client's thread stayed behind."""
+    monkeypatch.setattr(asgi, "_PORTAL", None)
+    fuzz.learn()
+    assert asgi._PORTAL is None
 
 
 def test_a_service_that_shows_everybody_everything_is_caught(
