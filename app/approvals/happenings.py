@@ -193,13 +193,22 @@ def _of_segments(treatment: TreatmentRecord, segments: Sequence[SegmentRecord]) 
     for each in segments:
         what = _LASTING.get(each.kind)
         if what is not None:
-            yield Entry(each.from_day, what, treatment.id, treatment.drug, to_day=each.to_day)
+            to_day = _until_stopped(treatment, each) if each.kind == "pause" else each.to_day
+            yield Entry(each.from_day, what, treatment.id, treatment.drug, to_day=to_day)
     covered = [each for each in segments if each.kind == "coverage"]
     for before, after in pairwise(covered):
         if before.provider != after.provider:
             yield _turn(treatment, after, Happened.TRANSFERRED, before.provider)
         if before.commissioner != after.commissioner:
             yield _turn(treatment, after, Happened.PAYER_CHANGED, before.commissioner)
+
+
+def _until_stopped(treatment: TreatmentRecord, pause: SegmentRecord) -> dt.date | None:
+    """A pause that nobody ended is over when the treatment is; its segment stays as recorded."""
+    stopped = treatment.stopped_on
+    if stopped is None or stopped < pause.from_day:
+        return pause.to_day
+    return min(pause.to_day or stopped, stopped)
 
 
 def _turn(treatment: TreatmentRecord, after: SegmentRecord, what: Happened, before: str) -> Entry:

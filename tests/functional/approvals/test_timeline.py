@@ -108,6 +108,35 @@ def test_it_tells_what_happened_in_order_and_the_scores_as_a_course(
     assert all(each["is_dated"] for each in course["scores"])
 
 
+def test_a_pause_that_nobody_ended_is_over_with_the_treatment(
+    people: Mapping[str, Api], treated: dict[str, Any], clock: Clock
+) -> None:
+    at = f"/v1/treatments/{treated['treatment_id']}/requests"
+    clock.on("2027-07-01")
+    paused = {
+        "kind": "pause",
+        "decision_to_treat": "2027-07-01",
+        "details": {"from_day": "2027-07-01"},
+    }
+    good(people["clinician"].post(at, paused), 201)
+    (pause,) = _pauses(told(people["clinician"], treated["treatment_id"]))
+    assert (pause["day"], pause["to_day"]) == ("2027-07-01", None)
+
+    clock.on("2027-08-01")
+    stopped = {
+        "kind": "stop",
+        "decision_to_treat": "2027-08-01",
+        "details": {"from_day": "2027-08-01", "stop_reason": "remission"},
+    }
+    good(people["clinician"].post(at, stopped), 201)
+    (pause,) = _pauses(told(people["clinician"], treated["treatment_id"]))
+    assert (pause["day"], pause["to_day"]) == ("2027-07-01", "2027-08-01")
+
+
+def _pauses(document: Any) -> list[Any]:
+    return [each for each in document["entries"] if each["what"] == "paused"]
+
+
 def test_what_was_entered_in_error_is_told_and_its_values_are_not(
     people: Mapping[str, Api], treated: dict[str, Any]
 ) -> None:
