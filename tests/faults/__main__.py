@@ -6,11 +6,14 @@ The seed is printed, and the numbers so far while the run goes on and however it
 the kills and cuts are spread over as many rounds, each on new databases and with the next seed:
 `--seed` with the seed after the last whole round goes on where a run was ended. SIGINT or SIGTERM
 ends the making of faults, and the verdict is on what was done; a second one breaks off.
+Where no small disk can be mounted, full disks of PostgreSQL are named as not tried, and with CI or
+ASSENT_REQUIRE_POSTGRES set that fails, unless not even root may mount one.
 `--beside N` works on both databases at a time, on each with N services that share the faults.
 """
 
 import argparse
 import math
+import os
 import secrets
 import shutil
 import sys
@@ -26,7 +29,7 @@ from pathlib import Path
 from tests.faults import scenarios, stopping
 from tests.faults.beside import beside
 from tests.faults.cluster import Cluster
-from tests.faults.disks import small_disk
+from tests.faults.disks import NoDisk, small_disk
 from tests.faults.house import House, now_in_seconds
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
@@ -160,10 +163,10 @@ class Harness:
 
     def fill_sqlite_disk(self, size: Size) -> None:
         """A full disk under SQLite."""
-        with small_disk(self.folder_of("sqlite", "full disk")) as small:
+        with small_disk(self.folder_of("sqlite", "full disk")) as none:
             self.run(
                 "full disk",
-                lambda h: scenarios.full_disk(h, size.disk_failures, small),
+                lambda h: scenarios.full_disk(h, size.disk_failures, none is None),
                 postgres=False,
             )
 
@@ -213,11 +216,9 @@ class Harness:
         its log still tells of the tablespace.
         """
         tables, log = self.folder / "small-tables", self.folder / "small-log"
-        with small_disk(tables, "400m") as small:
-            if not small:
-                print(
-                    "postgres   full disks SKIPPED: this machine mounts no small disk", flush=True
-                )
+        with small_disk(tables, "400m") as none:
+            if none is not None:
+                self.leave_out("full disks of PostgreSQL", none)
                 return
             with closing(Cluster(self.folder / "of-small-tables")) as cluster:
                 self.run(
@@ -234,6 +235,14 @@ class Harness:
                 postgres=True,
                 cluster=own,
             )
+
+    def leave_out(self, what: str, none: NoDisk) -> None:
+        """Say loudly what is not tried. It fails where it is required and could be had."""
+        required = os.environ.get("CI") or os.environ.get("ASSENT_REQUIRE_POSTGRES")
+        if required and not none.final:
+            self.failed = True
+        self.totals.left_out += (f"{what}: {none.why}",)
+        print(f"\n*** NOT TRIED: {what}: no small disk, {none.why} ***\n", flush=True)
 
     def run_mutant(self, size: Size, *, postgres: bool) -> None:
         """The planted fault, which must show as losses."""
@@ -279,6 +288,8 @@ def _tell(options: argparse.Namespace, outcome: Outcome) -> int:
             f"stopped early: {kills} of {options.kills} kills, {cuts} of {options.cuts} cuts; "
             "the verdict is on these"
         )
+    for what in dict.fromkeys(totals.left_out):
+        print(f"NOT TRIED, so nothing is said of it: {what}")
     if outcome.failed:
         print("FAILED; " + "; ".join(f"databases and logs in {folder}" for folder in outcome.kept))
         return 1

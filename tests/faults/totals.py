@@ -24,6 +24,8 @@ class Totals:
     faults: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
+    #: What was asked for and could not be tried, each with the reason.
+    left_out: tuple[str, ...] = ()
     _told_at: float = -PROGRESS_SECONDS
 
     def progress(self, kind: str, name: str, house: House) -> None:
@@ -63,6 +65,7 @@ class Totals:
             self.faults + other.faults,
             self.found + other.found,
             self.acknowledged + other.acknowledged,
+            self.left_out + other.left_out,
         )
 
     def words(self) -> str:
