@@ -53,26 +53,28 @@ class JobNotHeld(Exception):
 
 
 class UpgradeBlocked(RuntimeError):
-    """Another transaction holds a table that the upgrade has to change."""
+    """Another transaction holds a table that the upgrade has to change, or keeps an index open."""
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, reached: str | None) -> None:
         super().__init__(
-            f"Another transaction held a table for over {seconds} seconds, so the upgrade gave up; "
-            "nothing was changed. While it waited, calls queued behind it. End the long "
-            "transaction (SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY "
-            "xact_start), then upgrade again."
+            "Another transaction held a table for too long, so the upgrade gave up. The database "
+            f"is at {reached or 'no revision yet'}: what was applied stays, and nothing of the "
+            "next revision was changed (an index that it had begun is dropped and made anew). "
+            "While it waited for a table, calls queued behind it. End the long transaction (SELECT "
+            "pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start), then upgrade again."
         )
 
 
 class ParameterRefused(RuntimeError):
     """The tables' owner may not set the parameter that row-level security goes by."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, reached: str | None) -> None:
         super().__init__(
             f"The database role {owner} may not set the parameter app.organisation, by which "
-            "PostgreSQL keeps one organisation's rows from another; nothing was changed. Let it, "
-            "once, as a superuser of the same database server: "
-            f'GRANT SET ON PARAMETER "app.organisation" TO {owner}; then upgrade again.'
+            "PostgreSQL keeps one organisation's rows from another. The upgrade stopped at "
+            f"{reached or 'no revision yet'}. Let the role, once, as a superuser of the same "
+            f'database server: GRANT SET ON PARAMETER "app.organisation" TO {owner}; then upgrade '
+            "again: it goes on from there."
         )
 
 

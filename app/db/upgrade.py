@@ -1,17 +1,21 @@
 """Bring a database to the current schema, through Alembic's history in `migrations/`."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
-from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo, MigrationStep
 from alembic.script import Script, ScriptDirectory
 
 from app.db.engine import READ_ONLY
 from app.db.errors import MigrationsMissing, ParameterRefused, UnsafeConnection, UpgradeBlocked
 from app.db.tables import schema_release
+from app.db.work import EVERYBODY
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: Any fixed number: two processes that start together upgrade one after the other.
@@ -19,8 +23,10 @@ UPGRADE_LOCK = 7_265_384_119
 #: How long a change of the schema may wait for a table on PostgreSQL: every other call that needs
 #: the table queues behind it meanwhile.
 LOCK_SECONDS = 10
+ASKED_AGAIN_SECONDS = 0.2
 LOCK_NOT_AVAILABLE = "55P03"
 NOT_PERMITTED = "42501"
+_EVERYBODYS: Final = sa.select(sa.func.set_config("app.organisation", EVERYBODY, False))
 #: The first revision with the table that says which earlier releases may go on.
 FIRST_TOLD = "0053"
 
@@ -37,20 +43,24 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(engine: sa.Engine) -> list[str]:
-    """Apply every revision that is missing, in one transaction; returns them, oldest first.
+def upgrade(engine: sa.Engine, to: str = "head") -> list[str]:
+    """Apply every revision that is missing, each in a transaction of its own.
 
-    Raises UpgradeBlocked, with nothing changed, where another transaction holds a table of
-    PostgreSQL for longer than LOCK_SECONDS, and ParameterRefused where the role is neither a
-    superuser nor was let to set `app.organisation`.
+    Returns those that this call applied, oldest first. What was applied stays: after a failure, or
+    a process killed in between, the next call goes on from there. `to`: stop at that revision.
+
+    Raises UpgradeBlocked, with nothing of the revision changed, where another transaction holds a
+    table of PostgreSQL for too long, and ParameterRefused where the role is neither a superuser nor
+    was let to set `app.organisation`.
     """
     try:
-        return _upgrade(engine)
+        return _upgrade(engine, to)
     except sa.exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise UpgradeBlocked(LOCK_SECONDS) from None
+            raise UpgradeBlocked(current(engine)) from None
         if _is_about_the_parameter(error):
-            raise ParameterRefused(_quoted(engine, engine.url.username or "OWNER")) from None
+            owner = _quoted(engine, engine.url.username or "OWNER")
+            raise ParameterRefused(owner, current(engine)) from None
         raise
 
 
@@ -65,36 +75,76 @@ def _quoted(engine: sa.Engine, name: str) -> str:
     return engine.dialect.identifier_preparer.quote(name)
 
 
-def _upgrade(engine: sa.Engine) -> list[str]:
+def _upgrade(engine: sa.Engine, to: str) -> list[str]:
     config = configuration()
     script = ScriptDirectory.from_config(config)
     _make_file(engine)
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
-            # Only now: another process's whole upgrade is waited for, however long it takes.
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    applied: list[str] = []
+    with engine.connect() as connection, _alone(connection):
         before = MigrationContext.configure(connection).get_current_revision()
+        connection.rollback()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        missing = [*script.iterate_revisions("head", before or "base")][::-1]
-        _say_who_may_go_on(connection, missing)
-    return [revision.revision for revision in missing]
+        for each in [*script.iterate_revisions(to, before or "base")][::-1]:
+            applied += _apply(config, script, each)
+    return applied
 
 
-def _say_who_may_go_on(connection: sa.Connection, applied: Sequence[Script]) -> None:
+def _apply(config: Config, script: ScriptDirectory, revision: Script) -> list[str]:
+    """Apply one revision in a transaction of its own, unless another process did meanwhile.
+
+    On SQLite two processes may take turns: what is there is read in the transaction that writes.
+    """
+    steps: list[MigrationStep] = []
+
+    def what_is_missing(heads: Collection[str], _: MigrationContext) -> list[MigrationStep]:
+        if all(head < revision.revision for head in heads):
+            steps.append(MigrationStep.upgrade_from_script(script.revision_map, revision))
+        return steps
+
+    with EnvironmentContext(config, script, fn=what_is_missing):
+        script.run_env()
+    return [revision.revision for _ in steps]
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    """Hold PostgreSQL's one lock of upgrades. On SQLite each revision takes the write lock.
+
+    Asked for again and again, never waited for: a session that waits in a statement keeps a
+    snapshot, and an index made CONCURRENTLY by who holds the lock waits for that to go.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    asked = sa.select(sa.func.pg_try_advisory_lock(UPGRADE_LOCK))
+    try:
+        while not connection.scalar(asked):
+            connection.rollback()
+            time.sleep(ASKED_AGAIN_SECONDS)
+        # Only now: another process's whole upgrade is waited for, however long it takes.
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        # Row-level security holds for a plain owner too: what works on rows works on everybody's.
+        connection.execute(_EVERYBODYS)
+        connection.commit()
+        yield
+    finally:
+        connection.invalidate()  # the session ends, and with it the lock and the setting
+
+
+def keep_release(*, ctx: MigrationContext, step: MigrationInfo, **_: object) -> None:
     """Keep, for services of an earlier release, which of them may go on with the new schema.
 
-    A revision that only adds says so by `oldest`, the oldest release that goes on beside it; one
-    that says nothing ends every earlier one.
+    Called by Alembic in the revision's own transaction. A revision that only adds says so by
+    `oldest`, the oldest release that goes on beside it; one that says nothing ends every earlier
+    one.
     """
-    rows = [
-        {"revision": each.revision, "oldest": getattr(each.module, "oldest", each.revision)}
-        for each in applied
-        if each.revision >= FIRST_TOLD
-    ]
-    if rows:
-        connection.execute(sa.insert(schema_release), rows)
+    revision = step.up_revision
+    if not isinstance(revision, Script) or revision.revision < FIRST_TOLD:
+        return
+    assert ctx.connection is not None  # a revision is applied to a database, never printed
+    oldest = getattr(revision.module, "oldest", revision.revision)
+    row = {"revision": revision.revision, "oldest": oldest}
+    ctx.connection.execute(sa.insert(schema_release).values(row))
 
 
 def current(engine: sa.Engine) -> str | None:

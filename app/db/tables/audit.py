@@ -9,6 +9,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from app.db.tables.base import ID, ORGANISATION, SEQUENCE, metadata
@@ -58,6 +59,12 @@ audit_event = Table(
     UniqueConstraint("object_type", "object_id", "object_number"),
     Index("ix_audit_event_organisation", "organisation", "id"),
     Index("ix_audit_event_feed", "epoch", "xid", "id"),
+    Index(
+        "ix_audit_event_payload_id",
+        "payload_id",
+        postgresql_where=text("payload_id IS NOT NULL"),
+        sqlite_where=text("payload_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -101,6 +101,17 @@ class Places:
                 self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+def make_owner(admin: sa.Engine) -> None:
+    """Make the plain role that owns tables on PostgreSQL, once for the cluster."""
+    with admin.connect() as connection:
+        connection.exec_driver_sql(
+            f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        )
+        # Functions of the schema set it; only a superuser may do so without being let.
+        connection.exec_driver_sql(f'GRANT SET ON PARAMETER "app.organisation" TO {OWNER}')
+
+
 @pytest.fixture(params=DIALECTS, scope="module")
 def places(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -108,13 +119,7 @@ def places(
     admin = None
     if request.param == "postgres":
         admin = request.getfixturevalue("_postgres_admin")
-        with admin.connect() as connection:
-            connection.exec_driver_sql(
-                f"DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; "
-                "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-            )
-            # Functions of the schema set it; only a superuser may do so without being let.
-            connection.exec_driver_sql(f'GRANT SET ON PARAMETER "app.organisation" TO {OWNER}')
+        make_owner(admin)
     made = Places(request.param, tmp_path_factory.mktemp("places"), admin)
     yield made
     made.close()
