@@ -61,7 +61,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
         run = held.job.payload["run"]
         try:
             seen = held.door.read(lambda work: proposing.look(work, desk, caller, run))
-            held.progress(0, len(seen.loaded.matched))
+            held.progress(0, seen.run.lines)
             found = proposing.work_out(desk, seen)
         except (ReconciliationError, PolicyNotUsable) as error:
             raise JobRefused(str(error)) from error

@@ -1,5 +1,6 @@
 """Approvals proposed for lines whose patient is not known, and what people make of that."""
 
+from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,6 +14,7 @@ from app.api.request_bodies import example
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
 from app.api.submissions import Reconciler, ThisDesk, UuidPath
+from app.api.types import ExactNumber
 from app.api.writing import NAMED, Answer, write, write_after
 from app.approvals.permissions import Action
 from app.audit import Reading
@@ -27,6 +29,9 @@ router = APIRouter(prefix="/v1", tags=["reconciliation"], route_class=StrictRout
 LARGEST: Final = 1000
 #: A model of invented people is sure of nothing.
 CERTAIN: Final = 0.9999
+
+
+ProposalState = Literal["open", "accepted", "refused"]
 
 
 class QueuedDocument(Document):
@@ -82,13 +87,16 @@ class ProposalDocument(Document):
     id: str
     run: str
     row: int
-    state: Literal["open", "accepted", "refused"]
+    state: ProposalState
     ambiguous: bool = Field(
         description="The evidence does not tell which of the candidates it is, as with twins"
     )
     candidates: list[CandidateDocument] = Field(description="In order of reference, never of rank")
     next_best: CandidateDocument | None = Field(description="The likeliest of the others")
     among: int = Field(description="How many treatments of the drug there are in your scope")
+    charged: ExactNumber | None = Field(
+        description="What the line charges; null where the search is of before that was kept"
+    )
     accepted: str | None = Field(description="The approval's reference")
     line_decision: str | None = Field(description="The decision by hand that it became")
     reason: str | None
@@ -108,6 +116,11 @@ class ProposalList(Document):
     made_at: AwareDatetime | None
     lines: dict[str, int] = Field(description="How a line that nothing was found for ended")
     count: int = Field(description="How many proposals there are, also beyond the limit")
+    waiting: int = Field(description="How many of them nobody has accepted or refused")
+    waiting_charged: ExactNumber | None = Field(
+        description="What the lines of these charge together; null where it is not known"
+    )
+    next: int | None = Field(description="The row to go on `after`; null at the end")
     proposals: list[ProposalDocument]
 
 
@@ -143,11 +156,18 @@ def list_proposals(
     caller: Reconciler,
     run: UuidPath,
     limit: Annotated[int, Query(ge=1, le=LARGEST)] = 100,
+    after: Annotated[
+        int, Query(ge=0, le=1_000_000_000, description="Go on after this row of the list")
+    ] = 0,
+    state: Annotated[ProposalState | None, Query(description="Only those in this state")] = None,
 ) -> ProposalList:
-    """In order of row, with how far each field agrees. No value of a line or a patient."""
+    """The most costly lines first, with how far each field agrees. No value of a patient.
+
+    One search keeps at most 10,000 proposals, of the most costly lines; `lines` counts the others.
+    """
 
     def read(work: Work) -> tuple[ProposalList, Reading]:
-        found = proposing.list_proposals(work, caller, run, limit)
+        found = proposing.list_proposals(work, caller, run, limit, after, state)
         return list_document(run, found), Reading("linkage proposals read", names={"run": run})
 
     return read_recorded(request, caller, read)
@@ -205,7 +225,10 @@ def list_document(run: str, found: Listed) -> ProposalList:
         model=search.model if search else None,
         made_at=search.made_at if search else None,
         lines=dict(search.counts) if search else {},
-        count=found.count,
+        count=found.counts.proposals,
+        waiting=found.counts.waiting,
+        waiting_charged=found.counts.charged,
+        next=found.next,
         proposals=[proposal_document(each) for each in found.proposals],
     )
 
@@ -222,6 +245,7 @@ def proposal_document(found: ProposalRecord, job: str | None = None) -> Proposal
         candidates=[_candidate(each) for each in made.candidates],
         next_best=_candidate(made.next_best) if made.next_best else None,
         among=made.among,
+        charged=None if made.total is None else Decimal(made.total),
         accepted=found.approval_reference,
         line_decision=found.decision_id,
         job=job,

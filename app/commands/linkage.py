@@ -1,5 +1,6 @@
 """`assent linkage …`: have approvals proposed for a run's lines, and accept or refuse them."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from app.door import Door
 from app.reconciliation.linkage import proposing
 from app.reconciliation.linkage.proposing import Listed
 from app.reconciliation.linkage.store import ProposalRecord
+from app.reconciliation.report import pounds
 
 app = typer.Typer(
     no_args_is_help=True, help="Approvals proposed for lines whose patient is not known."
@@ -27,6 +29,7 @@ Id = Annotated[str, typer.Argument(help="The proposal's id.")]
 Payer = Annotated[str | None, typer.Option("--commissioner", help="For whom: its ODS code.")]
 Trust = Annotated[str | None, typer.Option("--provider", help="For whom: its ODS code.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in your words. No patient data.")]
+After = Annotated[int, typer.Option("--after", min=0, help="Go on after this row of the list.")]
 _SHOWN = 500
 _CERTAIN = 0.9999
 
@@ -48,10 +51,12 @@ def propose(run: RunId, commissioner: Payer = None, provider: Trust = None) -> N
 
 
 @app.command("list")
-def list_proposals(run: RunId, commissioner: Payer = None, provider: Trust = None) -> None:
-    """The newest proposals for a run."""
+def list_proposals(
+    run: RunId, commissioner: Payer = None, provider: Trust = None, after: After = 0
+) -> None:
+    """The newest proposals for a run, the most costly lines first."""
     caller, door = _either(commissioner, provider), door_or_exit()
-    _print(_listed(door, caller, run))
+    _print(_listed(door, caller, run, after))
 
 
 @app.command("accept")
@@ -82,10 +87,12 @@ def refuse(id: Id, reason: Why, commissioner: Payer = None, provider: Trust = No
     typer.echo("Refused.")
 
 
-def _listed(door: Door, caller: Caller, run: str) -> Listed:
+def _listed(door: Door, caller: Caller, run: str, after: int = 0) -> Listed:
     reading = Reading("linkage proposals read", names={"run": run})
     return read_recorded(
-        door, caller, lambda work: (proposing.list_proposals(work, caller, run, _SHOWN), reading)
+        door,
+        caller,
+        lambda work: (proposing.list_proposals(work, caller, run, _SHOWN, after), reading),
     )
 
 
@@ -101,16 +108,32 @@ def _print(found: Listed) -> None:
         typer.echo("Nothing was proposed for this run yet: assent linkage propose RUN.", err=True)
         return
     console = Console()
-    table = Table("row", "approval", "chance", "what speaks for it and against it (bits)", "state")
+    table = Table(
+        "row",
+        "charged (£)",
+        "approval",
+        "chance",
+        "what speaks for it and against it (bits)",
+        "state",
+    )
     for each in found.proposals:
+        total = each.proposed.total
+        charged = "" if total is None else pounds(Decimal(total))
         for name, chance, words in _rows(each):
-            table.add_row(str(each.proposed.row), name, chance, words, each.state)
+            table.add_row(str(each.proposed.row), charged, name, chance, words, each.state)
         table.add_section()
     if found.proposals:
         console.print(table)
     for each in found.proposals:
         typer.echo(f"row {each.proposed.row}: proposal {each.id}")
-    typer.echo(f"Model {found.search.model}; {found.count} proposals. Nothing is matched by them.")
+    counts = found.counts
+    typer.echo(
+        f"Model {found.search.model}; {counts.proposals} proposals. Nothing is matched by them."
+    )
+    if counts.waiting and counts.charged is not None:
+        typer.echo(f"{counts.waiting} wait, for lines that charge £{pounds(counts.charged)}.")
+    if found.next is not None:
+        typer.echo(f"There are more: assent linkage list … --after {found.next}")
     for why, count in sorted(found.search.counts.items()):
         typer.echo(f"{count:>7}  {why}")
 

@@ -44,7 +44,7 @@ from app.reconciliation.pseudonymised import (
 )
 from app.reconciliation.report import summary_figures
 from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
-from app.reconciliation.scope import scope_of
+from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slices import place
 from app.reconciliation.snapshots import digest_of, take_snapshot
@@ -228,16 +228,10 @@ def snapshot_for(
 
     Of approvals all in its scope, or those of the treatments `among` it.
     """
-    day, scope = london_day(record.received_at), scope_of(caller)
+    scope = scope_of(caller)
     if among is not None and len(among) <= MOST_NAMED:
         scope = narrow(scope, tables.treatment.c.id.in_(sorted(among)))
-    seen = take_snapshot(work, desk.office, scope, day)
-    whole = replace(
-        with_heirs(seen, desk.organisations),
-        decisions=decision_store.in_force(work, caller.organisation),
-        terms=terms_for(work, caller),
-        layout=record.layout,
-    )
+    whole = approvals_for(work, desk, caller, record, scope)
     looking = Looking(
         desk.files,
         knowing(desk.dictionary, whole.terms.spellings),
@@ -248,6 +242,19 @@ def snapshot_for(
         0 if desk.matching.takes_files(record.lines) else MOST_PLAIN,
     )
     return replace(whole, earlier=earlier_for(work, looking, record, whole))
+
+
+def approvals_for(
+    work: Work, desk: Desk, caller: Caller, record: SubmissionRecord, scope: Scope
+) -> Snapshot:
+    """The same without what lines before it used: for whoever looks at approvals only."""
+    seen = take_snapshot(work, desk.office, scope, london_day(record.received_at))
+    return replace(
+        with_heirs(seen, desk.organisations),
+        decisions=decision_store.in_force(work, caller.organisation),
+        terms=terms_for(work, caller),
+        layout=record.layout,
+    )
 
 
 def snapshot_to_check(

@@ -20,6 +20,8 @@ from app.reconciliation.linkage.model import Compared, Held, Sought
 #: The parameters in force; a new set is a new file, and each proposal names its own.
 MODEL: Final = "linkage-1"
 FIELDS: Final = ("nhs_number", "birth_date", "local_id", "gp_practice")
+#: Tables of what is compared, whose names Splink takes in their order, and of the pairs.
+LINES, HELD, PAIRS = "a_lines", "b_held", "pairs"
 
 _LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "nhs_number": (
@@ -49,16 +51,21 @@ _LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
 }
 
-_BLOCKS: Final = (
-    "l.birth_date = r.birth_date",
-    "l.birth_date = r.birth_swapped",
-    "l.local_id = r.local_id",
-    "substr(l.nhs_number, 1, 6) = substr(r.nhs_number, 1, 6)",
-    "substr(l.nhs_number, 5, 6) = substr(r.nhs_number, 5, 6)",
-    "substr(l.birth_date, 1, 7) = substr(r.birth_date, 1, 7) AND l.practice = r.practice",
+#: Pairs are compared where, beside the drug, one of these is the same: what it is of a line, and of
+#: a treatment.
+BLOCKS: Final = (
+    ("{}.birth_date", "{}.birth_date"),
+    ("{}.birth_date", "{}.birth_swapped"),
+    ("{}.local_id", "{}.local_id"),
+    ("substr({}.nhs_number, 1, 6)", "substr({}.nhs_number, 1, 6)"),
+    ("substr({}.nhs_number, 5, 6)", "substr({}.nhs_number, 5, 6)"),
+    (
+        "(substr({0}.birth_date, 1, 7) || '|' || {0}.practice)",
+        "(substr({0}.birth_date, 1, 7) || '|' || {0}.practice)",
+    ),
 )
 
-_SCHEMA: Final = pa.schema(
+SCHEMA: Final = pa.schema(
     [
         ("unique_id", pa.string()),
         ("drug", pa.string()),
@@ -79,17 +86,18 @@ def compare(
     """Every pair that has enough in common, in order of line and treatment."""
     if not lines or not treatments:
         return ()
-    rows = predicted(lines, treatments, settings_of(parameters))
-    found = [
-        Compared(
-            position=int(row["unique_id_l"]),
-            treatment=row["unique_id_r"],
-            levels={name: row[f"gamma_{name}"] for name in FIELDS},
-            weights={name: row[f"mw_{name}"] for name in FIELDS},
-        )
-        for row in rows
-    ]
+    found = map(compared_of, predicted(lines, treatments, settings_of(parameters)))
     return tuple(sorted(found, key=lambda pair: (pair.position, pair.treatment)))
+
+
+def compared_of(row: Mapping[str, Any]) -> Compared:
+    """What Splink says of a pair."""
+    return Compared(
+        position=int(row["unique_id_l"]),
+        treatment=row["unique_id_r"],
+        levels={name: row[f"gamma_{name}"] for name in FIELDS},
+        weights={name: row[f"mw_{name}"] for name in FIELDS},
+    )
 
 
 def predicted(
@@ -106,12 +114,37 @@ def linker_of(
     lines: Sequence[Sought], treatments: Sequence[Held], settings: Mapping[str, Any]
 ) -> Any:
     """A Splink linker over the two tables. The order of the rows changes nothing."""
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    return _linker(connection, table_of_lines(lines), table_of_held(treatments), settings)
+
+
+def lay_compared(connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, Any]) -> None:
+    """Compare the tables LINES and HELD of a database into one of PAIRS, in order of both.
+
+    Whatever the memory of the database does not take lies where it spills to.
+    """
+    linker = _linker(connection, LINES, HELD, settings_of(parameters))
+    found = linker.inference.predict(warning_mode="never")
+    told = ", ".join(f"gamma_{name}, mw_{name}" for name in FIELDS)
+    connection.execute(
+        f"CREATE TABLE {PAIRS} AS SELECT CAST(unique_id_l AS BIGINT) AS unique_id_l, unique_id_r, "
+        f"{told} FROM {found.physical_name} ORDER BY unique_id_l, unique_id_r"
+    )
+    connection.execute(f"DROP TABLE {found.physical_name}")
+
+
+def _linker(
+    connection: duckdb.DuckDBPyConnection,
+    lines: pa.Table | str,
+    held: pa.Table | str,
+    settings: Mapping[str, Any],
+) -> Any:
     from splink import DuckDBAPI, Linker  # slow to import, and wanted by a job only
 
     logging.getLogger("splink").setLevel(logging.ERROR)  # what it logs may hold values
-    api = DuckDBAPI(duckdb.connect(":memory:", config={"threads": 1}))
-    left = api.register(_table(map(_of_line, lines)), dataset_display_name="a_lines")
-    right = api.register(_table(map(_of_treatment, treatments)), dataset_display_name="b_held")
+    api = DuckDBAPI(connection)
+    left = api.register(lines, dataset_display_name=LINES)
+    right = api.register(held, dataset_display_name=HELD)
     return Linker([left, right], dict(settings), log_level=None)
 
 
@@ -124,8 +157,11 @@ def settings_of(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
         "probability_two_random_records_match": 0.5,
         "comparisons": [_comparison(name, (parameters or {}).get(name)) for name in FIELDS],
         "blocking_rules_to_generate_predictions": [
-            {"blocking_rule": f"l.drug = r.drug AND {rule}", "sql_dialect": "duckdb"}
-            for rule in _BLOCKS
+            {
+                "blocking_rule": f"l.drug = r.drug AND {of.format('l')} = {to.format('r')}",
+                "sql_dialect": "duckdb",
+            }
+            for of, to in BLOCKS
         ],
         "retain_intermediate_calculation_columns": True,
         "retain_matching_columns": True,
@@ -163,8 +199,18 @@ def parameters_of(model: str = MODEL) -> dict[str, Any]:
     return found
 
 
+def table_of_lines(lines: Iterable[Sought]) -> pa.Table:
+    """Lines as they are compared."""
+    return _table(map(_of_line, lines))
+
+
+def table_of_held(treatments: Iterable[Held]) -> pa.Table:
+    """Treatments as they are compared."""
+    return _table(map(_of_treatment, treatments))
+
+
 def _table(rows: Iterable[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=_SCHEMA)
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
 def _of_line(line: Sought) -> dict[str, Any]:

@@ -17,6 +17,9 @@ class Why(StrEnum):
     WITHHELD = "identity withheld"
     PSEUDONYM = "known by a pseudonym only"
     TOO_LITTLE = "too little stated to compare"
+    TOO_COMMON = "what is stated is shared by too many to compare"
+    NOT_REACHED = "not compared: a search takes the most costly lines first, and ends before these"
+    NOT_KEPT = "likely, and left for the next search: the most costly are listed first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Candidate:
 class Proposed:
     """What is proposed for a line: one candidate, or several that are alike, in order of reference.
 
-    `next_best` is the most likely of the others.
+    `next_best` is the most likely of the others; `total` what the line charges, as exact text, and
+    None of a search of before that was kept.
     """
 
     row: int
@@ -103,6 +107,7 @@ class Proposed:
     candidates: tuple[Candidate, ...]
     next_best: Candidate | None
     among: int
+    total: str | None = None
 
     @property
     def ambiguous(self) -> bool:

@@ -3,46 +3,67 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sqlalchemy import or_
+
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
-from app.db import jobs
+from app.clock import london_day
+from app.db import jobs, tables
 from app.db.work import Work
 from app.reconciliation import deciding_lines, service
 from app.reconciliation import store as runs
-from app.reconciliation.engines.index import Folder, index_snapshot
+from app.reconciliation.engines.index import Folder
 from app.reconciliation.engines.prepare import prepare
-from app.reconciliation.errors import StepNotPossible, TooManyLines
+from app.reconciliation.errors import StepNotPossible
+from app.reconciliation.large_lines import LargeLines, open_large
 from app.reconciliation.line_keys import keys_of
+from app.reconciliation.line_reach import reached_by
 from app.reconciliation.linkage import store
-from app.reconciliation.linkage.comparing import compare, parameters_of
+from app.reconciliation.linkage.comparing import compare
+from app.reconciliation.linkage.known import Known
+from app.reconciliation.linkage.large import find_in_files
 from app.reconciliation.linkage.model import Candidate, Found
-from app.reconciliation.linkage.seeking import approvals_of, find_seekers, held_of
-from app.reconciliation.linkage.store import ProposalRecord, SearchRecord
-from app.reconciliation.linkage.weighing import Judge, Matter, Refusal, propose
+from app.reconciliation.linkage.most_costly import most_costly
+from app.reconciliation.linkage.seeking import find_seekers, held_of
+from app.reconciliation.linkage.store import Counts, ProposalRecord, SearchRecord
+from app.reconciliation.linkage.weighing import Matter, Refusal, propose
 from app.reconciliation.model import DecisionKind, LineDecision, Snapshot
-from app.reconciliation.scope import scope_of
+from app.reconciliation.scope import Scope, scope_of
 from app.reconciliation.service import Desk, Reconciled
+from app.reconciliation.store import RunRecord
+from app.reconciliation.terms_store import terms_for
+from app.reconciliation.waiting_store import narrow
 
 JOB = "propose links"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A run, the approvals of the caller's scope as they stand, and what was refused of them."""
+    """A run's lines, in memory or where they lie, the approvals of the caller's scope as they
+    stand, and what was refused of them."""
 
-    loaded: Reconciled
+    lines: Reconciled | LargeLines
     snapshot: Snapshot
     practices: Mapping[str, tuple[str, ...]]
     refused: frozenset[Refusal]
 
+    @property
+    def run(self) -> RunRecord:
+        """The run."""
+        return self.lines.run
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The newest search for a run with its proposals; None where none was made."""
+    """The newest search for a run with some of its proposals; None where none was made.
+
+    `next` is the row to go on after; None at the end.
+    """
 
     search: SearchRecord | None
-    count: int
+    counts: Counts
     proposals: tuple[ProposalRecord, ...]
+    next: int | None = None
 
 
 def queue(work: Work, caller: Caller, run_id: str) -> str:
@@ -55,64 +76,98 @@ def queue(work: Work, caller: Caller, run_id: str) -> str:
     )
 
 
-def look(work: Work, desk: Desk, caller: Caller, run_id: str) -> Seen:
-    """What is searched, within the caller's scope; within `Database.read`."""
+def look(work: Work, desk: Desk, caller: Caller, run_id: str, only_row: int | None = None) -> Seen:
+    """What is searched, within the caller's scope; within `Database.read`.
+
+    For one row of a large run only the approvals are read that bear on what is proposed for it.
+    """
     check_can(caller, Action.PROPOSE_LINKS)
     run = runs.find_run(work, caller.organisation, run_id)
+    record = runs.find_submission(work, caller.organisation, run.submission_id)
+    refused = store.refusals_of(work, caller.organisation)
+    scope = scope_of(caller)
     if desk.matching.takes_files(run.lines):
-        raise TooManyLines(
-            run.lines,
-            "to have approvals proposed for those whose patient is not known",
-            "Send each month as a file of its own, or match such lines by hand, one by one",
-        )
+        opened = open_large(work, desk, run)
+        if only_row is not None:
+            scope = _around(work, desk, caller, opened, only_row)
+        # What was used before says nothing of whose a line is, and takes long to count.
+        snapshot = service.approvals_for(work, desk, caller, record, scope)
+        return Seen(opened, snapshot, store.practices_of(work, scope), refused)
     loaded = service.load_run(work, desk, caller, run_id)
-    record = runs.find_submission(work, caller.organisation, loaded.run.submission_id)
-    return Seen(
-        loaded,
-        service.snapshot_for(work, desk, caller, record),
-        store.practices_of(work, scope_of(caller)),
-        store.refusals_of(work, caller.organisation),
-    )
+    snapshot = service.snapshot_for(work, desk, caller, record)
+    return Seen(loaded, snapshot, store.practices_of(work, scope), refused)
+
+
+def _around(work: Work, desk: Desk, caller: Caller, opened: LargeLines, row: int) -> Scope:
+    """The part of the scope that a row's proposals rest on: the treatments of its drug, by whose
+    number a chance is shared, and those that its number leads to, whatever they are of."""
+    scope, line = scope_of(caller), opened.line(row).line
+    terms, record = terms_for(work, caller), opened.record
+    dictionary = service.knowing(desk.dictionary, terms.spellings)
+    held = london_day(record.received_at), record.layout, terms.supplies
+    (item,) = prepare([line], dictionary, Folder(desk.organisations), *held)
+    fold = desk.organisations.fold
+    reached = reached_by(work, [line], caller.organisation, fold, whosever=True)
+    if len(reached) > service.MOST_NAMED:
+        return scope
+    treatment = tables.treatment.c
+    of_drug = treatment.drug == (item.recognition.drug or "")
+    return narrow(scope, or_(of_drug, treatment.id.in_(sorted(reached))))
 
 
 def work_out(desk: Desk, seen: Seen, only_row: int | None = None) -> Found:
     """What is proposed for the run's lines, or for one of its rows. No SQL, but some seconds.
 
-    Identifiers are compared here, in the service; what comes out says only how far they agree.
+    Identifiers are compared here, in the service; what comes out says only how far they agree. Of
+    more proposals than one search keeps the most costly are kept.
     """
-    snapshot, lines = seen.snapshot, [item.line for item in seen.loaded.matched]
-    dictionary = service.knowing(desk.dictionary, snapshot.terms.spellings)
-    fold = Folder(desk.organisations)
-    held = snapshot.as_at, snapshot.layout, snapshot.terms.supplies
-    prepared = prepare(lines, dictionary, fold, *held)
-    index, approvals = index_snapshot(snapshot), approvals_of(snapshot.coverages)
-    seekers = find_seekers(seen.loaded.matched, prepared, index, approvals)
+    known = Known.of(desk, seen.snapshot, seen.practices, seen.refused)
+    if isinstance(seen.lines, LargeLines):
+        return find_in_files(seen.lines, known, only_row)
+    matched = seen.lines.matched
+    lines = [item.line for item in matched]
+    prepared = known.prepare(lines)
+    seekers = find_seekers(matched, prepared, known.index, known.approvals)
     if only_row is not None:
         own = tuple(s for s in seekers.lines if lines[s.position].row == only_row)
         seekers = replace(seekers, lines=own)
-    parameters = parameters_of()
-    compared = compare(seekers.lines, held_of(approvals, seen.practices), parameters)
-    matter = Matter(seekers, prepared, keys_of(lines), index, seen.refused)
-    return propose(Judge.of(parameters), matter, compared)
+    held = held_of(known.approvals, known.practices)
+    compared = compare(seekers.lines, held, known.parameters)
+    matter = Matter(seekers, prepared, keys_of(lines), known.index, known.refused)
+    return most_costly([propose(known.judge, matter, compared)], known.judge.model)
 
 
 def save(work: Work, caller: Caller, seen: Seen, found: Found) -> str:
     """Keep a search; the one before it stays on record, and its open proposals count no more."""
     check_can(caller, Action.PROPOSE_LINKS)
-    digest = service.digest_for(seen.loaded.submission, seen.snapshot)
-    return store.add(work, caller, seen.loaded.run.id, digest, found)
+    digest = (
+        service.digest_with(seen.snapshot, "")
+        if isinstance(seen.lines, LargeLines)
+        else service.digest_for(seen.lines.submission, seen.snapshot)
+    )
+    return store.add(work, caller, seen.run.id, digest, found)
 
 
-def list_proposals(work: Work, caller: Caller, run_id: str, limit: int) -> Listed:
-    """The proposals of the newest search for a run of the caller's organisation."""
+def list_proposals(
+    work: Work,
+    caller: Caller,
+    run_id: str,
+    limit: int,
+    after: int = 0,
+    state: str | None = None,
+) -> Listed:
+    """Proposals of the newest search for a run of the caller's organisation: of all or in a state,
+    the most costly lines first, after a row of them."""
     check_can(caller, Action.PROPOSE_LINKS)
     runs.find_run(work, caller.organisation, run_id)
     search = store.newest_search(work, caller.organisation, run_id)
     if search is None:
-        return Listed(None, 0, ())
+        return Listed(None, Counts(0, 0, None), ())
     own = caller.organisation
-    count = store.count_of(work, own, search.id)
-    return Listed(search, count, store.proposals_of(work, own, search.id, limit))
+    found = store.proposals_of(work, own, search.id, limit + 1, after, state)
+    shown = found[:limit]
+    more = shown[-1].proposed.row if len(found) > limit else None
+    return Listed(search, store.counts_of(work, own, search.id), shown, more)
 
 
 def show(work: Work, caller: Caller, proposal_id: str) -> tuple[ProposalRecord, bool]:
@@ -143,16 +198,21 @@ def prepare_to_accept(
     proposal = store.find(work, caller.organisation, proposal_id)
     _check_open(work, caller, proposal)
     chosen = _named(proposal, reference)
-    now = look(work, desk, caller, proposal.run_id)
     row = proposal.proposed.row
+    now = look(work, desk, caller, proposal.run_id, row)
     again = [c for p in work_out(desk, now, row).proposals for c in p.candidates]
     if chosen.evidence_digest not in {c.evidence_digest for c in again}:
         raise StepNotPossible(
             "The line, the approval or the patient's record changed since this was proposed. Have "
             "the run's proposals made again."
         )
-    seen = deciding_lines.Seen(now.loaded, now.snapshot)
-    made = deciding_lines.draft(desk, caller, seen, row, DecisionKind.MATCH, reference)
+    match = DecisionKind.MATCH
+    seen = (
+        deciding_lines.look(work, desk, caller, proposal.run_id, row, match, reference)
+        if isinstance(now.lines, LargeLines)
+        else deciding_lines.Seen(now.lines, now.snapshot)
+    )
+    made = deciding_lines.draft(desk, caller, seen, row, match, reference)
     return Accepting(proposal, seen, made)
 
 

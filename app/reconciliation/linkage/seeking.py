@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,7 @@ from app.reconciliation.model import (
 from app.reconciliation.outcomes import USABLE
 
 #: What a line comes to where nobody's approval was found for want of who the patient is.
-_UNFOUND: Final = frozenset(
+UNFOUND: Final = frozenset(
     {LineOutcome.NO_APPROVAL, LineOutcome.CANNOT_BE_READ, LineOutcome.IDENTITY_WITHHELD}
 )
 
@@ -82,15 +82,30 @@ def find_seekers(
     index: SnapshotIndex,
     approvals: Approvals,
 ) -> Seekers:
-    """The lines of a run whose NHS number was of no use and that no pass matched.
+    """The lines of a run whose NHS number was of no use and that no pass matched."""
+    both = enumerate(zip(matched, prepared, strict=True))
+    unfound = ((position, item) for position, (outcome, item) in both if is_unfound(outcome))
+    return seekers_among(unfound, index, approvals)
+
+
+def is_unfound(outcome: MatchedLine) -> bool:
+    """Whether a line came to what it is for want of somebody's approval (`large.UNFOUND_IN_FILES`
+    says the same of a file of them)."""
+    return outcome.outcome in UNFOUND and outcome.treatment_id is None and not outcome.found_by
+
+
+def seekers_among(
+    unfound: Iterable[tuple[int, Prepared]], index: SnapshotIndex, approvals: Approvals
+) -> Seekers:
+    """Of lines that nothing was found for, by position, those whose NHS number is of no use.
 
     A number that belongs to somebody with an approval or a waiting request is of use: whatever
     keeps such a line from its approval is not who the patient is. An identity that was withheld
     is left alone, whatever else the line states.
     """
     lines, left_out = [], Counter[Why]()
-    for position, (outcome, item) in enumerate(zip(matched, prepared, strict=True)):
-        if not _wants(outcome, item, index):
+    for position, item in unfound:
+        if not _wants(item, index):
             continue
         why = _why_left_out(item, approvals)
         if why is not None:
@@ -100,9 +115,7 @@ def find_seekers(
     return Seekers(tuple(lines), approvals, left_out)
 
 
-def _wants(outcome: MatchedLine, item: Prepared, index: SnapshotIndex) -> bool:
-    if outcome.outcome not in _UNFOUND or outcome.treatment_id is not None or outcome.found_by:
-        return False
+def _wants(item: Prepared, index: SnapshotIndex) -> bool:
     if item.kind is not LineKind.DRUG or item.line.shifted or item.line.total_cost is None:
         return False
     if item.recognition.drug is None or item.period is None:
@@ -151,9 +164,14 @@ def figures_of(line: ContractLine) -> str | None:
 
 def held_of(approvals: Approvals, practices: Mapping[str, Sequence[str]]) -> tuple[Held, ...]:
     """What is known of each treatment's patient, in order of treatment."""
+    return tuple(each_held(approvals, practices))
+
+
+def each_held(approvals: Approvals, practices: Mapping[str, Sequence[str]]) -> Iterator[Held]:
+    """The same, one by one."""
     found = {t: own[0] for of_drug in approvals.by_drug.values() for t, own in of_drug.items()}
-    return tuple(
-        Held(
+    for treatment, one in sorted(found.items()):
+        yield Held(
             treatment=treatment,
             drug=one.drug,
             nhs_number=one.nhs_number,
@@ -161,5 +179,3 @@ def held_of(approvals: Approvals, practices: Mapping[str, Sequence[str]]) -> tup
             local_keys=tuple(sorted("|".join(k) for k in local_keys(one.local_ids))),
             gp_practices=tuple(sorted(practices.get(treatment, ()))),
         )
-        for treatment, one in sorted(found.items())
-    )

@@ -3,14 +3,16 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from decimal import Decimal, localcontext
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
 
 from app.audit import Event, record
 from app.auth.model import Caller
 from app.db import tables
 from app.db.work import Work
+from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import RunNotFound
 from app.reconciliation.linkage.model import Candidate, FieldShown, Found, Proposed
 from app.reconciliation.linkage.weighing import Refusal
@@ -46,6 +48,24 @@ class ProposalRecord:
     reason: str | None
     decided_at: dt.datetime | None
     decided_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The proposals of a search, those that wait, and what the lines of these charge together.
+
+    `charged` is None where a search of before it was kept does not tell.
+    """
+
+    proposals: int
+    waiting: int
+    charged: Decimal | None
+
+
+#: What a line charges, whichever way, to put proposals in order; a search holds few (`MOST_KEPT`).
+_STAKE: Final = func.abs(
+    func.coalesce(_PROPOSAL.c.evidence["total"].as_numeric(38, 8, asdecimal=False), 0)
+)
 
 
 def practices_of(work: Work, scope: Scope) -> dict[str, tuple[str, ...]]:
@@ -124,24 +144,44 @@ def newest_search(work: Work, organisation: str, run_id: str) -> SearchRecord | 
 
 
 def proposals_of(
-    work: Work, organisation: str, search_id: str, limit: int
+    work: Work,
+    organisation: str,
+    search_id: str,
+    limit: int,
+    after: int = 0,
+    state: str | None = None,
 ) -> tuple[ProposalRecord, ...]:
-    """A search's proposals in order of row."""
+    """A search's proposals, or those in a state: the most costly lines first, then by row.
+
+    They go on after a row of it, which may have been decided since; 0 begins with the first. No row
+    is there twice in a search, and what is decided keeps its place, so none is passed over.
+    """
+    column = _PROPOSAL.c
+    own = column.organisation == organisation, column.search_id == search_id
+    query = select(_PROPOSAL).where(*own)
+    if state is not None:
+        query = query.where(column.state == state)
+    if after:
+        mark = select(_STAKE).where(*own, column.row == after).limit(1).scalar_subquery()
+        query = query.where(or_(mark > _STAKE, and_(mark == _STAKE, column.row > after)))
+    ordered = query.order_by(_STAKE.desc(), column.row, column.id).limit(limit)
+    return tuple(map(_record, work.connection.execute(ordered).mappings()))
+
+
+def counts_of(work: Work, organisation: str, search_id: str) -> Counts:
+    """How many proposals a search made, and what of them waits."""
+    column = _PROPOSAL.c
     rows = work.connection.execute(
-        select(_PROPOSAL)
-        .where(_PROPOSAL.c.organisation == organisation, _PROPOSAL.c.search_id == search_id)
-        .order_by(_PROPOSAL.c.row, _PROPOSAL.c.id)
-        .limit(limit)
-    ).mappings()
-    return tuple(map(_record, rows))
-
-
-def count_of(work: Work, organisation: str, search_id: str) -> int:
-    """How many proposals a search made."""
-    query = select(func.count()).where(
-        _PROPOSAL.c.organisation == organisation, _PROPOSAL.c.search_id == search_id
-    )
-    return int(work.connection.execute(query).scalar_one())
+        select(column.state, column.evidence["total"].as_string()).where(
+            column.organisation == organisation, column.search_id == search_id
+        )
+    ).all()
+    waiting = [total for state, total in rows if state == OPEN]
+    if any(total is None for total in waiting):
+        return Counts(len(rows), len(waiting), None)
+    with localcontext(prec=EXACT_DIGITS):
+        charged = sum(map(Decimal, waiting), ZERO)
+    return Counts(len(rows), len(waiting), charged)
 
 
 def find(work: Work, organisation: str, proposal_id: str, *, hold: bool = False) -> ProposalRecord:
@@ -223,6 +263,7 @@ def _record(row: RowMapping) -> ProposalRecord:
         candidates=_candidates(evidence["candidates"]),
         next_best=_candidates([next_best])[0] if next_best else None,
         among=evidence["among"],
+        total=evidence.get("total"),
     )
     same = (n for n in ProposalRecord.__slots__ if n != "proposed")
     return ProposalRecord(proposed=proposed, **{name: row[name] for name in same})

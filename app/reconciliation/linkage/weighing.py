@@ -9,7 +9,7 @@ both agree: twins are ambiguous by arithmetic.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -127,11 +127,12 @@ def alike(judge: Judge, likely: Sequence[Likely]) -> tuple[Likely, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What proposals are made of: the lines sought for, prepared, by row and key; the refusals."""
+    """What proposals are made of: the lines sought for, prepared and with their keys, by position;
+    the refusals."""
 
     seekers: Seekers
-    prepared: Sequence[Prepared]
-    keys: Sequence[str]
+    prepared: Sequence[Prepared] | Mapping[int, Prepared]
+    keys: Sequence[str] | Mapping[int, str]
     index: SnapshotIndex
     refused: frozenset[Refusal] = frozenset()
 
@@ -142,10 +143,11 @@ def propose(judge: Judge, matter: Matter, compared: Sequence[Compared]) -> Found
     for pair in compared:
         by_line[pair.position].append(pair)
     counts, proposals = Counter(matter.seekers.left_out), []
+    decided = {key for key, *_ in matter.refused}
     for line in matter.seekers.lines:
         item = matter.prepared[line.position]
         likely = likelihoods(judge, item, matter.seekers.approvals, by_line[line.position])
-        why, proposed = _of_line(judge, matter, line.position, likely)
+        why, proposed = _of_line(judge, matter, decided, line.position, likely)
         counts[why] += 1
         if proposed is not None:
             proposals.append(proposed)
@@ -153,10 +155,12 @@ def propose(judge: Judge, matter: Matter, compared: Sequence[Compared]) -> Found
 
 
 def _of_line(
-    judge: Judge, matter: Matter, position: int, likely: Sequence[Likely]
+    judge: Judge, matter: Matter, decided: Set[str], position: int, likely: Sequence[Likely]
 ) -> tuple[Why, Proposed | None]:
     item, key = matter.prepared[position], matter.keys[position]
-    refused = [e for e in likely[:_MOST] if _is_refused(matter, key, e)]
+    refused = []
+    if key in decided:  # to word a candidate costs more than to weigh it
+        refused = [e for e in likely[:_MOST] if _is_refused(matter, key, e)]
     stands = shared(judge, [e for e in likely if e not in refused])
     chosen = alike(judge, stands)
     if not chosen:
@@ -169,6 +173,7 @@ def _of_line(
         candidates=tuple(sorted(candidates, key=lambda one: one.approval_reference)),
         next_best=_candidate(others[0], matter.index) if others else None,
         among=sum(matter.seekers.approvals.among(item)),
+        total=None if item.line.total_cost is None else f"{item.line.total_cost:f}",
     )
     return (Why.AMBIGUOUS if len(chosen) > 1 else Why.PROPOSED), proposed
 

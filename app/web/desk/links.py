@@ -5,9 +5,9 @@ field agrees.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.fields import IdPath
 from app.api.linkage import (
@@ -28,27 +28,41 @@ from app.reconciliation.linkage import proposing
 from app.reconciliation.linkage.proposing import Accepting
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded
-from app.web.desk.links_view import counted_lines, link_rows, proposal_view
+from app.web.desk.links_view import (
+    WAITING,
+    counted_lines,
+    left_words,
+    link_rows,
+    listed_words,
+    proposal_view,
+)
 from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-#: Proposals on a page; the API lists more.
-LISTED: Final = 200
+#: Proposals on a page.
+LISTED: Final = 100
 _WHY: Final = "Say how you know, in up to 2,000 characters."
 _WHICH: Final = "Choose which of the approvals is the line's."
 
 
 @router.get("/submissions/runs/{run}/links")
-def list_links(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
-    """What is proposed for the run's lines, and how the others ended."""
+def list_links(
+    request: Request,
+    session: SignedInBrowser,
+    run: UuidPath,
+    show: Annotated[str | None, Query(max_length=20)] = None,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+) -> Response:
+    """What is proposed for the run's lines, the most costly first, and how the others ended."""
     caller = caller_of(request, session)
     check_can(caller, Action.PROPOSE_LINKS)
+    state = "open" if show == WAITING else None
 
     def read(work: Work) -> tuple[Proposals, Reading]:
-        found = proposing.list_proposals(work, caller, run, LISTED)
+        found = proposing.list_proposals(work, caller, run, LISTED, after, state)
         return list_document(run, found), Reading("linkage proposals read", names={"run": run})
 
     found = read_recorded(request, caller, read)
@@ -59,7 +73,9 @@ def list_links(request: Request, session: SignedInBrowser, run: UuidPath) -> Res
         run=run,
         found=found,
         rows=link_rows(found),
+        told=listed_words(found, only_waiting=state is not None, after=after),
         lines=counted_lines(found),
+        left=left_words(found),
         once=fresh_name(request),
     )
 

@@ -1,13 +1,19 @@
 """Proposed approvals in words: what speaks for each, and against. Pure."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
+from urllib.parse import urlencode
 
 from app.api.linkage import CandidateDocument, FieldDocument, ProposalDocument, ProposalList
+from app.reconciliation.linkage.model import Why
+from app.reconciliation.linkage.most_costly import MOST_KEPT
 from app.web.decision import Colour
-from app.web.words import counted, first_upper, instant_words
+from app.web.words import counted, first_upper, instant_words, pounds
 
 _COLOURS: Final[dict[str, Colour]] = {"open": "yellow", "accepted": "green", "refused": "grey"}
+#: Chosen on the page: proposals that wait only.
+WAITING: Final = "waiting"
 #: In bits: from here on a field speaks strongly, for or against.
 _STRONG: Final = 6.0
 _NOT_STATED: Final = "not stated"
@@ -21,6 +27,7 @@ class LinkRow:
 
     href: str
     row: int
+    charged: Decimal | None
     approvals: str
     chance: str
     rests_on: str
@@ -56,6 +63,7 @@ class ProposalView:
     id: str
     run: str
     row: int
+    charged: Decimal | None
     state: str
     colour: Colour
     ambiguous: bool
@@ -68,10 +76,60 @@ class ProposalView:
     line_href: str
 
 
+@dataclass(frozen=True, slots=True)
+class ListedWords:
+    """What the list says of itself, and where it goes on."""
+
+    said: str
+    other: str
+    other_href: str
+    first_href: str
+    next_href: str
+
+
 def link_rows(found: ProposalList) -> tuple[LinkRow, ...]:
-    """Those that wait first, in order of row."""
-    ordered = sorted(found.proposals, key=lambda each: (each.state != "open", each.row))
-    return tuple(_row(each) for each in ordered)
+    """Those of the page, in their order."""
+    return tuple(_row(each) for each in found.proposals)
+
+
+def listed_words(found: ProposalList, *, only_waiting: bool, after: int) -> ListedWords:
+    """How many there are, how many wait, and the links beside the list."""
+    at = f"/submissions/runs/{found.run}/links"
+    chosen = {"show": WAITING} if only_waiting else {}
+    more = {**chosen, "after": found.next}
+    decided = found.count - found.waiting
+    waits = f"{counted(found.waiting, 'proposal')} {'waits' if found.waiting == 1 else 'wait'}"
+    charged = ""
+    if found.waiting and found.waiting_charged is not None:
+        whose = "a line that charges" if found.waiting == 1 else "lines that charge together"
+        charged = f", for {whose} {pounds(found.waiting_charged)}"
+    return ListedWords(
+        said=f"{waits} for a decision{charged}; {decided:,} decided. Most pounds first.",
+        other="" if not decided else "Show all" if only_waiting else "Show those that wait only",
+        other_href=at if only_waiting else f"{at}?{urlencode({'show': WAITING})}",
+        first_href=f"{at}?{urlencode(chosen)}" if after and chosen else at if after else "",
+        next_href="" if found.next is None else f"{at}?{urlencode(more)}",
+    )
+
+
+def left_words(found: ProposalList) -> tuple[str, ...]:
+    """What is not listed, how many lines of it, and why; nothing where all of it is."""
+    return tuple(
+        f"{counted(found.lines[why], 'line')} {words}"
+        for why, words in _LEFT.items()
+        if found.lines.get(why)
+    )
+
+
+#: Lines that are not in the list although an approval may be theirs.
+_LEFT: Final = {
+    Why.NOT_KEPT.value: f"with a likely approval not listed: one search keeps {MOST_KEPT:,} "
+    "proposals, of the lines with most pounds. Accept or refuse some of these, then compare again.",
+    Why.NOT_REACHED.value: "not compared: so many share their details with so many approvals that "
+    "one search ends before them. It takes the lines with most pounds first.",
+    Why.TOO_COMMON.value: "not compared, as what each states fits too many approvals, such as a "
+    "birth date that stands for none. Match such a line by hand.",
+}
 
 
 def counted_lines(found: ProposalList) -> tuple[tuple[str, int], ...]:
@@ -86,6 +144,7 @@ def proposal_view(each: ProposalDocument) -> ProposalView:
         id=each.id,
         run=each.run,
         row=each.row,
+        charged=each.charged,
         state=first_upper(each.state),
         colour=_COLOURS[each.state],
         ambiguous=each.ambiguous,
@@ -105,6 +164,7 @@ def _row(each: ProposalDocument) -> LinkRow:
     return LinkRow(
         href=f"/linkage-proposals/{each.id}",
         row=each.row,
+        charged=each.charged,
         approvals=f"One of {len(each.candidates)} alike: {names}" if each.ambiguous else names,
         chance=_chance(one),
         rests_on="; ".join(f.words for f in one.fields if f.weight is not None and f.weight > 0),

@@ -1,7 +1,8 @@
 """Approvals proposed for lines without a usable NHS number: accepted, refused, never silent."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,16 @@ from tests.functional.approvals.test_challenges import LOCAL, as_csv
 
 TYPED = SUBMISSION_ROW | MISTYPED
 NOBODYS_BIRTHDAY = {"PERSON BIRTH DATE": "1955-09-30"}
+
+
+@pytest.fixture(params=["in memory", "in files"], autouse=True)
+def _size(application: FastAPI, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything holds of a run that is not held in memory, too."""
+    desk = application.state.desk
+    if request.param == "in files":
+        application.state.desk = replace(desk, matching=replace(desk.matching, most_lines=0))
+    yield
+    application.state.desk = desk
 
 
 @pytest.fixture
@@ -169,3 +180,32 @@ def test_a_trust_is_proposed_its_own_approvals_and_an_older_proposal_counts_no_m
     other = people["commissioner"]
     assert other.get(f"/v1/runs/{run}/linkage-proposals").status_code == 404
     assert other.post(at, {"reason": "No."}).status_code == 404
+
+
+def test_the_most_costly_come_first_and_a_list_goes_on_after_a_row_whatever_is_decided_meanwhile(
+    people: Mapping[str, Api], application: FastAPI, reference: str
+) -> None:
+    assert reference
+    payer = people["commissioner"]
+    costs = ("20.00", "300.10", "9.00", "100.20", "100.20")
+    rows = [TYPED | {"TOTAL COST": cost, "QUANTITY": str(n)} for n, cost in enumerate(costs, 1)]
+    run = run_of(payer, application, as_csv(*rows))
+    first = proposals(payer, application, run)
+    assert [each["row"] for each in first["proposals"]] == [2, 4, 5, 1, 3]
+    assert first["proposals"][0]["charged"] == "300.10"
+    assert (first["count"], first["waiting"], first["waiting_charged"]) == (5, 5, "529.50")
+    assert first["next"] is None
+    at = f"/v1/runs/{run}/linkage-proposals"
+    some = good(payer.get(at, limit=2))
+    assert [each["row"] for each in some["proposals"]] == [2, 4]
+    refused = f"/v1/linkage-proposals/{some['proposals'][1]['id']}/refuse"
+    good(payer.post(refused, {"reason": "Another patient."}))
+    more = good(payer.get(at, limit=2, after=some["next"], state="open"))
+    assert [each["row"] for each in more["proposals"]] == [5, 1]
+    last = good(payer.get(at, limit=2, after=more["next"], state="open"))
+    assert ([each["row"] for each in last["proposals"]], last["next"]) == ([3], None)
+    assert (last["count"], last["waiting"], last["waiting_charged"]) == (5, 4, "429.30")
+    decided = good(payer.get(at, state="refused"))
+    assert [each["row"] for each in decided["proposals"]] == [4]
+    assert good(payer.get(at, after=99))["proposals"] == []
+    assert people["other commissioner"].get(at).status_code == 404

@@ -1,6 +1,7 @@
 """Proposed approvals on pages: the evidence without a value, accepted or refused once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,16 @@ from tests.functional.desk.test_desk import bare, work_off
 
 TYPED = SUBMISSION_ROW | MISTYPED
 TWIN = SUBMISSION_ROW | {"NHS NUMBER": "", LOCAL: ""}
+
+
+@pytest.fixture(params=["in memory", "in files"], autouse=True)
+def _size(application: FastAPI, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything holds of a run that is not held in memory, too."""
+    desk = application.state.desk
+    if request.param == "in files":
+        application.state.desk = replace(desk, matching=replace(desk.matching, most_lines=0))
+    yield
+    application.state.desk = desk
 
 
 @pytest.fixture

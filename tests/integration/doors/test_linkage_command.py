@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.cli import app
 from app.commands import linkage
 from app.reconciliation.linkage.model import Candidate, FieldShown, Proposed
 from app.reconciliation.linkage.proposing import Listed
-from app.reconciliation.linkage.store import ProposalRecord, SearchRecord
+from app.reconciliation.linkage.store import Counts, ProposalRecord, SearchRecord
 from tests.unit.reconciliation.builders import PATIENT, cells, csv_bytes
 
 runner = CliRunner()
@@ -88,16 +89,19 @@ def test_the_table_tells_candidates_that_are_alike_and_calls_none_certain(
     made = [
         ProposalRecord(f"P{row}", "S", "R", proposed, "open", None, None, None, None, None)
         for row, proposed in (
-            (4, Proposed(4, "k", (one, other), None, 9)),
-            (7, Proposed(7, "l", (sure,), one, 9)),
+            (4, Proposed(4, "k", (one, other), None, 9, "60.5")),
+            (7, Proposed(7, "l", (sure,), one, 9, "30")),
         )
     ]
     at = dt.datetime(2026, 6, 15, tzinfo=dt.UTC)
     search = SearchRecord("S", "R", "linkage-1", "d", {"one approval proposed": 1}, at)
-    linkage._print(Listed(search, 2, tuple(made)))
+    linkage._print(Listed(search, Counts(2, 2, Decimal("90.50")), tuple(made), next=7))
     told = capsys.readouterr().out
     assert told.count("one of 2 alike") == 2
     assert "birth date agrees (+12.9); drug" in told
     assert "0.9999" in told
     assert "1.0000" not in told
     assert "next best" in told
+    assert "60.50" in told
+    assert "2 wait, for lines that charge £90.50." in told
+    assert "--after 7" in told
