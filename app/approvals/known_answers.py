@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, select
 from app.approvals import patients, store
 from app.approvals.answering import CARRIED
 from app.approvals.errors import DetailsNotAccepted
+from app.approvals.lasting import is_of_a_dose
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import PatientRecord, RequestRecord, TreatmentRecord
 from app.approvals.office import Office
@@ -30,8 +31,6 @@ from app.reference_data.nhs_number import parse_nhs_number
 
 MOST_ANSWERS = 5
 """How many answers to one question are told: the newest say most, and a form has little room."""
-
-_DOSE = frozenset({"dose", "doses"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def serves(question: Question, *, same_treatment: bool) -> bool:
     ("adverse effects are intolerable", "the least expensive suitable product"), and a baseline
     ("before treatment") is.
     """
-    if not _DOSE.isdisjoint(question.name.split("_")):
+    if is_of_a_dose(question.name):
         return False
     if same_treatment:
         return True

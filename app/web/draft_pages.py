@@ -117,7 +117,7 @@ def step_page(
     part = only_open(whole, found.open, found.draft.answers)
     office = this_office(request)
     known = door_of(request).transact(lambda work: filling.on_record(work, office, caller, found))
-    put_in, told = filling.proposals(known, found.draft.answers, all_of_them=every)
+    put_in, told = filling.proposals(known, found, all_of_them=every)
     shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
     dose = recorded(request, caller, found)
     blocks = [
@@ -143,7 +143,11 @@ def step_page(
         **common,
         title=whole.title,
         blocks=blocks,
-        more_known=[each for each in _asked_here(part) if each in told and not told[each].put_in],
+        more_known=[
+            each
+            for each in _asked_here(part)
+            if each in told and not told[each].put_in and not told[each].now
+        ],
         step=step,
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
         errors=_errors(

@@ -15,10 +15,12 @@ from app.approvals.drafting import DraftRecord
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted
 from app.approvals.known_answers import KnownAnswers, KnownQuery
+from app.approvals.lasting import Approved, Standing, still_serves
 from app.approvals.model import InitiationCommand, PatientRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.opening import check_days
 from app.approvals.patients import local_id_of, patient
+from app.approvals.recorded_facts import approved_until_now
 from app.approvals.succeeding import continuing_version
 from app.auth.model import Caller
 from app.db.work import Work
@@ -30,7 +32,6 @@ from app.policy import (
     Kind,
     PolicyVersion,
     Question,
-    QuestionType,
     open_questions,
     parse_answers,
 )
@@ -64,6 +65,7 @@ class Filling:
     doses: tuple[DoseCheck, ...] = ()
     patient: PatientRecord | None = None  # of a treatment that goes on
     local_id: str | None = None
+    approved: Approved | None = None  # what a continuation goes on from
 
     @property
     def kind(self) -> Kind:
@@ -79,11 +81,12 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
     """Read a draft as far as it goes. Raises what the version's choice raises (NoPolicyInForce)."""
     library, today = office.library_at(work), work.moment.day
     day = as_day(draft.form.get("decision_to_treat")) or today
-    treatment = person = local_id = None
+    treatment = person = local_id = approved = None
     if draft.treatment_id is not None:
         treatment = store.find_treatment(work, caller, draft.treatment_id)
         person = patient(work, treatment.patient_id)
         local_id = local_id_of(work, treatment.provider, treatment.patient_id)
+        approved = approved_until_now(work, caller, treatment)
         version = continuing_version(library, treatment, draft.policy, day)
         context = context_of(person, day, treatment.first_dose)
     else:
@@ -105,6 +108,7 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
         doses=dose_checks(version, draft.kind, answers, context),
         patient=person,
         local_id=local_id,
+        approved=approved,
     )
 
 
@@ -273,38 +277,42 @@ def _query(filling: Filling) -> KnownQuery | None:
 
 
 def proposals(
-    known: KnownAnswers | None, answers: Mapping[str, Any], *, all_of_them: bool = False
+    known: KnownAnswers | None,
+    filling: Filling,
+    *,
+    all_of_them: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Known]]:
     """What to put into open fields, and what to tell beside each, by question.
 
-    Put in are histories, baselines and dated measurements: they do not change. A yes or no of an
-    earlier form may be out of date, so it is told and left open, unless the clinician asked for
-    all of them.
+    Put in is what lasts (`lasting`): baselines and histories, and a measurement only that was taken
+    after the approval which goes on. A fact is put in for a clinician who asks for the facts. What
+    the form asks as of now is told, with its day, and left open.
     """
     filled: dict[str, Any] = {}
     told: dict[str, Known] = {}
     for each in known.questions if known is not None else ():
         question, first = each.question, each.answers[0]
-        if answers.get(question.name) is not None:
+        if filling.draft.answers.get(question.name) is not None:
             continue
         answer = {
             part: first.answer[part]
             for part in ("value", "unit", "measured_on")
             if first.answer.get(part) is not None
         }
-        lasting = (
-            question.carried
-            or question.type is QuestionType.LIST
-            or bool(question.measured and answer.get("measured_on"))
+        standing = still_serves(
+            filling.version, question, filling.kind, answer, filling.approved, filling.day
         )
-        put_in = lasting or all_of_them
+        put_in = standing is Standing.LASTS or (all_of_them and standing is Standing.FACT)
         if put_in:
             filled[question.name] = answer
         source = (
             f"the {first.request.kind} request of {day_words(first.request.decision_to_treat)}, "
             f"{first.version.title}"
         )
-        told[question.name] = Known(answer_words(question, answer), source, put_in)
+        words = answer_words(question, answer)
+        if question.measured and "measured_on" not in answer:
+            words = f"{words}, without a day of measurement"
+        told[question.name] = Known(words, source, put_in, now=standing is Standing.NOW)
     return filled, told
 
 

@@ -23,13 +23,15 @@ YES, NO = "yes", "no"
 class Known:
     """An answer on record: in words, and where it comes from. `put_in`: it stands in the field.
 
-    `same`: it stands there, whether it was filled in or typed.
+    `same`: it stands there, whether it was filled in or typed. `now`: the form asks how it is now,
+    so what is told is of another time.
     """
 
     words: str
     source: str
     put_in: bool
     same: bool = False
+    now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
