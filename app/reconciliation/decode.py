@@ -194,7 +194,8 @@ def records(
             last = tuple(cells)
             yield last
     except csv.Error as error:
-        raise _unclosed(count + 1) from error
+        one_line = reader.line_num - before <= 1
+        raise (_long_cell if one_line else _unclosed)(count + 1) from error
     # The csv module closes an open quotation mark silently at the end of the file; this tells.
     # Without it, one stray mark near the end would swallow the lines that follow it.
     if any("\n" in cell or "\r" in cell for cell in last) and not ends_quoted:
@@ -218,8 +219,20 @@ def _check_record(cells: list[str], row: int, lines: int) -> None:
             _SAVE_AS_CSV,
         )
     too_long = sum(map(len, cells)) > MAX_CELL and max(map(len, cells)) > MAX_CELL
-    if lines > MAX_LINES_PER_ROW or too_long:
+    if lines > MAX_LINES_PER_ROW or (too_long and lines > 1):
         raise _unclosed(row)
+    if too_long:
+        raise _long_cell(row)
+
+
+def check_first_line(head: str) -> None:
+    """Raise UnreadableSubmission where a file's first characters hold no whole line."""
+    if len(head) >= SAMPLE and not any(each in head for each in "\r\n"):
+        raise UnreadableSubmission(
+            f"The first line of the file does not end within {SAMPLE:,} characters",
+            "the line breaks are missing, or it is no table at all",
+            _SAVE_AS_CSV,
+        )
 
 
 def _endless() -> UnreadableSubmission:
@@ -233,6 +246,14 @@ def _endless() -> UnreadableSubmission:
 def _unclosed(row: int) -> UnreadableSubmission:
     return UnreadableSubmission(
         f"Row {row} of the file does not end",
-        "a quotation mark is opened and not closed, or a cell is far too long",
+        "a quotation mark is opened and not closed",
+        "Mend that row where the file was made and send it again",
+    )
+
+
+def _long_cell(row: int) -> UnreadableSubmission:
+    return UnreadableSubmission(
+        f"A cell of row {row} of the file has over {MAX_CELL:,} characters",
+        "no spreadsheet cell holds more: separators or line breaks may be missing there",
         "Mend that row where the file was made and send it again",
     )

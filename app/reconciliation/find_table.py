@@ -8,6 +8,7 @@ from app.reconciliation.decode import (
     DELIMITERS,
     MAX_BYTES,
     SAMPLE,
+    check_first_line,
     check_size,
     records,
     sample_rows,
@@ -116,6 +117,8 @@ def _in_text(source: Source, reference_headers: Sequence[str], most: Most) -> Fo
         ),
         key=lambda found: found[2].recognised,
     )
+    if not _is_usable(header):
+        check_first_line(head)
     _usable(header)
     cp1252 = text.encoding == "cp1252"
     notes = ("The file is not UTF-8 and was read as Windows-1252.",) if cp1252 else ()
@@ -132,8 +135,12 @@ def _header_in(rows: Rows, reference_headers: Sequence[str]) -> tuple[int, Heade
     return max(found, key=lambda each: each[1].recognised, default=(0, Header("", {}, 0)))
 
 
+def _is_usable(header: Header) -> bool:
+    return header.recognised >= 2
+
+
 def _usable(header: Header) -> Header:
-    if header.recognised < 2:
+    if not _is_usable(header):
         raise UnreadableSubmission(
             "No header was recognised",
             f"none of the first {HEADER_WITHIN} rows holds column names of the DrPLCM layout",

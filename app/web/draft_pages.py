@@ -11,10 +11,9 @@ from app.approvals import drafting
 from app.approvals.downtime import covers_back
 from app.approvals.errors import ApprovalsError, VersionMismatch
 from app.approvals.permissions import Action, can
-from app.approvals.recorded_dose import RecordedDose
 from app.auth.model import Caller
 from app.auth.sessions import Session
-from app.policy import Kind, PolicyDecision, Question, Section
+from app.policy import Kind, PolicyDecision, Section
 from app.problems import NO_SUCH_ADDRESS, DoorProblem
 from app.web import filling
 from app.web.callers import this_office
@@ -31,15 +30,18 @@ from app.web.filling import Filling
 from app.web.form import about, paper, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import Field, errors_with, marked, question_fields
+from app.web.form.same_day import offered
 from app.web.form.scales import SCALES
 from app.web.form.scores import SCORES
 from app.web.form.steps import Step, find_step, only_open
-from app.web.form.still_dose import DoseChoice, choice, fields_in
+from app.web.form.still import choice, parted
 from app.web.form.typed import PREFIX
 from app.web.origins import known_about, whom
 from app.web.pages import door_of
 from app.web.refusals import refused_detail
 from app.web.rendering import page
+from app.web.sending import may_be_sent_from
+from app.web.words import day_words
 
 _ABOUT_TITLES: Final = {
     about.PATIENT: "Who is the patient?",
@@ -119,29 +121,26 @@ def step_page(
     known = door_of(request).transact(lambda work: filling.on_record(work, office, caller, found))
     put_in, told = filling.proposals(known, found, all_of_them=every)
     shown = {**put_in, **{k: v for k, v in found.draft.answers.items() if v is not None}}
-    dose = recorded(request, caller, found)
+    fields = question_fields(part.questions, shown, found.faults, told, more)
+    fields = _again(tuple(_helped(offered(fields, part.questions, found.day))), again)
+    by_name = {each.name: each for each in fields}
+    held = recorded(request, caller, found)
+    rest, on_record = parted(part, held)
+    still = None
+    if held is not None and on_record:
+        refused = {} if again is None else again.wrong
+        still = choice(held, on_record, by_name, found.draft.answers, refused)
     blocks = [
-        (
-            heading,
-            block.criterion,
-            _with_choice(
-                dose,
-                block.questions,
-                _again(
-                    _helped(question_fields(block.questions, shown, found.faults, told, more)),
-                    again,
-                ),
-                found.draft.answers,
-                again,
-            ),
-        )
-        for heading, block in zip(part.headings(), part.blocks, strict=True)
+        (heading, block.criterion, [by_name[f"{PREFIX}{each.name}"] for each in block.questions])
+        for heading, block in zip(rest.headings(), rest.blocks, strict=True)
     ]
+    asked = [still.as_field] if still else []
     return page(
         request,
         "form_part.html",
         **common,
         title=whole.title,
+        still=still,
         blocks=blocks,
         more_known=[
             each
@@ -150,29 +149,10 @@ def step_page(
         ],
         step=step,
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
-        errors=_errors(
-            [field for _, _, shown in blocks for each in shown for field in fields_in(each)], again
-        ),
+        sends=can(caller, Action.SUBMIT) and may_be_sent_from(found, step),
+        decided=day_words(found.day),
+        errors=_errors([*asked, *fields], again),
     )
-
-
-def _with_choice(
-    dose: RecordedDose | None,
-    questions: Sequence[Question],
-    fields: tuple[Field, ...],
-    answers: Mapping[str, Any],
-    again: Again | None,
-) -> tuple[Field | DoseChoice, ...]:
-    """The fields of a block; those about a dose on record as one choice, where the first stood."""
-    asked = [] if dose is None else [each for each in questions if each.name in dose.answers]
-    if dose is None or not asked:
-        return fields
-    names = {f"{PREFIX}{each.name}" for each in asked}
-    wrong = {} if again is None else again.wrong
-    made = choice(dose, asked, [e for e in fields if e.name in names], answers, wrong)
-    at = next(number for number, each in enumerate(fields) if each.name in names)
-    rest = [each for each in fields if each.name not in names]
-    return (*rest[:at], made, *rest[at:])
 
 
 def _paper_page(
@@ -227,7 +207,7 @@ def _paper_words(request: Request, found: Filling) -> str | None:
     return paper_words(signed, found.today, covers=back)
 
 
-def _helped(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+def _helped(fields: Sequence[Field]) -> tuple[Field, ...]:
     """The fields, those marked that a formula of the library gives, with the steps of scales."""
     return tuple(
         replace(each, workable=name in SCORES, scale=SCALES.get(name))

@@ -1,14 +1,15 @@
 """What stands behind a draft's pages: their fields, what is wrong with them, what was typed."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from fastapi import Request
 
 from app.approvals.drafting import DraftRecord
 from app.approvals.model import Route
 from app.approvals.office import Office
-from app.approvals.recorded_dose import RecordedDose, recorded_dose
+from app.approvals.recorded_facts import Recorded, recorded_answers
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind
@@ -18,7 +19,8 @@ from app.reference_data.organisations import commissioners
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
-from app.web.form import about, paper, still_dose, urgent
+from app.web.form import about, paper, still, urgent
+from app.web.form.same_day import with_day
 from app.web.form.steps import find_step
 from app.web.form.typed import PREFIX, typed_answers
 from app.web.pages import door_of
@@ -48,29 +50,54 @@ def about_wrong(request: Request, found: Filling, step: str) -> dict[str, str]:
     return {name: said for name, said in wrong.items() if name in names}
 
 
-def recorded(request: Request, caller: Caller, found: Filling) -> RecordedDose | None:
-    """The dose that a continuation may confirm; None for any other form."""
-    treatment, office = found.treatment, this_office(request)
-    if treatment is None or found.kind is not Kind.CONTINUATION:
+def recorded(request: Request, caller: Caller, found: Filling) -> Recorded | None:
+    """What a continuation may confirm; None for any other form."""
+    office = this_office(request)
+    if found.treatment is None or found.kind is not Kind.CONTINUATION:
         return None
-    return door_of(request).read(
-        lambda work: recorded_dose(work, office, caller, treatment, found.version)
-    )
+    return door_of(request).read(lambda work: _recorded(work, office, caller, found))
 
 
-def with_dose(
+def _recorded(work: Work, office: Office, caller: Caller, found: Filling) -> Recorded | None:
+    if found.treatment is None or found.kind is not Kind.CONTINUATION:
+        return None
+    return recorded_answers(work, office, caller, found.treatment, found.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was posted of a page with its one-press answers written out; what is wrong with them."""
+
+    form: Mapping[str, str]
+    confirmed: Mapping[str, Any]
+    wrong: Mapping[str, str]
+
+
+def given_in(
     work: Work, office: Office, caller: Caller, found: Filling, step: str, form: Mapping[str, str]
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """What was posted, with the dose on record where it was confirmed; what is wrong with that."""
+) -> Given:
+    """A page with the day of the decision where it was ticked, and what was confirmed as it is."""
     part = find_step(found.steps, step)
-    if part is None or found.treatment is None or still_dose.NAME not in form:
-        return form, {}
-    dose = recorded_dose(work, office, caller, found.treatment, found.version)
-    return still_dose.confirmed(dose, part.questions, form)
+    if part is None:
+        return Given(form, {}, {})
+    dated, wrong = with_day(part.questions, form, found.day)
+    if still.NAME not in form:
+        return Given(dated, {}, wrong)
+    held = _recorded(work, office, caller, found)
+    confirmed, contradicted = still.confirmed(held, part.questions, dated)
+    return Given(dated, confirmed, {**wrong, **contradicted})
 
 
-def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecord:
-    """The draft with what was typed on a page; other pages' answers are not touched."""
+def typed_into(
+    found: Filling,
+    step: str,
+    form: Mapping[str, str],
+    confirmed: Mapping[str, Any] | None = None,
+) -> DraftRecord:
+    """The draft with what was typed on a page; other pages' answers are not touched.
+
+    `confirmed` are answers on record that the page was sent with one choice for.
+    """
     draft = found.draft
     if step == paper.PAPER and found.kind in PAPER_KINDS:
         if form.get("not_paper") == "yes":
@@ -91,7 +118,7 @@ def typed_into(found: Filling, step: str, form: Mapping[str, str]) -> DraftRecor
         raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
     # A question that the page did not show is not "emptied": its controls were not sent.
     shown = tuple(each for each in part.questions if f"shown.{each.name}" in form)
-    answers = {**draft.answers, **typed_answers(shown, form)}
+    answers = {**draft.answers, **typed_answers(shown, form), **(confirmed or {})}
     return replace(draft, answers={k: v for k, v in answers.items() if v is not None})
 
 
@@ -118,8 +145,8 @@ def entries(found: Filling, step: str) -> tuple[about.Entry, ...]:
 def label_of_field(found: Filling, step: str, name: str) -> str:
     """How a page calls one of its fields, by the field's name in the browser's form."""
     part = find_step(found.steps, step)
-    if name == still_dose.NAME:
-        return still_dose.LABEL
+    if name == still.NAME:
+        return still.ALL
     if part is not None:
         asked = name.removeprefix(PREFIX).partition(".")[0]
         known = found.version.questions.get(asked.partition("-")[0])

@@ -21,30 +21,30 @@ from app.db.work import Work
 from app.policy import Kind, Override, override_fault
 from app.web import filling
 from app.web.callers import caller_of, read_recorded, this_office, version_in
+from app.web.draft_order import CHECK, after_patient, first_open, order, place
 from app.web.draft_pages import Again, check_page, not_taken, step_page
 from app.web.draft_parts import (
     about_wrong,
-    abouts,
+    given_in,
     label_of_field,
     typed_into,
     urgent_page,
-    with_dose,
 )
 from app.web.filling import Filling
 from app.web.form import about, paper, urgent
 from app.web.form.check import with_override
 from app.web.form.scores import SCORES
-from app.web.form.steps import find_step, only_open
+from app.web.form.steps import find_step
 from app.web.held import held_of, held_rows, kind_words, known_rows, need_of
 from app.web.needs import need_words
 from app.web.pages import CONTROL, PageRoute, Unfit, check_csrf, door_of, go, in_role, unfit
 from app.web.rendering import page
+from app.web.sending import may_be_sent_from, nothing_is_left
 from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.starting import IdPath
 
 router = APIRouter(prefix="/drafts", route_class=PageRoute, include_in_schema=False)
 
-CHECK: Final = "check"
 _CHANGED: Final = (
     "The draft was changed in another tab or by a colleague since you opened this page. What you "
     "typed is below and not saved yet. Look it through, then continue."
@@ -64,7 +64,7 @@ def open_draft(request: Request, session: SignedInBrowser, id: IdPath) -> Respon
         if draft.state != "open":
             return "/", reading
         return (
-            f"/drafts/{id}/{_first_open(filling.fill(work, office, caller, draft))}",
+            f"/drafts/{id}/{first_open(filling.fill(work, office, caller, draft))}",
             reading,
         )
 
@@ -93,7 +93,7 @@ def begun(
         return go(f"/drafts/{id}")
     if any(name.startswith(about.PATIENT) for name in wrong):
         return go(f"/drafts/{id}/{about.PATIENT}")
-    onward = _first_open(found) if payer else _after_patient(found)
+    onward = first_open(found) if payer else after_patient(found)
     held = door_of(request).transact(lambda work: held_of(work, office, caller, found))
     if not held.is_something:
         return go(f"/drafts/{id}/{onward}")
@@ -183,6 +183,10 @@ def override(request: Request, session: SignedInBrowser, id: IdPath, form: FormF
 def submit(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
     """Submit the draft, once: a second click is led to what the first one made."""
     check_csrf(session, form)
+    return _send(request, session, id, version_in(form))
+
+
+def _send(request: Request, session: Session, id: str, version: int) -> Response:
     caller, office = caller_of(request, session), this_office(request)
 
     def run(work: Work) -> RequestView | str:
@@ -194,7 +198,7 @@ def submit(request: Request, session: SignedInBrowser, id: IdPath, form: FormFie
             work,
             caller,
             id,
-            version_in(form),
+            version,
             lambda each: submit_as(work, office, caller, each),
         )
 
@@ -227,10 +231,10 @@ def save(
         if draft.state != "open":
             return filling.fill(work, office, caller, draft)
         found = filling.fill(work, office, caller, draft)
-        given, contradicted = with_dose(work, office, caller, found, step, form)
-        if contradicted:
-            raise Unfit(contradicted, form)
-        typed = typed_into(found, step, given)
+        given = given_in(work, office, caller, found, step, form)
+        if given.wrong:
+            raise Unfit(given.wrong, form)
+        typed = typed_into(found, step, given.form, given.confirmed)
         if (typed.form, typed.answers) == (draft.form, draft.answers):
             return filling.fill(work, office, caller, draft)
         kept = drafting.change(work, caller, id, typed.form, typed.answers, version_in(form))
@@ -246,41 +250,27 @@ def save(
         return JSONResponse({"version": kept.draft.version})
     if kept.draft.state != "open":
         return go(f"/drafts/{id}")
+    if form.get("send") == "yes" and may_be_sent_from(kept, step):
+        return _sent_or_checked(request, session, caller, kept, step)
     after = _next(request, kept, step, form)
     if [kept.draft.form.get("commissioner")] != payer_before and _is_needless(request, kept):
         after = "begun?payer=chosen"
     return go(f"/drafts/{id}/{after}")
 
 
+def _sent_or_checked(
+    request: Request, session: Session, caller: Caller, kept: Filling, step: str
+) -> Response:
+    """Send the form from its one page, or show what has to be mended or read first."""
+    at = f"/drafts/{kept.draft.id}"
+    if _has_faults(request, kept, step):
+        return go(f"{at}/{step}")
+    if nothing_is_left(request, caller, kept):
+        return _send(request, session, kept.draft.id, kept.draft.version)
+    return go(f"{at}/{CHECK}")
+
+
 # --- which page comes next -----------------------------------------------------------------------
-
-
-def _order(found: Filling) -> tuple[str, ...]:
-    """The pages in their order. A continuation's own page about the treatment comes last but one:
-    its day is filled in, so it need not be looked at."""
-    parts = tuple(
-        each.key for each in found.steps if only_open(each, found.open, found.draft.answers).blocks
-    )
-    told = paper.is_paper(found.draft.form) or urgent.is_urgent(found.draft.form)
-    if found.kind is Kind.INITIATION or told:
-        return (*abouts(found), *parts, CHECK)
-    return (*parts, CHECK)
-
-
-def _after_patient(found: Filling) -> str:
-    return paper.PAPER if paper.is_paper(found.draft.form) else about.TREATMENT
-
-
-def _first_open(found: Filling) -> str:
-    """The first page with a question that is still to answer; else the check."""
-    if found.kind is Kind.INITIATION and not found.draft.form.get("patient"):
-        return about.PATIENT
-    if paper.is_paper(found.draft.form) and not paper.was_filled(found.draft.form):
-        return paper.PAPER
-    for each in found.steps:
-        if any(question.name in found.open for question in each.questions):
-            return each.key
-    return CHECK
 
 
 def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) -> str:
@@ -298,10 +288,9 @@ def _next(request: Request, found: Filling, step: str, form: Mapping[str, str]) 
         return CHECK
     if step == about.PATIENT:
         return "begun"
-    order = _order(found)
-    keys = [*order[:-1]]
-    after = [each for each in order if _place(each) > _place(step)]
-    return after[0] if keys and after else CHECK
+    pages = order(found)
+    after = [each for each in pages if place(each) > place(step)]
+    return after[0] if len(pages) > 1 and after else CHECK
 
 
 def _is_needless(request: Request, found: Filling) -> bool:
@@ -309,14 +298,6 @@ def _is_needless(request: Request, found: Filling) -> bool:
     office = this_office(request)
     need = door_of(request).read(lambda work: need_of(work, office, found))
     return found.kind is Kind.INITIATION and need is not None and need.exempt
-
-
-def _place(step: str) -> tuple[int, int]:
-    if step == CHECK:
-        return (5, 0)
-    if step.startswith("part-") and step[5:].isdigit():
-        return (4, int(step[5:]))
-    return ((about.PATIENT, paper.PAPER, about.TREATMENT, urgent.URGENT).index(step), 0)
 
 
 def _has_faults(request: Request, found: Filling, step: str) -> bool:

@@ -27,18 +27,17 @@ _REGIONS = """() => [...document.querySelectorAll('body *')].filter(e => {
 _BONES = """() => document.title + [...document.querySelectorAll('*')].map(e =>
   [e.tagName, e.className, e.getAttribute('role'), e.getAttribute('aria-label'), e.hidden, e.open]
   .join('.')).join()"""
-#: After the words "On record" or "Filled in" comes the field; a dose on record is in its choice.
+#: After the words "On record" or "Filled in" comes the field; a choice has what it may confirm.
+#: "Last time" tells what is asked as of now: that is answered anew.
 _ON_RECORD = """() => {
   const bare = name => name.replace(/-(day|month|year)$/, '');
   const named = e => [...e.querySelectorAll('[name]')].map(f => bare(f.name));
-  const told = [...document.querySelectorAll('.app-known')].flatMap(p => {
-    const next = p.nextElementSibling;
-    return next ? named(next) : [];
-  });
-  const choice = document.getElementById('still_dose');
-  const doses = (choice ? named(choice.closest('.app-dose')) : [])
-    .filter(name => name !== 'still_dose');
-  return [...new Set([...told, ...doses])];
+  const lasting = [...document.querySelectorAll('.app-known')]
+    .filter(p => !p.textContent.startsWith('Last time'));
+  const told = lasting.flatMap(p => p.nextElementSibling ? named(p.nextElementSibling) : []);
+  const choice = document.querySelector('.app-still');
+  const held = (choice ? named(choice) : []).filter(name => name !== 'still');
+  return [...new Set([...told, ...held])];
 }"""
 _CLEARED: Final = "Clear-Site-Data header on"
 #: How often a page that follows a job may lead on while it is looked at, and what is said then.
@@ -242,7 +241,8 @@ class Visitor:
     def unanswered(self) -> list[str]:
         """The names of the questions with radio buttons of which none is chosen."""
         found: list[str] = self.page.evaluate(
-            "[...new Set([...document.querySelectorAll('main [type=radio]')].map(r => r.name))]"
+            "[...new Set([...document.querySelectorAll('main [type=radio]')]"
+            ".filter(r => !r.closest('details')).map(r => r.name))]"
             ".filter(n => !document.querySelector(`input[name='${n}']:checked`))"
         )
         return found

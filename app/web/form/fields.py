@@ -56,6 +56,8 @@ class Field:
     optional: bool = False
     workable: bool = False  # a score that can be worked out from its parts
     scale: Any = None  # the steps of its scale, shown as help
+    same_day: str | None = None  # the day of the decision, which one tick gives
+    measured_same_day: str | None = None  # the same for the day of a measurement
 
     @property
     def is_filled(self) -> bool:

@@ -19,10 +19,10 @@ from app.policy import (
 )
 from app.policy.asked import questions_of
 
-#: A page asks no more questions than this, unless one criterion alone needs more. A continuation
-#: is mostly filled in already, so more of it fits.
+#: A page asks no more questions than this, unless one criterion alone needs more. Of a continuation
+#: much is filled in or confirmed by one choice, and is folded away there, so more of it fits.
 MOST_ON_A_PAGE: Final = {Kind.INITIATION: 8}
-MOST_ELSEWHERE: Final = 12
+MOST_ELSEWHERE: Final = 22
 _SECTIONS: Final = {
     Kind.INITIATION: (Section.START,),
     Kind.CONTINUATION: (Section.CONTINUE, Section.STOP),
