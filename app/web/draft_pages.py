@@ -29,7 +29,7 @@ from app.web.draft_parts import (
 from app.web.filling import Filling
 from app.web.form import about, paper, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
-from app.web.form.fields import Field, errors_with, marked, question_fields
+from app.web.form.fields import Field, Known, errors_with, marked, question_fields
 from app.web.form.same_day import offered
 from app.web.form.scales import SCALES
 from app.web.form.scores import SCORES
@@ -125,7 +125,9 @@ def step_page(
     fields = _again(tuple(_helped(offered(fields, part.questions, found.day))), again)
     by_name = {each.name: each for each in fields}
     held = recorded(request, caller, found)
-    rest, on_record = parted(part, held)
+    facts = {} if held is None else {name: each.answer for name, each in held.answers.items()}
+    matters = found.open_with({**facts, **found.draft.answers}) if facts else found.open
+    rest, on_record = parted(part, held, matters, found.draft.answers)
     still = None
     if held is not None and on_record:
         refused = {} if again is None else again.wrong
@@ -142,11 +144,8 @@ def step_page(
         title=whole.title,
         still=still,
         blocks=blocks,
-        more_known=[
-            each
-            for each in _asked_here(part)
-            if each in told and not told[each].put_in and not told[each].now
-        ],
+        more_known=_can_be_filled_in(rest, told),
+        more_held=_can_be_filled_in(part, told),
         step=step,
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
         sends=can(caller, Action.SUBMIT) and may_be_sent_from(found, step),
@@ -214,6 +213,12 @@ def _helped(fields: Sequence[Field]) -> tuple[Field, ...]:
         for each in fields
         for name in [each.name.removeprefix(PREFIX)]
     )
+
+
+def _can_be_filled_in(part: Step, told: Mapping[str, Known]) -> bool:
+    """Whether facts of the page are on record and not in their fields."""
+    here = (told[each] for each in _asked_here(part) if each in told)
+    return any(not each.put_in and not each.now for each in here)
 
 
 def _asked_here(part: Step) -> list[str]:

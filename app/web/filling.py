@@ -66,6 +66,7 @@ class Filling:
     patient: PatientRecord | None = None  # of a treatment that goes on
     local_id: str | None = None
     approved: Approved | None = None  # what a continuation goes on from
+    context: Context | None = None
 
     @property
     def kind(self) -> Kind:
@@ -75,6 +76,14 @@ class Filling:
         """The questions still to answer, in the form's order."""
         asked = [question for step in self.steps for question in step.questions]
         return tuple(each for each in asked if each.name in self.open)
+
+    def open_with(self, more: Mapping[str, Any]) -> frozenset[str]:
+        """The questions that could still matter if these were answered too."""
+        if self.context is None:
+            return self.open
+        typed = {**self.draft.answers, **more}
+        answers, _ = readable_answers(self.version, self.kind, typed, self.day, self.today)
+        return frozenset(open_questions(self.version, self.kind, answers, self.context))
 
 
 def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Filling:
@@ -109,6 +118,7 @@ def fill(work: Work, office: Office, caller: Caller, draft: DraftRecord) -> Fill
         patient=person,
         local_id=local_id,
         approved=approved,
+        context=context,
     )
 
 

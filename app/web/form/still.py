@@ -57,9 +57,23 @@ class Choice:
         return Field(NAME, NAME, "one of", self.label, error=self.error)
 
 
-def parted(step: Step, recorded: Recorded | None) -> tuple[Step, tuple[Block, ...]]:
-    """The page without what is on record, and that, each question beside its criterion."""
-    names = frozenset() if recorded is None else recorded.answers.keys()
+def parted(
+    step: Step, recorded: Recorded | None, matters: frozenset[str], answers: Mapping[str, Any]
+) -> tuple[Step, tuple[Block, ...]]:
+    """The page without what is on record, and that, each question beside its criterion.
+
+    What does not matter (`matters`) while all is still so goes with it: it is asked below the
+    choice, beside what it hangs on.
+    """
+    held_here = frozenset() if recorded is None else recorded.answers.keys()
+    if not any(each.name in held_here for each in step.questions):
+        return step, ()
+    names = held_here | {
+        each.name
+        for block in step.blocks
+        for each in block.questions
+        if block.criterion and each.name not in matters and answers.get(each.name) is None
+    }
     rest, held = [], []
     for block in step.blocks:
         here = tuple(each for each in block.questions if each.name in names)
@@ -79,7 +93,8 @@ def choice(
     wrong: Mapping[str, str],
 ) -> Choice:
     """The choice for the questions on record that stand on a page, with their fields by name."""
-    asked = [question for block in blocks for question in block.questions]
+    below = [question for block in blocks for question in block.questions]
+    asked = [each for each in below if each.name in recorded.answers]
     here = {each.name: answers.get(each.name) for each in asked}
     chosen = ""
     if any(value is not None for value in here.values()):
@@ -94,7 +109,7 @@ def choice(
     dose = dose_words(recorded, doses)
     told = [(DOSE, dose)] if facts and doses else []
     told += [(each.label, _fact_words(recorded, each)) for each in facts]
-    below = tuple(
+    placed = tuple(
         (block.criterion, tuple(fields[f"{PREFIX}{each.name}"] for each in block.questions))
         for block in blocks
     )
@@ -105,7 +120,7 @@ def choice(
         told=tuple(told),
         source=source,
         chosen=chosen,
-        blocks=below,
+        blocks=placed,
         error=wrong.get(NAME),
     )
 
