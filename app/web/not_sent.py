@@ -79,6 +79,19 @@ async def fields_of(
     return texts, any(isinstance(value, UploadFile) and value.filename for _, value in given)
 
 
+def too_large(request: Request, detail: str) -> Response:
+    """The page that says that a file was over the limit. Nothing of the form was read."""
+    return page(
+        request,
+        "unfit.html",
+        status=413,
+        wrong=[("File", detail)],
+        typed=[],
+        file=True,
+        page=page_of(request),
+    )
+
+
 def typed_in(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Label and text of each field that holds what somebody typed or chose."""
     return [

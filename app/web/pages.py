@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -13,12 +14,14 @@ from fastapi.routing import APIRoute
 from app import problems
 from app.api import security
 from app.api.callers import door_of as door_of
+from app.api.routing import is_upload
 from app.auth.errors import NotSignedIn
 from app.auth.sessions import SEEN_EVERY, Session, find_session, seen
 from app.db.work import Work
 from app.problems import BAD_REQUEST, NOT_ALLOWED, DoorProblem
+from app.problems import BODY_TOO_LARGE as TOO_LARGE
 from app.web import cookies
-from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent, unfit_page
+from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent, too_large, unfit_page
 from app.web.rendering import page
 from app.web.too_many import TooManySteps, too_many
 
@@ -31,6 +34,8 @@ _WITHOUT_WORDS: Final = frozenset({"/sign-out", "/role"})
 _UNCOUNTED: Final = frozenset({"/sign-out"})
 #: Counted by session: who used up a person's steps elsewhere must not keep them from ending that.
 _OWN_SESSIONS: Final = "/sessions"
+#: Bytes of a form with a file that are not the file's.
+_REST_OF_FORM: Final = 65_536
 #: What a page says no with.
 _REFUSALS: Final[tuple[type[Exception], ...]] = (*problems.TABLE, DoorProblem)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -85,9 +90,27 @@ class PageRoute(APIRoute):
                 return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
             except _REFUSALS as error:
                 security.note_refusal(request, error)
+                if is_upload(request.scope.get("route")) and problems.kind_of(error) is TOO_LARGE:
+                    largest = request.app.state.settings.max_upload_bytes
+                    return too_large(request, largest_file(largest).words)
                 return refusal(request, error)
 
         return shown
+
+
+@dataclass(frozen=True, slots=True)
+class LargestFile:
+    """How many bytes a file may have, and what is said of more."""
+
+    bytes: int
+    words: str
+
+
+def largest_file(limit: int) -> LargestFile:
+    """The largest file that a form may carry whose body has this limit, in bytes."""
+    size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit:,} bytes"
+    words = f"The file is over {size}. Choose a smaller one: nothing was sent."
+    return LargestFile(max(limit - _REST_OF_FORM, 0), words)
 
 
 def _note_stale(request: Request) -> None:

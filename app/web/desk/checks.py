@@ -42,7 +42,7 @@ from app.web.desk.checks_view import (
 )
 from app.web.form import about
 from app.web.form.fields import errors_of
-from app.web.pages import PageRoute, check_csrf, door_of, go
+from app.web.pages import PageRoute, check_csrf, door_of, go, largest_file
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
@@ -235,5 +235,6 @@ def _asked(
         fields=fields,
         errors=errors,
         file_wrong=wrong.get("file"),
+        largest_file=largest_file(request.app.state.settings.max_upload_bytes),
         verdict=verdict,
     )

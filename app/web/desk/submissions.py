@@ -29,7 +29,7 @@ from app.web.callers import caller_of
 from app.web.desk import common
 from app.web.desk.job_view import progress_of
 from app.web.desk.uploads import keep_preview, waiting
-from app.web.pages import PageRoute, check_csrf, door_of, go
+from app.web.pages import PageRoute, check_csrf, door_of, go, largest_file
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
@@ -207,6 +207,7 @@ def _listed(request: Request, session: Session, wrong: str = "") -> Response:
         session=session,
         rows=door_of(request).read(read),
         newest=NEWEST,
+        largest_file=largest_file(request.app.state.settings.max_upload_bytes),
         wrong=wrong,
         errors=[{"text": wrong, "href": "#file"}] if wrong else [],
     )

@@ -244,3 +244,22 @@ def _actions(database: Database, moment: Moment) -> list[str]:
     )
     found = database.read(lambda work: work.connection.execute(query).all(), moment=moment)
     return [row[0] for row in found]
+
+
+def test_a_form_over_the_limit_says_that_the_file_is_and_leads_back(enter: Enter) -> None:
+    person = enter("demo1-clinician")
+    request, _ = sent(person, LOW)
+    at = f"/requests/{request}/attachments"
+    shown = person.get(at).text
+    assert 'data-largest="5242880"' in shown, "where scripts run it is told before it is sent"
+    form = dict(re.findall(r'name="(csrf|once)" value="([^"]+)"', shown))
+    reply = person.http.post(
+        at,
+        data={"title": "Result", "shared": "yes"} | form,
+        files={"file": ("a.pdf", bytes(65 << 20), "application/pdf")},
+        headers={"referer": f"{person.http.base_url}{at[1:]}"},
+    )
+    assert reply.status_code == 413
+    assert "The file is over 64 MB" in reply.text
+    assert "most browsers still hold what you typed" in reply.text
+    assert links(person, request) == []

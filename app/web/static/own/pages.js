@@ -68,6 +68,28 @@ if (form) {
   });
 }
 
+/* A file over the limit is told before it is sent: the words of the form stay where they are. */
+for (const input of document.querySelectorAll('input[type=file][data-largest]')) {
+  const told = document.createElement('span');
+  told.className = 'nhsuk-error-message';
+  told.id = `${input.id}-too-large`;
+  told.setAttribute('role', 'alert');
+  input.before(told);
+  const check = () => {
+    const over = input.files.length > 0 && input.files[0].size > Number(input.dataset.largest);
+    const group = input.closest('.nhsuk-form-group');
+    told.textContent = over ? input.dataset.tooLarge : '';
+    group.classList.toggle('nhsuk-form-group--error', over || !!group.querySelector(`#${input.id}-error`));
+    const others = (input.getAttribute('aria-describedby') || '').split(' ').filter(each => each && each !== told.id);
+    input.setAttribute('aria-describedby', (over ? [...others, told.id] : others).join(' '));
+    return over;
+  };
+  input.addEventListener('change', check);
+  input.form.addEventListener('submit', event => {
+    if (check()) { event.preventDefault(); input.focus(); }
+  });
+}
+
 /* A second click while the first is under way would only be refused: leave it out. A download leaves
    the page where it is, so it can be asked for again after a while. */
 for (const each of document.querySelectorAll('form[method=post]')) {
