@@ -84,9 +84,20 @@ def _config(machine: Machine, spill: str) -> dict[str, Any]:
     return config
 
 
-#: DuckDB takes a fifth of a file's rows for all that a filter leaves, and so holds ten million
-#: wide lines in memory to look approvals up in them. As written, what comes after JOIN is held.
+#: DuckDB takes a fifth of a file's rows for all that a filter leaves, and after some joins one row
+#: for all lines, and so holds ten million wide lines in memory to look approvals up in them. As
+#: written, what comes after JOIN is held.
 _AS_WRITTEN: Final = "join_order,build_side_probe_side"
+
+
+@contextmanager
+def as_written(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Within, every join is made as it is written: what comes after JOIN is held in memory."""
+    connection.execute(f"SET disabled_optimizers = '{_AS_WRITTEN}'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +113,8 @@ class InDuckDB:
     def make(self, step: Step) -> None:
         """Create the step's table or view, its joins in the order in which they are written."""
         kind = "VIEW" if step.is_view else "TABLE"
-        self.connection.execute(f"SET disabled_optimizers = '{_AS_WRITTEN}'")
-        self.connection.execute(f"CREATE {kind} {step.name} AS {step.select}")
-        self.connection.execute("RESET disabled_optimizers")
+        with as_written(self.connection):
+            self.connection.execute(f"CREATE {kind} {step.name} AS {step.select}")
 
     def drop(self, name: str) -> None:
         """Forget a table or view, whether it was made or taken."""

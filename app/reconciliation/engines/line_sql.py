@@ -8,11 +8,12 @@ parents, contract and responsible commissioner.
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -20,10 +21,12 @@ import pyarrow as pa
 from app.reconciliation.classify import classify, fee_sort
 from app.reconciliation.contract import check_contract, check_payer
 from app.reconciliation.engines.agreed import Priced, agreed_on
+from app.reconciliation.engines.duckdb import as_written
 from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.last_deliveries import Given, days_given, given_of
 from app.reconciliation.engines.limits import unit_key
+from app.reconciliation.engines.line_views import DATED, LINE, PLACED, READ, TOLD
 from app.reconciliation.engines.prepare import invoiced_period
 from app.reconciliation.engines.supply_terms import (
     HOMECARE,
@@ -42,150 +45,9 @@ from app.reference_data.routes import code_stated
 Connection = duckdb.DuckDBPyConnection
 _TEXT, _DAY, _FLAG, _NUMBER = pa.string(), pa.date32(), pa.bool_(), pa.int32()
 _PLACES = 8
-
-#: The lines, without the rows that were skipped.
-_READ = "CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL"
-_DATED = """
-CREATE VIEW dated AS
-SELECT
-    read.*,
-    coalesce(read.supply_date, read.delivery_date) AS day,
-    coalesce(read.supply_date, read.delivery_date, month.first_day, invoiced.first_day)
-        AS first_day,
-    coalesce(read.supply_date, read.delivery_date, month.last_day, invoiced.last_day) AS last_day,
-    coalesce(read.supply_date, read.delivery_date) IS NULL
-        AND coalesce(month.first_day, invoiced.first_day) IS NOT NULL AS month_only,
-    coalesce(starts_with(read.total_cost, '-'), FALSE) AS gives_back
-FROM read
-LEFT JOIN month
-    ON month.financial_year = read.financial_year
-    AND month.financial_month = read.financial_month
-LEFT JOIN invoiced
-    ON invoiced.invoice_date = read.invoice_date
-    AND invoiced.dispensing_route IS NOT DISTINCT FROM read.dispensing_route
-    AND invoiced.commissioner IS NOT DISTINCT FROM read.commissioner
-    AND invoiced.provider IS NOT DISTINCT FROM read.provider
-"""
-_PLACED = """
-CREATE VIEW placed AS
-SELECT
-    dated.*,
-    era.era,
-    provider.folded AS folded_provider,
-    commissioner.folded AS folded_commissioner
-FROM dated
-LEFT JOIN era ON era.last_day IS NOT DISTINCT FROM dated.last_day
-LEFT JOIN provider
-    ON provider.code = dated.provider
-    AND provider.last_day IS NOT DISTINCT FROM dated.last_day
-LEFT JOIN commissioner
-    ON commissioner.code = dated.commissioner
-    AND commissioner.last_day IS NOT DISTINCT FROM dated.last_day
-"""
-_TOLD = """
-CREATE VIEW told AS
-SELECT placed.*, named.drug, named.product, named.how, named.kind, named.fee_sort
-FROM placed
-INNER JOIN named
-    ON named.drug_code IS NOT DISTINCT FROM placed.drug_code
-    AND named.drug_name IS NOT DISTINCT FROM placed.drug_name
-    AND named.era IS NOT DISTINCT FROM placed.era
-    AND named.gives_back = placed.gives_back
-    AND named.point_of_delivery IS NOT DISTINCT FROM placed.point_of_delivery
-"""
-_LINE = """
-SELECT
-    told.pos,
-    told.row,
-    told.kind,
-    told.fee_sort,
-    told.shifted,
-    told.content_hash,
-    CAST('0x' || left(told.content_hash, 15) AS BIGINT) AS content_key,
-    coalesce(told.content_hash IN (SELECT stated.content_hash FROM stated), FALSE)
-        AS stated_before,
-    told.nhs_number,
-    told.local_patient_id AS local_id,
-    told.nhs_number IS NOT NULL OR told.local_patient_id IS NOT NULL AS has_identity,
-    told.withheld_reason IS NOT NULL AS withheld,
-    told.birth_date,
-    told.drug,
-    told.product,
-    told.how AS recognised_by,
-    told.indication_code AS indication,
-    route.number AS route,
-    told.folded_provider AS provider,
-    told.folded_commissioner AS commissioner,
-    told.reference,
-    told.day AS supply_date,
-    told.supply_date AS stated_day,
-    told.first_day,
-    told.last_day,
-    told.month_only,
-    coalesce(basis.after_stop, 0) AS after_stop,
-    coalesce(basis.after_death, 0) AS after_death,
-    coalesce(contract.said = 'failed', FALSE) AS no_pass_through,
-    contract.said AS contract_said,
-    payer.said AS payer_said,
-    payer.proposed,
-    coalesce(payer.silent, TRUE) AS payer_silent,
-    CAST(told.total_cost AS DECIMAL(38, 8)) AS total,
-    CAST(told.home_delivery_charge AS DECIMAL(38, 8)) AS home_delivery,
-    CAST(told.quantity AS DECIMAL(38, 8)) AS quantity,
-    unit.key AS unit,
-    CAST(told.unit_price AS DECIMAL(38, 8)) AS unit_price,
-    told.vat_charged,
-    coalesce(told.folded_commissioner IN (SELECT keeper.code FROM keeper), FALSE) AS has_agreed,
-    agreed.least AS agreed_least,
-    agreed.most AS agreed_most,
-    agreed.price AS agreed_price,
-    coalesce(told.dispensing_route = '4', FALSE) AS homecare,
-    supplied.least AS delivery_least,
-    supplied.most AS delivery_most,
-    coalesce(supplied.tolerance, 0) AS tolerance,
-    supplied.early,
-    told.provider AS own_provider,
-    told.commissioner AS own_commissioner,
-    told.financial_year,
-    told.financial_month{beside}
-FROM told
-LEFT JOIN unit ON unit.unit = told.unit
-LEFT JOIN route ON route.route = told.route
-LEFT JOIN basis
-    ON basis.dispensing_route = told.dispensing_route
-    AND basis.folded_commissioner = told.folded_commissioner
-    AND basis.folded_provider IS NOT DISTINCT FROM told.folded_provider
-    AND basis.drug IS NOT DISTINCT FROM told.drug
-    AND basis.first_day = told.first_day
-    AND basis.last_day = told.last_day
-LEFT JOIN contract
-    ON contract.folded_provider IS NOT DISTINCT FROM told.folded_provider
-    AND contract.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner
-    AND contract.drug IS NOT DISTINCT FROM told.drug
-    AND contract.first_day = told.first_day
-    AND contract.last_day = told.last_day
-LEFT JOIN payer
-    ON payer.drug = told.drug
-    AND payer.folded_commissioner = told.folded_commissioner
-    AND payer.first_day = told.first_day
-    AND payer.last_day = told.last_day
-LEFT JOIN agreed
-    ON agreed.folded_provider IS NOT DISTINCT FROM told.folded_provider
-    AND agreed.folded_commissioner = told.folded_commissioner
-    AND agreed.drug = told.drug
-    AND agreed.product IS NOT DISTINCT FROM told.product
-    AND agreed.drug_code IS NOT DISTINCT FROM told.drug_code
-    AND agreed.strength IS NOT DISTINCT FROM told.strength
-    AND agreed.unit IS NOT DISTINCT FROM told.unit
-    AND agreed.first_day = told.first_day
-    AND agreed.last_day = told.last_day
-LEFT JOIN supplied
-    ON supplied.folded_commissioner = told.folded_commissioner
-    AND supplied.folded_provider IS NOT DISTINCT FROM told.folded_provider
-    AND supplied.drug IS NOT DISTINCT FROM told.drug
-    AND supplied.first_day = told.first_day
-    AND supplied.last_day = told.last_day
-"""
+#: How many distinct combinations are Python's objects at a time. Where there are terms, nearly
+#: every line may be one, and what Python holds lies outside DuckDB's limit.
+_AT_A_TIME: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,17 +68,24 @@ def hold_lines(
     Columns `beside` those of a submission's rows are kept as they are. Raises NotTabular where a
     number has more digits than the tables hold.
     """
-    connection.execute(_READ)
+    with as_written(connection):
+        file = _written(connection, known, folder, beside)
+    connection.read_parquet(str(file)).create_view("line")
+
+
+def _written(connection: Connection, known: Reference, folder: Path, beside: Sequence[str]) -> Path:
+    """The file of the lines. What stands after a JOIN here is small, and the lines never do."""
+    connection.execute(READ)
     _check_digits(connection)
     _months(connection)
     _invoices(connection, known)
-    connection.execute(_DATED)
+    connection.execute(DATED)
     _eras(connection, known.dictionary)
     for column in ("provider", "commissioner"):
         _folded(connection, column, known)
-    connection.execute(_PLACED)
+    connection.execute(PLACED)
     _named(connection, known.dictionary)
-    connection.execute(_TOLD)
+    connection.execute(TOLD)
     _units(connection)
     _routes(connection)
     _basis(connection, given_of(known.snapshot.terms.supplies))
@@ -228,8 +97,8 @@ def hold_lines(
     _hold(connection, "stated", {"content_hash": _TEXT}, stated)
     file = folder / "line.parquet"
     more = "".join(f",\n    told.{name}" for name in beside)
-    connection.sql(_LINE.format(beside=more)).write_parquet(str(file))
-    connection.read_parquet(str(file)).create_view("line")
+    connection.sql(LINE.format(beside=more)).write_parquet(str(file))
+    return file
 
 
 def _check_digits(connection: Connection) -> None:
@@ -248,17 +117,29 @@ Columns = Mapping[str, pa.DataType]
 def _hold(
     connection: Connection, name: str, columns: Columns, rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Hold a small table of what plain functions made of distinct values."""
-    values: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(columns)
-    pairs = zip(columns.values(), values, strict=True)
-    arrays = [pa.array(column, kind) for kind, column in pairs]
-    connection.register(f"{name}_held", pa.Table.from_arrays(arrays, list(columns)))
-    connection.execute(f"CREATE TABLE {name} AS FROM {name}_held")
-    connection.unregister(f"{name}_held")
+    """Hold a table of what plain functions made of distinct values."""
+    held = f"{name}_held"
+    connection.register(held, pa.schema(list(columns.items())).empty_table())
+    connection.execute(f"CREATE TABLE {name} AS FROM {held}")
+    left = iter(rows)
+    while some := list(islice(left, _AT_A_TIME)):
+        pairs = zip(columns.values(), zip(*some, strict=True), strict=True)
+        arrays = [pa.array(column, kind) for kind, column in pairs]
+        connection.register(held, pa.Table.from_arrays(arrays, list(columns)))
+        connection.execute(f"INSERT INTO {name} FROM {held}")
+    connection.unregister(held)
 
 
-def _distinct(connection: Connection, columns: str, view: str, where: str = "TRUE") -> list[Any]:
-    return connection.sql(f"SELECT DISTINCT {columns} FROM {view} WHERE {where}").fetchall()
+def _distinct(
+    connection: Connection, columns: str, view: str, where: str = "TRUE"
+) -> Iterator[tuple[Any, ...]]:
+    """The distinct combinations, of which DuckDB holds all and Python some."""
+    connection.execute(f"CREATE TABLE asked AS SELECT DISTINCT {columns} FROM {view} WHERE {where}")
+    (count,) = connection.sql("SELECT count(*) FROM asked").fetchall()[0]
+    for first in range(0, count, _AT_A_TIME):
+        some = f"rowid >= {first} AND rowid < {first + _AT_A_TIME}"
+        yield from connection.sql(f"SELECT * FROM asked WHERE {some}").fetchall()
+    connection.execute("DROP TABLE asked")
 
 
 def _months(connection: Connection) -> None:
@@ -277,14 +158,16 @@ def _invoices(connection: Connection, known: Reference) -> None:
     """The days among which what was invoiced can have been supplied, where that is agreed."""
     key = ("invoice_date", "dispensing_route", "commissioner", "provider")
     given = given_of(known.snapshot.terms.supplies)
-    rows = []
-    for said in _distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
-        line = ContractLine(row=0, content_hash="", raw=(), **dict(zip(key, said, strict=True)))
-        period = invoiced_period(line, given, known.fold)
-        if period is not None:
-            rows.append((*said, period.first, period.last))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
+            line = ContractLine(row=0, content_hash="", raw=(), **dict(zip(key, said, strict=True)))
+            period = invoiced_period(line, given, known.fold)
+            if period is not None:
+                yield (*said, period.first, period.last)
+
     columns = dict(zip(key, (_DAY, _TEXT, _TEXT, _TEXT), strict=True))
-    _hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
+    _hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows())
 
 
 def _eras(connection: Connection, dictionary: DrugDictionary) -> None:
@@ -347,14 +230,16 @@ def _basis(connection: Connection, given: Given) -> None:
         "folded_commissioner IN (SELECT giver.code FROM giver)"
     )
     key = "dispensing_route, folded_commissioner, folded_provider, drug, first_day, last_day"
-    rows = []
-    for said in _distinct(connection, key, "told", where):
-        route, payer, provider, drug, first, last = said
-        time = _period(first, last)
-        rows.append((*said, *days_given(given, route, payer, provider, drug, time)))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, key, "told", where):
+            route, payer, provider, drug, first, last = said
+            time = _period(first, last)
+            yield (*said, *days_given(given, route, payer, provider, drug, time))
+
     columns = dict.fromkeys(key.split(", ")[:4], _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
-    _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows)
+    _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows())
 
 
 def _contracts(connection: Connection, index: SnapshotIndex) -> None:
@@ -367,27 +252,32 @@ def _contracts(connection: Connection, index: SnapshotIndex) -> None:
         "held_between.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner)"
     )
     key = "folded_provider, folded_commissioner, drug, first_day, last_day"
-    rows = []
-    for said in _distinct(connection, key, "told", f"first_day IS NOT NULL AND {between}"):
-        provider, payer, drug, first, last = said
-        held = index.contracts.get((provider, payer), ())
-        rows.append((*said, _result(check_contract(held, drug or "", _period(first, last)).result)))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, key, "told", f"first_day IS NOT NULL AND {between}"):
+            provider, payer, drug, first, last = said
+            held = index.contracts.get((provider, payer), ())
+            found = check_contract(held, drug or "", _period(first, last))
+            yield (*said, _result(found.result))
+
     columns = {**pairs, "drug": _TEXT, "first_day": _DAY, "last_day": _DAY, "said": _TEXT}
-    _hold(connection, "contract", columns, rows)
+    _hold(connection, "contract", columns, rows())
 
 
 def _payers(connection: Connection, index: SnapshotIndex) -> None:
     _hold(connection, "paid_drug", {"drug": _TEXT}, ((drug,) for drug in index.payers))
     key = "drug, folded_commissioner, first_day, last_day"
     where = "first_day IS NOT NULL AND drug IN (SELECT paid_drug.drug FROM paid_drug)"
-    rows = []
-    for said in _distinct(connection, key, "told", where):
-        drug, payer, first, last = said
-        found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
-        rows.append((*said, _result(found.test.result), found.proposed, found.silent))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, key, "told", where):
+            drug, payer, first, last = said
+            found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
+            yield (*said, _result(found.test.result), found.proposed, found.silent)
+
     columns = {"drug": _TEXT, "folded_commissioner": _TEXT, "first_day": _DAY, "last_day": _DAY}
     columns |= {"said": _TEXT, "proposed": _TEXT, "silent": _FLAG}
-    _hold(connection, "payer", columns, rows)
+    _hold(connection, "payer", columns, rows())
 
 
 _PRICED: Columns = {
@@ -407,14 +297,16 @@ def _prices(connection: Connection, index: SnapshotIndex) -> None:
         "kept_price.folded_commissioner = told.folded_commissioner "
         "AND kept_price.drug = told.drug)"
     )
-    rows = []
-    for said in _distinct(connection, ", ".join(_PRICED), "told", where):
-        provider, payer, drug, product, code, strength, unit, first, last = said
-        priced = Priced(provider, drug, product, code, strength, unit)
-        found = agreed_on(index.prices[payer, drug], priced, _period(first, last))
-        rows.append((*said, found.least, found.most, found.price))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, ", ".join(_PRICED), "told", where):
+            provider, payer, drug, product, code, strength, unit, first, last = said
+            priced = Priced(provider, drug, product, code, strength, unit)
+            found = agreed_on(index.prices[payer, drug], priced, _period(first, last))
+            yield (*said, found.least, found.most, found.price)
+
     limits = dict.fromkeys(("least", "most", "price"), AMOUNT)
-    _hold(connection, "agreed", {**_PRICED, **limits}, rows)
+    _hold(connection, "agreed", {**_PRICED, **limits}, rows())
 
 
 def _supplies(connection: Connection, index: SnapshotIndex) -> None:
@@ -425,16 +317,19 @@ def _supplies(connection: Connection, index: SnapshotIndex) -> None:
         "folded_commissioner IN (SELECT supply_keeper.code FROM supply_keeper)"
     )
     key = "folded_commissioner, folded_provider, drug, first_day, last_day"
-    rows = []
-    for said in _distinct(connection, key, "told", where):
-        payer, provider, drug, first, last = said
-        held = index.supplies[payer], provider, drug, _period(first, last)
-        agreed = delivery_on(*held)
-        rows.append((*said, agreed.least, agreed.most, tolerance_on(*held), days_early_on(*held)))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for said in _distinct(connection, key, "told", where):
+            payer, provider, drug, first, last = said
+            held = index.supplies[payer], provider, drug, _period(first, last)
+            told = tolerance_on(*held), days_early_on(*held)
+            agreed = delivery_on(*held)
+            yield (*said, agreed.least, agreed.most, *told)
+
     columns = dict.fromkeys(("folded_commissioner", "folded_provider", "drug"), _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
     columns |= dict.fromkeys(("least", "most", "tolerance", "early"), AMOUNT)
-    _hold(connection, "supplied", columns, rows)
+    _hold(connection, "supplied", columns, rows())
 
 
 def _keepers(index: SnapshotIndex) -> set[str]:
