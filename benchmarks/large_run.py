@@ -30,7 +30,8 @@ from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import QUERIED
 from app.reconciliation.large_returned import write_returned
 from app.reconciliation.large_supplies import hold_charged
-from app.reconciliation.line_choice import LineFilter, Order, choose_lines
+from app.reconciliation.line_choice import Order, choose_lines
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.pseudonymised import write_hidden
 from app.reconciliation.read_columns import read_columns
 from app.reconciliation.report import summary_figures, summary_told

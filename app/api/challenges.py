@@ -36,7 +36,7 @@ from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.large_drafts import ToDraft
-from app.reconciliation.line_choice import LineFilter
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.windows import Window
 
@@ -53,7 +53,8 @@ SummaryName = Annotated[str, Field(min_length=1, max_length=80)]
 class DraftBody(Document):
     """Which run to draft from, and whether each month is a challenge of its own.
 
-    With an outcome, provider, drug or month, as the run's summary names them, only of such lines.
+    With an outcome, provider, drug, month or commissioner, as the run's summary names them, only
+    of such lines.
     """
 
     model_config = example({"run": EXAMPLE_ID, "by_month": False})
@@ -64,6 +65,7 @@ class DraftBody(Document):
     provider: SummaryName | None = None
     drug: SummaryName | None = None
     month: SummaryName | None = None
+    commissioner: SummaryName | None = None
 
 
 class RaiseBody(Document):
@@ -121,10 +123,10 @@ def draft(request: Request, caller: SignedIn, desk: ThisDesk, body: DraftBody) -
 
     A line is in one challenge at most, whatever file or run states it. What is not challenged is
     counted with its reason. Of a run that is too large to be held in memory at most 50,000 lines
-    are challenged in one go: more are refused, and drafted by outcome, provider, drug or month.
+    are challenged in one go: more are refused, and drafted by outcome, provider and so on.
     """
     outcome = None if body.outcome is None else body.outcome.value
-    asked = LineFilter(outcome, body.drug, body.provider, body.month)
+    asked = LineFilter(outcome, body.drug, body.provider, body.month, body.commissioner)
 
     def look() -> ToDraft:
         return door_of(request).read(

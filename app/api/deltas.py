@@ -70,6 +70,10 @@ class ClosedMonthDocument(SliceKeyDocument):
     accepted: ExactNumber
     accepted_more: ExactNumber
     accepted_now: ExactNumber
+    not_testable: ExactNumber | None = Field(
+        description="Of what was accepted when it was frozen: lines with a test that could not be "
+        "made; null, not known, where it was frozen before that was kept. Not counted with deltas"
+    )
     queried: ExactNumber
     queried_more: ExactNumber
     queried_now: ExactNumber
@@ -194,6 +198,7 @@ def _month(each: ClosedMonth) -> ClosedMonthDocument:
         accepted=each.accepted,
         accepted_more=each.accepted_more,
         accepted_now=each.accepted_now,
+        not_testable=each.not_testable,
         queried=each.queried,
         queried_more=each.queried_more,
         queried_now=each.queried_now,

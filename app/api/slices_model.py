@@ -63,8 +63,9 @@ class SliceDocument(SliceKeyDocument):
         "reconcile the submission again"
     )
     not_testable: ExactNumber | None = Field(
-        description="Of what is accepted: lines with a test that could not be made; null before "
-        "there is a run, and where the run is of before that was kept"
+        description="Of what is accepted, of a closed month as it was frozen without deltas: lines "
+        "with a test that could not be made; null before there is a run, and not known where the "
+        "run, or what was frozen, is of before that was kept"
     )
     corrections: int
     corrected_lines: int
@@ -87,6 +88,10 @@ class CommissionerDocument(Document):
     total: ExactNumber
     accepted: ExactNumber
     queried: ExactNumber
+    not_testable: ExactNumber | None = Field(
+        description="Of what was accepted, of closed slices as they were frozen without deltas: "
+        "lines with a test that could not be made; null where that is not known of a slice"
+    )
     corrected: ExactNumber
     without_run: int = Field(description="Slices that no run has reconciled yet")
     with_stated_total: int
@@ -251,6 +256,7 @@ def _commissioner(each: CommissionerSum) -> CommissionerDocument:
         total=each.total,
         accepted=each.accepted,
         queried=each.queried,
+        not_testable=each.not_testable,
         corrected=each.corrected,
         without_run=each.without_run,
         with_stated_total=each.with_figure,

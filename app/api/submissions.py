@@ -44,7 +44,8 @@ from app.reconciliation import (
     store,
 )
 from app.reconciliation.errors import RunNotFound
-from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
+from app.reconciliation.line_choice import LinesChosen, Order, choose_lines
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.report import summary_told
 from app.reconciliation.run_lines import open_run
 from app.reconciliation.service import Desk
@@ -231,15 +232,26 @@ def list_lines(
     provider: SummaryKey = None,
     drug: SummaryKey = None,
     month: SummaryKey = None,
+    commissioner: SummaryKey = None,
+    untested: Annotated[
+        str | None,
+        Query(
+            max_length=80,
+            description="Only accepted lines on which this test could not be made, as the "
+            "summary's `untested` names it, or `any test`",
+        ),
+    ] = None,
     order: Annotated[Order, Query(description="By the file, or by what is queried")] = Order.FILE,
     after: Annotated[int, Query(ge=0, le=1_000_000_000, description="A row number")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> LinePage:
-    asked = LineFilter(outcome.value if outcome else None, drug, provider, month)
+    asked = LineFilter(
+        outcome.value if outcome else None, drug, provider, month, commissioner, untested
+    )
 
     def read(work: Work) -> tuple[LinesChosen, Reading]:
         opened = open_run(work, desk, caller, run)
-        chosen = choose_lines(opened, asked, after, limit, order)
+        chosen = choose_lines(opened, asked, after, limit, order, desk.organisations.fold)
         return chosen, Reading("run lines read", names={"run": run})
 
     chosen = read_recorded(request, caller, read)

@@ -22,7 +22,7 @@ from app.reconciliation import challenging
 from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_text import bare_words
-from app.reconciliation.line_choice import LineFilter
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.report import pounds
 from app.reconciliation.windows import Window
 
@@ -50,10 +50,11 @@ def draft(
     provider: Only = None,
     drug: Only = None,
     month: Annotated[str | None, typer.Option(help="Only of such: 202627 M01.")] = None,
+    payer: Annotated[str | None, typer.Option(help="Only of this commissioner, folded.")] = None,
 ) -> None:
     """Draft challenges of what a run queried. The provider sees none before it is raised."""
     door, desk, caller = door_or_exit(), make_desk(settings_or_exit()), _payer(commissioner)
-    asked = LineFilter(outcome, drug, provider, month)
+    asked = LineFilter(outcome, drug, provider, month, payer)
     loaded = done(
         lambda: door.read(lambda work: challenging.load_for_draft(work, desk, caller, run, asked))
     )

@@ -25,7 +25,7 @@ from app.reconciliation.calendar import read_calendar, read_figures, set_calenda
 from app.reconciliation.delta_report import DeltaRow, as_csv, closed_months, deltas_for, shown
 from app.reconciliation.emptying import preview_empty, state_empty
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
-from app.reconciliation.months_report import months_text, untested_text
+from app.reconciliation.months_report import NOT_KNOWN, months_text, untested_text
 from app.reconciliation.preview_report import emptying_lines
 from app.reconciliation.report import pounds
 from app.reconciliation.slice_months import MonthSum, by_month, challenged_by_month
@@ -233,13 +233,22 @@ def _deltas_text(rows: tuple[DeltaRow, ...]) -> str:
     months = Table(title="Closed months that changed", title_justify="left")
     for name in ("Provider", "Commissioner", "Month"):
         months.add_column(name)
-    for name in ("Lines", "Frozen (£)", "Deltas (£)", "Accepted now (£)", "Queried now (£)"):
+    for name in (
+        "Lines",
+        "Frozen (£)",
+        "Untested (£)",
+        "Deltas (£)",
+        "Accepted (£)",
+        "Queried (£)",
+    ):
         months.add_column(name, justify="right")
     for each in closed_months(rows):
         key = each.key
         months.add_row(
             key.provider, key.commissioner, f"{key.financial_year} M{key.financial_month:02d}",
-            str(each.deltas), pounds(each.accepted), pounds(each.accepted_more),
+            str(each.deltas), pounds(each.accepted),
+            NOT_KNOWN if each.not_testable is None else pounds(each.not_testable),
+            pounds(each.accepted_more),
             pounds(each.accepted_now), pounds(each.queried_now),
         )  # fmt: skip
     console.print(months)

@@ -23,7 +23,7 @@ from app.reconciliation.challenge_model import (
 from app.reconciliation.challenge_store import EVERY, Asked
 from app.reconciliation.large_drafts import ToDraft, of_files, of_memory
 from app.reconciliation.large_lines import open_large
-from app.reconciliation.line_choice import EVERY_LINE, LineFilter
+from app.reconciliation.line_filter import EVERY_LINE, LineFilter
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.service import Desk, Reconciled
 from app.reconciliation.windows import Window
@@ -63,7 +63,8 @@ def to_draft(
     desk: Desk, caller: Caller, loaded: Reconciled, asked: LineFilter = EVERY_LINE
 ) -> ToDraft:
     """The lines to draft from, of a run that is in memory."""
-    return of_memory(loaded, _taken_back(desk, caller, loaded), asked)
+    back = _taken_back(desk, caller, loaded)
+    return of_memory(loaded, back, asked, desk.organisations.fold)
 
 
 def draft(work: Work, caller: Caller, loaded: ToDraft, *, by_month: bool) -> Drafted:

@@ -29,24 +29,34 @@ HEADER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DeltaRow:
-    """A delta with its slice, the submission whose row it is, and the run that it comes of."""
+    """A delta with its slice, the submission whose row it is, and the run that it comes of.
+
+    `not_testable` is what the slice had accepted untested when it was frozen; None: not known.
+    """
 
     key: SliceKey
     submission: str
     run: str
     frozen: Frozen
     delta: Delta
+    not_testable: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedMonth:
-    """A closed slice whose result changed: frozen, the sum of its deltas, and both. In pounds."""
+    """A closed slice whose result changed: frozen, the sum of its deltas, and both. In pounds.
+
+    `not_testable` is of what was accepted when it was frozen: of lines with a test that could not
+    be made. None where it was frozen before that was kept: not known. What the deltas change of it
+    is not counted.
+    """
 
     key: SliceKey
     deltas: int
     accepted: Decimal
     accepted_more: Decimal
     accepted_now: Decimal
+    not_testable: Decimal | None
     queried: Decimal
     queried_more: Decimal
     queried_now: Decimal
@@ -77,7 +87,7 @@ def deltas_for(
         now, freeze = head.current, frozen_on(calendar, head.key, work.moment.day)
         if now is None or freeze is None or not _is(head.key, wanted):
             continue
-        frozen, _, deltas = kept.get((now.id, freeze), (None, None, ()))
+        frozen, said, deltas = kept.get((now.id, freeze), (None, None, ()))
         if frozen is not None:
             found += [
                 DeltaRow(
@@ -86,6 +96,7 @@ def deltas_for(
                     _run_of(each, frozen, deltas, runs),
                     frozen,
                     each,
+                    None if said is None else said.not_testable,
                 )
                 for each in deltas
             ]
@@ -184,6 +195,7 @@ def _month(key: SliceKey, rows: Sequence[DeltaRow]) -> ClosedMonth:
             accepted=frozen.accepted,
             accepted_more=accepted,
             accepted_now=frozen.accepted + accepted,
+            not_testable=rows[0].not_testable,
             queried=frozen.queried,
             queried_more=queried,
             queried_now=frozen.queried + queried,

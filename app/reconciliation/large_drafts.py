@@ -14,11 +14,12 @@ from app.reconciliation.challenge_drafting import NOTHING_QUERIED, LeftOut, reve
 from app.reconciliation.errors import TooManyLines
 from app.reconciliation.large_lines import LargeLines, open_large
 from app.reconciliation.large_queries import QUERIED, Reading
-from app.reconciliation.line_choice import EVERY_LINE, LineFilter, fitting
+from app.reconciliation.line_filter import EVERY_LINE, LineFilter, fitting
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
 from app.reconciliation.pseudonymised import as_pseudonyms
 from app.reconciliation.service import Desk, Reconciled, key_of
+from app.reconciliation.slices import Fold
 from app.reconciliation.store import RunRecord
 from app.reference_data.pseudonyms import PseudonymKey
 
@@ -40,10 +41,10 @@ class ToDraft:
     others: LeftOut | None = None
 
 
-def of_memory(loaded: Reconciled, back: frozenset[int], asked: LineFilter) -> ToDraft:
+def of_memory(loaded: Reconciled, back: frozenset[int], asked: LineFilter, fold: Fold) -> ToDraft:
     """Of a run whose lines are in memory."""
     keyed = zip(loaded.matched, keys_of([item.line for item in loaded.matched]), strict=True)
-    wanted = [(item, key) for item, key in keyed if fitting(item, asked)]
+    wanted = [(item, key) for item, key in keyed if fitting(item, asked, fold)]
     return ToDraft(loaded.run, [item for item, _ in wanted], [key for _, key in wanted], back)
 
 
@@ -55,7 +56,7 @@ def of_files(work: Work, desk: Desk, caller: Caller, run: RunRecord, asked: Line
         reading.compare_by(key)
         back = _taken_back(desk, opened, reading, key)
         if asked != EVERY_LINE:
-            reading.narrow(asked.outcome, asked.drug, asked.provider, asked.month)
+            reading.narrow(asked, desk.organisations.fold)
         matter = f"{QUERIED} > 0"
         if back:
             matter += f" OR row IN ({', '.join(map(str, sorted(back)))})"
@@ -64,7 +65,7 @@ def of_files(work: Work, desk: Desk, caller: Caller, run: RunRecord, asked: Line
             raise TooManyLines(
                 read.lines,
                 f"to be challenged in one go, which takes {MOST:,} of which something is queried",
-                "Draft by outcome, provider, drug or month, one after the other",
+                "Draft by outcome, provider, commissioner, drug or month, one after the other",
             )
         rows = reading.rows_where(matter)
         matched, keys = reading.lines(rows), reading.keys(rows)

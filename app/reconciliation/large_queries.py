@@ -18,11 +18,13 @@ from app.reconciliation.engines.limits import ZERO, exact
 from app.reconciliation.errors import RunNotFound, StoredFileDamaged
 from app.reconciliation.files import state_of
 from app.reconciliation.kept_answers import KeptAnswers
+from app.reconciliation.large_fits import STATED, conditions
 from app.reconciliation.line_columns import lines_of
+from app.reconciliation.line_filter import EVERY_LINE, LineFilter
 from app.reconciliation.model import ContractLine, LineKind, MatchedLine
 from app.reconciliation.outcome_files import outcome_of
+from app.reconciliation.slices import Fold
 from app.reconciliation.spelling_review import Charged
-from app.reconciliation.summary import NOT_STATED, month_named
 from app.reference_data.pseudonyms import PseudonymKey
 
 Connection = duckdb.DuckDBPyConnection
@@ -30,16 +32,10 @@ Connection = duckdb.DuckDBPyConnection
 _AMOUNT: Final = "CAST({} AS DECIMAL(38, 8))"
 QUERIED: Final = _AMOUNT.format("queried")
 ACCEPTED: Final = _AMOUNT.format("accepted")
-#: The day tells only of lines that do not state their month.
-_STATED: Final = (
-    "financial_year, financial_month, "
-    "CASE WHEN financial_year IS NULL OR financial_month IS NULL THEN supply_date END AS day"
-)
 #: What a line states, without its cells as they came, which nothing here looks at.
 _STATES: Final = "* REPLACE (CAST([] AS VARCHAR[]) AS raw)"
 #: Rows that are named one by one.
 _FEW: Final = 1_000
-_NAMED: Final = ("outcome", "drug", "provider")
 
 
 _SAME: Final = ("content_hash", "nhs_number", "id", "reference", "treatment")
@@ -81,10 +77,10 @@ class Figures:
 
 
 #: Of the files that were asked about last: what fits together, the names that
-#: nobody knows, and the months that lines state.
+#: nobody knows, and what lines state of month and commissioner.
 _FIGURES: Final[KeptAnswers[Figures]] = KeptAnswers(1_000)
 _UNKNOWN: Final[KeptAnswers[tuple[Charged, ...]]] = KeptAnswers(20)
-_MONTHS: Final[KeptAnswers[list[tuple[Any, ...]]]] = KeptAnswers(100)
+_STATED: Final[KeptAnswers[list[tuple[Any, ...]]]] = KeptAnswers(100)
 #: Each sum that is queried, the largest first: its texts in the file, and of how many lines.
 Sums = tuple[tuple[Decimal, tuple[str, ...], int], ...]
 _SUMS: Final[KeptAnswers[Sums]] = KeptAnswers(50)
@@ -100,7 +96,7 @@ class Reading:
     about: Hashable
     _fits: str = "TRUE"
     _values: tuple[str, ...] = ()
-    _month: str | None = None
+    _asked: LineFilter = EVERY_LINE
     _compares: bool = False
 
     @classmethod
@@ -145,41 +141,19 @@ class Reading:
             self.connection.execute(f"INSERT INTO {table} FROM hidden_here")
             self.connection.unregister("hidden_here")
 
-    def narrow(
-        self, outcome: str | None, drug: str | None, provider: str | None, month: str | None
-    ) -> None:
-        """Ask for lines that have all of these in common, as the run's summary names them."""
-        named = dict(zip(_NAMED, (outcome, drug, provider), strict=True))
-        wanted = {name: value for name, value in named.items() if value is not None}
-        fits = [
-            f"coalesce({name}, '') IN ('', ?)" if value == NOT_STATED else f"{name} = ?"
-            for name, value in wanted.items()
-        ]
-        if month is not None:
-            fits.append(self._of_month(month))
-        self._fits, self._values = " AND ".join(fits) or "TRUE", tuple(wanted.values())
-        self._month = month
+    def narrow(self, asked: LineFilter, fold: Fold | None = None) -> None:
+        """Ask for lines that have all of these in common; by commissioner it takes the fold."""
 
-    def _of_month(self, month: str) -> str:
-        """A condition on lines of a month, for which lines that state it are held."""
-        stated = _MONTHS.of(self.about, lambda: self._all(f"SELECT DISTINCT {_STATED} FROM read"))
-        held = [each for each in stated if month_named(*each) == month]
-        if len(held) in (0, len(stated)):  # as of a file of one month: no line need be looked at
-            return "TRUE" if held else "FALSE"
-        columns = list(zip(*held, strict=True))
-        kinds = (pa.string(), pa.int8(), pa.date32())
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-        self.connection.register("month_named", pa.Table.from_arrays(arrays, ["y", "m", "d"]))
-        self.connection.execute(
-            f"CREATE TEMP VIEW of_month AS SELECT told.row FROM (SELECT row, {_STATED} FROM read) "
-            "AS told SEMI JOIN month_named ON y IS NOT DISTINCT FROM told.financial_year "
-            "AND m IS NOT DISTINCT FROM told.financial_month AND d IS NOT DISTINCT FROM told.day"
-        )
-        return "row IN (SELECT of_month.row FROM of_month)"
+        def stated(name: str, columns: str) -> list[tuple[Any, ...]]:
+            about = (self.about, name)
+            return _STATED.of(about, lambda: self._all(f"SELECT DISTINCT {columns} FROM read"))
+
+        self._fits, self._values = conditions(self.connection, stated, asked, fold)
+        self._asked = asked
 
     def figures(self, also: str = "TRUE") -> Figures:
         """Lines and pounds, exact, of what is asked for and fits a condition of ours `also`."""
-        about = (self.about, self._fits, self._values, self._month, also)
+        about = (self.about, self._fits, self._values, self._asked, also)
         return _FIGURES.of(about, lambda: self._figures(also))
 
     def _figures(self, also: str) -> Figures:
@@ -195,7 +169,7 @@ class Reading:
         """What lines state of their slice (as `slice_stated` takes it), how many do, and of how
         many of them something is queried."""
         for *stated, lines, queried in self._all(
-            f"SELECT read.provider, commissioner, {_STATED}, count(*), "
+            f"SELECT read.provider, commissioner, {STATED}, count(*), "
             f"count(*) FILTER (WHERE {QUERIED} <> 0) "
             "FROM read INNER JOIN came_to USING (row) GROUP BY ALL"
         ):
@@ -227,7 +201,7 @@ class Reading:
         if stake is not None:
             begins = f"({QUERIED} < ? OR ({QUERIED} = ? AND row > ?))"
             values = [stake, stake, after]
-        about = (self.about, self._fits, self._values, self._month)
+        about = (self.about, self._fits, self._values, self._asked)
         sums = _SUMS.of(about, self._sums)
         if not sums:
             return begins, values

@@ -1,18 +1,23 @@
-"""Choosing lines of a run by outcome, drug, provider and month, page by page."""
+"""Choosing lines of a run by what they have in common, page by page."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from functools import cache, partial
 from typing import Final
 
 from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import Figures
+from app.reconciliation.line_filter import EVERY_LINE, LineFilter, folding
 from app.reconciliation.model import MatchedLine
 from app.reconciliation.run_lines import RunLines
-from app.reconciliation.summary import NOT_STATED, ZERO, month_named, month_of
+from app.reconciliation.slices import Fold
+from app.reconciliation.summary import NOT_STATED, ZERO, commissioner_named, month_named
+from app.reconciliation.untested import ANY_TEST, lacking_of
 
 
 class Order(StrEnum):
@@ -22,17 +27,6 @@ class Order(StrEnum):
     QUERIED = "queried"
 
 
-@dataclass(frozen=True, slots=True)
-class LineFilter:
-    """What the lines have in common, in the words of the run's summary; None is anything."""
-
-    outcome: str | None = None
-    drug: str | None = None
-    provider: str | None = None
-    month: str | None = None
-
-
-EVERY_LINE: Final = LineFilter()
 #: What tells the month that a line is of (`month_of`).
 _MONTH: Final = ("financial_year", "financial_month", "supply_date")
 
@@ -58,16 +52,18 @@ def choose_lines(
     after: int,
     limit: int,
     order: Order = Order.FILE,
+    fold: Fold | None = None,
 ) -> LinesChosen:
     """The lines after a row (0: from the first), in an order; the sums are of every page, exact.
 
     Only the page's lines are read whole. The sums of every line are the run's own. RunNotFound
     where lines are read by what is queried of them and the run has no row `after` which to go on.
+    By commissioner it takes the `fold` of organisations.
     """
     if isinstance(opened, LargeLines):
-        return _of_files(opened, asked, after, limit, order)
+        return _of_files(opened, asked, after, limit, order, fold)
     (rows,) = opened.came_to("row")
-    wanted = range(len(rows)) if asked == EVERY_LINE else _wanted(opened, asked)
+    wanted = range(len(rows)) if asked == EVERY_LINE else _wanted(opened, asked, fold)
     if order is Order.QUERIED:
         (queried,) = opened.came_to("queried")
 
@@ -90,21 +86,13 @@ def choose_lines(
     )
 
 
-def fitting(item: MatchedLine, asked: LineFilter) -> bool:
-    """Whether a line is among those that are asked for."""
-    drug, provider = item.recognition.drug or NOT_STATED, item.provider or NOT_STATED
-    told = (item.outcome.value, drug, provider, month_of(item))
-    wanted = (asked.outcome, asked.drug, asked.provider, asked.month)
-    return all(want in (None, has) for want, has in zip(wanted, told, strict=True))
-
-
 def _in_order(opened: RunLines, shown: Sequence[int]) -> tuple[MatchedLine, ...]:
     ascending = sorted(shown)
     found = dict(zip(ascending, opened.at(ascending), strict=True))
     return tuple(found[at] for at in shown)
 
 
-def _wanted(opened: RunLines, asked: LineFilter) -> Sequence[int]:
+def _wanted(opened: RunLines, asked: LineFilter, fold: Fold | None) -> Sequence[int]:
     """The positions of the lines that are asked for."""
     wanted: Sequence[int] = range(opened.run.lines)
     for name in ("outcome", "drug", "provider"):
@@ -117,7 +105,21 @@ def _wanted(opened: RunLines, asked: LineFilter) -> Sequence[int]:
         wanted = [
             at for at in wanted if month_named(years[at], months[at], days[at]) == asked.month
         ]
+    if asked.commissioner is not None:
+        codes, *stated = opened.stated("commissioner", *_MONTH)
+        named = cache(partial(commissioner_named, fold=folding(fold)))
+        every = list(zip(codes, *stated, strict=True))
+        wanted = [at for at in wanted if named(*every[at]) == asked.commissioner]
+    if asked.untested is not None:
+        accepted, tests = opened.came_to("accepted", "tests")
+        wanted = [at for at in wanted if _lacks(asked.untested, accepted[at], tests[at])]
     return wanted
+
+
+def _lacks(test: str, accepted: str, tests: str) -> bool:
+    told = ((name, result) for name, result, _ in json.loads(tests))
+    lacking = lacking_of(Decimal(accepted), told)
+    return bool(lacking) if test == ANY_TEST else test in lacking
 
 
 def _sums(
@@ -137,10 +139,15 @@ def _sums(
 
 
 def _of_files(
-    opened: LargeLines, asked: LineFilter, after: int, limit: int, order: Order
+    opened: LargeLines,
+    asked: LineFilter,
+    after: int,
+    limit: int,
+    order: Order,
+    fold: Fold | None,
 ) -> LinesChosen:
     with opened.asking() as reading:
-        reading.narrow(asked.outcome, asked.drug, asked.provider, asked.month)
+        reading.narrow(asked, fold)
         figures = reading.figures() if asked != EVERY_LINE else _of_run(opened)
         rows = reading.rows_after(after, limit + 1, by_queried=order is Order.QUERIED)
         lines = reading.lines(rows[:limit])

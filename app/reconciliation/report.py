@@ -14,14 +14,13 @@ from app.reconciliation.line_columns import FileFacts
 from app.reconciliation.model import Skipped
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.summary import Bucket, Summary
-from app.reconciliation.untested import Untested
+from app.reconciliation.untested import ANY_TEST, Untested
 
 CSV_HEADER = ("breakdown", "key", "lines", "unreadable totals", "total", "accepted", "queried")
 _PENNY = Decimal("0.01")
 #: Under this name each test that could not be made on accepted lines has a row of CSV, and all of
-#: them together one. A line with two such tests is in the rows of both.
+#: them together one (ANY_TEST). A line with two such tests is in the rows of both.
 NOT_TESTED = "accepted, and not tested"
-ANY_TEST = "any test"
 
 
 def as_text(summary: Summary, width: int = 100) -> str:

@@ -11,7 +11,7 @@ from app.auth.model import Caller
 from app.db.work import Work
 from app.reconciliation import challenge_store
 from app.reconciliation.engines.limits import EXACT_DIGITS
-from app.reconciliation.slice_report import SliceRow
+from app.reconciliation.slice_report import SliceRow, untested_in
 from app.reconciliation.slice_store import Period
 from app.reconciliation.slices import ZERO
 
@@ -100,7 +100,7 @@ def _month(period: Period, rows: list[SliceRow], challenged: Challenged) -> Mont
         queried=_sum(row.queried_now for row in rows),
         deltas=sum(row.deltas for row in rows),
         accepted_more=_sum(row.accepted_more for row in rows),
-        not_testable=_untested(rows),
+        not_testable=untested_in(rows),
         corrections=sum(row.corrections for row in rows),
         more=corrected - total,
         corrected=corrected,
@@ -110,13 +110,6 @@ def _month(period: Period, rows: list[SliceRow], challenged: Challenged) -> Mont
         challenges=challenged.challenges,
         challenged=challenged.amount,
     )
-
-
-def _untested(rows: list[SliceRow]) -> Decimal | None:
-    """What was accepted untested, which a single slice that does not know leaves open."""
-    if not all(row.knows_untested for row in rows):
-        return None
-    return _sum(row.not_testable for row in rows)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:

@@ -83,7 +83,11 @@ class SliceRow:
 
 @dataclass(frozen=True, slots=True)
 class CommissionerSum:
-    """A commissioner's current slices, summed. `without_run` of them are not yet reconciled."""
+    """A commissioner's current slices, summed. `without_run` of them are not yet reconciled.
+
+    `not_testable` is of what was accepted, of closed slices as they were frozen, and None where a
+    slice does not know it (`untested_in`).
+    """
 
     commissioner: str
     slices: int
@@ -91,6 +95,7 @@ class CommissionerSum:
     total: Decimal
     accepted: Decimal
     queried: Decimal
+    not_testable: Decimal | None
     corrected: Decimal
     without_run: int
     with_figure: int
@@ -183,12 +188,20 @@ def _sum(commissioner: str, rows: list[SliceRow]) -> CommissionerSum:
             total=_add(row.total for row in rows),
             accepted=_add(row.accepted_now for row in rows),
             queried=_add(row.queried_now for row in rows),
+            not_testable=untested_in(rows),
             corrected=_add(row.corrected for row in rows),
             without_run=sum(row.accepted is None and row.lines > 0 for row in rows),
             with_figure=len(told),
             figure=_add(row.figure for row in told),
             difference=_add(row.difference for row in told),
         )
+
+
+def untested_in(rows: Sequence[SliceRow]) -> Decimal | None:
+    """What was accepted untested, which a single slice that does not know leaves open."""
+    if not all(row.knows_untested for row in rows):
+        return None
+    return _add(row.not_testable for row in rows)
 
 
 def _add(amounts: Iterable[Decimal | None]) -> Decimal:

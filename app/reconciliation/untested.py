@@ -13,7 +13,9 @@ from app.reconciliation.model import MatchedLine, TestResult
 
 ZERO: Final = Decimal(0)
 #: Tests that never decide an outcome: that they could not be made leaves nothing untested.
-_ONLY_CORROBORATES: Final = frozenset({"birth date", VAT, TOO_SOON})
+ONLY_CORROBORATES: Final = frozenset({"birth date", VAT, TOO_SOON})
+#: Any of them, where one is to be named.
+ANY_TEST: Final = "any test"
 K = TypeVar("K", bound=Hashable)
 
 
@@ -30,12 +32,17 @@ class Untested:
 
 def untested_tests(item: MatchedLine) -> frozenset[str]:
     """The tests of an accepted line that could not be made, and might have queried it."""
-    if not item.accepted:
+    return lacking_of(item.accepted, ((test.name, test.result) for test in item.tests))
+
+
+def lacking_of(accepted: Decimal, tests: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The same of what was accepted of a line, and its tests by name with their results."""
+    if not accepted:
         return frozenset()
     return frozenset(
-        test.name
-        for test in item.tests
-        if test.result is TestResult.NOT_TESTABLE and test.name not in _ONLY_CORROBORATES
+        name
+        for name, result in tests
+        if result == TestResult.NOT_TESTABLE and name not in ONLY_CORROBORATES
     )
 
 

@@ -20,7 +20,8 @@ linkage_search = Table(
     Column("made_by", ID, nullable=False),
 )
 
-# `evidence` holds how each field agreed, in words and weights: no value of a line or a patient.
+# `evidence` holds how each field agreed, in words and weights, and what the line charges: no value
+# of a patient.
 linkage_proposal = Table(
     "linkage_proposal",
     metadata,

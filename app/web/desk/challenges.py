@@ -31,7 +31,7 @@ from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.errors import StepNotPossible
-from app.reconciliation.line_choice import LineFilter
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.windows import Window, period_of_month
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded, version_in

@@ -11,6 +11,7 @@ from app.reconciliation.challenge_model import ChallengeState
 from app.reconciliation.model import LineOutcome, TestResult
 from app.reconciliation.report import largest_first, untested_told
 from app.reconciliation.summary import NOT_STATED
+from app.reconciliation.untested import ANY_TEST
 from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from app.web.decision import Colour
@@ -110,6 +111,7 @@ class MoneyTable:
 
     title: str
     head: str
+    href: str
     rows: tuple[MoneyRow, ...]
 
 
@@ -126,20 +128,30 @@ def money_tables(run: str, summary: Mapping[str, Any]) -> tuple[MoneyTable, ...]
 class UntestedTable:
     """What was accepted of lines with a test that could not be made, in pounds, and by test.
 
-    `amount` is None where the run does not know.
+    `amount` is None where the run does not know. Each test leads to its lines, `href` to all.
     """
 
     amount: Decimal | None
-    tests: tuple[tuple[str, Decimal], ...]
+    href: str
+    tests: tuple[tuple[str, str, Decimal], ...]
 
 
-def untested_table(summary: Mapping[str, Any]) -> UntestedTable:
+def untested_table(run: str, summary: Mapping[str, Any]) -> UntestedTable:
     """What a run accepted untested, the tests with most pounds first."""
     untested = untested_told(summary)
     if untested is None:
-        return UntestedTable(None, ())
-    tests = tuple((first_upper(name), amount) for name, amount in largest_first(untested))
-    return UntestedTable(untested.amount, tests)
+        return UntestedTable(None, "", ())
+    tests = tuple(
+        (first_upper(name), lines_href(run, "untested", name), amount)
+        for name, amount in largest_first(untested)
+    )
+    return UntestedTable(untested.amount, lines_href(run, "untested", ANY_TEST), tests)
+
+
+def lines_href(run: str, name: str = "", key: str = "") -> str:
+    """Where the lines of a run are, or those of a row of one of its breakdowns."""
+    at = f"/submissions/runs/{run}/lines"
+    return f"{at}?{urlencode({name: key})}" if name else at
 
 
 def total_row(summary: Mapping[str, Any]) -> MoneyRow:
@@ -147,24 +159,19 @@ def total_row(summary: Mapping[str, Any]) -> MoneyRow:
     return _row("Total", "", None, summary["total"])
 
 
-#: The breakdowns by which a run's lines are chosen; the page of lines has no choice of another.
-_LINKED: Final = frozenset({"outcome", "drug", "provider", "month"})
-
-
 def _table(run: str, summary: Mapping[str, Any], name: str) -> MoneyTable:
     rows = []
     for each in summary[f"by_{name}"]:
         key = each[name]
         colour = outcome_colour(key) if name == "outcome" else None
-        href = f"/submissions/runs/{run}/lines?{urlencode({name: key})}" if name in _LINKED else ""
-        rows.append(_row(key_words(name, key), href, colour, each))
+        rows.append(_row(key_words(name, key), lines_href(run, name, key), colour, each))
     if name != "month":
         rows.sort(key=lambda row: (-row.queried, -row.total, row.text))
-    return MoneyTable(f"By {name}", first_upper(name), tuple(rows))
+    return MoneyTable(f"By {name}", first_upper(name), lines_href(run), tuple(rows))
 
 
 def key_words(name: str, key: str) -> str:
-    """A key of a breakdown by outcome, drug, provider, commissioner or month, in words."""
+    """A key of a breakdown by outcome, drug, provider and so on, or of a test, in words."""
     if name == "drug":
         return drug_words(key)
     if name == "provider":

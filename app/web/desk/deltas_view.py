@@ -11,7 +11,7 @@ from app.clock import london_day
 from app.reconciliation.model import LineOutcome
 from app.web.decision import Colour
 from app.web.desk.common import outcome_colour, period_words
-from app.web.words import day_words, first_upper
+from app.web.words import day_words, first_upper, pounds
 
 _EXPORT: Final = "/slices/deltas/export"
 #: What the log calls a change, as the desk reads it.
@@ -27,7 +27,9 @@ _CAUSES: Final[dict[str, str]] = {
     "treatment transferred": "Treatment transferred to another trust",
     "earlier month stated anew": "An earlier month was stated anew",
 }
-_NOT_KNOWN: Final = "No single change: prices, terms or reference data"
+#: What no run counted.
+NOT_KNOWN: Final = "Not known"
+_NO_CAUSE: Final = "No single change: prices, terms or reference data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class MonthRow:
     commissioner: str
     deltas: int
     accepted: Decimal
+    untested: str
     accepted_more: str
     accepted_now: Decimal
     queried_now: Decimal
@@ -77,12 +80,20 @@ def month_rows(found: Iterable[ClosedMonthDocument]) -> tuple[MonthRow, ...]:
             commissioner=each.commissioner,
             deltas=each.deltas,
             accepted=each.accepted,
+            untested=untested_words(each.accepted, each.not_testable),
             accepted_more=signed(each.accepted_more),
             accepted_now=each.accepted_now,
             queried_now=each.queried_now,
         )
         for each in reversed(list(found))
     )
+
+
+def untested_words(accepted: Decimal | None, untested: Decimal | None) -> str:
+    """What was accepted untested; a dash before anything was accepted or queried by a run."""
+    if accepted is None:
+        return "–"
+    return NOT_KNOWN if untested is None else pounds(untested)
 
 
 def delta_rows(found: Iterable[DeltaDocument]) -> tuple[DeltaLine, ...]:
@@ -105,7 +116,7 @@ def signed(amount: Decimal) -> str:
 
 def cause_words(cause: str | None) -> str:
     """What changed."""
-    return _NOT_KNOWN if cause is None else _CAUSES.get(cause, first_upper(cause))
+    return _NO_CAUSE if cause is None else _CAUSES.get(cause, first_upper(cause))
 
 
 def _month(each: ClosedMonthDocument) -> dict[str, str | int]:

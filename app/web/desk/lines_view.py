@@ -7,13 +7,23 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from app.api.submissions_model import LineDocument
-from app.reconciliation.line_choice import LineFilter, Order
+from app.reconciliation.line_choice import Order
+from app.reconciliation.line_filter import LineFilter
+from app.reconciliation.report import untested_told
+from app.reconciliation.untested import ANY_TEST
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, key_words, outcome_colour
 from app.web.words import day_words, first_upper
 
-FIELDS: Final = ("outcome", "drug", "provider", "month")
-_LABELS: Final = {"outcome": "Outcome", "drug": "Drug", "provider": "Provider", "month": "Month"}
+FIELDS: Final = ("outcome", "drug", "provider", "commissioner", "month", "untested")
+_LABELS: Final = {
+    "outcome": "Outcome",
+    "drug": "Drug",
+    "provider": "Provider",
+    "commissioner": "Commissioner",
+    "month": "Month",
+    "untested": "Accepted, not tested",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +93,24 @@ def filter_words(
     fields = (*(_field(name, summary, getattr(asked, name)) for name in FIELDS), _order(order))
     chosen = {name: getattr(asked, name) for name in FIELDS if getattr(asked, name)}
     at = f"/submissions/runs/{run}/lines"
-    said = ", ".join(key_words(name, value) for name, value in chosen.items())
+    said = ", ".join(_said(name, value) for name, value in chosen.items())
     if order is Order.QUERIED:
         chosen["order"] = order.value
     more = None if next_row is None else f"{at}?{urlencode({**chosen, 'after': next_row})}"
     return Filters(fields, said, more, f"{at}?{urlencode(chosen)}" if chosen else at)
+
+
+def _said(name: str, value: str) -> str:
+    words = key_words(name, value)
+    return f"{_LABELS[name]}: {words}" if name == "untested" else words
+
+
+def _keys(name: str, summary: Mapping[str, Any]) -> list[str]:
+    """What the run's own breakdowns name; an older run has not all of them."""
+    if name != "untested":
+        return [each[name] for each in summary.get(f"by_{name}", ())]
+    untested = untested_told(summary)
+    return [ANY_TEST, *untested.by_test] if untested and untested.by_test else []
 
 
 def _order(order: Order) -> FilterField:
@@ -100,7 +123,7 @@ def _order(order: Order) -> FilterField:
 
 
 def _field(name: str, summary: Mapping[str, Any], chosen: str | None) -> FilterField:
-    keys = [each[name] for each in summary[f"by_{name}"]]
+    keys = _keys(name, summary)
     options = [(key, key_words(name, key), key == chosen) for key in keys]
     if name != "month":
         options.sort(key=lambda option: option[1])

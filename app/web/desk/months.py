@@ -21,7 +21,7 @@ from app.reconciliation.windows import Window
 from app.reconciliation.worklists import Listed, Place, Worklist
 from app.web.callers import caller_of, read_recorded
 from app.web.desk.challenge_view import month_choices, window_choices
-from app.web.desk.months_view import LISTS, entry_rows, slice_rows, years_of
+from app.web.desk.months_view import LISTS, entry_rows, slice_rows, sum_rows, years_of
 from app.web.pages import PageRoute, door_of
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
@@ -51,7 +51,7 @@ def slices(request: Request, session: SignedInBrowser, financial_year: Year = No
         "desk/slices.html",
         session=session,
         rows=slice_rows(shown, door_of(request).moment().day),
-        sums=shown.commissioners,
+        sums=sum_rows(shown),
         years=years_of(every, financial_year or ""),
     )
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from app.api.slices_model import SliceDocument, SliceList
+from app.api.slices_model import CommissionerDocument, SliceDocument, SliceList
 from app.reconciliation.worklists import Entry, Worklist
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, organisation_words, period_words
-from app.web.desk.deltas_view import signed
+from app.web.desk.deltas_view import signed, untested_words
 from app.web.words import day_words
 
 
@@ -58,6 +58,7 @@ class SliceRow:
     total: Decimal
     accepted: Decimal | None
     queried: Decimal | None
+    untested: str  # of what is accepted, of a closed month as it was frozen
     change: str  # the deltas of a closed month; empty where there are none
     change_href: str
     corrections: int
@@ -91,6 +92,22 @@ def slice_rows(found: SliceList, today: dt.date) -> tuple[SliceRow, ...]:
         reverse=True,
     )
     return tuple(_slice(each, today) for each in ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """A commissioner's months, summed."""
+
+    each: CommissionerDocument
+    untested: str
+
+
+def sum_rows(found: SliceList) -> tuple[SumRow, ...]:
+    """The sums of each commissioner."""
+    return tuple(
+        SumRow(each, untested_words(each.accepted, each.not_testable))
+        for each in found.commissioners
+    )
 
 
 def years_of(found: SliceList, chosen: str) -> tuple[tuple[str, str, bool], ...]:
@@ -130,6 +147,7 @@ def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
         total=each.total,
         accepted=None if each.accepted is None else each.accepted + each.accepted_more,
         queried=None if each.queried is None else each.queried + each.queried_more,
+        untested=untested_words(each.accepted, each.not_testable),
         change=_change(each),
         change_href=f"/slices/deltas?financial_year={each.financial_year}"
         f"&financial_month={each.financial_month}&provider={each.provider}",

@@ -24,7 +24,8 @@ from app.db.work import Work
 from app.reconciliation import exporting, store
 from app.reconciliation.errors import ExportNotWritten, ExportTooLarge, StoredFileEnded
 from app.reconciliation.exports import ExportFormat, Written
-from app.reconciliation.line_choice import LineFilter, LinesChosen, Order, choose_lines
+from app.reconciliation.line_choice import LinesChosen, Order, choose_lines
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.run_lines import open_run
 from app.reconciliation.service import Desk
@@ -65,7 +66,7 @@ def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
         is_newest=is_newest,
         tables=common.money_tables(run, document.summary),
         total=common.total_row(document.summary),
-        untested=common.untested_table(document.summary),
+        untested=common.untested_table(run, document.summary),
         once=fresh_name(request),
         may={
             "challenge": can(caller, Action.CHALLENGE),
@@ -85,19 +86,23 @@ def lines(
     drug: Key = None,
     provider: Key = None,
     month: Key = None,
+    commissioner: Key = None,
+    untested: Key = None,
     order: Key = None,
     after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Response:
-    """The run's lines, or those of an outcome, drug, provider, month, in one of two orders."""
+    """The run's lines, or those of a row of its breakdowns, in one of two orders."""
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
     known = outcome if outcome in set(LineOutcome) else None
-    asked = LineFilter(known, drug or None, provider or None, month or None)
+    asked = LineFilter(
+        *(each or None for each in (known, drug, provider, month, commissioner, untested))
+    )
     by = Order.QUERIED if order == Order.QUERIED else Order.FILE
 
     def read(work: Work) -> tuple[tuple[LinesChosen, dict[str, object], bool], Reading]:
         opened = open_run(work, desk, caller, run)
-        chosen = choose_lines(opened, asked, after, LINES_ON_A_PAGE, by)
+        chosen = choose_lines(opened, asked, after, LINES_ON_A_PAGE, by, desk.organisations.fold)
         newest = store.runs_of(work, caller.organisation, opened.record.id)[0].id == run
         told = chosen, opened.run.summary, newest
         return told, Reading("run lines read", names={"run": run})

@@ -15,7 +15,7 @@ from python_calamine import CalamineWorkbook
 from app.handlers import make_handlers
 from app.reconciliation import challenging, deciding_lines, large_drafts
 from app.reconciliation.errors import StepNotPossible
-from app.reconciliation.line_choice import EVERY_LINE, LineFilter
+from app.reconciliation.line_filter import EVERY_LINE, LineFilter
 from app.reconciliation.model import DecisionKind
 from app.reconciliation.service import Desk
 from app.work import run_next

@@ -1,12 +1,14 @@
 """The desk's pages: who may see them, that they act once, and that their money is the API's."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from fastapi import FastAPI
@@ -232,9 +234,18 @@ def test_a_trust_is_told_that_the_file_names_another(sit: Sit) -> None:
     assert "name another provider" in reply.text
 
 
-def test_the_money_on_the_run_is_the_apis_and_adds_up(
-    people: Mapping[str, Api], application: FastAPI, sit: Sit
+@pytest.mark.parametrize("size", ["in memory", "in files"])
+def test_the_money_on_the_run_is_the_apis_and_adds_up_and_each_row_leads_to_its_lines(
+    people: Mapping[str, Api],
+    application: FastAPI,
+    sit: Sit,
+    monkeypatch: pytest.MonkeyPatch,
+    size: str,
 ) -> None:
+    if size == "in files":
+        desk = application.state.desk
+        large = replace(desk, matching=replace(desk.matching, most_lines=0))
+        monkeypatch.setattr(application.state, "desk", large)
     good(people["clinician"].post("/v1/requests", initiation(1)), 201)
     rows = (
         SUBMISSION_ROW,
@@ -244,7 +255,8 @@ def test_the_money_on_the_run_is_the_apis_and_adds_up(
     run = run_of(people["commissioner"], application, as_csv(*rows))
     told = good(people["commissioner"].get(f"/v1/runs/{run}"))
     browser = sit("DEMQ1", PAYER)
-    text = bare(browser.get(f"/submissions/runs/{run}").text)
+    page = browser.get(f"/submissions/runs/{run}").text
+    text = bare(page)
     for name, words in (("total", "Invoiced"), ("accepted", "Accepted"), ("queried", "Queried")):
         assert f"{words} £{Decimal(told[name]):,.2f}" in text
     outcomes = sorted(told["summary"]["by_outcome"], key=lambda each: -Decimal(each["queried"]))
@@ -262,11 +274,37 @@ def test_the_money_on_the_run_is_the_apis_and_adds_up(
     (payer,) = told["summary"]["by_commissioner"]
     assert payer["commissioner"] == "DEMQ1"
     assert f"(DEMQ1) {payer['lines']} £{Decimal(payer['total']):,.2f}" in text
+    hrefs = re.findall(rf'href="(/submissions/runs/{run}/lines[^"]*)">([^<]+)<', page)
+    figures = {
+        (name, row[name]): row
+        for name in ("outcome", "drug", "provider", "commissioner", "month")
+        for row in told["summary"][f"by_{name}"]
+    }
+    totals = [text for href, text in hrefs if text == "Total"]
+    assert len(totals) == 5
+    led = {each for each in (_row_of(href) for href, _ in hrefs) if each is not None}
+    tests = {each["test"]: each for each in untested["by_test"]} | {"any test": untested}
+    assert led == set(figures) | {("untested", name) for name in tests}
+    for name, key in sorted(led):
+        lines = bare(browser.get(f"/submissions/runs/{run}/lines?{urlencode({name: key})}").text)
+        if name == "untested":
+            assert f"Accepted £{Decimal(tests[key]['accepted']):,.2f}" in lines, key
+            continue
+        row = figures[name, key]
+        assert f"{row['lines']} line" in lines, (name, key)
+        for amount, words in (("total", "Invoiced"), ("accepted", "Accepted")):
+            assert f"{words} £{Decimal(row[amount]):,.2f}" in lines, (name, key)
     of_drug = bare(browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab").text)
     assert "2 lines" in of_drug
     assert "£1,534.56" in of_drug
     nothing = browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab&outcome=over+price")
     assert "No line of the run fits" in nothing.text
+
+
+def _row_of(href: str) -> tuple[str, str] | None:
+    """The row of a breakdown whose lines are there; None: every line."""
+    asked = parse_qsl(urlsplit(html.unescape(href)).query)
+    return asked[0] if asked else None
 
 
 def test_a_run_of_before_says_that_it_does_not_know_what_was_not_tested(
@@ -292,6 +330,8 @@ def test_a_run_of_before_says_that_it_does_not_know_what_was_not_tested(
     slices = good(people["commissioner"].get("/v1/slices"))
     assert [each["not_testable"] for each in slices["slices"]] == [None]
     assert [each["not_testable"] for each in slices["months"]] == [None]
+    assert [each["not_testable"] for each in slices["commissioners"]] == [None]
+    assert bare(sit("DEMQ1", PAYER).get("/slices").text).count("Not known £") == 2
 
 
 def test_lines_are_paged_without_losing_one(

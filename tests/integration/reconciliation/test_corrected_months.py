@@ -1,7 +1,7 @@
 """Corrections of closed months: what they add and take away has deltas, and the month adds up."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from app.reconciliation import deciding_lines, delta_report, standing_store
+from app.db.work import Work
+from app.reconciliation import deciding_lines, delta_report, slice_store, standing_store
 from app.reconciliation.at_scale import reconcile_file
 from app.reconciliation.closed_months import TAKEN
 from app.reconciliation.emptying import state_empty
 from app.reconciliation.service import Desk
+from app.reconciliation.slice_store import SliceOutcome
 from tests.integration.reconciliation.matching import line
 from tests.integration.reconciliation.test_deltas import (
     AFTER,
@@ -203,6 +205,13 @@ def large(desk: Desk, tmp_path: Path) -> Desk:
     return replace(desk, matching=replace(desk.matching, spill_to=tmp_path / "spill", most_lines=0))
 
 
+def frozen_untested(world: World) -> Decimal | None:
+    """What the closed month with deltas says that it had accepted untested."""
+    rows = world.do(lambda w: delta_report.deltas_for(w, COMMISSIONER))
+    (month,) = delta_report.closed_months(rows)
+    return month.not_testable
+
+
 def run_large(world: World, desk: Desk, path: Path, *rows: Mapping[str, str]) -> None:
     path.write_bytes(csv_bytes(list(rows)))
     read = lambda fn: world.database.read(fn, moment=world.moment)  # noqa: E731
@@ -234,8 +243,33 @@ def test_a_closed_month_of_a_large_file_gets_deltas_from_the_files_of_outcomes(
     assert (june.accepted, june.accepted_now, june.queried_now) == (1000, 0, 1140)
     assert june.not_testable == 1000  # as it was frozen
     assert june.untested
+    assert frozen_untested(world) == 1000
     check_adds_up(world)
     assert slices(world)[key(4)].accepted == 0  # the open month took the new run
+
+
+def test_a_month_that_was_frozen_before_what_was_untested_was_kept_does_not_know_it(
+    world: World, large: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = slice_store.add_outcomes
+
+    def of_before(work: Work, own: str, run_id: str, said: Sequence[SliceOutcome]) -> None:
+        kept(work, own, run_id, [replace(x, not_testable=None, untested=None) for x in said])
+
+    monkeypatch.setattr(slice_store, "add_outcomes", of_before)
+    treatment = world.trial().request.treatment_id
+    world.on(dt.date(2026, 8, 1))
+    run_large(world, large, tmp_path / "large.csv", line(JUNE), OF_JULY, KEPT)
+    match_again(world, large)
+    freeze(world, 3)
+    world.on(AFTER)
+    monkeypatch.undo()  # the run that changes the month does keep it
+    revoke(world, treatment)
+    match_again(world, large)
+    assert frozen_untested(world) is None
+    june = slices(world)[key(3)]
+    assert (june.accepted, june.not_testable, june.knows_untested) == (1000, None, False)
+    assert slices(world)[key(4)].not_testable == 0  # the open month has the new run's
 
 
 def test_its_deltas_are_those_of_a_file_held_in_memory(

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from app.reconciliation import run_lines
-from app.reconciliation.line_choice import LineFilter, choose_lines
+from app.reconciliation.line_choice import choose_lines
+from app.reconciliation.line_filter import LineFilter
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import (
     ContractLine,

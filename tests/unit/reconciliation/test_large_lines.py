@@ -23,7 +23,8 @@ from app.reconciliation.errors import RunNotFound, StoredFileDamaged
 from app.reconciliation.kept_answers import KeptAnswers
 from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import Reading
-from app.reconciliation.line_choice import LineFilter, Order, choose_lines, fitting
+from app.reconciliation.line_choice import Order, choose_lines
+from app.reconciliation.line_filter import LineFilter, fitting
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, LineKind, Snapshot
 from app.reconciliation.outcome_files import to_parquet
@@ -31,6 +32,7 @@ from app.reconciliation.run_lines import RunLines
 from app.reconciliation.spellings import unrecognised
 from app.reconciliation.store import RunRecord
 from app.reconciliation.summary import NOT_STATED, month_of
+from app.reconciliation.untested import ANY_TEST
 from tests.unit.reconciliation import nasty
 from tests.unit.reconciliation.builders import DRUGS_AND_ORGANISATIONS, FOLD
 from tests.unit.reconciliation.test_out_of_core import at_scale
@@ -72,6 +74,10 @@ def numbered(lines: Sequence[ContractLine]) -> tuple[ContractLine, ...]:
     return tuple(replace(line, row=2 * n) for n, line in enumerate(lines, 1))
 
 
+#: The breakdowns that the page of a run shows.
+SHOWN = {"outcome", "drug", "provider", "commissioner", "month"}
+
+
 def record_of(matched: Sequence[MatchedLine]) -> RunRecord:
     grand = summarise(matched, FOLD).grand
     figures = {name: getattr(grand, name) for name in ("lines", "total", "accepted", "queried")}
@@ -110,6 +116,32 @@ def test_every_page_of_every_filter_is_the_same(both: Both) -> None:
                 after = two.next
         fits = [m for m in both.matched if fitting(m, asked)]
         assert len(fits) == choose_lines(both.large, asked, 0, 1).count
+
+
+def test_the_lines_of_every_row_of_a_runs_totals_add_up_to_it(both: Both) -> None:
+    summary = summarise(both.matched, FOLD)
+    named = {name: buckets for name, buckets in summary.breakdowns().items() if name in SHOWN}
+    assert set(named) == SHOWN
+    assert len(named["commissioner"]) > 1
+    for opened in (both.small, both.large):
+        for name, buckets in named.items():
+            for row in buckets:
+                found = choose_lines(opened, LineFilter(**{name: row.key}), 0, 1, fold=FOLD)
+                told = (found.count, found.total, found.accepted, found.queried)
+                assert told == (row.lines, row.total, row.accepted, row.queried), (name, row.key)
+        untested = summary.untested
+        assert untested is not None
+        assert len(untested.by_test) > 1
+        for test, amount in (*untested.by_test.items(), (ANY_TEST, untested.amount)):
+            asked = LineFilter(untested=test)
+            found = choose_lines(opened, asked, 0, len(both.lines))
+            assert found.accepted == amount, test
+            assert found.count == len([m for m in both.matched if fitting(m, asked)])
+        both_of = LineFilter(commissioner=named["commissioner"][0].key, untested=ANY_TEST)
+        found = choose_lines(opened, both_of, 0, len(both.lines), fold=FOLD)
+        assert found.count == len([m for m in both.matched if fitting(m, both_of, FOLD)])
+        for nobody in (LineFilter(commissioner="ZZZ"), LineFilter(untested="it's ?")):
+            assert choose_lines(opened, nobody, 0, 1, fold=FOLD).count == 0
 
 
 def test_most_queried_first_begins_with_the_largest_sum(both: Both) -> None:
@@ -212,7 +244,7 @@ def test_the_largest_sums_come_first_however_many_lines_share_them_and_however_t
         while True:
             with asked() as connection:
                 reading = Reading.of(connection, tmp_path / "rows", tmp_path / "outcomes")
-                reading.narrow(outcome, None, None, None)
+                reading.narrow(LineFilter(outcome=outcome))
                 some = reading.rows_after(after, limit, by_queried=True)
             if not some:
                 return found
