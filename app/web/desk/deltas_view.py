@@ -90,9 +90,9 @@ def month_rows(found: Iterable[ClosedMonthDocument]) -> tuple[MonthRow, ...]:
 
 
 def untested_words(accepted: Decimal | None, untested: Decimal | None) -> str:
-    """What was accepted untested; a dash before anything was accepted or queried by a run."""
+    """What was accepted untested; nothing before anything was accepted or queried by a run."""
     if accepted is None:
-        return "–"
+        return ""
     return NOT_KNOWN if untested is None else pounds(untested)
 
 

@@ -115,7 +115,7 @@ def listed_words(found: ProposalList, *, only_waiting: bool, after: int) -> List
 def left_words(found: ProposalList) -> tuple[str, ...]:
     """What is not listed, how many lines of it, and why; nothing where all of it is."""
     return tuple(
-        f"{counted(found.lines[why], 'line')} {words}"
+        f"{counted(found.lines[why], 'more line')} {words}"
         for why, words in _LEFT.items()
         if found.lines.get(why)
     )
@@ -123,7 +123,7 @@ def left_words(found: ProposalList) -> tuple[str, ...]:
 
 #: Lines that are not in the list although an approval may be theirs.
 _LEFT: Final = {
-    Why.NOT_KEPT.value: f"with a likely approval not listed: one search keeps {MOST_KEPT:,} "
+    Why.NOT_KEPT.value: f"with a likely approval, not listed: one search keeps {MOST_KEPT:,} "
     "proposals, of the lines with most pounds. Accept or refuse some of these, then compare again.",
     Why.NOT_REACHED.value: "not compared: so many share their details with so many approvals that "
     "one search ends before them. It takes the lines with most pounds first.",

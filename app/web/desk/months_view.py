@@ -59,6 +59,7 @@ class SliceRow:
     accepted: Decimal | None
     queried: Decimal | None
     untested: str  # of what is accepted, of a closed month as it was frozen
+    frozen: bool
     change: str  # the deltas of a closed month; empty where there are none
     change_href: str
     corrections: int
@@ -148,6 +149,7 @@ def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
         accepted=None if each.accepted is None else each.accepted + each.accepted_more,
         queried=None if each.queried is None else each.queried + each.queried_more,
         untested=untested_words(each.accepted, each.not_testable),
+        frozen=each.closed,
         change=_change(each),
         change_href=f"/slices/deltas?financial_year={each.financial_year}"
         f"&financial_month={each.financial_month}&provider={each.provider}",

@@ -130,7 +130,7 @@ def test_drafts_of_challenges_are_those_of_a_run_in_memory(
     monkeypatch.setattr(large_drafts, "MOST", 3)
     refused = payer.post("/v1/challenges", {"run": runs[1]})
     assert refused.status_code == 409
-    assert "Draft by outcome, provider, drug or month" in refused.json()["detail"]
+    assert "Draft by outcome, provider, commissioner, drug or month" in refused.json()["detail"]
     assert good(payer.get("/v1/challenges"))["challenges"] == []
     of_one = {"run": runs[1], "provider": "DEMO2", "outcome": "no approval"}
     drafted = good(payer.post("/v1/challenges", of_one), 201)

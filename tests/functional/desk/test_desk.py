@@ -331,7 +331,7 @@ def test_a_run_of_before_says_that_it_does_not_know_what_was_not_tested(
     assert [each["not_testable"] for each in slices["slices"]] == [None]
     assert [each["not_testable"] for each in slices["months"]] == [None]
     assert [each["not_testable"] for each in slices["commissioners"]] == [None]
-    assert bare(sit("DEMQ1", PAYER).get("/slices").text).count("Not known £") == 2
+    assert bare(sit("DEMQ1", PAYER).get("/slices").text).count("Not tested: Not known") == 2
 
 
 def test_lines_are_paged_without_losing_one(
