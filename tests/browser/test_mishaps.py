@@ -430,3 +430,22 @@ def test_too_long_a_text_is_said_while_it_is_typed_and_comes_back_with_every_wor
     field.fill("R1")
     clinician.click("Continue")
     assert "There is a problem" not in clinician.text
+
+
+def test_a_file_over_the_limit_is_told_before_it_is_sent_and_no_word_is_lost(
+    visit: Visit, tmp_path: Path
+) -> None:
+    visitor = visit(CLINICIAN)
+    at, _ = a_request(visitor, next(_NUMBERS))
+    visitor.go(f"{at}/attachments")
+    visitor.fill("title", "Clinic letter")
+    for megabytes, over in ((6, True), (1, False)):
+        file = tmp_path / f"{megabytes}.pdf"
+        file.write_bytes(b"%PDF-1.7\n" + bytes(megabytes << 20))
+        visitor.attach(file)
+        assert ("The file is over 5 MB" in visitor.text) is over
+        visitor.look()
+        if over:
+            visitor.page.get_by_role("button", name="Attach it").click()
+            assert visitor.at == f"{at}/attachments", "it is not sent"
+            assert visitor.page.locator("#title").input_value() == "Clinic letter"
