@@ -146,7 +146,7 @@ def label_of_field(found: Filling, step: str, name: str) -> str:
     """How a page calls one of its fields, by the field's name in the browser's form."""
     part = find_step(found.steps, step)
     if name == still.NAME:
-        return still.ALL
+        return still.LABEL
     if part is not None:
         asked = name.removeprefix(PREFIX).partition(".")[0]
         known = found.version.questions.get(asked.partition("-")[0])

@@ -18,7 +18,7 @@ from app.web.form.typed import PREFIX, bare, typed_answers
 from app.web.words import amount_words, day_words
 
 NAME: Final = "still"
-DOSE, ALL = "The dose", "Is all of this still so?"
+DOSE, ALL, LABEL = "The dose", "Is all of this still so?", "What is on record"
 STILL, CHANGED = "yes", "no"
 _BOTH: Final = (
     "You chose that it is still so, and gave something else below. Choose that it has changed, or "
@@ -54,7 +54,7 @@ class Choice:
     @property
     def as_field(self) -> Field:
         """The choice itself, for the error summary."""
-        return Field(NAME, NAME, "one of", self.label, error=self.error)
+        return Field(NAME, NAME, "one of", LABEL, error=self.error)
 
 
 def parted(

@@ -72,9 +72,7 @@ def test_a_dose_typed_beside_the_choice_is_asked_about_and_neither_is_taken(
     doctor, at, _ = page
     reply = doctor.send(at, at, **DOSE, still="yes", **{"a.dose_mg": "80"})
     assert reply.status_code == 422
-    assert '<a href="#still">Is all of this still so?: You chose that' in re.sub(
-        r">\s+", ">", reply.text
-    )
+    assert '<a href="#still">What is on record: You chose that' in re.sub(r">\s+", ">", reply.text)
     assert value_of(reply.text, "a.dose_mg") == "80", "what was typed is not lost"
     assert doses(doctor, at) == ("", "", "")
     same = {"a.dose_mg": "40", "a.dose_interval_days": "14"}
@@ -169,7 +167,12 @@ def test_the_last_score_is_told_with_its_day_and_never_filled_in(
         assert f"Last time: <strong>{said}</strong>, from the continuation request of" in shown
     reply = doctor.send(at, at, **DOSE, **SHOWN, still="yes", send="yes")
     assert str(reply.headers["location"]).endswith("/check"), "it is not sent without a score"
-    assert "Still missing" in doctor.get(str(reply.headers["location"])).text
+    check = doctor.get(str(reply.headers["location"])).text
+    assert "Still missing" in check
+    lead = re.search(r'href="([^"#]+)#a\.das28_now"', check)
+    assert lead is not None
+    again = doctor.get(lead.group(1).replace("&amp;", "&")).text
+    assert re.search(r'id="changed" open', again), "what it leads to may be folded away"
 
 
 def test_a_continuation_is_sent_from_its_page_once_and_only_if_it_is_approved(
