@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from app.reference_data.drugs import load_drugs
 from tests.unit.reconciliation.builders import CLEAN, SHORT
 
-DRUGS = 12
+DRUGS, PROVIDERS, PAYERS = 12, 150, 40
 _CREDIT, _RESTATED = 100, 200  # one line in so many
 AT_A_TIME: Final = 1_000_000
 _SPELLED = ("{}", "{} 300 mg in 15 ml", "HOMECARE {}", "  {}  ", "{} PRE-FILLED PEN (2)")
@@ -30,6 +30,7 @@ def generate(folder: Path, lines: int, approvals: int, seed: int) -> None:
             "CREATE MACRO pick(i, name, n) AS "
             f"CAST(hash(i, name, {seed}) % CAST(n AS UBIGINT) AS BIGINT)"
         )
+        connection.execute(_NHS_NUMBER)
         drugs = sorted(load_drugs().drugs)[:DRUGS]
         connection.execute("CREATE TABLE names AS SELECT ? AS drugs", [drugs])
         connection.execute(_coverages(approvals))
@@ -55,8 +56,8 @@ def _coverages(approvals: int) -> str:
             ELSE pick(cov, 'drug', {DRUGS}) END + 1 AS drug_number,
         DATE '2024-04-01' + CAST(pick(cov, 'from', 540) AS INTEGER) AS from_day,
         CASE WHEN short THEN 28 ELSE 365 END AS days,
-        CASE WHEN pick(cov, 'moved', 20) = 0 THEN pick(cov, 'provider', 150)
-            ELSE patient % 150 END AS provider_number
+        CASE WHEN pick(cov, 'moved', 20) = 0 THEN pick(cov, 'provider', {PROVIDERS})
+            ELSE patient % {PROVIDERS} END AS provider_number
     FROM numbered
     """
 
@@ -81,7 +82,18 @@ def _lines(lines: int, approvals: int) -> str:
     """
 
 
-_NHS = "CAST(9990000000 + {} AS VARCHAR)"
+#: A number of its own for each patient, with the check digit that its first nine ask for (the rule
+#: stands in `app/reference_data/nhs_number.py`). They count down from 999 999 99…; the ninth is
+#: 1 where 0 leaves no check digit. All begin with 9, and the first 100,000 with 999.
+_WEIGHED = " + ".join(f"({99_999_999} - n) // {10**k} % 10 * {k + 3}" for k in range(8))
+_NHS_NUMBER = f"""
+CREATE MACRO weighed(n) AS {_WEIGHED};
+CREATE MACRO ninth(n) AS CASE WHEN weighed(n) % 11 = 1 THEN 1 ELSE 0 END;
+CREATE MACRO nhs_number(n) AS CAST(
+    ({99_999_999} - n) * 100 + ninth(n) * 10 + (11 - (weighed(n) + 2 * ninth(n)) % 11) % 11
+    AS VARCHAR
+);
+"""
 _LINE = """
 WITH told AS (
     SELECT
@@ -108,7 +120,7 @@ SELECT
     CASE
         WHEN pick(k, 'number', 100) < 5 THEN NULL
         WHEN pick(k, 'number', 100) < 7 THEN CAST(8880000000 + pick(k, 'typo', 1000000) AS VARCHAR)
-        ELSE CAST(9990000000 + patient AS VARCHAR)
+        ELSE nhs_number(patient)
     END AS nhs_number,
     CASE WHEN pick(k, 'local', 100) < 80 THEN 'L' || patient END AS local_id,
     nhs_number IS NOT NULL OR local_id IS NOT NULL AS has_identity,
@@ -121,11 +133,11 @@ SELECT
         WHEN pick(k, 'route', 100) < 31 THEN 34206005
     END AS route,
     CASE WHEN pick(k, 'indication', 100) < 30 THEN 'I' || drug_number END AS indication,
-    'P' || CASE WHEN pick(k, 'elsewhere', 100) < 4 THEN pick(k, 'where', 150)
-        ELSE provider_number END AS provider,
-    'Q' || patient % 40 AS commissioner,
+    'DEMP' || lpad(CAST(CASE WHEN pick(k, 'elsewhere', 100) < 4 THEN pick(k, 'where', 150)
+        ELSE provider_number END AS VARCHAR), 3, '0') AS provider,
+    'DEMQ' || lpad(CAST(patient % 40 AS VARCHAR), 2, '0') AS commissioner,
     CASE WHEN pick(k, 'quotes', 100) < 50 THEN 'PA' || lpad(CAST(
-        CASE WHEN pick(k, 'wrong', 100) < 3 THEN pos ELSE cov END AS VARCHAR), 9, '0') END
+        CASE WHEN pick(k, 'wrong', 100) < 3 THEN k ELSE cov END AS VARCHAR), 9, '0') END
         AS reference,
     CASE WHEN pick(k, 'no day', 100) > 0 THEN supply_date END AS supply_date,
     coalesce(supply_date, date_trunc('month', told.supply_date))::DATE AS first_day,
@@ -159,8 +171,7 @@ SELECT
     'PA' || lpad(CAST(cov AS VARCHAR), 9, '0') AS approval_reference,
     approval_reference AS reference_key,
     names.drugs[drug_number] AS drug,
-    CASE WHEN pick(cov, 'number', 50) > 0 THEN CAST(9990000000 + patient AS VARCHAR) END
-        AS nhs_number,
+    CASE WHEN pick(cov, 'number', 50) > 0 THEN nhs_number(patient) END AS nhs_number,
     DATE '1950-01-01' + CAST(patient % 20000 AS INTEGER) AS birth_date,
     from_day,
     from_day + CAST(days + 28 AS INTEGER) AS last_day,
@@ -168,9 +179,9 @@ SELECT
     CAST(NULL AS DATE) AS died_on,
     CAST(days AS BIGINT) AS width,
     pick(cov, 'status', 100) > 2 AS usable,
-    'P' || provider_number AS provider,
+    'DEMP' || lpad(CAST(provider_number AS VARCHAR), 3, '0') AS provider,
     CAST(NULL AS BIGINT) AS provider_set,
-    'Q' || patient % 40 AS commissioner,
+    'DEMQ' || lpad(CAST(patient % 40 AS VARCHAR), 2, '0') AS commissioner,
     'I' || drug_number AS indication,
     CASE WHEN pick(cov, 'route', 10) < 8 THEN 47625008 END AS route,
     CASE WHEN pick(cov, 'begun', 10) < 2 THEN from_day + 90 END AS start_by,
@@ -253,6 +264,7 @@ def write_submission(folder: Path, lines: int) -> None:
     cells = {name: f"'{text}'" for name, text in CLEAN.items()} | {
         SHORT[short]: expression for short, expression in _CELLS.items()
     }
+    (folder / "lines.parquet").unlink(missing_ok=True)
     columns = ", ".join(f'{expression} AS "{name}"' for name, expression in cells.items())
     part = folder / "part.csv"
     written: pq.ParquetWriter | None = None
@@ -275,16 +287,26 @@ def write_submission(folder: Path, lines: int) -> None:
         written.close()
 
 
-_DRUG = "CASE pos % 5 " + " ".join(
+_DRUG = "CASE content_key % 5 " + " ".join(
     f"WHEN {n} THEN replace('{text}', '{{}}', drug)" for n, text in enumerate(_SPELLED)
 ) + " END"  # fmt: skip
-#: What a provider's file states of a line, as SQL.
+_YEAR = "CAST(year(first_day - INTERVAL 3 MONTH) AS INTEGER)"
+#: What a provider's file states of a line, as SQL. Of an indication it states none: the approvals'
+#: are no real codes.
 _CELLS = {
+    "month": "CAST(month(first_day - INTERVAL 3 MONTH) AS VARCHAR)",
+    "year": f"{_YEAR} || lpad(CAST(({_YEAR} + 1) % 100 AS VARCHAR), 2, '0')",
+    "provider": "provider",
+    "payer": "commissioner",
+    "withheld": "CASE WHEN withheld THEN '02' ELSE '' END",
+    "given": "coalesce(CAST(route AS VARCHAR), '')",
+    "vat": "CASE WHEN vat_charged THEN 'Y' ELSE 'N' END",
     "nhs": "coalesce(nhs_number, '')",
     "local": "coalesce(local_id, '')",
     "born": "CAST(birth_date AS VARCHAR)",
     "date": "coalesce(CAST(supply_date AS VARCHAR), '')",
-    "drug": f"CASE WHEN pos % 2 = 1 THEN upper({_DRUG}) ELSE {_DRUG} END",
+    "drug": "CASE WHEN kind = 'fee or delivery' THEN 'Dispensing fee' "
+    f"WHEN content_key % 2 = 1 THEN upper({_DRUG}) ELSE {_DRUG} END",
     "quantity": "CAST(CAST(quantity AS BIGINT) AS VARCHAR)",
     "reference": "coalesce(reference, '')",
     "price": "CAST(CAST(unit_price AS DECIMAL(18, 2)) AS VARCHAR)",

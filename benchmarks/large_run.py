@@ -41,7 +41,7 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from app.reference_data.pseudonyms import PseudonymKey
 from benchmarks._reconcile_data import generate, write_submission
-from benchmarks._reconcile_plain import _snapshot
+from benchmarks._reconcile_plain import snapshot_of
 
 MEMORY: Final = "2GB"
 PAGE: Final = 100
@@ -81,7 +81,7 @@ def match(folder: Path) -> None:
     """From the file of rows to the file of outcomes, every line worded."""
     import json
 
-    known = _snapshot(folder), load_drugs(), load_organisations()
+    known = snapshot_of(folder), load_drugs(), load_organisations()
     machine = Machine(MEMORY, spill_to=folder / "spill")
     decided = match_rows(folder / "rows.parquet", folder / "outcomes.parquet", *known, machine)
     figures = summary_figures(decided.summary)

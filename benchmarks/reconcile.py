@@ -1,13 +1,21 @@
-"""Matching at scale: what it costs beside reading and writing the same columns.
+"""Reconciliation at scale: what it costs beside reading and writing the same columns.
 
-`python -m benchmarks.reconcile --lines 1000000 --approvals 300000 --memory 5GB` generates lines and
-approvals with a seed and measures in one run, each in a process of its own: the floor (DuckDB reads
-the lines from Parquet and writes the same columns), matching from Parquet to Parquet, the intake of
-a CSV and of a Parquet file into rows and their preparing for the match, and at up to 100,000 lines
-the plain engine too, with the lines that differ. Beside them pandas, as an analyst would write it
-(`_reconcile_pandas`), which does less, from the same Parquet. `--spark` has Spark match the same
-files (`local[2]`, as much memory), with the lines that differ from DuckDB's; its start is told
-apart. Patients are invented: their numbers are counters.
+`python -m benchmarks.reconcile --lines 1000000 10000000` generates lines and approvals with a seed
+and measures at each size, each part in a process of its own:
+
+- `match`: DuckDB from prepared columns to outcomes, Parquet to Parquet; its floor reads the lines
+  from Parquet and writes the same columns. Once under each memory limit of the goals.
+- `whole`: from a raw CSV file (DrPLCM version 3) to stored outcomes and totals, through the
+  functions that the worker calls (`_reconcile_whole`), in stages; its floor reads the same CSV and
+  writes its columns. Once under each memory limit too.
+- `intake`: a CSV and a Parquet file into rows, rows to prepared columns, and 50,000 row by row.
+- `pandas`, as an analyst would write it (`_reconcile_pandas`), which does less, on the prepared
+  columns; `--pandas FOLDER` names where it is installed.
+- `spark` (only where it is asked for): the same steps on Spark (`local[2]`).
+
+What differs is counted: at up to 100,000 lines between the plain engine and each of `match` and
+`whole`, at every size between the runs under the two limits and between DuckDB and Spark. Goals
+that are missed are said and fail nothing; a line that differs fails the run. Patients are invented.
 
 Of the lines 5% lack the NHS number, 2% have a wrong one, half quote a reference of which 3% are
 wrong, 1% are credits that reverse a line and half a percent restate one. Approvals nest and
@@ -18,37 +26,34 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import resource
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from benchmarks import _reconcile_plain as plainly
+from benchmarks._reconcile_cost import Cost, cost_of, stages_told, tell_peak
 from benchmarks._reconcile_data import generate, write_submission
+from benchmarks._reconcile_goals import GOALS, Goal, Measured, exit_code, verdicts
 
 if TYPE_CHECKING:
     from app.reconciliation.engines.in_sql import Executor
 
-LINES = 1_000_000
-PLAIN_UP_TO = 100_000
-ROW_BY_ROW_UP_TO = 50_000
-TIMES_THE_FLOOR = 4.0
-PEAK_GIGABYTES = 5.0
+LINES: Final = 1_000_000
+PLAIN_UP_TO: Final = 100_000
+ROW_BY_ROW_UP_TO: Final = 50_000
 #: All that pandas may ask the system for; beyond it the whole machine would suffer.
-PANDAS_BYTES = 12 * 10**9
-TABLES = (
+PANDAS_BYTES: Final = 12 * 10**9
+PARTS: Final = ("match", "whole", "intake", "pandas", "spark")
+TABLES: Final = (
     *("line", "coverage", "coverage_local", "coverage_legacy", "coverage_pause", "product_set"),
     *("provider_set", "dose_set", "capped_allowance", "pending", "pending_local", "policy"),
     *("named_by_hand", "override", "dose_tolerated", "cap_tolerated", "undebited", "taken"),
     "freed",
 )
-OUTCOME = """
+OUTCOME: Final = """
 SELECT result.* EXCLUDE (step, other_pos, cov, within_cov),
     coverage.treatment_id, coverage.approval_reference
 FROM result
@@ -56,152 +61,194 @@ LEFT JOIN coverage ON coverage.cov = result.cov
 """
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one process took: seconds of the clock and of the processors, and GB at its peak."""
+class Bench:
+    """The parts at one size, in one folder."""
 
-    wall: float
-    cpu: float
-    peak: float
-    said: str
+    def __init__(self, folder: Path, lines: int, approvals: int, pandas: Path | None) -> None:
+        self.folder, self.lines, self.pandas = folder, lines, pandas
+        self.cost("generate", lines=lines, approvals=approvals)
+        print(f"\n{lines:,} lines, {approvals:,} approvals", flush=True)
 
-    def __str__(self) -> str:
-        return f"{self.wall:8.1f} s  {self.cpu:8.1f} CPU s  {self.peak:5.2f} GB"
+    def cost(self, part: str, goal: Goal = GOALS[0], *, lines: int = 0, approvals: int = 0) -> Cost:
+        """What a part costs in a process of its own."""
+        asked = ["--part", part, "--folder", str(self.folder), "--memory", goal.memory]
+        asked += ["--lines", str(lines or self.lines), "--approvals", str(approvals)]
+        path = self.pandas if part == "pandas" else None
+        return cost_of(asked, path=path, with_children=part == "spark")
+
+    def differing(self, part: str) -> int:
+        """How many lines a part that compares found to differ."""
+        found = self.cost(part).said[-1]
+        print(f"    {int(found):,} lines differ ({part})", flush=True)
+        return int(found)
+
+    def under_goals(
+        self, part: str, floor: str, compared: Callable[[], int | None]
+    ) -> list[Measured]:
+        """A part once under each goal's memory, with its floor before and after."""
+        floors = [self.cost(floor)]
+        told = [self._one(part, goal) for goal in GOALS]
+        floors.append(self.cost(floor))
+        least = min(floors, key=lambda cost: cost.cpu)
+        for each in floors:
+            print(f"  {floor:15} {each}", flush=True)
+        differing = compared()
+        return [
+            Measured(part, self.lines, goal, cost, least, differing)
+            for goal, cost in zip(GOALS, told, strict=True)
+        ]
+
+    def _one(self, part: str, goal: Goal) -> Cost:
+        cost = self.cost(part if goal is GOALS[0] else f"{part} again", goal)
+        print(f"  {part:15} {cost}  memory_limit {goal.memory}")
+        stages, said = stages_told(cost.said)
+        for name, took in stages.items():
+            print(f"    {name:22} {took}")
+        print("\n".join(f"    {line}" for line in said), flush=True)
+        return cost
 
 
 def run(
-    lines: int = LINES, approvals: int | None = None, memory: str = "5GB", *, spark: bool = False
+    lines: int | Sequence[int] = LINES,
+    approvals: int | None = None,
+    parts: Sequence[str] = PARTS[:-1],
+    *,
+    pandas: Path | None = None,
+    below: Path | None = None,
 ) -> int:
-    """Measure and say where the goal is met or missed."""
-    approvals = approvals or max(lines * 3 // 10, 100)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _cost("generate", folder, memory, lines, approvals)
-        print(f"  {lines:,} lines, {approvals:,} approvals, memory_limit {memory}")
-        floor = _cost("floor", folder, memory)
-        print(f"  floor           {floor}")
-        matching = _cost("match", folder, memory)
-        print(f"  DuckDB          {matching}  {matching.wall / floor.wall:.1f} x the floor")
-        print("\n".join(f"    {row}" for row in matching.said.splitlines()))
-        for name, cost in _intake(folder, lines, memory):
-            print(f"  {name:15} {cost}  {cost.said.strip()}")
-        if importlib.util.find_spec("pandas"):
-            by_pandas = _cost("pandas", folder, memory)
-            print(f"  pandas          {by_pandas}  {by_pandas.wall / floor.wall:.1f} x the floor")
-            print(f"    {by_pandas.said.splitlines()[0]}")
+    """Measure each size, say where each goal is met or missed; 1 where a line differs."""
+    measured: list[Measured] = []
+    for size in [lines] if isinstance(lines, int) else sorted(lines):
+        with tempfile.TemporaryDirectory(dir=below) as name:
+            bench = Bench(Path(name), size, approvals or max(size * 3 // 10, 100), pandas)
+            measured += _at_one_size(bench, parts)
+    print()
+    before: dict[tuple[str, Goal], Measured] = {}
+    for each in measured:
+        print(f"{each.part}, {each.lines:,} lines, below {each.goal.gigabytes:.0f} GB")
+        for verdict in verdicts(each, before.get((each.part, each.goal))):
+            print(f"  {verdict}")
+        before[each.part, each.goal] = each
+    return exit_code(measured)
+
+
+def _at_one_size(bench: Bench, parts: Sequence[str]) -> list[Measured]:
+    found: list[Measured] = []
+    small = bench.lines <= PLAIN_UP_TO
+    if "match" in parts:
+
+        def of_match() -> int:
+            differing = bench.differing("match: limits")
+            differing += bench.differing("match: plain engine") if small else 0
+            if "spark" in parts:
+                cost = bench.cost("spark")
+                print(f"  spark           {cost}  {cost.said[-1]}")
+                differing += bench.differing("match: Spark")
+            return differing
+
+        found += bench.under_goals("match", "floor", of_match)
+    if {"whole", "intake"} & set(parts):
+        bench.cost("write")
+    if "whole" in parts:
+
+        def of_whole() -> int:
+            differing = bench.differing("whole: limits")
+            return differing + (bench.differing("whole: plain engine") if small else 0)
+
+        found += bench.under_goals("whole", "floor of CSV", of_whole)
+    if "intake" in parts:
+        for part in ("csv", "parquet", "prepared"):
+            _say(part, bench.cost(part))
+        if bench.lines > ROW_BY_ROW_UP_TO:
+            bench.cost("write", lines=ROW_BY_ROW_UP_TO)
+        _say("row by row", bench.cost("row by row"))
+    if "pandas" in parts:
+        if bench.pandas or importlib.util.find_spec("pandas"):
+            _say("pandas", bench.cost("pandas"))
         else:  # beside it PySpark warns on every run, so it is not among the dependencies
-            print("  pandas          NOT RUN: it is not installed (`pip install pandas` for this)")
-        differing = 0
-        if spark:
-            by_spark = _cost("spark", folder, memory)
-            print(f"  Spark           {by_spark}  {by_spark.wall / floor.wall:.1f} x the floor")
-            totals, *_, start = by_spark.said.splitlines()
-            print(f"    {totals}\n    {start}")
-            differing += _differing(folder)
-            print(f"    {differing} lines differ from DuckDB's")
-        if lines <= PLAIN_UP_TO:
-            plain = _cost("plain", folder, memory)
-            print(f"  plain engine    {plain}  {plain.said.strip()}")
-            differing += int(plain.said.split()[0])
-    checks = [
-        (
-            f"{matching.wall / floor.wall:.1f} x the floor (at most {TIMES_THE_FLOOR:.0f})",
-            matching.wall <= TIMES_THE_FLOOR * floor.wall,
-        ),
-        (f"{matching.peak:.2f} GB (below {PEAK_GIGABYTES:.0f})", matching.peak < PEAK_GIGABYTES),
-        (f"{differing} lines differ (none allowed)", differing == 0),
-    ]
-    for line, met in checks:
-        print(f"  {'met   ' if met else 'MISSED'} {line}")
-    return 0 if all(met for _, met in checks) else 1
+            print("  pandas          NOT RUN: it is not installed (--pandas FOLDER names where)")
+    return found
 
 
-def _intake(folder: Path, lines: int, memory: str) -> Iterator[tuple[str, Cost]]:
-    """From the file that a provider sends to the table that the steps read."""
-    _cost("write", folder, memory, lines)
-    for name in ("csv", "parquet", "prepared"):
-        yield name, _cost(name, folder, memory)
-    if lines > ROW_BY_ROW_UP_TO:
-        _cost("write", folder, memory, ROW_BY_ROW_UP_TO)
-    yield "row by row", _cost("row by row", folder, memory)
+def _say(part: str, cost: Cost) -> None:
+    print(f"  {part:15} {cost}  {cost.said[0] if cost.said else ''}", flush=True)
 
 
-def _cost(what: str, folder: Path, memory: str, lines: int = 0, approvals: int = 0) -> Cost:
-    """Run a part in a process of its own.
-
-    Generating is one too: the system counts what this process has ever held as the peak of each
-    process that it starts, so this one must stay small.
-    """
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.reconcile", "--part", what]
-    command += ["--folder", str(folder), "--memory", memory]
-    command += ["--lines", str(lines), "--approvals", str(approvals)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    said = child.stdout.read()
-    _, status, used = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"{what} failed")
-    wall = time.perf_counter() - started
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6, said)
+# --- the parts, each in a process of its own ------------------------------------------------------
 
 
 def _part(what: str, folder: Path, memory: str, lines: int, approvals: int) -> None:
-    """One part, in a process of its own."""
-    if what == "generate":
-        generate(folder, lines, approvals, seed=1)
-    elif what == "write":
-        write_submission(folder, lines)
-    elif what in ("csv", "parquet"):
-        plainly.intake(folder, what)
-    elif what == "prepared":
-        plainly.prepared(folder, memory)
-    elif what == "row by row":
-        plainly.row_by_row(folder)
-    elif what == "plain":
-        plainly.compare(folder)
-    elif what == "pandas":
-        # Imported here, so that no other part carries it in its memory.
-        from benchmarks._reconcile_pandas import reconcile
+    """One part; those that are timed in stages tell their own peak."""
+    if what.startswith("whole") or what == "floor of CSV":
+        from benchmarks import _reconcile_whole as whole
 
-        resource.setrlimit(resource.RLIMIT_AS, (PANDAS_BYTES, PANDAS_BYTES))
-        try:
-            reconcile(folder)
-        except MemoryError:  # numpy's is one, and pyarrow's
-            print(f"NOT DONE: it asked for more than {PANDAS_BYTES / 1e9:.0f} GB")
-    elif what == "spark":
-        _in_spark(folder, memory)
+        first, again = whole.PLACES
+        if what == "whole: plain engine":
+            print(whole.differing(folder))
+        elif what == "whole: limits":
+            one, other = whole.outcomes_in(folder, first), whole.outcomes_in(folder, again)
+            print(whole.not_alike(one, other, "row"))
+        elif what == "floor of CSV":
+            whole.floor(folder, memory)
+        else:
+            return whole.whole(folder, memory, again if what.endswith("again") else first)
     else:
-        _in_duckdb(what, folder, memory)
+        named = _PLAIN_PARTS.get(what)
+        if named is None:
+            _in_duckdb(what, folder, memory)
+        else:
+            named(folder, memory, lines, approvals)
+    return tell_peak()
+
+
+_PLAIN_PARTS: Final[dict[str, Callable[[Path, str, int, int], None]]] = {
+    "generate": lambda folder, _, lines, approvals: generate(folder, lines, approvals, seed=1),
+    "write": lambda folder, _, lines, __: write_submission(folder, lines),
+    "csv": lambda folder, *_: plainly.intake(folder, "csv"),
+    "parquet": lambda folder, *_: plainly.intake(folder, "parquet"),
+    "prepared": lambda folder, memory, *_: plainly.prepared(folder, memory),
+    "row by row": lambda folder, *_: plainly.row_by_row(folder),
+    "pandas": lambda folder, *_: _in_pandas(folder),
+    "spark": lambda folder, memory, *_: _in_spark(folder, memory),
+    "match: plain engine": lambda folder, *_: print(plainly.compare(folder)),
+    "match: limits": lambda folder, *_: print(_unlike(folder, "outcome-again.parquet")),
+    "match: Spark": lambda folder, *_: print(_unlike(folder, "spark-outcome/*.parquet")),
+}
+
+
+def _unlike(folder: Path, other: str) -> int:
+    from benchmarks._reconcile_whole import not_alike
+
+    return not_alike(folder / "outcome.parquet", folder / other, "pos")
+
+
+def _in_pandas(folder: Path) -> None:
+    # Imported here, so that no other part carries it in its memory.
+    from benchmarks._reconcile_pandas import reconcile
+
+    resource.setrlimit(resource.RLIMIT_AS, (PANDAS_BYTES, PANDAS_BYTES))
+    try:
+        reconcile(folder)
+    except MemoryError:  # numpy's is one, and pyarrow's
+        print(f"NOT DONE: it asked for more than {PANDAS_BYTES / 1e9:.0f} GB")
 
 
 def _in_spark(folder: Path, memory: str) -> None:
+    import time
+
     from app.reconciliation.engines.spark import Cluster, opened, running
 
     began = time.perf_counter()
     with running(Cluster(folder / "spark", memory=memory)) as on, opened(on) as executor:
         started = time.perf_counter() - began
-        _say(executor, _matched(executor, folder, "spark-outcome"))
+        _tell(executor, _matched(executor, folder, "spark-outcome"))
     print(f"of this, {started:.1f} s until Spark had started")
-
-
-def _differing(folder: Path) -> int:
-    """How many lines Spark's outcomes and DuckDB's do not share, in any column."""
-    import duckdb
-
-    ours, theirs = f"'{folder}/outcome.parquet'", f"'{folder}/spark-outcome/*.parquet'"
-    with duckdb.connect() as connection:
-        one = f"(FROM {ours} EXCEPT ALL SELECT {{0}} FROM {theirs})"
-        other = f"(SELECT {{0}} FROM {theirs} EXCEPT ALL FROM {ours})"
-        columns = ", ".join(connection.sql(f"FROM {ours}").columns)
-        query = f"SELECT count(DISTINCT pos) FROM ({one} UNION ALL {other})".format(columns)
-        (count,) = connection.execute(query).fetchone() or (-1,)
-    return int(count)
 
 
 def _in_duckdb(what: str, folder: Path, memory: str) -> None:
     from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
 
+    outcomes = {"match": "outcome.parquet", "match again": "outcome-again.parquet"}
     with database(Machine(memory, spill_to=folder / "spill")) as connection:
         if what == "floor":
             connection.execute(
@@ -209,7 +256,7 @@ def _in_duckdb(what: str, folder: Path, memory: str) -> None:
             )
             return
         executor = InDuckDB(connection)
-        _say(executor, _matched(executor, folder, "outcome.parquet"))
+        _tell(executor, _matched(executor, folder, outcomes[what]))
 
 
 def _matched(executor: Executor, folder: Path, outcome: str) -> int:
@@ -223,7 +270,7 @@ def _matched(executor: Executor, folder: Path, outcome: str) -> int:
     return split
 
 
-def _say(executor: Executor, split: int) -> None:
+def _tell(executor: Executor, split: int) -> None:
     """Totals in and out, which must tie, and the lines by outcome."""
     total, out = (
         tuple(executor.read(query).to_pylist()[0].values())
@@ -243,17 +290,21 @@ def _say(executor: Executor, split: int) -> None:
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reconcile", description=__doc__)
-    parser.add_argument("--lines", type=int, default=LINES)
-    parser.add_argument("--approvals", type=int)
-    parser.add_argument("--memory", default="5GB", help="DuckDB's memory_limit")
-    parser.add_argument("--spark", action="store_true", help="match on Spark too (its extra)")
+    parser.add_argument("--lines", type=int, nargs="+", default=[LINES], help="one size or more")
+    parser.add_argument("--approvals", type=int, help="of each size (three for ten lines)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
+    parser.add_argument("--pandas", type=Path, help="a folder in which pandas is installed")
+    parser.add_argument("--below", type=Path, help="the folder for what is laid by")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.part:
-        _part(chosen.part, chosen.folder, chosen.memory, chosen.lines, chosen.approvals)
+        approvals = chosen.approvals or 0
+        _part(chosen.part, chosen.folder, chosen.memory or "4GB", chosen.lines[0], approvals)
         return 0
-    return run(chosen.lines, chosen.approvals, chosen.memory, spark=chosen.spark)
+    places = {"pandas": chosen.pandas, "below": chosen.below}
+    return run(chosen.lines, chosen.approvals, chosen.parts, **places)
 
 
 if __name__ == "__main__":
