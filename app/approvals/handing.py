@@ -180,7 +180,7 @@ def confirm(work: Work, caller: Caller, id: str) -> HandOver:
     ask = "Ask another commissioner of your organisation."
     second_person.check_confirms(work, caller, found, "confirm that hand-over", ask)
     _check_day(work, found.from_day)
-    if found.treatments > MOST_AT_ONCE:
+    if is_of_many(found):
         return _queue(work, caller, found)
     give(work, caller.actor(), found.giving, found.touched)
     return _confirmed(work, caller, found)
@@ -350,6 +350,11 @@ def proposal(work: Work, caller: Caller, id: str) -> HandOver:
     """One of the organisation's own; NotFound for another's, also for one that it received."""
     check_can(caller, Action.HAND_OVER)
     return _record(second_person.found(work, hand_overs, caller.organisation, id))
+
+
+def is_of_many(found: HandOver) -> bool:
+    """Whether it would touch more treatments than are handed over as they are confirmed."""
+    return found.treatments > MOST_AT_ONCE
 
 
 def is_stale(work: Work, found: HandOver) -> bool:

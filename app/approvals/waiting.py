@@ -142,12 +142,14 @@ def waiting_queries(
     if not by_answer:
         return (_behind(query, sent, behind),)
     dated, none = request.answer_by.is_not(None), request.answer_by.is_(None)
+    # In the index's order: PostgreSQL does not see that a column which is null orders nothing.
+    undated = query.where(none).order_by(request.answer_by)
     if after is not None and after.answer_by is None:
-        return (_behind(query.where(none), sent, behind),)
+        return (_behind(undated, sent, behind),)
     first = None if after is None else (after.answer_by, *(behind or ()))
     return (
         _behind(query.where(dated), (request.answer_by, *sent), first),
-        _behind(query.where(none), sent, None),
+        _behind(undated, sent, None),
     )
 
 

@@ -20,9 +20,17 @@ _FOUND: Final = sa.text(
 )
 
 
-def build_index(name: str, table: str, columns: Sequence[str], *, where: str | None = None) -> None:
+def build_index(
+    name: str,
+    table: str,
+    columns: Sequence[str],
+    *,
+    where: str | None = None,
+    include: Sequence[str] = (),
+) -> None:
     """Make an index on a table that holds rows: CONCURRENTLY on PostgreSQL, plainly on SQLite.
 
+    `include`: what PostgreSQL keeps beside the columns, so that the index is read alone.
     Safe to run again after a break: one that is whole is left, one that is not is made anew.
     """
     condition = None if where is None else sa.text(where)
@@ -38,6 +46,11 @@ def build_index(name: str, table: str, columns: Sequence[str], *, where: str | N
             connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
         if not whole:
             op.create_index(
-                name, table, columns, postgresql_where=condition, postgresql_concurrently=True
+                name,
+                table,
+                columns,
+                postgresql_where=condition,
+                postgresql_include=list(include),
+                postgresql_concurrently=True,
             )
         connection.exec_driver_sql(f"SET lock_timeout = '{before}'")

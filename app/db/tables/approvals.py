@@ -1,5 +1,7 @@
 """Treatments, requests, decisions, approvals; and forms in preparation."""
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -22,6 +24,10 @@ from app.db.types import Document, Exact, Instant
 NOT_BEGUN = "first_dose IS NULL AND not_started_on IS NULL AND stopped_on IS NULL"
 #: A draft that is neither submitted nor put away.
 OPEN_DRAFT = "submitted_request IS NULL AND discarded_at IS NULL"
+#: A request that was ever a panel's: of an index of them alone.
+PANELS: dict[str, Any] = {
+    f"{database}_where": text("panel IS NOT NULL") for database in ("postgresql", "sqlite")
+}
 
 treatment = Table(
     "treatment",
@@ -43,6 +49,8 @@ treatment = Table(
     Index("ix_treatment_provider_id", "provider", "id"),
     Index("ix_treatment_commissioner_id", "commissioner", "id"),
     Index("ix_treatment_patient_drug", "patient_id", "drug", "indication"),
+    # A drug's treatments, for a hand-over of it; the payers are what row-level security asks for.
+    Index("ix_treatment_drug", "drug", "id", postgresql_include=["provider", "commissioner"]),
     # Those that have not begun are few: the list of what should have is a walk along one of these.
     *(
         Index(
@@ -97,7 +105,7 @@ request = Table(
     Index("ix_request_provider_state", "provider", "state", "treatment_id"),
     Index("ix_request_commissioner_state", "commissioner", "state", "treatment_id"),
     Index("ix_request_counterparty_state", "counterparty", "state", "treatment_id"),
-    Index("ix_request_panel_state", "panel", "state", "treatment_id"),
+    Index("ix_request_panel_waiting", "panel", "state", "treatment_id", **PANELS),
     Index(
         "ix_request_panel_treatment",
         "panel",
@@ -105,31 +113,10 @@ request = Table(
         postgresql_include=["provider", "commissioner", "counterparty"],
     ),
     # What waits for a panel, in the order in which it is to be answered.
-    Index(
-        "ix_request_panel_answer",
-        "panel",
-        "state",
-        "answer_by",
-        "submitted_at",
-        "id",
-        postgresql_where=text("panel IS NOT NULL"),
-        sqlite_where=text("panel IS NOT NULL"),
-    ),
+    Index("ix_request_panel_answer", "panel", "state", "answer_by", "submitted_at", "id", **PANELS),
     # Which panels were asked, as those see it who ask and who pay.
-    Index(
-        "ix_request_commissioner_panel",
-        "commissioner",
-        "panel",
-        postgresql_where=text("panel IS NOT NULL"),
-        sqlite_where=text("panel IS NOT NULL"),
-    ),
-    Index(
-        "ix_request_provider_panel",
-        "provider",
-        "panel",
-        postgresql_where=text("panel IS NOT NULL"),
-        sqlite_where=text("panel IS NOT NULL"),
-    ),
+    Index("ix_request_commissioner_panel", "commissioner", "panel", **PANELS),
+    Index("ix_request_provider_panel", "provider", "panel", **PANELS),
 )
 
 request_revision = Table(
@@ -270,10 +257,16 @@ approval = Table(
         postgresql_where=text("legacy_reference IS NOT NULL"),
         sqlite_where=text("legacy_reference IS NOT NULL"),
     ),
-    # What ends soon, in the order of its last days.
-    Index("ix_approval_provider_ends", "provider", "state", "covers_to", "treatment_id"),
-    # What lapses soon unless it begins, in the order of its last days to start.
-    Index("ix_approval_provider_starts", "provider", "state", "start_by", "treatment_id"),
+    # What ends soon, and what lapses unless it begins, each in the order of its last days. With all
+    # that row-level security asks for, so that it is read alone, and only as far as a page goes.
+    *(
+        Index(
+            f"ix_approval_provider_{name}",
+            *("provider", "state", day, "treatment_id"),
+            postgresql_include=["commissioner", "id"],
+        )
+        for name, day in (("ending", "covers_to"), ("starting", "start_by"))
+    ),
 )
 
 segment = Table(

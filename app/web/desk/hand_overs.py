@@ -120,7 +120,9 @@ def show_one(request: Request, session: SignedInBrowser, id: IdPath) -> Response
     def read(work: Work) -> tuple[handing.HandOver, Job | None, bool, bool]:
         found = handing.proposal(work, caller, id)
         job = handing.job_of(work, found) if found.state == handing.UNDER_WAY else None
-        return found, job, handing.is_stale(work, found), found.from_day > work.moment.day
+        # Of many it is worked out when they are confirmed, not each time the page is looked at.
+        stale = not handing.is_of_many(found) and handing.is_stale(work, found)
+        return found, job, stale, found.from_day > work.moment.day
 
     found, job, stale, early = door_of(request).read(read)
     failed = job is not None and job.state == "failed"  # so it may be confirmed again, or declined
@@ -133,6 +135,7 @@ def show_one(request: Request, session: SignedInBrowser, id: IdPath) -> Response
         told=proposal_pairs(found),
         progress=None if job is None else progress_of(job),
         stale=stale,
+        of_many=handing.is_of_many(found),
         early=waits and early,
         may_confirm=waits and not stale and not early and found.proposed_by != caller.id,
         may_decline=waits,

@@ -113,6 +113,24 @@ def test_one_that_is_stale_or_early_cannot_be_confirmed(enter: Enter, treatment:
     assert second.send(stale, f"{stale}/decline").headers["location"] == AT
 
 
+def test_the_page_of_many_does_not_work_out_what_would_go_over_and_confirming_does(
+    enter: Enter, treatment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handing, "MOST_AT_ONCE", 0)
+    at = proposed(enter, dt.datetime.now(dt.UTC).date())
+    sent(enter("demo1-clinician"), ANSWERS)
+    second = enter(SECOND)
+    with monkeypatch.context() as patch:
+        patch.setattr(handing, "touched_now", lambda *_: 1 / 0)
+        shown = second.get(at).text
+    assert "confirming it says so and hands nothing over" in shown
+    refused = second.send(at, f"{at}/confirm")
+    assert refused.status_code == 409
+    assert "has changed since it was proposed" in refused.text
+    assert enter(RECEIVER).get(treatment).status_code == 404
+    assert second.send(at, f"{at}/decline").headers["location"] == AT
+
+
 def test_another_commissioner_reaches_no_page_of_a_proposal(enter: Enter) -> None:
     at = proposed(enter, dt.datetime.now(dt.UTC).date())
     other: Person = enter(RECEIVER)

@@ -15,6 +15,7 @@ from app.approvals.drafting import open_query
 from app.approvals.due import Place, due_query, lapsing_query
 from app.approvals.lifecycle import RequestState
 from app.approvals.office import Office
+from app.approvals.reassigning import Giving, touched_now
 from app.approvals.scope import visible_treatments
 from app.approvals.timeline import timeline
 from app.approvals.waiting import waiting_queries
@@ -33,7 +34,7 @@ from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, o
 from benchmarks import two_million
 from benchmarks.lists import add_challenges, explained
 from benchmarks.search import LARGEST, MOMENT, PANEL, PAYER, explain, rows_of
-from tests.integration.approvals.test_search_plan import TREATMENTS, scans
+from tests.integration.approvals.test_search_plan import MORE_WAIT, TREATMENTS, scans
 from tests.policies.library import packaged_library
 
 LIMIT = 20
@@ -62,17 +63,17 @@ FROM, TO = MOMENT.day - dt.timedelta(days=14), MOMENT.day + dt.timedelta(days=28
 ASKED = waiting_queries(PANEL, (RequestState.REFERRED,), own=False, by_answer=True)
 #: List → who asks, the query, and the index that it walks along.
 PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
-    "due": (LARGEST, due_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_ends"),
+    "due": (LARGEST, due_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_ending"),
     "due, a later page": (
         LARGEST,
         due_query(LARGEST, FROM, TO, LIMIT, Place(MOMENT.day, "00000000")),
-        "ix_approval_provider_ends",
+        "ix_approval_provider_ending",
     ),
-    "lapsing": (LARGEST, lapsing_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_starts"),
+    "lapsing": (LARGEST, lapsing_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_starting"),
     "lapsing, a later page": (
         LARGEST,
         lapsing_query(LARGEST, FROM, TO, LIMIT, Place(MOMENT.day, "00000000")),
-        "ix_approval_provider_starts",
+        "ix_approval_provider_starting",
     ),
     "a panel's": (PANEL, ASKED[0].limit(LIMIT), "ix_request_panel_answer"),
     "a panel's, without a day": (PANEL, ASKED[1].limit(LIMIT), "ix_request_panel_answer"),
@@ -89,6 +90,8 @@ def filled(_postgres_admin: sa.Engine) -> Iterator[Database]:
     owner = sa.create_engine(url)
     add_challenges(owner, TREATMENTS)
     with owner.begin() as connection:  # as many of one hospital as it takes to choose an index
+        connection.exec_driver_sql(MORE_WAIT)
+        connection.exec_driver_sql("ANALYZE request")
         connection.exec_driver_sql(MORE_DRAFTS)
         connection.exec_driver_sql("ANALYZE draft")
         connection.exec_driver_sql(SUPPLIES.format("provider", "false"))
@@ -111,6 +114,7 @@ def test_a_page_of_a_list_looks_at_a_page(filled: Database, name: str) -> None:
 
     read = list(scans(found[0][0]["Plan"]))
     assert f"'Index Name': '{index}'" in str(found)
+    assert "'Node Type': 'Sort'" not in str(found), "all that fits is read, and sorted"
     for scan in read:
         looked_at = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
         assert looked_at <= MOST_ROWS, scan["Node Type"] + " " + scan["Relation Name"]
@@ -192,6 +196,20 @@ def test_a_timeline_is_made_of_look_ups(filled: Database, who: Caller) -> None:
     assert "uq_audit_event_object_type_object_id_object_number" in plan
     assert "ix_listed_supply_treatment" in plan
     assert "ix_audit_event_treatment_id" not in plan, "everybody's readings of it are walked"
+
+
+@pytest.mark.postgres
+def test_a_hand_over_that_waits_reads_its_drug_and_not_all_that_the_payer_pays_for(
+    filled: Database,
+) -> None:
+    nothing_of_it = Giving("", PAYER.organisation, "DEMQ2", "natalizumab", FROM)
+
+    plan = reading(filled, PAYER, lambda work: touched_now(work, nothing_of_it))
+
+    assert plan.count("using ix_treatment_drug on treatment") == 2, "the days, and what waits"
+    assert "Seq Scan" not in plan
+    for table in ("segment", "request"):  # there is nothing to look up by the drug's treatments
+        assert all("never executed" in line for line in plan.splitlines() if f" on {table}" in line)
 
 
 def test_sqlite_walks_along_the_same_indexes(sqlite_database: Database, moment: Moment) -> None:

@@ -21,6 +21,14 @@ MOST_ROWS = 2 * (50 + 1)
 pytestmark = pytest.mark.postgres
 
 
+#: So many more requests wait for the panel than a page shows.
+WAIT = 2_000
+MORE_WAIT = (
+    "UPDATE request SET panel = 'DEMP1', state = 'referred' "
+    f"WHERE id IN (SELECT id FROM request WHERE state = 'approved' ORDER BY id LIMIT {WAIT})"
+)
+
+
 @pytest.fixture(scope="module")
 def filled(_postgres_admin: sa.Engine) -> Iterator[Database]:
     """A database of its own with many treatments, as the application opens it."""
@@ -54,6 +62,22 @@ def test_each_way_to_a_page_is_a_walk_along_an_index_of_a_page_at_most(
     for scan in read:
         looked_at = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
         assert looked_at <= MOST_ROWS, scan["Node Type"] + " " + scan["Relation Name"]
+
+
+def test_a_panels_page_does_not_read_all_that_waits_for_it(filled: Database) -> None:
+    caller, query = PAGES["the panel's requests"]
+    owner = sa.create_engine(sa.make_url(ADMIN_URL).set(database=filled.engine.url.database))
+    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(MORE_WAIT)
+        connection.exec_driver_sql("VACUUM (ANALYZE) request")
+    owner.dispose()
+
+    found = explain(filled, caller, page_query(caller, query), "ANALYZE, FORMAT JSON")
+
+    assert "'Index Name': 'ix_request_panel_waiting'" in str(found)
+    for scan in scans(found[0][0]["Plan"]):
+        looked_at = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+        assert looked_at <= MOST_ROWS, scan["Index Name"]
 
 
 def test_what_is_copied_is_whole(filled: Database) -> None:
