@@ -20,7 +20,9 @@ oldest = "0056"
 
 def upgrade() -> None:
     """Make them while services write."""
-    build_index("ix_treatment_drug", "treatment", ["drug", "id"], include=["provider", "commissioner"])
+    build_index(
+        "ix_treatment_drug", "treatment", ["drug", "id"], include=["provider", "commissioner"]
+    )
     build_index(
         "ix_request_panel_waiting",
         "request",
