@@ -59,11 +59,13 @@ from app.web import (
     assets,
     attachments,
     changing,
+    claims,
     correcting,
     drafts,
     home,
     individual_funding,
     minutes,
+    patient_record,
     reminders,
     requests,
     sessions,
@@ -83,6 +85,7 @@ from app.web.library import pages as library_pages
 from app.web.library.room import make_room
 from app.web.overview import pages as overview_pages
 from app.web.provider import Provider
+from app.web.reporting import pages as reporting_pages
 from app.web.timeline import pages as timeline_pages
 
 log = structlog.stdlib.get_logger("assent")
@@ -105,6 +108,8 @@ PAGES = (
     break_glass_pages.router,
     steps.router,
     treatments.router,
+    patient_record.router,
+    claims.router,
     timeline_pages.router,
     changing.router,
     reminders.router,
@@ -114,6 +119,7 @@ PAGES = (
     overview_pages.router,
     *administration_pages.ROUTERS,
     auditing_pages.router,
+    reporting_pages.router,
 )
 ROUTERS = (
     health.router,

@@ -1,5 +1,6 @@
 """Break-glass: open what other providers hold of a patient, for their safety; and its report."""
 
+import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -208,11 +209,16 @@ def report_break_glass(
     """What your organisation's people opened, and what others opened that yours holds."""
 
     def read(work: Work) -> BreakGlassReport:
-        lines = break_glass.report(work, caller, first, last)
-        rows = [_line(work, caller, each) for each in lines]
-        return BreakGlassReport(from_=first, to=last, rows=rows)
+        return report_document(work, caller, first, last)
 
     return door_of(request).read(read)
+
+
+def report_document(work: Work, caller: Caller, first: dt.date, last: dt.date) -> BreakGlassReport:
+    """The declarations of a period, with the patients' own identifiers hidden."""
+    lines = break_glass.report(work, caller, first, last)
+    rows = [_line(work, caller, each) for each in lines]
+    return BreakGlassReport(from_=first, to=last, rows=rows)
 
 
 def _grant(work: Work, grant: Grant) -> GrantDocument:

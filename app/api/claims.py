@@ -12,7 +12,7 @@ from app.api.routing import StrictRoute
 from app.api.steps import ThisOffice, ask
 from app.api.types import Day
 from app.api.writing import NAMED
-from app.approvals.claiming import claim
+from app.approvals.claiming import Claim, claim
 from app.approvals.permissions import Action
 from app.db.work import Work
 
@@ -59,17 +59,23 @@ def claim_treatment(
 
     def run(work: Work) -> ClaimDocument:
         who = (body.nhs_number, body.birth_date)
-        found = claim(work, office, caller, *who, body.drug, body.indication, body.care_reason)
-        approval = found.approval
-        known = approval is not None
-        return ClaimDocument(
-            found=known,
-            reference=None if approval is None else approval.reference,
-            covers_from=None if approval is None else approval.covers_from,
-            covers_to=None if approval is None else approval.covers_to,
-            first_dose=found.first_dose,
-            baseline={n: AnswerDocument.model_validate(a) for n, a in found.baseline.items()},
-            advice=OBJECTED if found.objected else NEXT if known else NOTHING,
+        return claim_document(
+            claim(work, office, caller, *who, body.drug, body.indication, body.care_reason)
         )
 
     return ask(request, run)
+
+
+def claim_document(found: Claim) -> ClaimDocument:
+    """What a claimant is told, and no more."""
+    approval = found.approval
+    known = approval is not None
+    return ClaimDocument(
+        found=known,
+        reference=None if approval is None else approval.reference,
+        covers_from=None if approval is None else approval.covers_from,
+        covers_to=None if approval is None else approval.covers_to,
+        first_dose=found.first_dose,
+        baseline={n: AnswerDocument.model_validate(a) for n, a in found.baseline.items()},
+        advice=OBJECTED if found.objected else NEXT if known else NOTHING,
+    )

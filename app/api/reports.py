@@ -1,5 +1,6 @@
 """Reports over the requests that the caller's organisation may see."""
 
+import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +17,7 @@ from app.approvals.best_value import ProductChoice, product_choices
 from app.approvals.identifiers import access_counts
 from app.approvals.permissions import Action
 from app.approvals.reporting import FEWEST, OverrideRate, override_rates
+from app.auth.model import Caller
 from app.db.work import Work
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=StrictRoute)
@@ -151,14 +153,21 @@ def report_identifier_access(
     """
 
     def read(work: Work) -> IdentifierAccessReport:
-        names = IdentifierAccessRow.model_fields
-        rows = [
-            IdentifierAccessRow(**{name: getattr(each, name) for name in names})
-            for each in access_counts(work, caller, first, last)
-        ]
-        return IdentifierAccessReport(from_=first, to=last, rows=rows)
+        return identifier_access(work, caller, first, last)
 
     return door_of(request).read(read)
+
+
+def identifier_access(
+    work: Work, caller: Caller, first: dt.date, last: dt.date
+) -> IdentifierAccessReport:
+    """How often the caller's organisation learnt identities in a period, as a document."""
+    names = IdentifierAccessRow.model_fields
+    rows = [
+        IdentifierAccessRow(**{name: getattr(each, name) for name in names})
+        for each in access_counts(work, caller, first, last)
+    ]
+    return IdentifierAccessReport(from_=first, to=last, rows=rows)
 
 
 def _row(rate: OverrideRate) -> OverrideRateDocument:

@@ -9,20 +9,25 @@ supplies before that is queried in reconciliation as *not the approved provider*
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from sqlalchemy import func, select
 
 from app.approvals import issuing, objecting, patients, searching, store
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import ApprovalRecord, TreatmentRecord
 from app.approvals.office import Office
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import Action, can, check_can
 from app.approvals.replaying import version_of_approval
 from app.approvals.submitting import earlier_revisions
 from app.audit import Event, record
 from app.auth.model import Caller
+from app.db import tables
 from app.db.work import Work
 
 CLAIMED = "treatment claimed by another provider"
+#: So long the holder's page of a treatment tells of a claim; the change feed and trail keep it.
+TOLD_FOR: Final = dt.timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,14 @@ class Claim:
     first_dose: dt.date | None = None
     baseline: Mapping[str, Any] = field(default_factory=dict)
     objected: bool = False  # the patient objects to being shown: nothing else is told
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """That another organisation claimed a treatment, and when."""
+
+    organisation: str
+    at: dt.datetime
 
 
 def claim(
@@ -93,3 +106,30 @@ def _told(work: Work, office: Office, caller: Caller, treatment: TreatmentRecord
     )
     record(work, caller.actor(), event)
     return Claim(approval, treatment.first_dose, baseline)
+
+
+def claimed(work: Work, caller: Caller, treatment_id: str) -> tuple[Claimed, ...]:
+    """Who claimed a treatment that the caller's organisation prescribes, each once, newest first.
+
+    For its care team only, and of the last `TOLD_FOR`. Who took the treatment over is told of what
+    others than itself claimed.
+    """
+    if not can(caller, Action.RECORD_START):
+        return ()
+    treatment = store.find_treatment(work, caller, treatment_id)
+    if treatment.provider != caller.organisation:
+        return ()
+    event = tables.audit_event.c
+    query = (
+        select(event.organisation, func.max(event.at))
+        .where(
+            event.treatment_id == treatment_id,
+            event.action == CLAIMED,
+            event.organisation != caller.organisation,
+            event.at >= work.moment.instant - TOLD_FOR,
+        )
+        .group_by(event.organisation)
+    )
+    with work.beyond_scope():  # the claimant's act, told to whom it is about
+        found = [Claimed(who, at) for who, at in work.connection.execute(query)]
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True))

@@ -39,6 +39,16 @@ def act_once(
 ) -> Response:
     """Carry out `act` once for the form's name, then see the page whose address it returns.
 
+    Raises as `once` does.
+    """
+    return go(once(request, session, form, act))
+
+
+def once(
+    request: Request, session: Session, form: Mapping[str, str], act: Callable[[Work], str]
+) -> str:
+    """Carry out `act` once for the form's name: what it said, at each repeat the same.
+
     Raises DoorProblem 403 for a form of another session, 400 for one without a name, and 412 where
     the name was used with other values: it was sent before, then gone back to and changed.
     """
@@ -65,7 +75,7 @@ def act_once(
             "This form was sent before, and what it asked for was done. Load the page again to see "
             "how it stands, then send the change.",
         ) from None
-    return go(done.body)
+    return done.body
 
 
 def body_of(model: type[B], values: Mapping[str, Any]) -> tuple[B | None, frozenset[str]]:

@@ -16,7 +16,7 @@ from app.api.break_glass import (
 )
 from app.approvals import break_glass
 from app.approvals.break_glass_model import BreakGlassReason, Grant
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import Action, can, check_can
 from app.audit import Reading
 from app.auth.sessions import Session
 from app.db.work import Work
@@ -118,13 +118,13 @@ def read_record(request: Request, session: SignedInBrowser, id: IdPath) -> Respo
 
 @router.post("/{id}/end")
 def end(request: Request, session: SignedInBrowser, id: IdPath, form: FormFields) -> Response:
-    """End it before its time."""
+    """End it before its time: whoever declared it, or the auditor from the report of it."""
     caller = caller_of(request, session)
     check_can(caller, Action.END_BREAK_GLASS)
 
     def run(work: Work) -> str:
         break_glass.end(work, caller, id)
-        return "/"
+        return "/" if can(caller, Action.BREAK_GLASS) else "/reports/break-glass"
 
     return act_once(request, session, form, run)
 

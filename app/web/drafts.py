@@ -13,7 +13,7 @@ from app.approvals import drafting
 from app.approvals.drafting import DraftRecord
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted, VersionMismatch
 from app.approvals.model import RequestView
-from app.approvals.permissions import Action, check_can
+from app.approvals.permissions import Action, can, check_can
 from app.audit import Reading
 from app.auth.model import Caller
 from app.auth.sessions import Session
@@ -112,6 +112,7 @@ def begun(
         rows=held_rows(held, titles),
         known=known_rows(held, caller, titles),
         onward=onward,
+        claim_policy=found.version.policy if can(caller, Action.DECLARE_CARE) else None,
     )
 
 

@@ -28,7 +28,13 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
         ("Systems", "/administration/systems"),
         ("Settings", "/administration/settings"),
     ),
-    Role.AUDITOR: (("Audit", "/audit"), ("Overview", "/overview"), _MINUTES),
+    Role.AUDITOR: (
+        ("Audit", "/audit"),
+        ("Break-glass", "/reports/break-glass"),
+        ("Identities shown", "/reports/identifier-access"),
+        ("Overview", "/overview"),
+        _MINUTES,
+    ),
     Role.COMMISSIONER: (
         ("Overview", "/overview"),
         _MINUTES,
@@ -37,6 +43,7 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
         ("Decided by hand", "/line-decisions"),
         ("Adoptions", "/adoptions"),
         ("Hand-overs", "/hand-overs"),
+        ("Identities shown", "/reports/identifier-access"),
     ),
 }
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.treatments_model import SegmentDocument, TreatmentDocument, treatment_document
 from app.approvals import starting, store
+from app.approvals.claiming import Claimed, claimed
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.searching import SearchQuery, search
@@ -21,6 +22,7 @@ from app.web.acting import act_once, fresh_name
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.changing import Change, changes_for
 from app.web.decision import state_colour, state_words
+from app.web.desk.common import organisation_words
 from app.web.doses_given import paid_only
 from app.web.filling import as_day
 from app.web.form.typed import typed_day
@@ -47,7 +49,7 @@ def ask(request: Request, session: SignedInBrowser) -> Response:
         number="",
         errors=[],
         hits=None,
-        may_break=can(caller, Action.BREAK_GLASS),
+        **_ways_on(caller),
     )
 
 
@@ -76,7 +78,7 @@ def find(request: Request, session: SignedInBrowser, form: FormFields) -> Respon
         number=number,
         errors=[],
         hits=hits,
-        may_break=can(caller, Action.BREAK_GLASS),
+        **_ways_on(caller),
         drugs={key: drug.name for key, drug in load_drugs().drugs.items()},
     )
 
@@ -93,14 +95,17 @@ def show(
 
     def read(
         work: Work,
-    ) -> tuple[tuple[TreatmentDocument, PolicyVersion | None, dt.date], Reading]:
+    ) -> tuple[
+        tuple[TreatmentDocument, PolicyVersion | None, dt.date, tuple[Claimed, ...]], Reading
+    ]:
         document = treatment_document(work, office, caller, treatment_view(work, caller, id))
         library = office.library_at(work)
         held = library.versions(document.policy) if document.policy in library.usable() else ()
         version = held[-1] if held else None
-        return (document, version, work.moment.day), Reading("treatment read", id)
+        claims = claimed(work, caller, id)
+        return (document, version, work.moment.day, claims), Reading("treatment read", id)
 
-    document, version, today = read_recorded(request, caller, read)
+    document, version, today, claims = read_recorded(request, caller, read)
     own = document.provider == caller.organisation
     drug = load_drugs().drugs.get(document.drug)
     return page(
@@ -115,6 +120,7 @@ def show(
         products={each.key: each.name for each in drug.products} if drug else {},
         today=today,
         changes=_changes(request, caller, document),
+        claims=[{"who": organisation_words(each.organisation), "at": each.at} for each in claims],
         state_words=state_words,
         state_colour=state_colour,
         may={
@@ -124,6 +130,9 @@ def show(
             and not paid_only(document),
             "another": own
             and can(caller, Action.PREPARE)
+            and document.patient.birth_year is not None,
+            "person": own
+            and can(caller, Action.RECORD_OBJECTION)
             and document.patient.birth_year is not None,
             "check": own and can(caller, Action.CHECK_SUPPLY),
             "start": own
@@ -195,4 +204,13 @@ def _asked_again(request: Request, session: SignedInBrowser, number: str, said: 
         errors=errors,
         hits=None,
         wrong=said,
+        **_ways_on(caller_of(request, session)),
     )
+
+
+def _ways_on(caller: Caller) -> dict[str, bool]:
+    """Where a search may go on to, beyond the organisation's own."""
+    return {
+        "may_claim": can(caller, Action.DECLARE_CARE),
+        "may_break": can(caller, Action.BREAK_GLASS),
+    }

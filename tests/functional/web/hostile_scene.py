@@ -116,6 +116,15 @@ def _run(path: str) -> str:
     return f"run={path.rsplit('/', 1)[-1]}"
 
 
+def set_person(doctor: Person) -> list[str]:
+    """A patient who objects and whose death is on record, with both still to be taken back."""
+    at = f"/treatments/{sent(doctor, ANSWERS)[1]}/patient"
+    act(doctor, at, f"{at}/objection", reason="No other hospital is to see it.")
+    day = {"died_on-day": "1", "died_on-month": "6", "died_on-year": "2026"}
+    act(doctor, at, f"{at}/death", **day)
+    return [at]
+
+
 def set_policies(enter: Enter) -> list[str]:
     """A written draft, one whose publication was asked for, a proposed adoption and hand-over."""
     author, payer = enter("demq1-policy-author"), enter("demq1-commissioner")

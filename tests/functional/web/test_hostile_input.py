@@ -22,7 +22,13 @@ from app.db.work import Work
 from tests.functional.conftest import ADMINISTRATOR
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, FORM, begun, sent
-from tests.functional.web.hostile_scene import set_administered, set_care, set_desk, set_policies
+from tests.functional.web.hostile_scene import (
+    set_administered,
+    set_care,
+    set_desk,
+    set_person,
+    set_policies,
+)
 from tests.functional.web.test_attachments import attach
 from tests.rows import row_counts
 
@@ -207,7 +213,8 @@ def scene(enter: Enter, application: FastAPI) -> list[str]:
     application.state.door.transact(settle)
     set_administered(enter, application)
     doctor, other = enter("demo1-clinician"), enter("demo2-clinician")
-    known = [FORM]
+    known = [FORM, "/claims/adalimumab-ra-severe"]
+    known += set_person(doctor)
     for person in (doctor, other):
         for answers in (
             ANSWERS,
@@ -218,7 +225,7 @@ def scene(enter: Enter, application: FastAPI) -> list[str]:
             known += [f"/requests/{request}", f"/treatments/{treatment}"]
     draft = begun(doctor, "H000779", 60_003)
     known += set_care(enter, attach)
-    number = re.findall(r"NHS number (\d{3} \d{3} \d{4})", doctor.get(known[1]).text)[0]
+    number = re.findall(r"NHS number (\d{3} \d{3} \d{4})", doctor.get(known[3]).text)[0]
     known += set_desk(enter, application, number.replace(" ", ""))
     known += set_policies(enter)
     return [*known, f"/drafts/{draft}/work-out/das28_at_start", f"/drafts/{draft}/check"]

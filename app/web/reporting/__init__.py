@@ -1,0 +1,1 @@
+"""Reports on pages: who opened records by break-glass, and how often identities were shown."""
