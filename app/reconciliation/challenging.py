@@ -12,10 +12,12 @@ from app.db.work import Work
 from app.reconciliation import challenge_store, challenge_windows, service, store
 from app.reconciliation.challenge_drafting import LeftOut, Plan, plan, reversed_rows
 from app.reconciliation.challenge_model import (
+    WHOLE,
     Challenge,
     ChallengedLine,
     ChallengeEvent,
     ChallengeState,
+    Part,
     check_can_raise,
     check_can_uphold,
     next_state,
@@ -142,15 +144,18 @@ def credit(
 
 
 def show(
-    work: Work, desk: Desk, caller: Caller, challenge_id: str
+    work: Work, desk: Desk, caller: Caller, challenge_id: str, part: Part = WHOLE
 ) -> tuple[Challenge, tuple[ShownLine, ...]]:
-    """A challenge with its lines as they stand in the commissioner's file.
+    """A challenge with its lines, or a part of them, as they stand in the commissioner's file.
 
-    Where that is no longer kept, the lines state nothing but their rows.
+    Where that is no longer kept, the lines state nothing but their rows. A payer gets them all once
+    there is an answer: its words are bared of every line's numbers, not only of a part's.
     """
     check_can(caller, Action.READ_CHALLENGES)
     challenge = challenge_store.find(work, caller, challenge_id)
     lines = challenge_store.lines_of(work, challenge)
+    if challenge.evidence is None or not is_payer(caller):
+        lines = part.of(lines, lambda each: each.row)
     with work.beyond_scope():  # the commissioner's file: of it the provider sees these rows only
         run = store.find_run(work, challenge.commissioner, challenge.run_id)
         record = store.find_submission(work, challenge.commissioner, run.submission_id)

@@ -1,7 +1,7 @@
 """Challenges: drafted of a run, raised, answered, decided, credited."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
@@ -27,7 +27,7 @@ from app.audit import Reading
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import challenging
-from app.reconciliation.challenge_model import Challenge, ChallengeState
+from app.reconciliation.challenge_model import Challenge, ChallengeState, Part
 from app.reconciliation.challenge_store import Asked
 from app.reconciliation.challenge_windows import timing, timings
 from app.reconciliation.errors import StepNotPossible
@@ -49,6 +49,7 @@ from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+LINES_ON_A_PAGE: Final = 100
 #: What to say of a field that cannot be taken.
 _TOLD: Final = {
     "respond_by": "Enter the day until which the provider may answer, such as 15 7 2026.",
@@ -123,9 +124,14 @@ def list_challenges(
 
 
 @router.get("/challenges/{id}")
-def show(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """A challenge with its lines; numbers for the provider, pseudonyms for the payer."""
-    return _shown(request, session, id)
+def show(
+    request: Request,
+    session: SignedInBrowser,
+    id: IdPath,
+    after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+) -> Response:
+    """A challenge with a page of its lines; numbers for the provider, pseudonyms for the payer."""
+    return _shown(request, session, id, after=after)
 
 
 @router.post("/challenges/{id}/raise")
@@ -258,13 +264,16 @@ def _shown(
     id: str,
     faults: Mapping[str, str] | None = None,
     typed: Mapping[str, str] | None = None,
+    after: int = 0,
 ) -> Response:
     caller, desk = caller_of(request, session), desk_of(request)
+    part = Part(after, LINES_ON_A_PAGE + 1)
 
     def read(work: Work) -> tuple[ChallengeDetail, Reading]:
-        challenge, lines = challenging.show(work, desk, caller, id)
+        challenge, lines = challenging.show(work, desk, caller, id, part)
         key = desk.office.pseudonyms.key_of(caller.organisation)
-        detail = challenge_detail(caller, key, challenge, timing(work, challenge), lines)
+        timed = timing(work, challenge)
+        detail = challenge_detail(caller, key, challenge, timed, lines, part)
         return detail, Reading("challenge read", names={"challenge": id})
 
     detail = read_recorded(request, caller, read)
@@ -275,6 +284,9 @@ def _shown(
         status=422 if told else 200,
         session=session,
         detail=detail,
+        lines=detail.lines[:LINES_ON_A_PAGE],
+        after=after,
+        next=detail.lines[LINES_ON_A_PAGE - 1].row if len(detail.lines) == part.most else None,
         view=challenge_view(detail),
         steps=steps_of(
             detail.challenge,
