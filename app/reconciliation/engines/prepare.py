@@ -1,6 +1,7 @@
 """What the passes need to know of each line, worked out once."""
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -56,20 +57,23 @@ def prepare(
     layout: str = "",
     supplies: Sequence[SupplyTerm] = (),
 ) -> list[Prepared]:
-    """Each line prepared, in order. Drug texts repeat, so each is recognised once per day.
+    """Each line prepared, in order. Drug texts repeat, so each is recognised once for all days
+    between which no word of a drug begins or ends.
 
     What its date means is data by layout, route of dispensing and commissioner; which days after a
     stop or a death it allows are the commissioner's supply terms.
     """
-    seen: dict[tuple[str | None, str | None, dt.date | None], Recognition] = {}
+    seen: dict[tuple[str | None, str | None, int | None], Recognition] = {}
+    changes = dictionary.changes()
     prepared = []
     given = given_of(supplies)
     for line in lines:
         period = period_of(line) or invoiced_period(line, given, fold)
         on = period.last if period else None
-        key = (line.drug_code, line.drug_name, on)
+        era = None if on is None else bisect_right(changes, on)
+        key = (line.drug_code, line.drug_name, era)
         if key not in seen:
-            seen[key] = dictionary.recognise(*key)
+            seen[key] = dictionary.recognise(line.drug_code, line.drug_name, on)
         provider = fold(line.provider, on or as_at) if line.provider else None
         payer = fold(line.commissioner, on or as_at) if line.commissioner else None
         kind = classify(line, seen[key], on)
