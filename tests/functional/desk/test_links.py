@@ -1,5 +1,6 @@
 """Proposed approvals on pages: the evidence without a value, accepted or refused once."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.auth.model import Role
+from app.reconciliation.linkage import most_costly
 from app.reference_data.nhs_number import test_number as invented_nhs_number
+from app.web.desk import links
 from tests.functional.approvals.api import Api, good, initiation
 from tests.functional.approvals.scene import MISTYPED, SUBMISSION_ROW, run_of
 from tests.functional.approvals.test_challenges import LOCAL, as_csv
@@ -154,3 +157,29 @@ def test_a_trust_has_proposals_of_its_own_runs_and_accepts_none(
             "reason": "x",
         }
         assert stranger.post(f"/linkage-proposals/{page}/refuse", refused).status_code == 404
+
+
+def test_the_page_says_how_many_are_left_and_why_and_goes_on(
+    people: Mapping[str, Api],
+    application: FastAPI,
+    reference: str,
+    sit: Sit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert reference
+    monkeypatch.setattr(most_costly, "MOST_KEPT", 3)
+    monkeypatch.setattr(links, "LISTED", 2)
+    costs = ("20.00", "300.10", "9.00", "100.20", "7.00")
+    rows = [TYPED | {"TOTAL COST": cost, "QUANTITY": str(n)} for n, cost in enumerate(costs, 1)]
+    run = run_of(people["commissioner"], application, as_csv(*rows))
+    browser = sit("DEMQ1", Role.COMMISSIONER)
+    at = compared(browser, application, run)
+    page = browser.get(at).text
+    told = bare(page)
+    assert "2 more lines with a likely approval, not listed" in told
+    assert "3 proposals wait for a decision, for lines that charge together £420.30" in told
+    assert told.index("£300.10") < told.index("£100.20")
+    assert "£20.00" not in told
+    (after,) = re.findall(rf'href="({at}\?after=4)"', page)
+    assert "£20.00" in bare(browser.get(after).text)
+    assert "£300.10" not in bare(browser.get(after).text)
