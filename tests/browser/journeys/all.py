@@ -1,6 +1,16 @@
 """The list of all journeys."""
 
-from tests.browser.journeys import asking, care, desk, library, office, paper, paying, urgent
+from tests.browser.journeys import (
+    asking,
+    care,
+    desk,
+    library,
+    office,
+    paper,
+    paying,
+    person,
+    urgent,
+)
 from tests.browser.journeys.model import Journey
 
 JOURNEYS: tuple[Journey, ...] = (
@@ -11,5 +21,6 @@ JOURNEYS: tuple[Journey, ...] = (
     *office.JOURNEYS,
     *paper.JOURNEYS,
     *paying.JOURNEYS,
+    *person.JOURNEYS,
     *urgent.JOURNEYS,
 )

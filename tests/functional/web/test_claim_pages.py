@@ -58,7 +58,7 @@ def test_the_claimant_is_told_approval_dates_and_baseline_and_no_more(
     assert "holds a live approval" in claim(other, number, at=found[0]).text
     reply = claim(other, number)
     assert reply.status_code == 200, reply.text
-    for words in (reference, "Not recorded yet", "DAS28", "6.0", "Ask it for a transfer"):
+    for words in (reference, "Not recorded yet", "DAS28", "6.0", "ask it for a transfer"):
         assert words in reply.text, words
     for hidden in (request, treatment, "DEMO1", "DEMQ1", "methotrexate", number, "1 February"):
         assert hidden not in reply.text, hidden
