@@ -91,10 +91,12 @@ def _among_others(work: Work, caller: Caller, treatments: Collection[str]) -> It
         .subquery()
     )
     named = or_(false(), *(p.body.contains(each, autoescape=True) for each in treatments))
-    query = (
-        select(newest.c.id)
-        .join(audit_payload, p.id == newest.c.payload_id)
-        .where(newest.c.object_type == READING, newest.c.treatment_id.is_(None), named)
+    # Looked up by its key, each reading: of a join PostgreSQL may read every payload there is.
+    looked = select(case((named, 1), else_=0)).where(p.id == newest.c.payload_id).correlate(newest)
+    query = select(newest.c.id).where(
+        newest.c.object_type == READING,
+        newest.c.treatment_id.is_(None),
+        looked.scalar_subquery() == 1,
     )
     ids = sorted(work.connection.scalars(query))
     for first in range(0, len(ids), _AT_ONCE):

@@ -173,6 +173,7 @@ def set_care(enter: Enter, attach: Callable[..., Any]) -> list[str]:
     return [
         asked,
         f"{asked}/attachments",
+        "/break-glass",
         glass,
         f"{at}/correct?question=das28_at_start",
         f"/requests/{asked_back}/answers",
