@@ -5,6 +5,7 @@ KILLS  ?= 1000
 CUTS   ?= 10000
 CASES  ?= 100000
 INPUTS ?= 1000000
+JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -44,7 +45,7 @@ faults: $(READY)
 	$(BIN)/python -m tests.faults --kills $(KILLS) --cuts $(CUTS) --rounds 4 --beside 2
 
 fuzz: $(READY)
-	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS)
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --readers $(INPUTS) --jobs $(JOBS)
 
 # Random submissions on both engines: `make submissions CASES=10000`.
 submissions: CASES = 10000
