@@ -1,8 +1,6 @@
 """A worker killed while it proposes approvals for a large run: one search, no proposal twice."""
 
 import datetime as dt
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from app.reconciliation.linkage import large, proposing, store
 from app.reconciliation.service import Desk
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.work import Watcher
+from tests.integration.reconciliation.killing import killed_there
 from tests.integration.reconciliation.matching import line
 from tests.integration.reconciliation.test_deltas import AFTER, JUNE, work_off
 from tests.integration.reconciliation.test_runs import count
@@ -41,33 +40,6 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
 }
 
 
-def killed_there(world: World, desk: Desk, owner: Any, name: str, after: bool) -> None:
-    """Have a process of its own work up to there, stop it dead, and see that it had come there."""
-    there, tell = os.pipe()
-    process = os.fork()
-    if process == 0:
-        try:
-            whole = getattr(owner, name)
-
-            def halt(*given: Any, **named: Any) -> None:
-                if after:
-                    whole(*given, **named)
-                os.write(tell, b"there")
-                signal.pause()
-
-            setattr(owner, name, halt)
-            world.database.engine.dispose(close=False)
-            work_off(world, desk)
-        finally:
-            os._exit(1)
-    os.close(tell)
-    came = os.read(there, 5)
-    os.close(there)
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-    assert came == b"there"
-
-
 @pytest.mark.parametrize("place", MOMENTS)
 def test_killed_anywhere_there_is_one_search_and_each_proposal_once(
     world: World, desk: Desk, tmp_path: Path, place: str
@@ -87,7 +59,7 @@ def test_killed_anywhere_there_is_one_search_and_each_proposal_once(
     world.do(lambda work: proposing.queue(work, COMMISSIONER, made.run.id))
 
     owner, name, after = MOMENTS[place]
-    killed_there(world, desk, owner, name, after)
+    killed_there(world, lambda: work_off(world, desk), owner, name, after)
     committed = name == "job_ended"
     searches = count(world, tables.linkage_search), count(world, tables.linkage_proposal)
     assert searches == ((1, LINES) if committed else (0, 0))

@@ -18,6 +18,7 @@ from app.db import jobs, tables
 from app.reconciliation import closed_months, service, standing_store
 from app.reconciliation.service import Desk
 from app.work import Watcher
+from tests.integration.reconciliation.killing import killed_there
 from tests.integration.reconciliation.matching import line
 from tests.integration.reconciliation.test_deltas import (
     AFTER,
@@ -121,35 +122,6 @@ MOMENTS: dict[str, tuple[Any, str, bool]] = {
 }
 
 
-def killed_there(world: World, desk: Desk, owner: Any, name: str, after: bool) -> None:
-    """Have a process of its own work up to there, stop it dead, and see that it had come there."""
-    there, tell = os.pipe()
-    process = os.fork()
-    if process == 0:
-        try:
-            whole = getattr(owner, name)
-
-            def halt(*given: Any, **named: Any) -> None:
-                if after:
-                    whole(*given, **named)
-                os.write(tell, b"there")
-                signal.pause()
-
-            setattr(owner, name, halt)
-            world.database.engine.dispose(close=False)
-            mark(world)
-            work_off(world, desk)
-        finally:
-            os._exit(1)
-    os.close(tell)
-    came = os.read(there, 5)  # empty where the process ended without having come there
-    os.close(there)
-    os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(process, 0)
-    assert came == b"there"
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-
-
 @pytest.mark.parametrize("most_lines", [None, 0], ids=["in memory", "from file to file"])
 @pytest.mark.parametrize("place", MOMENTS)
 def test_killed_amid_the_deltas_of_a_closed_month_none_is_lost_or_there_twice(
@@ -171,7 +143,12 @@ def test_killed_amid_the_deltas_of_a_closed_month_none_is_lost_or_there_twice(
     owner, name, after = MOMENTS[place]
     if name == "check_tie" and most_lines is not None:
         name = "_check_sums"  # what is asserted of lines that are not in memory
-    killed_there(world, desk, owner, name, after)
+
+    def worker() -> None:
+        mark(world)
+        work_off(world, desk)
+
+    killed_there(world, worker, owner, name, after)
     committed = name == "job_ended"
     assert told(deltas(world)) == (WHOLE if committed else [])
     runs, standing = count(world, tables.reconciliation_run), count(world, tables.run_standing)
