@@ -11,16 +11,20 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ASSETS := app/web/static/nhsuk/nhsuk-frontend.min.css
 
-.PHONY: run test check vulnerabilities bench faults fuzz submissions walks browser lock openapi clean
+.PHONY: run test long check vulnerabilities bench faults fuzz submissions walks browser lock openapi clean
 
 run: $(READY) $(ASSETS)
 	$(BIN)/assent demo --port $(PORT)
 
 # With bytecode kept, whatever the surroundings say: each process of the tests would compile the
 # service and the tests again, and so would each service that a test starts.
-test: export PYTHONDONTWRITEBYTECODE :=
+test long: export PYTHONDONTWRITEBYTECODE :=
 test: $(READY) $(ASSETS)
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal -m "not long"
+
+# Walks, kills and fuzz of the whole service take minutes each, and find what a change seldom breaks.
+long: $(READY) $(ASSETS)
+	$(BIN)/pytest -q -n auto --dist worksteal -m long
 
 check: $(READY)
 	$(BIN)/ruff check .

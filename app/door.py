@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app import clock
+from app.db.statements import Statement, Values
 from app.db.transaction import Database
 from app.db.work import EVERYBODY, Moment, Work
 from app.refusals import CountedRefusal
@@ -64,10 +65,15 @@ class Door:
                     self.transact(refused.count, name="count a refusal")
                 raise
 
-    def read(self, fn: Callable[[Work], T]) -> T:
-        """Run a query that writes nothing."""
+    def read(
+        self,
+        fn: Callable[[Work], T],
+        *,
+        asking: Callable[[Moment], Sequence[tuple[Statement, Values]]] | None = None,
+    ) -> T:
+        """Run a query that writes nothing. `asking`: see Database.read."""
         with self.tracer.part(f"read {name_of(fn)}"):
-            return self.database.read(fn, moment=self.moment(), scope=self.scope)
+            return self.database.read(fn, moment=self.moment(), scope=self.scope, asking=asking)
 
 
 def make_tracer(settings: Settings) -> Tracer:

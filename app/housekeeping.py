@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from app.approvals import report_sums
 from app.audit import Actor
 from app.auth.clients import forget_the_past
 from app.auth.rates import forget_buckets
@@ -146,6 +147,16 @@ def keeping_pseudonyms(desk: Desk) -> Chore:
             more = door.transact(partial(pseudonym_index.keep, pseudonyms=desk.office.pseudonyms))
 
     return Chore("keep what leads from pseudonyms to records", REMATCH_EVERY, do)
+
+
+def summing_reports() -> Chore:
+    """Sum the months that are over for the reports over requests, and what changed in them."""
+
+    def do(door: Door) -> None:
+        while door.transact(report_sums.keep):
+            pass
+
+    return Chore("sum up for the reports", REMATCH_EVERY, do)
 
 
 def keeping_lists(desk: Desk) -> Chore:

@@ -16,6 +16,7 @@ from app.api import (
     agreed_prices,
     approvals_api,
     challenges,
+    checks,
     contract_months,
     deltas,
     exports,
@@ -26,6 +27,7 @@ from app.api import (
     oauth,
     policies,
     replies,
+    searches,
     slices,
     submissions,
     supply_checks,
@@ -33,6 +35,7 @@ from app.api import (
     terms,
     worklists,
 )
+from app.api import requests as requests_api
 from app.api.jwks import KeySets
 from app.api.limits import Limits
 from app.api.metrics import Metrics
@@ -56,6 +59,7 @@ from app.settings import Settings
 from app.tracing import Tracer
 from app.web import (
     about_pages,
+    answering,
     assets,
     attachments,
     changing,
@@ -86,6 +90,7 @@ from app.web.library.room import make_room
 from app.web.overview import pages as overview_pages
 from app.web.provider import Provider
 from app.web.reporting import pages as reporting_pages
+from app.web.reporting import request_pages
 from app.web.timeline import pages as timeline_pages
 
 log = structlog.stdlib.get_logger("assent")
@@ -102,6 +107,7 @@ PAGES = (
     working_out.router,
     overturning_pages.router,
     requests.router,
+    answering.router,
     correcting.router,
     attachments.router,
     individual_funding.router,
@@ -120,6 +126,7 @@ PAGES = (
     *administration_pages.ROUTERS,
     auditing_pages.router,
     reporting_pages.router,
+    request_pages.router,
 )
 ROUTERS = (
     health.router,
@@ -141,6 +148,10 @@ ROUTERS = (
     agreed_prices.router,
     supply_terms.router,
 )
+
+
+#: Held against a call before the others: each router before costs every one of their calls.
+MOST_CALLED = (requests_api.router, checks.router, searches.router)
 
 
 def create_app(
@@ -199,7 +210,7 @@ def create_app(
         absolute=dt.timedelta(hours=settings.session_hours),
     )
     replies.install(app)
-    app.router.routes.extend(_routes())
+    app.router.routes.extend(_most_called_first())
     describe(app, _described)
     app.add_middleware(
         BodyLimit, limit=settings.max_body_bytes, upload_limit=settings.max_upload_bytes
@@ -220,6 +231,15 @@ def _routes() -> tuple[BaseRoute, ...]:
     for router in (*ROUTERS, *PAGES):
         every.include_router(router)
     return tuple(every.routes)
+
+
+def _most_called_first() -> list[BaseRoute]:
+    """The routes in the order in which a call is held against them, which is a router at a time.
+
+    No two routers have a route in common, so the order changes nothing but the time.
+    """
+    found = zip((*ROUTERS, *PAGES), _routes(), strict=True)
+    return [route for _, route in sorted(found, key=lambda each: each[0] not in MOST_CALLED)]
 
 
 @cache

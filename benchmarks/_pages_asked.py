@@ -12,7 +12,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 from fastapi import FastAPI
+
+from app.db.pipeline import Call, Pipeline
 
 HOST: Final = b"127.0.0.1:8000"
 #: One page is asked no longer than this altogether, and none of its statements explained longer.
@@ -59,13 +61,15 @@ class Meter:
     engine: sa.Engine
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     waited: float = 0.0
-    sent: list[tuple[Any, Any]] = field(default_factory=list)
+    #: A statement, its parameters, and what takes parameters written so.
+    sent: list[tuple[Any, Any, type[psycopg.Cursor[Any]]]] = field(default_factory=list)
     backends: set[int] = field(default_factory=set)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """While the block runs, every wait for the database and every statement is noted."""
         wait, execute = psycopg.Connection.wait, psycopg.Cursor.execute
+        carry_out = Pipeline.carry_out
 
         def timed(connection: Any, *given: Any, **named: Any) -> Any:
             started = time.perf_counter()
@@ -75,17 +79,27 @@ class Meter:
                 self.waited += time.perf_counter() - started
 
         def noted(cursor: Any, query: Any, params: Any = None, **named: Any) -> Any:
-            self.sent.append((query, params))
+            self.sent.append((query, params, psycopg.Cursor))
             return execute(cursor, query, params, **named)
+
+        def together(pipeline: Pipeline, calls: Sequence[Call]) -> Any:
+            self.sent.extend((each.text, each.values, psycopg.RawCursor) for each in calls)
+            started = time.perf_counter()
+            try:
+                return carry_out(pipeline, calls)
+            finally:
+                self.waited += time.perf_counter() - started
 
         psycopg.Connection.wait = timed  # type: ignore[method-assign,assignment]
         psycopg.Cursor.execute = noted  # type: ignore[method-assign,assignment]
+        Pipeline.carry_out = together  # type: ignore[method-assign]
         sa.event.listen(self.engine, "checkout", self._met)
         try:
             yield
         finally:
             psycopg.Connection.wait = wait  # type: ignore[method-assign]
             psycopg.Cursor.execute = execute  # type: ignore[method-assign]
+            Pipeline.carry_out = carry_out  # type: ignore[method-assign]
             sa.event.remove(self.engine, "checkout", self._met)
 
     def _met(self, connection: Any, *_: Any) -> None:
@@ -130,9 +144,9 @@ class Meter:
         found: list[Worst] = []
         with self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            with driver.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {EXPLAINED_MS}")
-                for query, params in sent:
+            driver.execute(f"SET LOCAL statement_timeout = {EXPLAINED_MS}")
+            for query, params, kind in sent:
+                with kind(driver) as cursor:
                     text = query.decode() if isinstance(query, bytes) else str(query)
                     flat = " ".join(text.split())
                     if "set_config('app.organisation'" in flat:

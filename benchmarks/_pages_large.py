@@ -45,6 +45,17 @@ JOIN patient p ON p.id = t.patient_id
 WHERE t.commissioner = 'DEMQ1' AND t.drug = 'adalimumab' AND t.first_dose IS NOT NULL
   AND p.nhs_number IS NOT NULL AND t.provider <> 'DEMO1' ORDER BY t.id LIMIT :lines
 """
+#: A provider's answer that speaks of many days and numbers.
+_ANSWER: Final = "H12345 was supplied on 5/2/2026, as invoice 20260205 of 2026-02-28 tells. " * 25
+_KNOWN_ANSWERED: Final = sa.text("SELECT 1 FROM challenge WHERE id = :answered")
+_ANSWERED: Final = (
+    "INSERT INTO challenge SELECT (jsonb_populate_record(c, jsonb_build_object('id', "
+    "CAST(:answered AS text), 'state', 'answered', 'evidence', CAST(:words AS text), "
+    "'raised_at', c.drafted_at, 'answered_at', c.drafted_at))).* FROM challenge c WHERE id = :id",
+    "INSERT INTO challenge_line SELECT (jsonb_populate_record(l, jsonb_build_object("
+    "'challenge_id', CAST(:answered AS text), 'held_key', NULL))).* FROM challenge_line l "
+    "WHERE challenge_id = :id",
+)
 _KNOWN: Final = """
 SELECT id, submission_id, lines FROM reconciliation_run
 WHERE organisation = 'DEMQ1' AND lines > :most ORDER BY created_at DESC LIMIT 1
@@ -79,6 +90,17 @@ def large_run(application: FastAPI, owner: sa.Engine, caller: Caller, folder: Pa
         content = own.read(partial(exporting.content_of, **asked))
         exporting.write(desk, caller, content, ExportFormat.CSV)
     return known
+
+
+def answered_like(owner: sa.Engine, challenge: str) -> str:
+    """A copy of a challenge that its provider has answered; made where there is none."""
+    id_ = challenge[:-1] + ("1" if challenge.endswith("0") else "0")
+    with owner.begin() as connection:
+        given = {"id": challenge, "answered": id_, "words": _ANSWER}
+        if connection.execute(_KNOWN_ANSWERED, given).first() is None:
+            for statement in _ANSWERED:
+                connection.execute(sa.text(statement), given)
+    return id_
 
 
 def _known(owner: sa.Engine, most: int) -> Any:

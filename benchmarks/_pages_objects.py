@@ -17,6 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from fastapi import FastAPI
 
+from app.approvals import report_sums
 from app.auth.model import Role
 from app.db import tables
 from app.insight import counting, figures
@@ -24,7 +25,9 @@ from app.policy.calendar import add_months
 from app.reconciliation import awaited_store
 from benchmarks._pages_file import as_file
 from benchmarks._pages_history import longest
-from benchmarks._pages_large import large_run
+from benchmarks._pages_large import answered_like, large_run
+from benchmarks._pages_open import open_link, under_way
+from benchmarks._pages_readings import add_readings
 from benchmarks._pages_runs import caller, small_runs
 from benchmarks.search import MOMENT
 from tests.functional.approvals.scene import BREAK_GLASS
@@ -101,7 +104,12 @@ def made(application: FastAPI, owner: sa.Engine, size: int, folder: Path) -> Obj
     started = time.perf_counter()
     large = large_run(application, owner, caller("DEMQ1", Role.COMMISSIONER), folder)
     print(f"the large run with its export: {time.perf_counter() - started:.0f} s", flush=True)
+    add_readings(owner, MOMENT.instant)
     parts |= _by_forms(application, owner, request, lines, large.id)
+    payer = caller("DEMQ1", Role.COMMISSIONER)
+    parts["link"] = open_link(application, owner, payer, parts["run of DEMQ1"])
+    parts["hand-over under way"] = under_way(application, owner, payer, parts["hand-over"])
+    answered = answered_like(owner, parts["large challenge"])
     _by_worker(application)
     instead = {
         "/treatments/{id}": {"id": treatment},
@@ -118,7 +126,9 @@ def made(application: FastAPI, owner: sa.Engine, size: int, folder: Path) -> Obj
         "/policy-drafts/{id}/replay": {"id": parts["policy draft"]},
         "/break-glass/{id}": {"id": parts["break-glass"]},
         "/hand-overs/{id}": {"id": parts["hand-over"]},
-        "/hand-overs/{id}/state": {"id": parts["hand-over"]},
+        "/hand-overs/{id}/state": {"id": parts["hand-over under way"]},
+        "/treatments/{id}/patient": {"id": treatment},
+        "/linkage-proposals/{id}": {"id": parts["link"]},
         "/replays/{id}": {"id": parts["replay"]},
         "/supply-lists/{name}": {"name": "not-started"},
         "/worklists/{name}": {"name": "continuations"},
@@ -131,6 +141,7 @@ def made(application: FastAPI, owner: sa.Engine, size: int, folder: Path) -> Obj
             "submission": large.submission_id,
             "row": str(large.lines // 2),
             "challenge": parts["large challenge"],
+            "answered": answered,
         },
         "pseudonyms": {"run": parts["run of pseudonyms"], "row": "2"},
         "panel's treatment": {"id": referred.treatment_id if referred else treatment},
@@ -145,6 +156,11 @@ def _by_worker(application: FastAPI) -> None:
         started = time.perf_counter()
         looked = door.transact(partial(awaited_store.keep, desk=desk, caller=who))
         print(f"lists of {who.organisation}: {looked:,}, {time.perf_counter() - started:.1f} s")
+    started = time.perf_counter()
+    door.transact(report_sums.forget)  # requests were copied into months that were summed
+    while door.transact(report_sums.keep):
+        pass
+    print(f"sums of the reports: {time.perf_counter() - started:.1f} s")
     kept = sa.select(tables.insight_figure.c.commissioner).where(
         tables.insight_figure.c.commissioner == "DEMQ1"
     )
@@ -245,7 +261,7 @@ def _by_forms(
 
 
 def _challenge_of(owner: sa.Engine, run: str) -> str | None:
-    query = sa.text("SELECT id FROM challenge WHERE run_id = :run LIMIT 1")
+    query = sa.text("SELECT id FROM challenge WHERE run_id = :run AND state = 'drafted' LIMIT 1")
     with owner.connect() as connection:
         return connection.execute(query, {"run": run}).scalar_one_or_none()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,22 +214,28 @@ def snapshot_of(folder: Path) -> Snapshot:
         for row in _rows(folder, "coverage_pause", "cov")
     }
     coverages = tuple(
-        _coverage(row, local.get(row["cov"]), pauses.get(row["cov"]))
+        coverage_of(row, local.get(row["cov"]), pauses.get(row["cov"]))
         for row in _rows(folder, "coverage", "cov")
     )
+    return replace(others_of(folder), coverages=coverages)
+
+
+def others_of(folder: Path) -> Snapshot:
+    """The same without the approvals."""
     pending = tuple(_pending(row) for row in _rows(folder, "pending", "pending"))
     policies = tuple(
         PolicyHeld(row["drug"], row["approval_required"], row["from_day"], row["to_day"], "")
         for row in _rows(folder, "policy", "drug")
     )
-    return Snapshot(coverages, pending, policies, AS_AT)
+    return Snapshot((), pending, policies, AS_AT)
 
 
-def _coverage(
+def coverage_of(
     row: dict[str, Any],
     local: tuple[str, str] | None,
     pause: tuple[dt.date, dt.date] | None,
 ) -> Coverage:
+    """An approval of its row, its patient's local identifier and its pause."""
     return Coverage(
         treatment_id=row["treatment_id"],
         approval_reference=row["approval_reference"],

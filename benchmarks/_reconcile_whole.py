@@ -45,12 +45,12 @@ PLACES: Final = ("whole", "whole-again")
 #: What out_of_core calls, and the stage that it is told under.
 _WATCHED: Final = (
     ("index_snapshot", "approvals to tables"),
-    ("coverage_tables", "approvals to tables"),
+    ("lay", "approvals to tables"),
     ("hold_lines", "lines to columns"),
     ("credited_lines", "credits"),
     ("debits_of", "credits"),
     ("decide", "steps in SQL"),
-    ("write_parquet", "words and outcomes"),
+    ("write_tables", "words and outcomes"),
     ("_summary", "totals"),
     ("_by_slice", "totals"),
 )

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -29,13 +30,15 @@ from app.approvals.submitting import submit_initiation
 from app.audit import Keyring, checkpoints
 from app.backup.check import check_everything
 from app.backup.put_back import put_back
+from app.backup.replays import Replays
 from app.backup.take import back_up
+from app.commands.backup import library_reader
 from app.commands.reconcile import operator
 from app.db import tables
 from app.db.engine import make_engine
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
-from app.db.work import Work
+from app.db.work import Moment, Work
 from app.demonstration.clinic import EARLIEST_DAY
 from app.demonstration.load import load
 from app.desk import make_desk
@@ -197,6 +200,10 @@ def _recover(name: str, source: Place, target: Place) -> int:
     )
     faults = len(done.faults)
     requests, found = Door(Database(restored, KEY)).read(lambda work: _check(work, target, taken))
+    found += sum(
+        _decide_again(target.url, restored, moment, taken, jobs)
+        for jobs in (1, len(os.sched_getaffinity(0)))
+    )
     size = sum(path.stat().st_size for path in backup.rglob("*") if path.is_file()) / 1e6
     print(f"  {name}: {requests:,} requests, a backup of {size:.0f} MB")
     taken.tell(requests)
@@ -204,6 +211,20 @@ def _recover(name: str, source: Place, target: Place) -> int:
     engine.dispose()
     restored.dispose()
     return faults + found
+
+
+def _decide_again(url: str, restored: sa.Engine, moment: Moment, taken: Taken, jobs: int) -> int:
+    """Replay every decision in so many processes, as `assent restore` does; the faults found."""
+    reader = partial(library_reader, Settings(demonstration=True))
+    spread = Replays(url, KEY, reader, moment, jobs=jobs, few=0)
+    here = reader()
+
+    def replay(work: Work) -> int:
+        library = here(work)
+        part = f"decisions again, --jobs {jobs}"
+        return len(taken.time(part, lambda: spread(work, library))[1])
+
+    return Door(Database(restored, KEY)).read(replay)
 
 
 def _check(work: Work, target: Place, taken: Taken) -> tuple[int, int]:

@@ -8,10 +8,10 @@ its share by INSERT … SELECT: other ids, patients, hospitals, commissioners, r
 the same answers, findings and terms. While the rows go in, the tables' indexes rest and are built
 at the end from their own definitions, and triggers and references are not looked at; at the
 end the whole catalogue is compared with that of a freshly migrated database. What is not like a
-real database: of each treatment's events only those in EVENTS are copied, and copies carry no valid
-HMAC; about nine patients in twenty have an NHS number, since the invented range ends there; every
-state's answers are alike; a decision's findings are copied for the largest hospital only, whose
-pages are looked at.
+real database: of each treatment's events only those in EVENTS are copied, each with its payload,
+and copies carry no valid HMAC; about nine patients in twenty have an NHS number, since the invented
+range ends there; every state's answers are alike; a decision's findings are copied for the largest
+hospital only, whose pages are looked at.
 """
 
 from __future__ import annotations
@@ -50,26 +50,30 @@ DAYS: Final = 360
 #: One draft for so many treatments.
 TREATMENTS_A_DRAFT: Final = 100
 #: The events that are copied of each treatment.
-EVENTS: Final = ("initiation submitted", "approval issued")
+EVENTS: Final = ("initiation submitted", "approval issued", "answers changed after a refusal")
 
-#: Table → how its rows are found from a treatment's (`t`) and its patient's.
+#: Table → how its rows (`x`) are joined to a treatment's (`t`).
 OF_TREATMENT: Final = {
-    "patient": "x.id = t.patient_id",
-    "patient_identifier": "x.patient_id = t.patient_id",
-    "treatment": "x.id = t.id",
-    "request": "x.treatment_id = t.id",
-    "request_revision": "x.request_id IN (SELECT id FROM request WHERE treatment_id = t.id)",
-    "decision": "x.request_id IN (SELECT id FROM request WHERE treatment_id = t.id)",
-    "approval": "x.treatment_id = t.id",
-    "segment": "x.treatment_id = t.id",
-    "supply": "x.treatment_id = t.id",
-    "live_treatment": "x.treatment_id = t.id",
-    "audit_event": f"x.treatment_id = t.id AND x.action IN {EVENTS}",
+    "patient": "JOIN patient x ON x.id = t.patient_id",
+    "patient_identifier": "JOIN patient_identifier x ON x.patient_id = t.patient_id",
+    "treatment": "JOIN treatment x ON x.id = t.id",
+    "request": "JOIN request x ON x.treatment_id = t.id",
+    **{
+        table: f"JOIN request r ON r.treatment_id = t.id JOIN {table} x ON x.request_id = r.id"
+        for table in ("request_revision", "request_override", "decision")
+    },
+    **{
+        table: f"JOIN {table} x ON x.treatment_id = t.id"
+        for table in ("approval", "segment", "supply", "live_treatment")
+    },
+    "audit_event": f"JOIN audit_event x ON x.treatment_id = t.id AND x.action IN {EVENTS}",
+    "audit_payload": f"JOIN audit_event e ON e.treatment_id = t.id AND e.action IN {EVENTS} "
+    "JOIN audit_payload x ON x.id = e.payload_id",
 }
 #: Columns that name a copied row.
 IDS: Final = frozenset(
     {"id", "patient_id", "treatment_id", "request_id", "decision_id", "approval_id"}
-    | {"segment_id", "object_id"}
+    | {"segment_id", "object_id", "payload_id"}
 )
 #: A number for the i-th copy that is as good as drawn: its remainders do not follow the state.
 _J: Final = "(i / 1000 * 31 + i % 1000 * 17)"
@@ -169,17 +173,13 @@ def fill(owner: sa.Engine, shares: list[Share], draft: str, size: int) -> None:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         connection.exec_driver_sql("SET LOCAL jit = off")
-        for function in _FUNCTIONS:
-            connection.exec_driver_sql(function.replace("%", "%%"))
-        _keep_slots(connection, shares)
-        for table in OF_TREATMENT:
-            _keep_pattern(connection, table, _pattern(table))
+        _keep_patterns(connection, shares)
         _keep_pattern(connection, "draft", f"SELECT * FROM draft WHERE id = '{draft}'")
         for table in tables:
             _rest_indexes(connection, table)
         for table in OF_TREATMENT:
-            _copy(connection, table, size, "WHERE p.slot = i % 1000")
-        _copy(connection, "draft", size // TREATMENTS_A_DRAFT)
+            _copy(connection, table, range(size), "WHERE p.slot = i % 1000")
+        _copy(connection, "draft", range(size // TREATMENTS_A_DRAFT))
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET maintenance_work_mem = '1GB'")
         connection.exec_driver_sql("SET synchronous_commit = off")
@@ -190,6 +190,28 @@ def fill(owner: sa.Engine, shares: list[Share], draft: str, size: int) -> None:
             assert not list(_resting(connection, table)), f"an index of {table} is not whole"
         others = sorted(metadata.tables.keys() - set(tables))
         connection.exec_driver_sql(f"ANALYZE {', '.join(others)}")
+
+
+def add(owner: sa.Engine, shares: list[Share], numbers: range) -> None:
+    """Copy other treatments into a database that is filled, under numbers not taken by then."""
+    with owner.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        connection.exec_driver_sql("SET LOCAL jit = off")
+        _keep_patterns(connection, shares)
+        for table in OF_TREATMENT:
+            _copy(connection, table, numbers, "WHERE p.slot = i % 1000")
+    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in OF_TREATMENT:
+            _timed(connection, f"VACUUM (ANALYZE) {table}")
+
+
+def _keep_patterns(connection: sa.Connection, shares: list[Share]) -> None:
+    for function in _FUNCTIONS:
+        connection.exec_driver_sql(function.replace("%", "%%"))
+    _keep_slots(connection, shares)
+    for table in OF_TREATMENT:
+        _keep_pattern(connection, table, _pattern(table))
 
 
 def _timed(connection: sa.Connection, statement: str, shown: str = "") -> None:
@@ -224,10 +246,10 @@ def _resting(connection: sa.Connection, table: str) -> Iterator[str]:
 
 
 def _pattern(table: str) -> str:
+    # Joined from the slots on, so that few rows are looked up by their keys among millions.
     return (
         "SELECT x.*, s.slot, row_number() OVER (PARTITION BY s.slot) AS ordinal "
-        f"FROM {table} x JOIN treatment t ON {OF_TREATMENT[table]} "
-        "JOIN slot s ON s.treatment_id = t.id"
+        f"FROM slot s JOIN treatment t ON s.treatment_id = t.id {OF_TREATMENT[table]}"
     )
 
 
@@ -237,8 +259,11 @@ def _keep_pattern(connection: sa.Connection, table: str, pattern: str) -> None:
     connection.exec_driver_sql(f"ANALYZE pattern_{table}")
 
 
-def _copy(connection: sa.Connection, table: str, size: int, fits: str = "") -> None:
-    """Insert the copies of the pattern's rows, one for each number up to `size` that it fits."""
+def _copy(connection: sa.Connection, table: str, numbers: range, fits: str = "") -> None:
+    """Insert the copies of the pattern's rows, one for each number that it fits.
+
+    Copies are numbered from 1: `range(10)` makes ten of them.
+    """
     fixed: Mapping[str, str] = _FIXED.get(table, {})
     columns = [
         c for c in metadata.tables[table].columns if (table, c.name) != ("audit_event", "id")
@@ -247,7 +272,7 @@ def _copy(connection: sa.Connection, table: str, size: int, fits: str = "") -> N
     names = ", ".join(f'"{c.name}"' for c in columns)
     statement = (
         f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} "
-        f"FROM generate_series(1, {size}) i, pattern_{table} p {fits}"
+        f"FROM generate_series({numbers.start + 1}, {numbers.stop}) i, pattern_{table} p {fits}"
     )
     _timed(connection, statement, f"copying {table}")
 

@@ -75,8 +75,10 @@ class OnSqlite(Store):
         return self._path
 
 
-#: The one sequence of the schema, which `_taken` makes sure of.
-SEQUENCE = "audit_event_id_seq"
+#: The sequences of the schema, which `take` makes sure of.
+SEQUENCES = ("audit_event_id_seq", "report_sum_id_seq")
+#: Of each sequence its last value, and whether it was given.
+Counts = dict[str, tuple[int, bool]]
 
 
 class OnPostgres(Store):
@@ -89,20 +91,23 @@ class OnPostgres(Store):
     def __init__(self, owner: sa.Engine, clean: Callable[[sa.Engine], None]) -> None:
         self._owner, self._clean = owner, clean
 
-    def take(self) -> tuple[dict[str, bytes], tuple[int, bool]]:
+    def take(self) -> tuple[dict[str, bytes], Counts]:
         with self._owner.begin() as connection:
             named = connection.exec_driver_sql("SELECT sequencename FROM pg_sequences").scalars()
-            assert set(named) == {SEQUENCE}, "copy the other sequences too"
-            last = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {SEQUENCE}").one()
+            assert set(named) == set(SEQUENCES), "copy the other sequences too"
+            counts = {}
+            for name in SEQUENCES:
+                row = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {name}").one()
+                counts[name] = (row[0], row[1])
             rows = {}
             with connection.connection.cursor() as cursor:
                 for table in filled(connection):
                     with cursor.copy(f'COPY "{table}" TO STDOUT (FORMAT BINARY)') as out:
                         rows[table] = b"".join(out)
-        return rows, (last[0], last[1])
+        return rows, counts
 
-    def put(self, kept: tuple[dict[str, bytes], tuple[int, bool]]) -> None:
-        rows, (last, called) = kept
+    def put(self, kept: tuple[dict[str, bytes], Counts]) -> None:
+        rows, counts = kept
         self._clean(self._owner)
         with self._owner.begin() as connection:
             # The rows were checked when they were first written: no trigger need fire again.
@@ -111,7 +116,8 @@ class OnPostgres(Store):
                 for table, data in rows.items():
                     with cursor.copy(f'COPY "{table}" FROM STDIN (FORMAT BINARY)') as into:
                         into.write(data)
-            connection.exec_driver_sql(f"SELECT setval('{SEQUENCE}', {last}, {called})")
+            for name, (last, called) in counts.items():
+                connection.exec_driver_sql(f"SELECT setval('{name}', {last}, {called})")
 
 
 _FILLED = " UNION ALL ".join(

@@ -121,3 +121,16 @@ def asking_for_two(library: Library, policy: str = "adalimumab-ra-severe") -> Li
         changed.append(from_resolved(canonical_json(data)))
     others = [each for each in library.all_versions() if each.policy != policy]
     return Library([*others, *changed], library.overlays(), library.notices)
+
+
+def waivable(library: Library, question: str, policy: str = "adalimumab-ra-severe") -> Library:
+    """The library with those criteria to start waivable that ask this question. Invented."""
+    changed = []
+    for version in library.versions(policy):
+        data = json.loads(version.resolved, parse_float=Decimal)
+        for each in data["start"]:
+            if question in json.dumps(each["met_when"], default=str):
+                each["waivable"] = True
+        changed.append(from_resolved(canonical_json(data)))
+    others = [each for each in library.all_versions() if each.policy != policy]
+    return Library([*others, *changed], library.overlays(), library.notices)

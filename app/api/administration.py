@@ -24,6 +24,7 @@ from app.api.administration_model import (
 )
 from app.api.callers import SignedIn, door_of
 from app.api.fields import IdPath
+from app.api.listed import ASKED_FOR, AfterProposal, proposal_place, proposal_text, shown
 from app.api.openapi import refusals
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
@@ -167,10 +168,14 @@ def show_settings(request: Request, caller: SignedIn) -> SettingsDocument:
 
 
 @router.get("/proposals", summary="List proposals", openapi_extra=FOR)
-def list_proposals(request: Request, caller: SignedIn) -> ProposalList:
-    """Those of your organisation: what waits for a second administrator first."""
-    found = door_of(request).read(lambda work: proposing.list_proposals(work, caller))
-    return ProposalList(proposals=[proposal_document(each) for each in found])
+def list_proposals(request: Request, caller: SignedIn, after: AfterProposal = None) -> ProposalList:
+    """Those of your organisation: what waits for a second administrator first; 200 on a page."""
+    place = proposal_place(after)
+    found = door_of(request).read(
+        lambda work: proposing.list_proposals(work, caller, ASKED_FOR, place)
+    )
+    rows, onward = shown(found, proposal_text)
+    return ProposalList(proposals=[proposal_document(each) for each in rows], next=onward)
 
 
 @router.post(

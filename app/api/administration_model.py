@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from app.api.documents import Document
 from app.api.fields import WORDS_PATTERN, Key, ObjectId, PlausibleDay, Reason
+from app.api.listed import NEXT
 from app.api.types import OrganisationCode
 from app.approvals.errors import DetailsNotAccepted
 from app.auth.assertions import from_pem, public_key
@@ -141,6 +142,7 @@ class ProposalList(Document):
     """Those that wait first, then the newest."""
 
     proposals: list[ProposalDocument]
+    next: str | None = Field(description=NEXT)
 
 
 class PersonDocument(Document):

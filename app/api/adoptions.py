@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import IdPath, ObjectId, PlausibleDay, PolicyField
+from app.api.listed import ASKED_FOR, NEXT, AfterProposal, proposal_place, proposal_text, shown
 from app.api.openapi import refusals
 from app.api.policies import PolicyKey, ThisLibrary
 from app.api.request_bodies import example
@@ -94,6 +95,7 @@ class AdoptionProposalList(Document):
     """The organisation's proposals: those that wait first, then the newest."""
 
     proposals: list[AdoptionProposalDocument]
+    next: str | None = Field(description=NEXT)
 
 
 @router.get("/policies/{policy}/adoptions", summary="List who adopted a policy's versions")
@@ -107,10 +109,16 @@ def list_adoptions(
 
 
 @router.get("/adoption-proposals", summary="List proposals to adopt a version", openapi_extra=FOR)
-def list_proposals(request: Request, caller: SignedIn) -> AdoptionProposalList:
-    """Your organisation's, at most the first 200."""
-    found = door_of(request).read(lambda work: adopting.adoption_proposals(work, caller))
-    return AdoptionProposalList(proposals=[_proposal(each) for each in found])
+def list_proposals(
+    request: Request, caller: SignedIn, after: AfterProposal = None
+) -> AdoptionProposalList:
+    """Your organisation's, 200 on a page."""
+    place = proposal_place(after)
+    found = door_of(request).read(
+        lambda work: adopting.adoption_proposals(work, caller, ASKED_FOR, place)
+    )
+    rows, onward = shown(found, proposal_text)
+    return AdoptionProposalList(proposals=[_proposal(each) for each in rows], next=onward)
 
 
 @router.post(

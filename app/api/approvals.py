@@ -18,7 +18,7 @@ from app.approvals.errors import NotFound
 from app.approvals.lifecycle import ApprovalEvent
 from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
-from app.approvals.views import treatment_view
+from app.approvals.views import approvals_beside, treatment_view
 from app.audit import Reading
 from app.auth.model import Caller
 from app.db.work import Work
@@ -134,7 +134,8 @@ def _resolve(
     def run(work: Work) -> Answer:
         approval = reviewing.resolve_query(work, caller, reference, resolution, reason, expected)
         treatment = store.find_treatment(work, caller, approval.treatment_id)
-        document = approval_document(work, office, caller, approval, treatment)
+        among = approvals_beside(work, caller, treatment)
+        document = approval_document(work, office, caller, approval, treatment, among=among)
         document = Veil.over_treatment(work, caller, treatment.id).over(document)
         return Answer(200, document, {"ETag": etag(approval.version)})
 

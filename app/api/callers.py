@@ -6,11 +6,12 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api import correlation, security
-from app.auth.clients import holder_of
+from app.auth.clients import holder_of, question_of_holder
 from app.auth.errors import NotAllowed, NotSignedIn
 from app.auth.model import Caller
-from app.auth.store import expect_caller, find_caller
-from app.db.work import NOBODY, Work
+from app.auth.store import find_caller, question_of_caller
+from app.db.statements import Statement, Values
+from app.db.work import NOBODY, Moment, Work
 from app.door import Door
 from app.problems import BAD_REQUEST, DoorProblem
 
@@ -58,8 +59,6 @@ def signed_in(
     takes_registered = state.settings.demonstration or state.settings.registered_tokens
 
     def look(work: Work) -> tuple[Caller, int | None] | None:
-        if takes_registered:
-            expect_caller(work, given.credentials)
         try:
             held = holder_of(work, given.credentials, organisation, correlation_id)
         except NotAllowed as error:
@@ -72,7 +71,13 @@ def signed_in(
         registered = find_caller(work, given.credentials, correlation_id=correlation_id)
         return None if registered is None else (registered, None)
 
-    found = door.read(look)
+    def questions(moment: Moment) -> list[tuple[Statement, Values]]:
+        asked = [question_of_holder(given.credentials, moment.instant)]
+        if takes_registered:
+            asked.append(question_of_caller(given.credentials))
+        return asked
+
+    found = door.read(look, asking=questions)
     if found is None:
         raise NotSignedIn
     caller, per_minute = found

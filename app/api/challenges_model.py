@@ -11,8 +11,7 @@ from app.api.types import Day, ExactNumber
 from app.auth.model import Caller
 from app.reconciliation import LineOutcome
 from app.reconciliation.challenge_drafting import LeftOut
-from app.reconciliation.challenge_model import WHOLE, Challenge, ChallengeState, Part
-from app.reconciliation.challenge_text import bare_words
+from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenging import Drafted, ShownLine, is_payer
 from app.reconciliation.report import exact
 from app.reconciliation.windows import Timing, Window
@@ -118,17 +117,13 @@ def challenge_detail(
     challenge: Challenge,
     timing: Timing,
     shown: tuple[ShownLine, ...],
-    part: Part = WHOLE,
 ) -> ChallengeDetail:
     """A challenge with its lines, or a part of them, as the reader may see them."""
-    words = challenge.evidence
-    if words is not None and is_payer(caller):
-        words = bare_words(words, [each.line for each in shown])
     line = _for_payer if is_payer(caller) else _for_provider
     return ChallengeDetail(
         challenge=challenge_document(challenge, timing),
-        evidence=words,
-        lines=[line(each, key) for each in part.of(shown, lambda each: each.challenged.row)],
+        evidence=challenge.evidence,  # a payer's is bared by `challenging.show`
+        lines=[line(each, key) for each in shown],
     )
 
 

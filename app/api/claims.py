@@ -1,7 +1,7 @@
 """A receiving trust claims a treatment that another trust holds."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from app.api.callers import SignedIn
 from app.api.checks import ExistenceBody
@@ -9,9 +9,9 @@ from app.api.documents import Document
 from app.api.requests_model import AnswerDocument
 from app.api.roles import for_roles
 from app.api.routing import StrictRoute
-from app.api.steps import ThisOffice, ask
+from app.api.steps import ThisOffice
 from app.api.types import Day
-from app.api.writing import NAMED
+from app.api.writing import NAMED, Answer, write
 from app.approvals.claiming import Claim, claim
 from app.approvals.permissions import Action
 from app.db.work import Work
@@ -23,6 +23,10 @@ class ClaimDocument(Document):
     """What a claimant learns of another provider's treatment: approval, dates and baseline."""
 
     found: bool
+    claimed_at: AwareDatetime | None = Field(
+        description="When your organisation made the claim that stands: a second one within "
+        "90 days is answered with it"
+    )
     reference: str | None
     covers_from: Day | None
     covers_to: Day | None
@@ -53,17 +57,18 @@ def claim_treatment(
 ) -> Response:
     """For a trust that now cares for the patient and says so, which is kept and audited.
 
-    The provider that holds the treatment is told by its change feed. A birth date that does not
-    fit the NHS number learns nothing.
+    The provider that holds the treatment is told by its change feed, once for a claim that stands:
+    whoever of your organisation claims again within 90 days is told how it is now. A birth date
+    that does not fit the NHS number learns nothing.
     """
 
-    def run(work: Work) -> ClaimDocument:
+    def run(work: Work) -> Answer:
         who = (body.nhs_number, body.birth_date)
-        return claim_document(
-            claim(work, office, caller, *who, body.drug, body.indication, body.care_reason)
-        )
+        found = claim(work, office, caller, *who, body.drug, body.indication, body.care_reason)
+        # Where a treatment is told of, so is its reference: by that an erasure finds the reply.
+        return Answer(200, claim_document(found))
 
-    return ask(request, run)
+    return write(request, caller, run)
 
 
 def claim_document(found: Claim) -> ClaimDocument:
@@ -72,6 +77,7 @@ def claim_document(found: Claim) -> ClaimDocument:
     known = approval is not None
     return ClaimDocument(
         found=known,
+        claimed_at=found.claimed_at,
         reference=None if approval is None else approval.reference,
         covers_from=None if approval is None else approval.covers_from,
         covers_to=None if approval is None else approval.covers_to,

@@ -12,6 +12,17 @@ from pydantic import AwareDatetime, Field
 from app.api.callers import SignedIn, door_of
 from app.api.documents import Document
 from app.api.fields import WORDS_PATTERN, IdPath, Key, ObjectId, PlausibleDay
+from app.api.listed import (
+    ASKED_FOR,
+    NEXT,
+    AfterHandOver,
+    AfterProposal,
+    hand_over_place,
+    hand_over_text,
+    proposal_place,
+    proposal_text,
+    shown,
+)
 from app.api.openapi import refusals
 from app.api.request_bodies import example
 from app.api.roles import for_roles
@@ -21,6 +32,7 @@ from app.api.submissions import ThisDesk
 from app.api.types import ExactNumber, OrganisationCode
 from app.api.writing import NAMED, Answer, write
 from app.approvals import handing
+from app.approvals.handed import handed_and_received
 from app.approvals.handing import LONGEST_WHY, Asked, HandOver
 from app.approvals.permissions import Action
 from app.auth.model import Caller
@@ -98,6 +110,7 @@ class HandOverProposalList(Document):
     """The organisation's proposals: those that wait first, then the newest."""
 
     proposals: list[HandOverProposalDocument]
+    next: str | None = Field(description=NEXT)
 
 
 class HandOverDocument(Document):
@@ -115,24 +128,33 @@ class HandOverList(Document):
     """What was handed over and received, the newest first."""
 
     hand_overs: list[HandOverDocument]
+    next: str | None = Field(description=NEXT)
 
 
 @router.get("/hand-overs", summary="List what was handed over and received", openapi_extra=FOR)
-def list_hand_overs(request: Request, caller: SignedIn) -> HandOverList:
-    """By your organisation and to it, at most the newest 200.
+def list_hand_overs(
+    request: Request, caller: SignedIn, after: AfterHandOver = None
+) -> HandOverList:
+    """By your organisation and to it, 200 on a page.
 
     Which treatments they are is told in `/v1/changes`: each has the step "treatment handed to
     another commissioner", for its provider and both commissioners.
     """
-    found = door_of(request).read(lambda work: handing.handed_and_received(work, caller))
-    return HandOverList(hand_overs=[_handed(each) for each in found])
+    place = hand_over_place(after)
+    found = door_of(request).read(lambda work: handed_and_received(work, caller, ASKED_FOR, place))
+    rows, onward = shown(found, hand_over_text)
+    return HandOverList(hand_overs=[_handed(each) for each in rows], next=onward)
 
 
 @router.get("/hand-over-proposals", summary="List proposals to hand over", openapi_extra=FOR)
-def list_proposals(request: Request, caller: SignedIn) -> HandOverProposalList:
-    """Your organisation's, at most the first 200."""
-    found = door_of(request).read(lambda work: handing.proposals(work, caller))
-    return HandOverProposalList(proposals=[_proposal(each) for each in found])
+def list_proposals(
+    request: Request, caller: SignedIn, after: AfterProposal = None
+) -> HandOverProposalList:
+    """Your organisation's, 200 on a page."""
+    place = proposal_place(after)
+    found = door_of(request).read(lambda work: handing.proposals(work, caller, ASKED_FOR, place))
+    rows, onward = shown(found, proposal_text)
+    return HandOverProposalList(proposals=[_proposal(each) for each in rows], next=onward)
 
 
 @router.post(

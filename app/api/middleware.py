@@ -28,6 +28,8 @@ log = structlog.stdlib.get_logger("assent.http")
 
 UNMATCHED: Final = "(no route)"
 CLIENT_WENT_AWAY: Final = 499  # no reply was sent; the number is only for the log and the metrics
+#: Where a scope keeps how a body is received past the limit: for the words before a file.
+WHOLE_BODY: Final = "assent.whole_body"
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -132,6 +134,7 @@ class BodyLimit:
             # The route is known by the time that anything reads the body.
             limit = self.upload_limit if is_upload(scope.get("route")) else self.limit
             if announced.isascii() and announced.isdigit() and int(announced) > limit:
+                scope[WHOLE_BODY] = receive  # of which nothing was taken yet
                 raise _too_large(limit)
             message = await receive()
             if message["type"] == "http.request":

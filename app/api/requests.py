@@ -41,7 +41,7 @@ def submit(
         view = submitting.submit_initiation(work, office, caller, command)
         return created(work, office, caller, view)
 
-    return write(request, caller, run, shares_commit=True)
+    return write(request, caller, run, shares_commit=True, beside=office.expect_library)
 
 
 router.add_api_route(

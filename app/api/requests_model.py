@@ -25,7 +25,7 @@ from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
 from app.approvals.office import Office
 from app.approvals.replaying import version_of_request
-from app.approvals.views import own_approval
+from app.approvals.views import approvals_beside, own_approval
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import (
@@ -220,4 +220,7 @@ def _approval(
     if found is None:
         return None
     approval, treatment = found
-    return approval_document(work, office, caller, approval, treatment, view.request)
+    # Nothing goes on yet from one that is issued in this very transaction.
+    is_new = approval.issued_at == work.moment.instant
+    beside = () if is_new else approvals_beside(work, caller, treatment)
+    return approval_document(work, office, caller, approval, treatment, view.request, beside)

@@ -39,7 +39,9 @@ def parse(body: bytes) -> Any:
         ) from None
     except RecursionError:
         raise _too_deep() from None
-    _check(value)
+    # Without an escape no text can hold what is refused: UTF-8 has no half surrogates, and JSON no
+    # bare NUL.
+    _check(value, texts="\\u" in text)
     return value
 
 
@@ -72,21 +74,23 @@ def _no_constant(_text: str) -> Any:
     raise _malformed("NaN and Infinity are not JSON", "Leave the value out, or send null")
 
 
-def _check(value: Any) -> None:
-    """Refuse nesting beyond the limit and text that cannot be stored; without recursion."""
-    waiting: list[tuple[Any, int]] = [(value, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, str):
-            _check_text(item)
-        elif isinstance(item, dict | list):
-            if depth > DEPTH_LIMIT:
-                raise _too_deep()
-            if isinstance(item, dict):
-                for key in item:
-                    _check_text(key)
-            parts = item.values() if isinstance(item, dict) else item
-            waiting.extend((part, depth + 1) for part in parts)
+def _check(value: Any, *, texts: bool) -> None:
+    """Refuse nesting beyond the limit, and `texts` that cannot be stored; without recursion."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        inner: list[Any] = []
+        for item in level:
+            if type(item) is dict or type(item) is list:
+                if depth > DEPTH_LIMIT:
+                    raise _too_deep()
+                inner.extend(item.values() if type(item) is dict else item)
+                if texts and type(item) is dict:
+                    for key in item:
+                        _check_text(key)
+            elif texts and type(item) is str:
+                _check_text(item)
+        level = inner
 
 
 def _check_text(text: str) -> None:

@@ -1,7 +1,7 @@
 """Uploading submissions, following their reconciliation, and reading where every pound went."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
@@ -241,12 +241,16 @@ def list_lines(
             "summary's `untested` names it, or `any test`",
         ),
     ] = None,
+    total: Annotated[
+        Literal["not legible"] | None,
+        Query(description="Only lines that state no legible total, and so count as nothing"),
+    ] = None,
     order: Annotated[Order, Query(description="By the file, or by what is queried")] = Order.FILE,
     after: Annotated[int, Query(ge=0, le=1_000_000_000, description="A row number")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> LinePage:
     asked = LineFilter(
-        outcome.value if outcome else None, drug, provider, month, commissioner, untested
+        outcome.value if outcome else None, drug, provider, month, commissioner, untested, total
     )
 
     def read(work: Work) -> tuple[LinesChosen, Reading]:

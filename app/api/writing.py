@@ -47,19 +47,21 @@ def write(
     *,
     content_hash: str | None = None,
     shares_commit: bool = False,
+    beside: Callable[[Work], None] = lambda _: None,
 ) -> Response:
     """Run a use case once for its X-Request-ID and reply with its stored answer.
 
     `fn` raises to refuse: nothing is stored then, and the same id may come again. `content_hash`
     stands for the body where its bytes differ at each repeat, as a multipart upload's do.
-    `shares_commit` is for writes that are short and many (`Database.transact`). Raises
+    `shares_commit` is for writes that are short and many (`Database.transact`); `beside` expects
+    what `fn` will ask first. Raises
     DoorProblem 400 without a usable X-Request-ID and RequestIdReused when the id came before with
     another address, body or If-Match.
     """
     key = _key(request, caller)
     content = _fingerprint(request, content_hash or request.state.body_hash)
     stored = door_of(request).transact(
-        lambda work: answer_once(work, key, content, lambda: _stored(fn(work))),
+        lambda work: answer_once(work, key, content, lambda: _stored(fn(work)), beside),
         name=name_of(fn),
         shares_commit=shares_commit,
     )

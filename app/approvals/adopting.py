@@ -174,10 +174,18 @@ def decline_adoption(work: Work, caller: Caller, proposal_id: str) -> AdoptionPr
     return _decide(work, caller, _waiting(work, caller, proposal_id), "declined")
 
 
-def adoption_proposals(work: Work, caller: Caller) -> tuple[AdoptionProposal, ...]:
-    """The organisation's proposals: those that wait first, then the newest."""
+def adoption_proposals(
+    work: Work,
+    caller: Caller,
+    limit: int = second_person.SHOWN,
+    after: second_person.Place | None = None,
+) -> tuple[AdoptionProposal, ...]:
+    """The organisation's proposals: those that wait first, then the newest.
+
+    `after`: only those behind a place.
+    """
     check_can(caller, Action.ADOPT)
-    rows = second_person.listed(work, proposals, caller.organisation)
+    rows = second_person.listed(work, proposals, caller.organisation, limit, after)
     return tuple(_proposal(row) for row in rows)
 
 

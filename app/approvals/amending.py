@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from app.approvals import store
+from app.approvals import begun_answers, store
 from app.approvals.answering import as_typed, context_of, read_answers
 from app.approvals.changed_answers import is_failure
 from app.approvals.conversion import judged_day
 from app.approvals.deaths import late_for_people
 from app.approvals.deciding import (
     Case,
+    add_opinion,
     conclude,
     decide_and_store,
     hold,
@@ -40,6 +41,13 @@ from app.approvals.views import request_view
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind, PolicyVersion
+
+#: Who sends a request on whose criteria are not met, or takes it back, and what that is called
+#: beside decisions, where whoever reads the request finds why.
+PROVIDER: Final = "provider"
+ESCALATED: Final = "escalated"
+WITHDRAWN: Final = RequestState.WITHDRAWN.value
+IN_ERROR: Final = RequestState.ENTERED_IN_ERROR.value
 
 
 def amend(
@@ -86,12 +94,13 @@ def amend(
 def withdraw(
     work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
-    """Withdraw a request that is still waiting; it stays on record."""
+    """Withdraw a request that is still waiting; it stays on record, and why."""
     check_can(caller, Action.WITHDRAW)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.WITHDRAW, request.provider)
     store.check_version(request.version, expected_version)
     treatment = hold(work, caller, request.treatment_id)
+    add_opinion(work, caller, request, treatment, PROVIDER, WITHDRAWN, reason)
     move(
         work,
         caller,
@@ -101,6 +110,7 @@ def withdraw(
         RequestState.WITHDRAWN,
         reason=reason,
     )
+    begun_answers.end(work, request)
     return request_view(work, caller, request_id)
 
 
@@ -123,6 +133,8 @@ def escalate(
             "request. Correct it, or ask the commissioner for an individual funding request."
         )
     panel = panel_of(work, request.commissioner, request.policy, work.moment.day)
+    # Whoever decides it next reads why; the log alone would keep it from them.
+    add_opinion(work, caller, request, treatment, PROVIDER, ESCALATED, reason)
     move(
         work,
         caller,

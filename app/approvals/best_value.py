@@ -5,27 +5,30 @@ decided under a version which names best-value products for the day of submissio
 """
 
 import datetime as dt
+import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, func, select
 
-from app.approvals.errors import DetailsNotAccepted
+from app.approvals.counting import (
+    check_period,
+    counted_requests,
+    hashes_where,
+    summed_requests,
+)
 from app.approvals.library import Library
 from app.approvals.lifecycle import RequestState
 from app.approvals.permissions import Action, check_can
 from app.approvals.replaying import version_of
-from app.approvals.reporting import counted_requests
+from app.approvals.report_sums import KINDS, REQUESTS, Split, split
 from app.auth.model import Caller
-from app.clock import london_day
 from app.db import tables
 from app.db.work import Work
-from app.policy import Kind
+from app.policy import PolicyVersion
 from app.policy.terms import BestValue
-
-_KINDS = (Kind.INITIATION, Kind.CONTINUATION, Kind.SWITCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +62,43 @@ def product_choices(
     """The choices in the requests that the caller's organisation may see.
 
     `first` and `last` are Europe/London days, both counted. DetailsNotAccepted where they are the
-    wrong way round.
+    wrong way round, or more than a year apart.
     """
     check_can(caller, Action.REPORT)
-    if last < first:
-        raise DetailsNotAccepted("to", "The period ends before it begins. Swap the two days.")
-    counted = counted_requests(caller, _KINDS, first, last, policy)
+    check_period(first, last)
+    hashes = hashes_where(work, library, asks_for_products_first, policy)
     requests: Counter[ProductChoice] = Counter()
     approved: Counter[ProductChoice] = Counter()
-    for row, best in _rows(work, library, counted):
-        choice = _choice(row, best)
-        if choice is not None:
-            requests[choice] += 1
-            approved[choice] += row.state == RequestState.APPROVED
+    for since, until in _stretches(library, hashes, first, last):
+        for row, best in _rows(work, library, caller, split(work, since, until), hashes):
+            choice = _choice(row, best, since)
+            if choice is not None:
+                requests[choice] += row.requests
+                approved[choice] += row.requests if row.approved else 0
     found = (_with(each, requests[each], approved[each]) for each in requests)
     return tuple(sorted(found, key=_order))
+
+
+def asks_for_products_first(version: PolicyVersion) -> bool:
+    """Whether it names best-value products, be it for other days than a report's."""
+    return version.approval.best_value is not None
+
+
+def _stretches(
+    library: Library, hashes: Sequence[str], first: dt.date, last: dt.date
+) -> Iterator[tuple[dt.date, dt.date]]:
+    """The period in stretches of days on which every version names the same products."""
+    one = dt.timedelta(days=1)
+    begins = {first}
+    for digest in hashes:
+        version = library.by_hash(digest)
+        best = None if version is None else version.approval.best_value
+        for each in () if best is None else best.products:
+            begins.add(each.from_)
+            if each.until is not None:
+                begins.add(each.until + one)
+    days = sorted(day for day in begins if first <= day <= last)
+    yield from zip(days, [*(day - one for day in days[1:]), last], strict=True)
 
 
 def _order(each: ProductChoice) -> tuple[object, ...]:
@@ -88,36 +113,45 @@ def _with(choice: ProductChoice, requests: int, approved: int) -> ProductChoice:
 
 
 def _rows(
-    work: Work, library: Library, counted: ColumnElement[bool]
+    work: Work, library: Library, caller: Caller, whole: Split, hashes: Sequence[str]
 ) -> Iterator[tuple[Any, BestValue]]:
-    """The requests under versions that have a best-value rule, each with that rule."""
-    request = tables.request.c
-    by = (request.policy_hash, request.overlay_hash)
-    rules: dict[tuple[str, str | None], BestValue] = {}
-    for held in work.connection.execute(select(*by).where(counted).distinct()).all():
-        best = version_of(work, library, held.policy_hash, held.overlay_hash).approval.best_value
-        if best is not None:
-            rules[held.policy_hash, held.overlay_hash] = best
-    if not rules:
-        return
-    asked = or_(
-        *(
-            and_(request.policy_hash == digest, request.overlay_hash.is_not_distinct_from(layer))
-            for digest, layer in rules
-        )
+    """Counts of requests under versions that have a best-value rule, each with that rule."""
+    c = tables.report_sum.c
+    by = (c.policy, c.policy_hash, c.overlay_hash, c.provider, c.approved, c.product, c.reason)
+    live = (
+        row
+        for where in counted_requests(caller, KINDS, whole, hashes)
+        for row in _live_rows(work, where)
     )
-    names = (request.policy, request.provider, request.state, request.submitted_at)
-    chosen = select(*by, *names, request.details).where(counted, asked)
-    for row in work.connection.execute(chosen):
-        yield row, rules[row.policy_hash, row.overlay_hash]
+    summed = summed_requests(work, caller, REQUESTS, by, KINDS, whole, hashes)
+    for row in itertools.chain(live, summed):
+        version = version_of(work, library, row.policy_hash, row.overlay_hash or None)
+        if version.approval.best_value is not None:
+            yield row, version.approval.best_value
 
 
-def _choice(row: Any, best: BestValue) -> ProductChoice | None:
-    """The choice of one request; None where the policy asked for no product first on its day."""
-    first = best.on(london_day(row.submitted_at))
+def _live_rows(work: Work, counted: ColumnElement[bool]) -> Sequence[Any]:
+    request = tables.request.c
+    each = select(
+        request.policy,
+        request.policy_hash,
+        request.overlay_hash,
+        request.provider,
+        (request.state == RequestState.APPROVED).label("approved"),
+        request.details["product"].as_string().label("product"),
+        request.details["product_reason"].as_string().label("reason"),
+    )
+    found = each.where(counted).subquery()
+    query = select(*found.c, func.count().label("requests")).group_by(*found.c)
+    return work.connection.execute(query).all()
+
+
+def _choice(row: Any, best: BestValue, day: dt.date) -> ProductChoice | None:
+    """The choice of some requests; None where the policy asked for no product first on that day."""
+    first = best.on(day)
     if not first:
         return None
-    product, reason = row.details.get("product"), row.details.get("product_reason")
+    product, reason = row.product or None, row.reason or None
     said = None if reason is None else best.reasons.get(reason)
     return ProductChoice(
         row.policy, row.provider, product, product in first, first, reason, said, 0, 0

@@ -18,7 +18,7 @@ from app.approvals.downtime import check_paper
 from app.approvals.elsewhere import TOLD, live_elsewhere
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import AlreadyApproved, DetailsNotAccepted
-from app.approvals.guessing import check_may_meet, naming_on_a_form, not_known
+from app.approvals.guessing import check_may_meet, guess_of, naming_on_a_form, not_known
 from app.approvals.model import (
     FollowUpCommand,
     InitiationCommand,
@@ -137,7 +137,7 @@ def check_initiation(
         today=today,
     )
     details = patients.check_details(command.patient, today)
-    with naming_on_a_form(work, caller, office.guesses):
+    with naming_on_a_form(work, caller, office.guesses, details):
         found = patients.find_existing(work, caller, details)
     check_may_meet(work, caller, found, office.guesses)
     if found is not None:
@@ -234,7 +234,7 @@ def is_elsewhere(
     person = patients.known_by(work, nhs_number, birth_date)
     if person is None:
         if patients.has_number(work, nhs_number):
-            not_known(work, caller, guesses)
+            not_known(work, caller, guesses, guess_of(nhs_number, birth_date))
         return False
     found = live_elsewhere(work, caller, {person.canonical_id: {drug}})
     for treatment in found.values():

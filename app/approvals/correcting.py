@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.approvals import store
-from app.approvals.amending import revised_case
+from app.approvals import begun_answers, store
+from app.approvals.amending import IN_ERROR, PROVIDER, revised_case
 from app.approvals.deciding import (
+    add_opinion,
     conclude,
     decide_and_store,
     hold,
@@ -97,13 +98,15 @@ def enter_in_error(
     """Mark a whole request as entered in error.
 
     Approvals that rest on it go under query until the commissioner resolves that. A stop, a pause
-    or a resumption is undone, since nobody decided on it. Nothing is erased.
+    or a resumption is undone, since nobody decided on it. Nothing is erased; why it was an error
+    stands beside the decisions.
     """
     check_can(caller, Action.CORRECT)
     request = store.find_request(work, caller, request_id, lock=True)
     check_acts_for(caller, Action.CORRECT, request.provider)
     store.check_version(request.version, expected_version)
     treatment = hold(work, caller, request.treatment_id)
+    add_opinion(work, caller, request, treatment, PROVIDER, IN_ERROR, reason)
     move(
         work,
         caller,
@@ -113,6 +116,7 @@ def enter_in_error(
         RequestState.ENTERED_IN_ERROR,
         reason=reason,
     )
+    begun_answers.end(work, request)
     _take_back(work, caller, treatment, request)
     return request_view(work, caller, request_id)
 

@@ -1,6 +1,7 @@
 """Erasing what is kept of a patient beside the record of their treatment.
 
-Gone afterwards: the payloads of the audit log, drafts, stored answers of writes, attached files,
+Gone afterwards: the payloads of the audit log, drafts, answers that were begun and not sent,
+stored answers of writes, attached files,
 what imports that nobody accepted yet hold, and the free words of declarations, links, objections
 and break-glass; those about the patient's invoiced lines are `app.reconciliation.erasing`'s. Kept:
 who the patient is, requests with their answers, decisions, approvals and segments, since payment
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Table, false, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, delete, false, null, or_, select, update
 
 from app.approvals import patients
 from app.approvals.errors import NotFound
@@ -71,7 +72,7 @@ class KnownAs:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """How many of each were erased."""
+    """How many of each were erased; answers that were begun count among the drafts."""
 
     payloads: int
     drafts: int
@@ -115,8 +116,8 @@ def erase_patient(work: Work, actor: Actor, patient_id: str, reason: str) -> Era
     payloads += erase_told_of(work, actor, ("patient", patient_id), on_them, reason)
     done = Erasure(
         payloads,
-        _drafts(work, known.ids, known.numbers),
-        erase_answers(work, (*known.records, *known.ids, *known.numbers)),
+        _drafts(work, known.ids, known.numbers) + _begun_answers(work, known.ids, known.numbers),
+        erase_answers(work, (*known.records, *known.ids, *known.numbers, *known.references)),
         _words(work, known.records),
         _import_rows(work, known),
         erase_attachments(work, known.requests),
@@ -143,7 +144,7 @@ def _records(work: Work, patient_id: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What waits to be sent or accepted: open drafts, and rows of imports."""
+    """What waits to be sent or accepted: open drafts, answers begun, and rows of imports."""
 
     drafts: tuple[Any, ...]
     rows: tuple[Mapping[str, Any], ...]
@@ -164,8 +165,22 @@ def typed_since(work: Work, instant: dt.datetime) -> Typed:
     waiting = select(imports.c.rows).where(
         imports.c.state == ImportState.PREVIEWED.value, imports.c.created_at >= instant
     )
+    begun = _begun(work, tables.begun_answers.c.changed_at >= instant)
     rows = (row for several in work.connection.scalars(waiting) for row in several)
-    return Typed(tuple(drafts), tuple(rows))
+    return Typed((*drafts, *begun), tuple(rows))
+
+
+def _begun(work: Work, *where: ColumnElement[bool]) -> tuple[Any, ...]:
+    """Answers that were begun, read as a draft is: their request is what they would lead to."""
+    c = tables.begun_answers.c
+    like_drafts = (
+        c.request_id.label("id"),
+        null().label("treatment_id"),
+        c.request_id.label("submitted_request"),
+        c.form,
+        null().label("answers"),
+    )
+    return tuple(work.connection.execute(select(*like_drafts).where(*where)).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +228,14 @@ def _drafts(work: Work, ids: tuple[str, ...], numbers: tuple[str, ...]) -> int:
         )
         .values(discarded_at=work.moment.instant)
     )
+    return len(theirs)
+
+
+def _begun_answers(work: Work, ids: tuple[str, ...], numbers: tuple[str, ...]) -> int:
+    """The rows go whole: their requests stay, and nothing of them is a record of its own."""
+    begun = tables.begun_answers
+    theirs = [row.id for row in _begun(work) if _names(row, ids, numbers)]
+    work.connection.execute(delete(begun).where(begun.c.request_id.in_(theirs)))
     return len(theirs)
 
 

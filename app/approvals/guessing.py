@@ -1,15 +1,16 @@
 """Before and after a patient of another provider is named: the limit of guesses a person has."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from app.approvals.errors import PatientContradiction, TooManyGuesses
 from app.approvals.identity import same_person
-from app.approvals.model import PatientRecord
+from app.approvals.model import PatientDetails, PatientRecord
 from app.approvals.store import all_treatments_of
 from app.audit import Reading, record_reading
-from app.auth.guesses import GuessLimits, seconds_to_wait, spend
+from app.auth.guesses import GuessLimits, is_again, seconds_to_wait, spend
 from app.auth.model import Caller
 from app.db.work import Work
 
@@ -27,18 +28,22 @@ def check_may_name(work: Work, caller: Caller, limits: GuessLimits) -> None:
 
 
 @contextmanager
-def naming_on_a_form(work: Work, caller: Caller, limits: GuessLimits) -> Iterator[None]:
+def naming_on_a_form(
+    work: Work, caller: Caller, limits: GuessLimits, named: PatientDetails
+) -> Iterator[None]:
     """Around what looks for a form's patient: a birth date that does not fit may be a guess.
 
     It counts where the patient is not the caller's own organisation's, although the form is
-    refused; from the limit on, such a form is refused as one that names too many.
+    refused; from the limit on, such a form is refused as one that names too many. A form that is
+    looked at and then sent is one guess.
     """
     try:
         yield
     except PatientContradiction as refused:
         if refused.patient is not None and not _is_own(work, caller, refused.patient):
             check_may_name(work, caller, limits)
-            refused.count = partial(not_known, caller=caller, limits=limits)
+            guess = guess_of(named.nhs_number or named.local_id or "", named.birth_date)
+            refused.count = partial(not_known, caller=caller, limits=limits, guess=guess)
         raise
 
 
@@ -60,11 +65,19 @@ def _is_own(work: Work, caller: Caller, patient: PatientRecord) -> bool:
     return any(each.provider == caller.organisation for each in theirs)
 
 
-def not_known(work: Work, caller: Caller, limits: GuessLimits) -> None:
+def guess_of(number: str, birth_date: dt.date) -> str:
+    """What a form or its first page guesses: the same pair is the same guess."""
+    return f"{number} {birth_date}"
+
+
+def not_known(work: Work, caller: Caller, limits: GuessLimits, guess: str | None = None) -> None:
     """Count that somebody was not known; that the limit is reached is put on record.
 
-    Later calls are refused without an event each: this one says from when on.
+    Later calls are refused without an event each: this one says from when on. `guess`: what comes
+    again, page by page, while one form is filled; made again within the hour it costs nothing.
     """
+    if guess is not None and is_again(work, caller, guess):
+        return
     if spend(work, caller, limits):
         names = {"person": limits.person, "system": limits.system}
         record_reading(work, caller.actor(), Reading(REACHED, names=names))

@@ -339,10 +339,19 @@ def _event(action: str, made: HandOver, before: HandOver | None = None) -> Event
 # --- reading ------------------------------------------------------------------------------------
 
 
-def proposals(work: Work, caller: Caller) -> tuple[HandOver, ...]:
-    """The organisation's own: those that wait first, then the newest."""
+def proposals(
+    work: Work,
+    caller: Caller,
+    limit: int = SHOWN,
+    after: second_person.Place | None = None,
+    without: str | None = None,
+) -> tuple[HandOver, ...]:
+    """The organisation's own: those that wait first, then the newest.
+
+    `after`: only those behind a place. `without`: a state that is left out.
+    """
     check_can(caller, Action.HAND_OVER)
-    rows = second_person.listed(work, hand_overs, caller.organisation)
+    rows = second_person.listed(work, hand_overs, caller.organisation, limit, after, without)
     return tuple(_record(row) for row in rows)
 
 
@@ -360,19 +369,6 @@ def is_of_many(found: HandOver) -> bool:
 def is_stale(work: Work, found: HandOver) -> bool:
     """Whether a proposal that waits would touch something else than it was made for."""
     return found.state == WAITING and touched_now(work, found.giving) != found.touched
-
-
-def handed_and_received(work: Work, caller: Caller) -> tuple[HandOver, ...]:
-    """What the organisation handed over, and what was handed to it; the newest first."""
-    check_can(caller, Action.HAND_OVER)
-    c, own = hand_overs.c, caller.organisation
-    query = (
-        sa.select(hand_overs)
-        .where(c.state == CONFIRMED, sa.or_(c.organisation == own, c.receiver == own))
-        .order_by(c.decided_at.desc(), c.id)
-        .limit(SHOWN)
-    )
-    return tuple(_record(row) for row in work.connection.execute(query))
 
 
 def _record(row: Any) -> HandOver:

@@ -50,6 +50,11 @@ FACTS: Final = frozenset(
 HISTORIES: Final = frozenset({"past_prophylaxis", "past_therapies", "vaccine_responses"})
 #: Lists of dated events, which may be confirmed as they stand: "none to add".
 EVENTS: Final = frozenset({"relapses"})
+#: Columns of a list that were settled before the treatment. A continuation fills them in, each row
+#: without what was scored since: that is asked anew.
+BEFORE: Final[Mapping[str, tuple[str, ...]]] = {
+    "outcome_measures": ("measure", "fixed_beforehand", "score_before")
+}
 #: Sizes of the body: they serve a repeat in the same episode, with the day of the measurement.
 _BODY: Final = frozenset({"height_cm", "weight_kg"})
 
@@ -90,6 +95,25 @@ def standing_of(question: Question, kind: Kind) -> Standing:
     if question.type is QuestionType.LIST:
         return Standing.LASTS if question.name in HISTORIES else Standing.NOW
     return Standing.FACT if question.name in FACTS else Standing.NOW
+
+
+def rows_before(question: Question, kind: Kind, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an approved answer with what was settled before the treatment, and no more.
+
+    Only those that were chosen and scored then: a row that lacks a column is given anew whole.
+    """
+    columns = BEFORE.get(question.name, ())
+    rows = answer.get("value")
+    if kind is not Kind.CONTINUATION or not isinstance(rows, (list, tuple)):
+        return []
+    if not columns or not question.fields.keys() >= set(columns):
+        return []
+    return [
+        {each: row[each] for each in columns}
+        for row in rows
+        if isinstance(row, Mapping)
+        and not any(row.get(each) is None or row[each] is False for each in columns)
+    ]
 
 
 def still_serves(

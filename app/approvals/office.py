@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.approvals.errors import DetailsNotAccepted, PolicyNotUsable, TransitionNotAllowed
 from app.approvals.library import Library
-from app.approvals.published import JoinedLibrary
+from app.approvals.published import JoinedLibrary, expect_newest
 from app.audit import Actor, Event, record
 from app.auth.guesses import DEFAULT_LIMITS, GuessLimits
 from app.auth.holders import check_two_named
@@ -57,6 +57,10 @@ class Office:
     def library_at(self, work: Work) -> Library:
         """The packaged files and what was published before this transaction."""
         return self.joined.at(work)
+
+    def expect_library(self, work: Work) -> None:
+        """Ask along with the next question what `library_at` will."""
+        expect_newest(work)
 
 
 def expect_text(work: Work, version: PolicyVersion) -> None:

@@ -99,10 +99,18 @@ def decline(work: Work, caller: Caller, proposal_id: str) -> Proposal:
     return _decide(work, caller, _waiting(work, caller, proposal_id), "declined", None)
 
 
-def list_proposals(work: Work, caller: Caller) -> tuple[Proposal, ...]:
-    """The organisation's proposals: those that wait first, then the newest."""
+def list_proposals(
+    work: Work,
+    caller: Caller,
+    limit: int = second_person.SHOWN,
+    after: second_person.Place | None = None,
+) -> tuple[Proposal, ...]:
+    """The organisation's proposals: those that wait first, then the newest.
+
+    `after`: only those behind a place.
+    """
     check_can(caller, Action.ADMINISTER)
-    rows = second_person.listed(work, proposals, caller.organisation)
+    rows = second_person.listed(work, proposals, caller.organisation, limit, after)
     return tuple(_proposal(row) for row in rows)
 
 

@@ -112,6 +112,11 @@ class JoinedLibrary:
             parts.versions.append(found)
 
 
+def expect_newest(work: Work) -> None:
+    """Ask along with the next question what `newest_publication` will."""
+    work.expect(_NEWEST, {})
+
+
 def newest_publication(work: Work) -> Mark | None:
     """The number and the hash of what was published last; None where nothing was."""
     rows = work.ask(_NEWEST, {})

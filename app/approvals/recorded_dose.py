@@ -24,6 +24,10 @@ _ASKED: Final = (Kind.INITIATION, Kind.CONTINUATION)
 #: After one of these the answers of earlier requests may tell a dose that is given no more.
 _CHANGES: Final = (Kind.DOSE_CHANGE, Kind.SWITCH)
 _PARTS: Final = ("value", "unit")
+#: A dose of the treatment whose question begins with another word; a loading dose was once.
+_DOSES: Final = frozenset({"course_dose_mg", "daily_dose_mg", "monthly_dose_g"})
+#: What begins with the word and tells how the patient was: it is asked anew.
+_NO_DOSE: Final = frozenset({"dose_raised_on_outcome"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,9 @@ class RecordedDose:
 
 def is_of_the_dose(question: str) -> bool:
     """Whether a question asks for the dose or its interval, and not how many doses were given."""
-    return question.split("_")[0] == "dose"
+    if question in _NO_DOSE:
+        return False
+    return question in _DOSES or question.split("_")[0] == "dose"
 
 
 def recorded_dose(

@@ -1,6 +1,7 @@
 """Deciding a stored request again: same answers, same version, same decision."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from app.db.work import Work
 from app.policy import (
     Kind,
     Outcome,
+    Overlay,
     PolicyDecision,
     PolicyVersion,
     decide,
@@ -29,6 +31,8 @@ from app.policy import (
 )
 from app.policy.notices import notice_from_json
 
+#: Texts that the library no longer holds, of which a process keeps what it read: the last ones.
+_KEPT: Final = 64
 DECIDED_BY_CRITERIA = frozenset({Kind.INITIATION, Kind.CONTINUATION, Kind.STOP})
 
 
@@ -70,7 +74,7 @@ def version_of(
                 "The overlay that this request was decided under is neither in the library nor "
                 "stored. Restore the library that the service ran with."
             )
-        overlay = overlay_from_resolved(resolved)
+        overlay = _overlay_of(resolved)
         _check_hash(overlay.hash, overlay_hash)
     return library.merged(version, overlay)
 
@@ -85,9 +89,23 @@ def _national(work: Work, library: Library, digest: str) -> PolicyVersion:
             "The policy version that decided this request is neither in the library nor stored. "
             "Restore the library that the service ran with."
         )
-    version = from_resolved(resolved)
+    version = _version_of(resolved)
     _check_hash(version.hash, digest)
     return version
+
+
+# To read a text takes longer than a report may, which asks for it once for each of its rows. Known
+# by the very text, which is asked of the database each time: one that was changed is read anew.
+
+
+@lru_cache(maxsize=_KEPT)
+def _version_of(resolved: str) -> PolicyVersion:
+    return from_resolved(resolved)
+
+
+@lru_cache(maxsize=_KEPT)
+def _overlay_of(resolved: str) -> Overlay:
+    return overlay_from_resolved(resolved)
 
 
 def _check_hash(found: str, digest: str) -> None:
@@ -129,13 +147,16 @@ def check_replays(work: Work, library: Library, caller: Caller, request_id: str)
     return _check(work, library, store.find_request(work, caller, request_id))
 
 
-def replay_everything(work: Work, library: Library) -> tuple[int, list[str]]:
+def replay_everything(
+    work: Work, library: Library, after: str = "", to: str | None = None
+) -> tuple[int, list[str]]:
     """Replay every stored decision of every organisation, after a restore or an upgrade.
 
+    `after` and `to` keep it to the requests of a stretch of ids (`app/backup/replays.py`).
     Returns how many gave the same answers, and a sentence for each request with one that did not.
     """
     replayed, faults = 0, []
-    for request in store.every_request(work):
+    for request in store.every_request(work, after, to):
         try:
             replayed += _check(work, library, request)
         except (StoredDecisionDiffers, UnknownPolicy, PolicyNotUsable) as error:

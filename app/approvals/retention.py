@@ -281,6 +281,8 @@ def _empty_terms(work: Work, treatment_id: str) -> None:
 
 def _empty_drafts(work: Work, treatment_id: str, requests: Sequence[str]) -> None:
     draft = tables.draft
+    begun = tables.begun_answers
+    work.connection.execute(delete(begun).where(begun.c.request_id.in_(requests)))
     of_it = or_(draft.c.treatment_id == treatment_id, draft.c.submitted_request.in_(requests))
     nothing: dict[str, Any] = {"form": {}, "answers": {}}
     work.connection.execute(update(draft).where(of_it).values(**nothing))

@@ -40,6 +40,39 @@ def ways_to_requests(caller: Caller) -> list[ColumnElement[bool]]:
     return [request.c.provider == own, request.c.counterparty == own]
 
 
+def ways_to_sent_requests(caller: Caller) -> list[ColumnElement[bool]]:
+    """As `ways_to_requests`, without transfers, and no request in two of them.
+
+    A counterparty is the receiver of a transfer and of nothing else, so that whoever leaves
+    transfers out needs no way by it.
+    """
+    own = caller.organisation
+    ways = ways_to_requests(caller)
+    if caller.role is Role.AUDITOR:
+        provided, paid = ways
+        return [provided, and_(paid, request.c.provider != own)]
+    if caller.role in (*PAYER_ROLES, Role.PANEL_MEMBER):
+        return ways
+    return [way for way in ways if way.compare(request.c.provider == own)]
+
+
+def ways_to_counts(
+    caller: Caller, provider: ColumnElement[str], commissioner: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """As `ways_to_sent_requests`, on rows that say of requests only whose they are.
+
+    A panel has none: whose it is, such a row does not say.
+    """
+    own = caller.organisation
+    if caller.role in WITHOUT_PATIENTS or caller.role is Role.PANEL_MEMBER:
+        return []
+    if caller.role in PAYER_ROLES:
+        return [commissioner == own]
+    if caller.role is Role.AUDITOR:
+        return [provider == own, and_(commissioner == own, provider != own)]
+    return [provider == own]
+
+
 def replayed_requests(caller: Caller) -> ColumnElement[bool]:
     """Condition on `request`: what a replay of this caller's organisation decides again.
 

@@ -6,7 +6,7 @@ Each kind has a table of its own with the columns `id`, `organisation`, `state`,
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -25,21 +25,60 @@ class Proposed(Protocol):
     """What waits for a second person."""
 
     @property
+    def id(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
     def proposed_by(self) -> str: ...
     @property
     def proposed_at(self) -> dt.datetime: ...
 
 
-def listed(work: Work, table: sa.Table, organisation: str) -> Sequence[Any]:
-    """The organisation's proposals: those that wait first, then the newest."""
+class Place(NamedTuple):
+    """A place in a list of proposals: a page goes on behind one. `rank`: 1 while it waits, or 0."""
+
+    rank: int
+    at: dt.datetime
+    id: str
+
+
+def place_of(proposal: Proposed) -> Place:
+    """Where a proposal stands in its list."""
+    return Place(int(proposal.state == WAITING), proposal.proposed_at, proposal.id)
+
+
+def listed(
+    work: Work,
+    table: sa.Table,
+    organisation: str,
+    limit: int = SHOWN,
+    after: Place | None = None,
+    without: str | None = None,
+) -> Sequence[Any]:
+    """The organisation's proposals: those that wait first, then the newest.
+
+    `after`: only those behind a place. `without`: a state that is left out.
+    """
     c = table.c
-    query = (
-        sa.select(table)
-        .where(c.organisation == organisation)
-        .order_by((c.state == WAITING).desc(), c.proposed_at.desc(), c.id)
-        .limit(SHOWN)
-    )
-    return work.connection.execute(query).all()
+    query = sa.select(table).where(c.organisation == organisation)
+    if without is not None:
+        query = query.where(c.state != without)
+    rank = sa.case((c.state == WAITING, 1), else_=0)
+    return work.connection.execute(
+        behind(query, (rank, c.proposed_at, c.id), after).limit(limit)
+    ).all()
+
+
+def behind(
+    query: sa.Select[Any],
+    order: tuple[sa.ColumnElement[Any], ...],
+    after: tuple[Any, ...] | None,
+) -> sa.Select[Any]:
+    """The query from the highest of an order down; `after`: from behind a place of it on."""
+    if after is not None:
+        place = (sa.literal(value, each.type) for value, each in zip(after, order, strict=True))
+        query = query.where(sa.tuple_(*order) < sa.tuple_(*place))
+    return query.order_by(*(each.desc() for each in order))
 
 
 def found(work: Work, table: sa.Table, organisation: str, id: str, lock: bool = False) -> Any:

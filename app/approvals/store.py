@@ -186,10 +186,15 @@ def find_approval(work: Work, caller: Caller, reference: str, lock: bool = False
     return _one(work, query, ApprovalRecord, "approval")
 
 
-def every_request(work: Work) -> Iterator[RequestRecord]:
-    """Every request of every organisation by id: for an operator's checks, never for a caller."""
-    last = ""
+def every_request(work: Work, after: str = "", to: str | None = None) -> Iterator[RequestRecord]:
+    """Every request of every organisation by id: for an operator's checks, never for a caller.
+
+    `after` and `to` keep it to a stretch of ids, the last of them included.
+    """
+    last = after
     query = select(tables.request).order_by(tables.request.c.id).limit(BATCH)
+    if to is not None:
+        query = query.where(tables.request.c.id <= to)
     while rows := _many(work, query.where(tables.request.c.id > last), RequestRecord):
         yield from rows
         last = rows[-1].id

@@ -72,7 +72,7 @@ def _submit_initiation(
     overrides = accepted(caller, version, Kind.INITIATION, command.overrides)
     details = patients.check_details(command.patient, work.moment.day)
     expect_text(work, version)
-    with naming_on_a_form(work, caller, office.guesses):
+    with naming_on_a_form(work, caller, office.guesses, details):
         patient = patients.lock_person(work, patients.identify(work, caller, details))
     check_may_meet(work, caller, patient, office.guesses)
     check_decided_in_life(work, patient, command.decision_to_treat)

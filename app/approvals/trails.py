@@ -4,8 +4,9 @@ A patient's trail is what is on record of every treatment of theirs that the rea
 no other hospital's.
 """
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, false, or_, select
@@ -19,8 +20,8 @@ from app.auth.model import Caller
 from app.db.tables import audit_event, audit_payload, request, treatment
 from app.db.work import Work
 
-#: How many of an organisation's newest events are looked through for lists that named a patient.
-LOOKED_THROUGH: Final = 50_000
+#: How many of an organisation's events are looked through at a time for lists that named a patient.
+LOOKED_THROUGH: Final = 3_000
 #: Events that one statement names.
 _AT_ONCE: Final = 500
 
@@ -58,12 +59,27 @@ def trail_of_request(
     return found.treatment_id, request_trail(work, request_id)
 
 
-def trail_of_patient(work: Work, caller: Caller, treatment_id: str) -> tuple[TrailEntry, ...]:
-    """Every event that the reader may see of the patient of one treatment, oldest first.
+@dataclass(frozen=True, slots=True)
+class PatientTrail:
+    """The events of a patient, oldest first.
+
+    Lists and searches that showed them among others were looked for as far back as the event
+    `back_to`, made at `since`; both are None where there is nothing before.
+    """
+
+    entries: tuple[TrailEntry, ...]
+    back_to: int | None
+    since: dt.datetime | None
+
+
+def trail_of_patient(
+    work: Work, caller: Caller, treatment_id: str, before: int | None = None
+) -> PatientTrail:
+    """Every event that the reader may see of the patient of one treatment.
 
     Searches and lists that showed the patient among others are told of the reader's own
-    organisation, among its newest `LOOKED_THROUGH` events, without whom else they showed. Raises
-    NotAllowed or NotFound.
+    organisation, without whom else they showed: those among the last `LOOKED_THROUGH` of its events
+    before the event `before`, or among its newest. Raises NotAllowed or NotFound.
     """
     check_can(caller, Action.READ_AUDIT)
     of_one = store.find_treatment(work, caller, treatment_id)
@@ -76,16 +92,38 @@ def trail_of_patient(work: Work, caller: Caller, treatment_id: str) -> tuple[Tra
     visible = select(treatment.c.id).where(
         treatment.c.patient_id.in_(same), visible_treatments(caller)
     )
-    among = _among_others(work, caller, tuple(work.connection.scalars(visible)))
-    return tuple(sorted((*found, *among), key=lambda each: each.id))
+    own = audit_event.c.organisation == caller.organisation
+    within = own if before is None else and_(own, audit_event.c.id < before)
+    back_to, since = _looked_back_to(work, within)
+    if back_to is not None:
+        within = and_(within, audit_event.c.id >= back_to)
+    among = _among_others(work, within, tuple(work.connection.scalars(visible)))
+    whole = tuple(sorted((*found, *among), key=lambda each: each.id))
+    return PatientTrail(whole, back_to, since)
 
 
-def _among_others(work: Work, caller: Caller, treatments: Collection[str]) -> Iterator[TrailEntry]:
-    """Readings of the organisation's own that name one of these treatments in their payload."""
+def _looked_back_to(
+    work: Work, within: ColumnElement[bool]
+) -> tuple[int | None, dt.datetime | None]:
+    """The last event that is looked at, and when it was; None where there is none behind it."""
+    e = audit_event.c
+    # Where it lies alone is asked for, of the index: row-level security would look at each event.
+    newest = select(e.id).where(within).order_by(e.id.desc())
+    with work.beyond_scope():
+        ids = work.connection.scalars(newest.offset(LOOKED_THROUGH - 1).limit(2)).all()
+    if len(ids) <= 1:
+        return None, None
+    return ids[0], work.connection.scalars(select(e.at).where(e.id == ids[0])).one()
+
+
+def _among_others(
+    work: Work, within: ColumnElement[bool], treatments: Collection[str]
+) -> Iterator[TrailEntry]:
+    """Readings among these events that name one of these treatments in their payload."""
     e, p = audit_event.c, audit_payload.c
     newest = (
         select(e.id, e.payload_id, e.object_type, e.treatment_id)
-        .where(e.organisation == caller.organisation)
+        .where(within)
         .order_by(e.id.desc())
         .limit(LOOKED_THROUGH)
         .subquery()

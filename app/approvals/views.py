@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from app.approvals import patients, store
+from app.approvals.errors import NotFound
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import (
     ApprovalRecord,
@@ -113,6 +114,20 @@ def own_approval(
         if approval.id == request.approval.id:
             return approval, part.treatment
     return None
+
+
+def approvals_beside(
+    work: Work, caller: Caller, treatment: TreatmentRecord
+) -> Sequence[ApprovalRecord]:
+    """All of a treatment's approvals that the caller may see; none where it is not theirs to see.
+
+    A panel sees what was referred to it, and a payer an approval that it decided, also where the
+    treatment itself is hidden from them.
+    """
+    try:
+        return treatment_view(work, caller, treatment.id).approvals
+    except NotFound:
+        return ()
 
 
 def sees_part(work: Work, caller: Caller, treatment: TreatmentRecord) -> bool:

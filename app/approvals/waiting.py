@@ -49,6 +49,7 @@ class Waiting:
     provider: str
     submitted_at: dt.datetime
     answer_by: dt.date | None
+    counterparty: str | None  # the receiving provider of a transfer
 
     @property
     def place(self) -> Place:
@@ -63,17 +64,20 @@ def waiting_requests(
     limit: int,
     *,
     own: bool,
+    asked: bool = False,
     by_answer: bool = False,
     after: Place | None = None,
 ) -> tuple[Waiting, ...]:
     """The requests in these states that the caller may see, those sent first, first.
 
-    `own`: those of the caller's own organisation only. `by_answer`: those that a panel is to answer
+    `own`: those of the caller's own organisation only; `asked`: those of others that ask it for its
+    consent. `by_answer`: those that a panel is to answer
     first come first, and last those for which no day is set. `after`: only those behind a place.
     """
     check_can(caller, Action.READ)
     found: list[Row[Any]] = []
-    for query in waiting_queries(caller, states, own=own, by_answer=by_answer, after=after):
+    way = {"own": own, "asked": asked, "by_answer": by_answer}
+    for query in waiting_queries(caller, states, **way, after=after):
         if len(found) < limit:
             found += work.connection.execute(query.limit(limit - len(found)))
     return _read(found)
@@ -92,6 +96,7 @@ def _read(rows: Iterable[Row[Any]]) -> tuple[Waiting, ...]:
             provider=row.provider,
             submitted_at=row.submitted_at,
             answer_by=row.answer_by,
+            counterparty=row.counterparty,
         )
         for row in rows
     )
@@ -112,6 +117,7 @@ def waiting_queries(
     states: Collection[RequestState],
     *,
     own: bool,
+    asked: bool = False,
     by_answer: bool = False,
     after: Place | None = None,
 ) -> tuple[Select[Any], ...]:
@@ -131,11 +137,12 @@ def waiting_queries(
             request.provider,
             request.submitted_at,
             request.answer_by,
+            request.counterparty,
             treatment.drug,
             treatment.indication,
         )
         .join(tables.treatment, treatment.id == request.treatment_id)
-        .where(_waiting(caller, states, own))
+        .where(_waiting(caller, states, own, asked))
     )
     sent = (request.submitted_at, request.id)
     behind = None if after is None else (after.submitted_at, after.request_id)
@@ -185,21 +192,31 @@ def count_waiting(
 
 
 def count_up_to(
-    work: Work, caller: Caller, states: Collection[RequestState], most: int, *, own: bool
+    work: Work,
+    caller: Caller,
+    states: Collection[RequestState],
+    most: int,
+    *,
+    own: bool,
+    asked: bool = False,
 ) -> int:
     """How many wait, counted no further than `most`. Raises NotAllowed."""
     check_can(caller, Action.READ)
     query = (
         select(tables.request.c.id)
         .join(tables.treatment, tables.treatment.c.id == tables.request.c.treatment_id)
-        .where(_waiting(caller, states, own))
+        .where(_waiting(caller, states, own, asked))
     )
     return up_to(work, query, most)
 
 
-def _waiting(caller: Caller, states: Collection[RequestState], own: bool) -> ColumnElement[bool]:
+def _waiting(
+    caller: Caller, states: Collection[RequestState], own: bool, asked: bool = False
+) -> ColumnElement[bool]:
     request = tables.request.c
     conditions = [request.state.in_(list(states)), visible_requests(caller)]
     if own:
         conditions.append(request.provider == caller.organisation)
+    if asked:
+        conditions.append(request.counterparty == caller.organisation)
     return and_(*conditions)

@@ -43,6 +43,7 @@ SIGNED = tuple(sorted((*SIGNED_UNBOUND, "payload_of")))
 #: Made once: `json.dumps` makes one anew for each text.
 _TEXT = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
+_NAMES = frozenset({str})
 
 
 def canonical(value: Any) -> str:
@@ -54,8 +55,17 @@ def canonical(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _AS_IT_IS:  # most are; the rest is told apart one by one
+    kind = type(value)
+    if kind in _AS_IT_IS:  # most are; the rest is told apart one by one
         return value
+    if kind is dict and _NAMES.issuperset(map(type, value)):
+        return {
+            key: item if type(item) in _AS_IT_IS else _plain(item) for key, item in value.items()
+        }
+    return _told_apart(value)
+
+
+def _told_apart(value: Any) -> Any:
     match value:
         case None | bool() | int():
             return value

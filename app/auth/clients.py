@@ -15,7 +15,7 @@ from app.auth.errors import AssertionRefused, CallerNotAccepted, NotAllowed
 from app.auth.model import Caller, Role
 from app.auth.scopes import SCOPES
 from app.auth.store import check_description, draw_token, token_hash
-from app.db.statements import Statement
+from app.db.statements import Statement, Values
 from app.db.tables import access_token, client, client_assertion, client_key
 from app.db.work import Work
 
@@ -214,6 +214,11 @@ def _take(work: Work, assertion: Assertion) -> None:
         raise AssertionRefused("the assertion was used before. Sign a new one, with its own 'jti'.")
 
 
+def question_of_holder(token: str, now: dt.datetime) -> tuple[Statement, Values]:
+    """What `holder_of` asks."""
+    return _HELD, {"digest": token_hash(token), "now": now}
+
+
 def holder_of(
     work: Work, token: str, organisation: str | None, correlation_id: str
 ) -> tuple[Client, Caller] | None:
@@ -222,7 +227,7 @@ def holder_of(
     `organisation` is the call's NHSD-End-User-Organisation-ODS; it may be left out by a client
     that acts for one only. Raises NotAllowed for another's.
     """
-    rows = work.ask(_HELD, {"digest": token_hash(token), "now": work.moment.instant})
+    rows = work.ask(*question_of_holder(token, work.moment.instant))
     if not rows:
         return None
     row = rows[0]

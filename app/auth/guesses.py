@@ -2,11 +2,13 @@
 
 Whoever knows an NHS number can guess the birth date. Calls that found nobody are counted by person,
 whatever credential they call with, in a bucket that fills steadily over an hour; a system that is
-tied to nobody has one of its own. Calls that found somebody cost nothing.
+tied to nobody has one of its own. Calls that found somebody cost nothing, and neither does the same
+guess again within the hour: it learns nothing that the first one did not.
 """
 
 import datetime as dt
 import hashlib
+import hmac
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -60,6 +62,22 @@ def spend(work: Work, caller: Caller, limits: GuessLimits) -> bool:
     at = max(row.at, work.moment.instant)
     work.connection.execute(sa.update(rate_bucket).where(c.who == key).values(parts=left, at=at))
     return left < PARTS
+
+
+def is_again(work: Work, caller: Caller, guess: str) -> bool:
+    """Whether the person made this very guess within the hour; from now on they did.
+
+    Kept as a digest under the audit log's key until housekeeping forgets it, an hour later.
+    """
+    text = f"guess of {person_of(work, caller.id) or caller.id}: {guess}"
+    key = hmac.new(work.audit_key, text.encode("utf-8"), hashlib.sha256).hexdigest()
+    insert = postgresql.insert if work.on_postgres else sqlite.insert
+    c, now = rate_bucket.c, work.moment.instant
+    made = insert(rate_bucket).values(who=key, parts=0, at=now)
+    first = made.on_conflict_do_update(
+        index_elements=[c.who], set_={"at": now}, where=c.at <= now - dt.timedelta(seconds=HOUR)
+    ).returning(c.who)
+    return work.connection.execute(first).one_or_none() is None
 
 
 def _bucket_of(work: Work, caller: Caller, limits: GuessLimits) -> tuple[str, int]:

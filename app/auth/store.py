@@ -15,7 +15,7 @@ from app.audit.log import record
 from app.audit.model import Actor, Event
 from app.auth.errors import CallerNotAccepted
 from app.auth.model import Caller, CallerKind, Role
-from app.db.statements import Statement
+from app.db.statements import Statement, Values
 from app.db.tables import caller as callers
 from app.db.work import Work
 
@@ -25,14 +25,14 @@ _HELD = Statement(select(callers).where(callers.c.token_hash == bindparam("diges
 ORGANISATION_CODE = re.compile("[A-Z0-9]{1,9}")
 
 
-def expect_caller(work: Work, token: str) -> None:
-    """Ask for the holder of a token along with the next question, for `find_caller`."""
-    work.expect(_HELD, {"digest": token_hash(token)})
+def question_of_caller(token: str) -> tuple[Statement, Values]:
+    """What `find_caller` asks."""
+    return _HELD, {"digest": token_hash(token)}
 
 
 def find_caller(work: Work, token: str, *, correlation_id: str = "") -> Caller | None:
     """The caller whose token this is, or None when it is unknown or revoked."""
-    rows = work.ask(_HELD, {"digest": token_hash(token)})
+    rows = work.ask(*question_of_caller(token))
     if not rows:
         return None
     row = rows[0]

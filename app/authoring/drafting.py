@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,7 @@ from app.approvals.adopting import told_apart
 from app.approvals.errors import NotFound, TransitionNotAllowed, VersionMismatch
 from app.approvals.permissions import Action, check_can
 from app.approvals.published import JoinedLibrary
+from app.approvals.second_person import behind
 from app.audit import Event, record
 from app.auth.errors import NotAllowed
 from app.auth.holders import check_person, check_second
@@ -33,6 +34,8 @@ from app.policy.document import MAX_CHARACTERS
 
 DRAFT, ASKED, PUBLISHED, DISCARDED = "draft", "asked", "published", "discarded"
 SHOWN: Final = 200
+#: What comes first in the list of drafts.
+_RANKS: Final = {ASKED: 2, DRAFT: 1}
 _LONGEST_TITLE: Final = 200
 
 
@@ -207,21 +210,33 @@ def find_draft(work: Work, caller: Caller, draft_id: str) -> PolicyDraft:
     return PolicyDraft(**row._mapping)
 
 
-def drafts_of(work: Work, caller: Caller) -> tuple[PolicyDraft, ...]:
-    """The organisation's drafts: what waits for a second person, then the newest."""
+class Place(NamedTuple):
+    """A place in the list of drafts: a page goes on behind one. `rank` is its state's."""
+
+    rank: int
+    written_at: dt.datetime
+    id: str
+
+
+def place_of(draft: PolicyDraft) -> Place:
+    """Where a draft stands in its list."""
+    return Place(_RANKS.get(draft.state, 0), draft.written_at, draft.id)
+
+
+def drafts_of(
+    work: Work, caller: Caller, limit: int = SHOWN, after: Place | None = None
+) -> tuple[PolicyDraft, ...]:
+    """The organisation's drafts: what waits for a second person, then the newest.
+
+    `after`: only those behind a place.
+    """
     check_can(caller, Action.WRITE_POLICY)
     column = policy_draft.c
-    query = (
-        sa.select(policy_draft)
-        .where(column.organisation == caller.organisation, column.state != DISCARDED)
-        .order_by(
-            (column.state == ASKED).desc(),
-            (column.state == DRAFT).desc(),
-            column.written_at.desc(),
-            column.id,
-        )
-        .limit(SHOWN)
+    query = sa.select(policy_draft).where(
+        column.organisation == caller.organisation, column.state != DISCARDED
     )
+    rank = sa.case(*((column.state == state, rank) for state, rank in _RANKS.items()), else_=0)
+    query = behind(query, (rank, column.written_at, column.id), after).limit(limit)
     return tuple(PolicyDraft(**row._mapping) for row in work.connection.execute(query))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,12 +40,17 @@ def check_everything(
     keys: Keyring,
     files: FileStore,
     checkpoints: Sequence[Checkpoint],
+    replay: Callable[[Work, Library], tuple[int, list[str]]] = replay_everything,
 ) -> Iterator[Checked]:
-    """Every check, in one snapshot and acting for the service. Writes nothing."""
+    """Every check, in one snapshot and acting for the service. Writes nothing.
+
+    `replay`: what decides all requests again, here or in several processes.
+    """
     if not work.on_postgres:
         yield Checked("databases by SQLite's own checks", 1, tuple(sqlite.damage(work.connection)))
     yield _references(work)
-    yield _decisions(work, library)
+    replayed, faults = replay(work, library)
+    yield Checked("decisions replayed", replayed, tuple(faults))
     yield _count(work, "rows of the audit log", tables.audit_event, verify_rows(work, keys))
     yield _count(work, "seals", tables.audit_seal, verify_seals(work, keys))
     told = verify_checkpoints(work, checkpoints)
@@ -70,11 +75,6 @@ def _references(work: Work) -> Checked:
         if times[row.reference] > 1
     ]
     return Checked("approval references", len(found), tuple(faults))
-
-
-def _decisions(work: Work, library: Library) -> Checked:
-    replayed, faults = replay_everything(work, library)
-    return Checked("decisions replayed", replayed, tuple(faults))
 
 
 def _count(work: Work, what: str, table: sa.Table, faults: list[Fault]) -> Checked:

@@ -8,9 +8,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.backup.errors import ToolFailed
+from app.backup.errors import BackupRefused, ToolFailed
 from app.backup.files import digest_of, open_private
 from app.backup.manifest import Contents, contents
+from app.db.errors import PooledConnection
+from app.db.poolers import refuse_pooled
 from app.db.work import EVERYBODY, enter_scope
 
 FILE: Final = "database.dump"
@@ -18,6 +20,19 @@ FILE: Final = "database.dump"
 #: superuser, row-level security holds for it too: it dumps as the service itself, see `_run`.
 _DUMP: Final = ("--format=custom", "--no-owner", "--no-privileges", "--enable-row-security")
 _LOAD: Final = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
+
+
+def refuse_pooler(engine: sa.Engine) -> None:
+    """Raises BackupRefused behind a pooler.
+
+    The tools act for the service by a setting of their session (`_run`). A pooler that drops it
+    would let a plain owner dump no row at all, and nobody would know before the restore.
+    """
+    try:
+        with engine.connect() as connection:
+            refuse_pooled(connection, "a backup or a restore")
+    except PooledConnection as error:
+        raise BackupRefused(str(error)) from None
 
 
 def dump(engine: sa.Engine, folder: Path) -> tuple[Contents, str]:

@@ -63,6 +63,8 @@ def _check_fits(made: Manifest, engine: sa.Engine, files: Path) -> None:
             f"The backup's schema is {made.schema_revision}, which this release does not know. "
             "Restore it with the release that made it, or a later one."
         )
+    if engine.dialect.name != "sqlite":
+        postgres.refuse_pooler(engine)
     if _has_tables(engine):
         raise BackupRefused(
             "The database that ASSENT_DATABASE_URL names holds tables. A restore overwrites "

@@ -34,6 +34,8 @@ def back_up(
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise BackupRefused(f"{to} is not empty. Name a folder that is not there yet.")
+    if database.engine.dialect.name != "sqlite":
+        postgres.refuse_pooler(database.engine)
     make_private(to)
     to.chmod(0o700)
     digests: dict[str, str] = {}

@@ -1,12 +1,15 @@
 """`assent backup` and `assent restore`: nothing lost, and proof of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.approvals.library import Library
 from app.audit import Event, checkpoints, record
 from app.audit.erasing import note_erased_before
 from app.audit.errors import CheckpointUnreadable, SealRefused
@@ -14,6 +17,7 @@ from app.audit.sealing import open_epoch
 from app.backup.check import Checked, check_everything
 from app.backup.errors import BackupRefused, ToolFailed
 from app.backup.put_back import PutBack, put_back
+from app.backup.replays import Replays
 from app.backup.take import FILES, back_up
 from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit, settings_or_exit
@@ -25,6 +29,11 @@ from app.sealer import Sealer, sealer
 from app.settings import Settings
 
 SHOWN = 20
+
+
+def library_reader(settings: Settings) -> Callable[[Work], Library]:
+    """How another process reads the library: the packaged one, and what the database publishes."""
+    return make_office(settings).library_at
 
 
 def backup(
@@ -62,6 +71,9 @@ def restore(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Hold it against what it was.")
     ] = True,
+    jobs: Annotated[
+        int, typer.Option(min=0, max=256, help="Processes that replay; 0: one a processor.")
+    ] = 0,
 ) -> None:
     """Put a backup into an empty database and an empty data folder, and check it.
 
@@ -73,7 +85,7 @@ def restore(
     made = sealer(settings)
     done = _put_back(settings, door, made, folder)
     if verify:
-        _verify(settings, door, made, done)
+        _verify(settings, door, made, done, jobs)
     else:
         typer.echo("not verified: run it with --verify before anybody relies on it")
     _open_epoch(door, made, done)
@@ -105,7 +117,7 @@ def _put_back(settings: Settings, door: Door, made: Sealer, folder: Path) -> Put
     return done
 
 
-def _verify(settings: Settings, door: Door, made: Sealer, done: PutBack) -> None:
+def _verify(settings: Settings, door: Door, made: Sealer, done: PutBack, jobs: int) -> None:
     """Print each check; exit code 3 when one found a fault."""
     office = make_office(settings)
     store = FileStore(settings.data_dir.resolve() / FILES)
@@ -115,11 +127,28 @@ def _verify(settings: Settings, door: Door, made: Sealer, done: PutBack) -> None
     except CheckpointUnreadable as error:
         _stop(str(error), 3)
 
+    replay = Replays(
+        settings.database_url,
+        settings.audit_key_bytes(),
+        partial(library_reader, settings),
+        door.moment(),
+        jobs,
+    )
+
     def check(work: Work) -> list[Checked]:
-        return list(check_everything(work, office.library_at(work), made.keys, store, known))
+        library = office.library_at(work)
+        return list(check_everything(work, library, made.keys, store, known, replay))
 
     rows = Checked("rows", sum(done.manifest.rows.values()), done.faults)
-    if not _told([rows, *door.read(check)]):
+    try:
+        checked = door.read(check)
+    except BrokenExecutor:
+        _stop(
+            "A process that replays decisions ended before it was done (out of memory?). Restore "
+            "again into an empty database and folder, with --jobs 1.",
+            4,
+        )
+    if not _told([rows, *checked]):
         _stop("The restored database is not as it was. Do not start the service on it.", 3)
 
 

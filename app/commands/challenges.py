@@ -104,8 +104,8 @@ def show(
         reason = each.challenged.reason if commissioner else each.challenged.told
         typer.echo(f"row {each.challenged.row}: £{pounds(each.challenged.queried)}. {reason}")
     if found.evidence is not None:
-        words = bare_words(found.evidence, [each.line for each in lines])
-        typer.echo(f"Answer: {words}")
+        named = [(each.line.local_patient_id, each.line.birth_date) for each in lines]
+        typer.echo(f"Answer: {bare_words(found.evidence, named)}")
 
 
 @app.command("raise")

@@ -7,7 +7,7 @@ import typer
 from app.audit.erasing import note_erased_before
 from app.commands.at_the_line import administrator
 from app.commands.doors import door_or_exit
-from app.db.errors import ParameterRefused, RoleNotSafe, UpgradeBlocked
+from app.db.errors import ParameterRefused, PooledConnection, RoleNotSafe, UpgradeBlocked
 from app.db.roles import grant
 from app.db.upgrade import current, upgrade
 
@@ -26,7 +26,7 @@ def upgrade_command() -> None:
     engine = door.database.engine
     try:
         applied = upgrade(engine)
-    except (UpgradeBlocked, ParameterRefused) as error:
+    except (UpgradeBlocked, ParameterRefused, PooledConnection) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None
     for revision in applied:

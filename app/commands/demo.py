@@ -40,6 +40,7 @@ from app.housekeeping import (
     keeping_lists,
     keeping_pseudonyms,
     rematching_changes,
+    summing_reports,
     summing_up,
 )
 from app.main import create_app
@@ -265,6 +266,7 @@ def _serve(settings: Settings, door: Door, desk: Desk, host: str, port: int) -> 
                 forgetting(settings),
                 ending_retention(settings, desk),
                 summing_up(desk),
+                summing_reports(),
                 rematching_changes(),
                 keeping_lists(desk),
                 keeping_pseudonyms(desk),

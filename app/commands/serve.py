@@ -10,6 +10,7 @@ import uvicorn
 from prometheus_client import start_http_server
 
 from app.commands.doors import door_or_exit, settings_or_exit
+from app.commands.processes import notice_deaths
 from app.desk import make_desk
 from app.gauges import Gauges
 from app.handlers import make_handlers
@@ -19,6 +20,7 @@ from app.housekeeping import (
     keeping_lists,
     keeping_pseudonyms,
     rematching_changes,
+    summing_reports,
     summing_up,
     tidying,
 )
@@ -46,6 +48,7 @@ def serve(
         if workers > 1:
             typer.echo("SQLite takes one serving process. Use --workers 1 or PostgreSQL.", err=True)
             raise typer.Exit(2)
+    notice_deaths()
     uvicorn.run(
         "app.main:serving",
         factory=True,
@@ -80,6 +83,7 @@ def worker(
         ending_retention(settings, desk),
         tidying(desk),
         summing_up(desk),
+        summing_reports(),
         rematching_changes(),
         keeping_lists(desk),
         keeping_pseudonyms(desk),

@@ -11,6 +11,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.db.errors import UnsafeConnection, UnsupportedDatabase
+from app.db.pipeline import UNNAMED
+from app.db.poolers import carries_statements, is_pooled
 from app.db.roles import unsafe_role
 
 #: Execution option of a connection that only reads: SQLite's write lock is not taken.
@@ -103,6 +105,9 @@ def _postgres(url: URL) -> sa.Engine:
         pool_timeout=30,
         isolation_level="READ COMMITTED",
         hide_parameters=True,
+        # psycopg prepares what it has sent five times, throws it away at the next ROLLBACK, which
+        # ends every read, and with it whatever else the session has prepared (`pipeline`).
+        connect_args={"prepare_threshold": None},
     )
     event.listen(engine, "connect", _prepare_postgres)
     event.listen(engine, "checkout", _ask_whether_alive)
@@ -111,7 +116,7 @@ def _postgres(url: URL) -> sa.Engine:
     return engine
 
 
-def _prepare_postgres(connection: Any, _record: object) -> None:
+def _prepare_postgres(connection: Any, record: ConnectionPoolEntry) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET timezone = 'UTC'")
         # The conditions of row-level security make the planner expect far more work than there is,
@@ -121,9 +126,16 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
             "SELECT set_config('synchronous_commit', 'on', false) "
             "WHERE current_setting('synchronous_commit') = 'off'"
         )
-        cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
-        fsync, commit = cursor.fetchone()
+        cursor.execute(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), "
+            "pg_backend_pid()"
+        )
+        fsync, commit, session = cursor.fetchone()
     connection.commit()
+    # Where a pooler serves the next transaction from another session, nothing of the above but the
+    # time zone is sure to hold there: `Work.begin` sees to the commits of each transaction itself.
+    if is_pooled(connection, session):
+        record.info[UNNAMED] = not carries_statements(connection)
     if fsync != "on" or commit == "off":
         raise UnsafeConnection(
             f"PostgreSQL has fsync = {fsync} and synchronous_commit = {commit}, so a saved "

@@ -9,6 +9,18 @@ class UnsafeConnection(RuntimeError):
     """A new connection does not keep the promises (durability, foreign keys) that we rely on."""
 
 
+class PooledConnection(UnsafeConnection):
+    """A pooler of transactions stands before PostgreSQL, and the act needs a session of its own."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"A pooler stands between this machine and PostgreSQL, and {what} needs a session of "
+            "its own: behind a pooler its lock and its settings would stay with whoever is served "
+            "next. Nothing was done. Name PostgreSQL itself in ASSENT_DATABASE_URL, then run the "
+            "command again."
+        )
+
+
 class NestedTransaction(RuntimeError):
     """A use case opened a second transaction inside its own; the first could not see it fail."""
 

@@ -63,16 +63,21 @@ class StoredAnswer:
 
 
 def answer_once(
-    work: Work, key: IdempotencyKey, body_hash: str, make: Callable[[], StoredAnswer]
+    work: Work,
+    key: IdempotencyKey,
+    body_hash: str,
+    make: Callable[[], StoredAnswer],
+    beside: Callable[[Work], None] = lambda _: None,
 ) -> StoredAnswer:
     """The stored answer to `key`, or the one that `make` gives now, stored with its effects.
 
     A concurrent duplicate waits until the first has committed. Raises RequestIdReused where the
     key was used with another body, and AnswerForgotten where its answer was erased for its age: the
-    write is not done again. Whatever `make` raises undoes the key too: a refusal is not stored,
+    write is not done again. `beside` may expect answers that are asked once the key is claimed, in
+    the same wait. Whatever `make` raises undoes the key too: a refusal is not stored,
     and the same id may be sent again.
     """
-    if _claim(work, key, body_hash):
+    if _claim(work, key, body_hash, beside):
         answer = make()
         work.write(
             _ANSWER,
@@ -118,7 +123,7 @@ def forget_answers(work: Work, kept: dt.timedelta) -> int:
     ).rowcount
 
 
-def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:
+def _claim(work: Work, key: IdempotencyKey, body_hash: str, beside: Callable[[Work], None]) -> bool:
     """Insert the key's row; False where it is there. Waits for a rival's open transaction."""
     values = {
         "client": key.client,
@@ -128,7 +133,9 @@ def _claim(work: Work, key: IdempotencyKey, body_hash: str) -> bool:
         "body_hash": body_hash,
         "answered_at": work.moment.instant,
     }
-    return bool(work.ask(_CLAIM[work.on_postgres], values))
+    claimed = work.wonder(_CLAIM[work.on_postgres], values)
+    beside(work)
+    return bool(work.answer(claimed))
 
 
 def _named(key: IdempotencyKey) -> dict[str, str]:

@@ -35,7 +35,10 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "policy_proof": _ADD,
     "policy_version": _ADD,
     "publication": _ADD,
+    "begun_answers": _REMOVE,  # once they are sent
     "insight_figure": _REMOVE,
+    "report_sum": _REMOVE,  # once it is added to its month
+    "report_sum_mark": _REMOVE,
     "start_awaited": _REMOVE,
     "listed_entry": _REMOVE,
     "listed_supply": _REMOVE,

@@ -6,9 +6,10 @@ PostgreSQL, a wait for each: what does not depend on an answer goes with the nex
 round trip (libpq's pipeline). The database still gets the same statements in the same order.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -16,10 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from app.db.pipeline import Call, Failed, pipeline_of
+
 Values = Mapping[str, Any]
 Row = dict[str, Any]
 _Convert = Callable[[Any], Any]
 _POSTGRES: Final = "postgresql"
+#: A parameter as SQLAlchemy writes it for psycopg, and a per cent sign, which it doubles.
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s|%%")
 
 
 class Statement:
@@ -59,38 +64,42 @@ class Sending:
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     text: str
-    #: Its parameters, and those whose values are converted first, with what does that.
+    #: What a PostgreSQL connection calls it once it is prepared, and its text for libpq.
+    name: bytes
+    sent: bytes
+    #: Its parameters.
     names: frozenset[str]
-    converts: tuple[tuple[str, _Convert], ...]
     #: Values that are part of the statement, such as a limit.
     fixed: Values
-    #: The order of a driver that takes values by place; None: it takes them by name.
-    order: tuple[str, ...] | None
+    #: Its parameters in the order of their places, with what converts a value first.
+    order: tuple[tuple[str, _Convert | None], ...]
     #: A column of the answer and what converts it; None: as the driver names and gives it.
     reads: tuple[tuple[str, _Convert | None], ...] | None
     #: Whether it takes all its rows as one JSON text.
     by_json: bool = False
 
-    def bound(self, values: Values) -> Any:
-        """The values as the driver takes them. Raises ValueError for more or fewer than it has."""
-        bound = {**self.fixed, **values}
+    def bound(self, values: Values) -> list[Any]:
+        """The values as the driver takes them, by place.
+
+        Raises ValueError for more or fewer than it has.
+        """
+        bound = {**self.fixed, **values} if self.fixed else values
         if bound.keys() != self.names:
             raise ValueError("these values are not those of the statement")
-        for name, convert in self.converts:
-            bound[name] = convert(bound[name])
-        return bound if self.order is None else [bound[name] for name in self.order]
+        return [
+            bound[name] if convert is None else convert(bound[name]) for name, convert in self.order
+        ]
 
-    def rows(self, cursor: Any) -> list[Row]:
+    def rows(self, names: Sequence[str], found: Sequence[Sequence[Any]]) -> list[Row]:
         """The answer, row by row."""
         if self.reads is None:
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return [dict(zip(names, row, strict=True)) for row in found]
         return [
             {
                 name: value if convert is None else convert(value)
                 for (name, convert), value in zip(self.reads, row, strict=True)
             }
-            for row in cursor.fetchall()
+            for row in found
         ]
 
 
@@ -100,43 +109,60 @@ def send(connection: sa.Connection, waiting: Sequence[Sending]) -> None:
     An error of the database is raised as `Connection.execute` would raise it, and ends the
     transaction: what came after it in `waiting` was not carried out.
     """
-    driver: Any = connection.connection.driver_connection
     dialect = connection.dialect
-    error: type[Exception] = dialect.loaded_dbapi.Error
-    listeners = list(connection.dispatch.before_cursor_execute)
-    sent: list[tuple[Sending, _Prepared, Any]] = []
-    writing: Any = None  # one cursor for all that nobody asks the answer of
+    prepared = [each.statement.prepared(dialect, each.values[0]) for each in waiting]
+    for listener in list(connection.dispatch.before_cursor_execute):
+        for each, its in zip(waiting, prepared, strict=True):
+            listener(connection, None, its.text, None, None, len(each.values) > 1)
+    if dialect.name == _POSTGRES:
+        _send_together(connection, waiting, prepared)
+    else:
+        _send_one_by_one(connection, waiting, prepared)
+
+
+def _send_together(
+    connection: sa.Connection, waiting: Sequence[Sending], prepared: Sequence["_Prepared"]
+) -> None:
+    """All of them in one round trip to PostgreSQL."""
+    calls: list[Call] = []
+    asked: list[tuple[int, Sending, _Prepared]] = []
+    for each, its in zip(waiting, prepared, strict=True):
+        if each.asked:
+            asked.append((len(calls), each, its))
+        values = each.values
+        if its.by_json:
+            values = ({"rows": json.dumps(values, default=str)},)
+        calls.extend(Call(its.name, its.sent, its.bound(one)) for one in values)
+    pipeline = pipeline_of(connection.connection)
     try:
-        # One alone needs no pipeline; SQLite has none, and needs none.
-        together = dialect.name == _POSTGRES and (len(waiting) > 1 or len(waiting[0].values) > 1)
-        with driver.pipeline() if together else nullcontext():
-            for each in waiting:
-                prepared = each.statement.prepared(dialect, each.values[0])
-                if each.asked or writing is None:
-                    cursor = driver.cursor()
-                    writing = writing if each.asked else cursor
-                else:
-                    cursor = writing
-                sent.append((each, prepared, cursor))
-                for listener in listeners:
-                    listener(connection, cursor, prepared.text, None, None, len(each.values) > 1)
-                _execute(cursor, prepared, each.values)
-        for each, prepared, cursor in sent:
+        results = pipeline.carry_out(calls)
+    except Failed as failed:
+        _raise(connection, failed.error, calls[failed.place].text.decode())
+    except connection.dialect.loaded_dbapi.Error as raised:
+        _raise(connection, raised, calls[0].text.decode())
+    for place, each, its in asked:
+        each.rows = its.rows(*pipeline.rows(results[place]))
+
+
+def _send_one_by_one(
+    connection: sa.Connection, waiting: Sequence[Sending], prepared: Sequence["_Prepared"]
+) -> None:
+    """One after the other to SQLite, which answers without a wait."""
+    driver: Any = connection.connection.driver_connection
+    text, cursor = "", driver.cursor()  # one for all: an answer is fetched at once
+    try:
+        for each, its in zip(waiting, prepared, strict=True):
+            text = its.text
+            if len(each.values) > 1:
+                cursor.executemany(text, [its.bound(one) for one in each.values])
+            else:
+                cursor.execute(text, its.bound(each.values[0]))
             if each.asked:
-                each.rows = prepared.rows(cursor)
-            cursor.close()
-    except error as raised:
-        _raise(connection, raised, sent[-1][1].text)
-
-
-def _execute(cursor: Any, prepared: _Prepared, values: Sequence[Values]) -> None:
-    if len(values) > 1 and prepared.order is not None:
-        cursor.executemany(prepared.text, [prepared.bound(each) for each in values])
-        return
-    if prepared.by_json:
-        values = ({"rows": json.dumps(values, default=str)},)
-    for each in values:
-        cursor.execute(prepared.text, prepared.bound(each))
+                names = [column[0] for column in cursor.description]
+                each.rows = its.rows(names, cursor.fetchall())
+        cursor.close()
+    except connection.dialect.loaded_dbapi.Error as raised:
+        _raise(connection, raised, text)
 
 
 def _raise(connection: sa.Connection, raised: Exception, text: str) -> NoReturn:
@@ -154,14 +180,38 @@ def _prepare(made: sa.Executable, dialect: sa.Dialect, values: Values) -> _Prepa
     assert isinstance(compiled, SQLCompiler)
     bound = {name: parameter for parameter, name in compiled.bind_names.items()}
     converts = {name: _to(each.type, dialect) for name, each in bound.items()}
+    text = str(compiled)
+    sent, places = _numbered(text) if dialect.name == _POSTGRES else ("", compiled.positiontup)
     return _Prepared(
-        text=str(compiled),
+        text=text,
+        name=_name_of(sent),
+        sent=sent.encode(),
         names=frozenset(bound),
-        converts=tuple((name, each) for name, each in converts.items() if each is not None),
         fixed={name: each.effective_value for name, each in bound.items() if not each.required},
-        order=tuple(compiled.positiontup or ()) if compiled.positional else None,
+        order=tuple((name, converts[name]) for name in places or ()),
         reads=_reads(made, dialect),
     )
+
+
+def _name_of(sent: str) -> bytes:
+    """The same for the same text in every process of every release, and for no other text.
+
+    Behind a pooler a session may be handed to a process with what another one has prepared in it:
+    by a number, one's statement would be carried out where the other meant its own.
+    """
+    return b"assent_" + hashlib.sha256(sent.encode()).hexdigest()[:40].encode()
+
+
+def _numbered(text: str) -> tuple[str, list[str]]:
+    """A text with its parameters as PostgreSQL writes them, and their names in that order."""
+    names: dict[str, int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return "%"
+        return f"${names.setdefault(found[1], len(names) + 1)}"
+
+    return _PARAMETER.sub(place, text), list(names)
 
 
 def _from_json(made: sa.Executable, values: Values) -> sa.TextClause:

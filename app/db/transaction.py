@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db.engine import READ_ONLY
 from app.db.errors import NestedTransaction, ReadOnlyWork
 from app.db.sharing import CommitLost, SharedCommits
+from app.db.statements import Statement, Values
 from app.db.work import EVERYBODY, Moment, Work
 
 T = TypeVar("T")
@@ -69,9 +70,9 @@ class Database:
 
         def carry_out(connection: sa.Connection) -> tuple[T, Sequence[tuple[str, ...]]]:
             work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
-            work.enter_own_scope()
+            work.begin()
             result = fn(work)
-            work.send()
+            work.commit()
             return result, work.happened
 
         for attempt in range(1, TRIES + 1):
@@ -88,21 +89,30 @@ class Database:
             self._sleep(_pause(attempt, random_bytes))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def read(self, fn: Callable[[Work], T], *, moment: Moment, scope: str = EVERYBODY) -> T:
+    def read(
+        self,
+        fn: Callable[[Work], T],
+        *,
+        moment: Moment,
+        scope: str = EVERYBODY,
+        asking: Callable[[Moment], Sequence[tuple[Statement, Values]]] | None = None,
+    ) -> T:
         """Run `fn` on one consistent snapshot. Takes no write lock, and keeps nothing.
 
         A write is refused: by PostgreSQL as it comes, on SQLite with ReadOnlyWork at the end.
 
         On PostgreSQL row-level security keeps it to the rows of the organisation `scope`.
+
+        `asking` gives all that `fn` asks, where that is known before: then PostgreSQL is waited for
+        once, the end of the transaction included.
         """
-        options: dict[str, Any] = {READ_ONLY: True}
-        if self.engine.dialect.name == "postgresql":
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._alone(), self.engine.connect() as plain:
-            connection = plain.execution_options(**options)
+            connection = plain.execution_options(**{READ_ONLY: True})
             with connection.begin() as transaction:
                 work = Work(connection, moment, _no_id, _no_bytes, self._audit_key, scope)
-                work.enter_own_scope()
+                work.begin(reads=True)
+                if asking is not None:
+                    work.ask_no_more(asking(moment))
                 before = _rows_written(connection)
                 found = fn(work)
                 if _rows_written(connection) != before:

@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 
 from app.db.engine import READ_ONLY
 from app.db.errors import MigrationsMissing, ParameterRefused, UnsafeConnection, UpgradeBlocked
+from app.db.poolers import refuse_pooled
 from app.db.tables import schema_release
 from app.db.work import EVERYBODY
 
@@ -51,7 +52,8 @@ def upgrade(engine: sa.Engine, to: str = "head") -> list[str]:
 
     Raises UpgradeBlocked, with nothing of the revision changed, where another transaction holds a
     table of PostgreSQL for too long, and ParameterRefused where the role is neither a superuser nor
-    was let to set `app.organisation`.
+    was let to set `app.organisation`. PooledConnection, before anything, behind a pooler, whose
+    session would keep the lock of upgrades.
     """
     try:
         return _upgrade(engine, to)
@@ -117,6 +119,7 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         yield
         return
     asked = sa.select(sa.func.pg_try_advisory_lock(UPGRADE_LOCK))
+    refuse_pooled(connection, "an upgrade")
     try:
         while not connection.scalar(asked):
             connection.rollback()

@@ -1,9 +1,10 @@
 """One unit of work: everything that a use case may touch, passed in."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,6 +18,24 @@ NOBODY: Final = ""
 KEEPING: Final = "keeping"
 _ENTER: Final = sa.text("SELECT set_config('app.organisation', :scope, true)")
 _ENTERED: Final = Statement(_ENTER)
+# A commit is on disk before it is answered, in whichever session a pooler carries it out: what was
+# set when the connection was made holds in another one only.
+_ENTERED_TO_WRITE: Final = Statement(
+    sa.text(
+        "SELECT set_config('app.organisation', :scope, true), "
+        "CASE WHEN current_setting('synchronous_commit') = 'off' "
+        "THEN set_config('synchronous_commit', 'on', true) END"
+    )
+)
+# PostgreSQL's, which go with the first and the last statements instead of a wait of their own.
+_BEGIN_READ: Final = Statement(sa.text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+_COMMIT: Final = Statement(sa.text("COMMIT"))
+_ROLLBACK: Final = Statement(sa.text("ROLLBACK"))
+
+
+@cache
+def _begin_write(level: str) -> Statement:
+    return Statement(sa.text(f"BEGIN ISOLATION LEVEL {level}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,7 @@ class Work:
         return question.rows
 
     def send(self) -> None:
-        """Send what waits. Whoever commits, or ends a savepoint, does this first."""
+        """Send what waits. Whoever ends a savepoint does this first."""
         waiting = self.unsent[:]
         self.unsent.clear()  # what fails is not sent again
         if waiting:
@@ -159,10 +178,28 @@ class Work:
         """Whether the transaction is on PostgreSQL (otherwise it is on SQLite)."""
         return self.opened.dialect.name == "postgresql"
 
-    def enter_own_scope(self) -> None:
-        """Begin to read and write for the organisation whose transaction this is."""
+    def begin(self, *, reads: bool = False) -> None:
+        """Open the transaction for the organisation whose it is; on SQLite it is open already."""
         if self.on_postgres:
-            self.write(_ENTERED, {"scope": self.scope})
+            level = self.opened.get_execution_options().get("isolation_level", "READ COMMITTED")
+            self.write(_BEGIN_READ if reads else _begin_write(level), {})
+            self.write(_ENTERED if reads else _ENTERED_TO_WRITE, {"scope": self.scope})
+
+    def commit(self) -> None:
+        """Send what waits, and on PostgreSQL the commit with it; SQLite's caller commits.
+
+        Returns, on PostgreSQL, once the commit is on disk. The work ends with it.
+        """
+        if self.on_postgres:
+            self.write(_COMMIT, {})
+        self.send()
+
+    def ask_no_more(self, questions: Sequence[tuple[Statement, Values]]) -> None:
+        """Let a read end with these questions, which are all that it will ask."""
+        if self.on_postgres:
+            for statement, values in questions:
+                self.expect(statement, values)
+            self.write(_ROLLBACK, {})
 
     def savepoint(self) -> "Savepoint":
         """From here on, until it is committed or rolled back."""

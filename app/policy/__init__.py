@@ -10,6 +10,7 @@ from app.policy.evaluate import (
     open_questions,
     override_fault,
 )
+from app.policy.excluding import excluding
 from app.policy.forms import form, questions_for, readable
 from app.policy.load import from_resolved, load_policy
 from app.policy.model import (
@@ -112,6 +113,7 @@ __all__ = [
     "decide",
     "decision_from_json",
     "decision_to_json",
+    "excluding",
     "form",
     "from_resolved",
     "json_schema",

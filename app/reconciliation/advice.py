@@ -43,7 +43,7 @@ class Advice:
 
 
 def advise(item: MatchedLine, coverages: Sequence[Coverage], *, elsewhere: bool) -> Advice:
-    """The advice on a line, given its own organisation's coverages."""
+    """The advice on a line, given its treatment's coverages of its own organisation."""
     coverage = _of(item, coverages)
     challenged = item.outcome not in ACCEPTED_WHOLE and item.outcome is not _L.AWAITING_DECISION
     found = elsewhere and item.outcome in ASKED_ELSEWHERE

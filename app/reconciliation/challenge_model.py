@@ -1,16 +1,14 @@
 """Challenges as frozen types, and their whole lifecycle as one table. Pure."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from app.reconciliation.errors import StepNotPossible
 from app.reconciliation.model import LineOutcome
-
-_Line = TypeVar("_Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +17,6 @@ class Part:
 
     after: int = 0
     most: int | None = None
-
-    def of(self, lines: tuple[_Line, ...], row: Callable[[_Line], int]) -> tuple[_Line, ...]:
-        """The part of some lines, which are in the order of their rows."""
-        return tuple(line for line in lines if row(line) > self.after)[: self.most]
 
 
 WHOLE: Final = Part()

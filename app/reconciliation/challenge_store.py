@@ -8,14 +8,20 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Numeric,
     RowMapping,
     Select,
+    String,
     and_,
     exists,
+    func,
     insert,
+    literal,
     or_,
     select,
     text,
+    tuple_,
+    type_coerce,
     update,
 )
 
@@ -26,9 +32,11 @@ from app.db import tables
 from app.db.work import Work
 from app.reconciliation.challenge_model import (
     OPEN,
+    WHOLE,
     Challenge,
     ChallengedLine,
     ChallengeState,
+    Part,
 )
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import RunNotFound, TotalsDoNotTie
@@ -83,19 +91,29 @@ def listed(
     asked: Asked,
     limit: int,
     also: ColumnElement[bool] | None = None,
+    after: Challenge | None = None,
 ) -> tuple[Challenge, ...]:
-    """The newest challenges that the caller's organisation may see, and that fit `also`."""
-    rows = work.connection.execute(listed_query(caller, asked, limit, also)).mappings()
+    """The newest challenges that the caller's organisation may see, and that fit `also`: those
+    that stand behind the one `after`, or the first."""
+    rows = work.connection.execute(listed_query(caller, asked, limit, also, after)).mappings()
     return tuple(map(_challenge, rows))
 
 
 def listed_query(
-    caller: Caller, asked: Asked, limit: int, also: ColumnElement[bool] | None = None
+    caller: Caller,
+    asked: Asked,
+    limit: int,
+    also: ColumnElement[bool] | None = None,
+    after: Challenge | None = None,
 ) -> Select[Any]:
     """What `listed` asks: a walk along the index of organisation and day."""
     query = select(_TABLE).where(visible_challenges(caller), *_conditions(asked))
     if also is not None:
         query = query.where(also)
+    if after is not None:
+        order = (_TABLE.c.drafted_at, _TABLE.c.id)
+        place = [literal(getattr(after, each.name), each.type) for each in order]
+        query = query.where(tuple_(*order) < tuple_(*place))
     return query.order_by(_TABLE.c.drafted_at.desc(), _TABLE.c.id.desc()).limit(limit)
 
 
@@ -175,20 +193,51 @@ def open_lines(
     return tuple(tuple(row) for row in work.connection.execute(query))
 
 
-def lines_of(work: Work, challenge: Challenge) -> tuple[ChallengedLine, ...]:
-    """The lines of a challenge that the caller may see; TotalsDoNotTie unless they make it up."""
-    query = select(_LINES).where(_LINES.c.challenge_id == challenge.id).order_by(_LINES.c.row)
-    rows = work.connection.execute(query).mappings()
-    lines = tuple(ChallengedLine(**{name: row[name] for name in _LINE_FIELDS}) for row in rows)
-    check_sum(challenge, lines)
+def lines_of(work: Work, challenge: Challenge, part: Part = WHOLE) -> tuple[ChallengedLine, ...]:
+    """The lines of a challenge that the caller may see, or a part of them.
+
+    TotalsDoNotTie unless all of them make it up, however few are asked for.
+    """
+    own = _LINES.c.challenge_id == challenge.id
+    query = select(*(_LINES.c[name] for name in _LINE_FIELDS)).where(own).order_by(_LINES.c.row)
+    if part.after:
+        query = query.where(_LINES.c.row > part.after)
+    rows = work.connection.execute(query.limit(part.most))
+    lines = tuple(ChallengedLine(*row) for row in rows)
+    if part == WHOLE:
+        check_sum(challenge, lines)
+    else:
+        _check_sum(challenge, *_stored_sum(work, own))
     return lines
+
+
+def rows_of(work: Work, challenge: Challenge) -> tuple[int, ...]:
+    """The rows of its lines in the commissioner's file, in order."""
+    query = select(_LINES.c.row).where(_LINES.c.challenge_id == challenge.id)
+    return tuple(work.connection.execute(query.order_by(_LINES.c.row)).scalars())
+
+
+def _stored_sum(work: Work, which: ColumnElement[bool]) -> tuple[int, Decimal]:
+    """How many lines fit, and their amounts summed exactly, without making a line of each."""
+    if work.on_postgres:  # where an amount is a decimal, and its sum is exact
+        total = func.sum(type_coerce(_LINES.c.queried, Numeric))
+        count, found = work.connection.execute(select(func.count(), total).where(which)).one()
+        return count, ZERO if found is None else found
+    texts = work.connection.execute(select(type_coerce(_LINES.c.queried, String)).where(which))
+    amounts = [Decimal(text) for text in texts.scalars()]
+    with localcontext(prec=EXACT_DIGITS):
+        return len(amounts), sum(amounts, ZERO)
 
 
 def check_sum(challenge: Challenge, lines: Sequence[ChallengedLine]) -> None:
     """Raise TotalsDoNotTie unless the lines' amounts are the challenge's."""
     with localcontext(prec=EXACT_DIGITS):
         found = sum((line.queried for line in lines), ZERO)
-    if (len(lines), found) != (challenge.lines, challenge.queried):
+    _check_sum(challenge, len(lines), found)
+
+
+def _check_sum(challenge: Challenge, lines: int, found: Decimal) -> None:
+    if (lines, found) != (challenge.lines, challenge.queried):
         raise TotalsDoNotTie("The challenge's lines", challenge.queried, found)
 
 

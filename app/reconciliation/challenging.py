@@ -1,6 +1,7 @@
 """Challenging lines: draft from a run, raise, answer, decide, credit. One function a step."""
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -23,11 +24,14 @@ from app.reconciliation.challenge_model import (
     next_state,
 )
 from app.reconciliation.challenge_store import EVERY, Asked
+from app.reconciliation.challenge_text import Named, bare_words
+from app.reconciliation.errors import TooManyLines
 from app.reconciliation.large_drafts import ToDraft, of_files, of_memory
-from app.reconciliation.large_lines import open_large
+from app.reconciliation.large_lines import open_where_it_lies
 from app.reconciliation.line_filter import EVERY_LINE, LineFilter
 from app.reconciliation.model import ContractLine, Snapshot
 from app.reconciliation.service import Desk, Reconciled
+from app.reconciliation.store import RunRecord, SubmissionRecord
 from app.reconciliation.windows import Window
 
 
@@ -52,12 +56,19 @@ def load_for_draft(
 ) -> ToDraft:
     """The lines to draft from: slow for a large run, so outside a transaction.
 
-    Raises TooManyLines where more than `large_drafts.MOST` of a large run would be challenged.
+    Lines of which nothing is queried are counted where they lie, in a run of any size. Where more
+    than `large_drafts.MOST` would be challenged, TooManyLines of a large run, and of any other
+    every line is read.
     """
     check_can(caller, Action.CHALLENGE)
     run = store.find_run(work, caller.organisation, run_id)
-    if desk.matching.takes_files(run.lines):
-        return of_files(work, desk, caller, run, asked)
+    opened = open_where_it_lies(work, desk, run)
+    if opened is not None:
+        try:
+            return of_files(desk, caller, opened, asked)
+        except TooManyLines:
+            if desk.matching.takes_files(run.lines):
+                raise
     return to_draft(desk, caller, service.load_run(work, desk, caller, run_id), asked)
 
 
@@ -148,26 +159,46 @@ def show(
 ) -> tuple[Challenge, tuple[ShownLine, ...]]:
     """A challenge with its lines, or a part of them, as they stand in the commissioner's file.
 
-    Where that is no longer kept, the lines state nothing but their rows. A payer gets them all once
-    there is an answer: its words are bared of every line's numbers, not only of a part's.
+    Where that is no longer kept, the lines state nothing but their rows. A payer reads the answer
+    bared of every line's numbers, not only of a part's (`challenge_text`).
     """
     check_can(caller, Action.READ_CHALLENGES)
     challenge = challenge_store.find(work, caller, challenge_id)
-    lines = challenge_store.lines_of(work, challenge)
-    if challenge.evidence is None or not is_payer(caller):
-        lines = part.of(lines, lambda each: each.row)
+    lines = challenge_store.lines_of(work, challenge, part)
+    bares = is_payer(caller) and challenge.evidence is not None
+    every = challenge_store.rows_of(work, challenge) if bares else ()
     with work.beyond_scope():  # the commissioner's file: of it the provider sees these rows only
         run = store.find_run(work, challenge.commissioner, challenge.run_id)
         record = store.find_submission(work, challenge.commissioner, run.submission_id)
-        if record.ended_at is not None:
-            return challenge, tuple(ShownLine(x, ContractLine(x.row, "", ())) for x in lines)
-        if desk.matching.takes_files(run.lines):
-            with open_large(work, desk, run).asking() as reading:
-                found = [item.line for item in reading.lines([each.row for each in lines])]
+        if record.ended_at is None:
+            found, named = _stated(work, desk, run, record, [each.row for each in lines], every)
         else:
-            found = list(service.load_submission(work, desk, record).lines)
+            found, named = [ContractLine(each.row, "", ()) for each in lines], ()
+    if bares and challenge.evidence is not None:
+        challenge = replace(
+            challenge, evidence=bare_words(challenge.evidence, sorted(named, key=repr))
+        )
     stated = {line.row: line for line in found}
     return challenge, tuple(ShownLine(each, stated[each.row]) for each in lines)
+
+
+def _stated(
+    work: Work,
+    desk: Desk,
+    run: RunRecord,
+    record: SubmissionRecord,
+    shown: Sequence[int],
+    every: Sequence[int],
+) -> tuple[list[ContractLine], Collection[Named]]:
+    """The lines of some rows of the file, and whom the lines of `every` row of a challenge name."""
+    opened = open_where_it_lies(work, desk, run)
+    if opened is not None:
+        with opened.asking() as reading:
+            return [item.line for item in reading.lines(shown)], reading.named(every)
+    lines = list(service.load_submission(work, desk, record).lines)
+    own = set(every)
+    named = {(line.local_patient_id, line.birth_date) for line in lines if line.row in own}
+    return lines, named
 
 
 def list_challenges(
@@ -176,11 +207,16 @@ def list_challenges(
     asked: Asked = EVERY,
     limit: int = 500,
     window: Window | None = None,
+    after: str | None = None,
 ) -> tuple[Challenge, ...]:
-    """The newest challenges that the caller's organisation may see, within a window if asked."""
+    """The newest challenges that the caller's organisation may see, within a window if asked.
+
+    `after`: those that stand behind this challenge. Raises RunNotFound where it is not to be seen.
+    """
     check_can(caller, Action.READ_CHALLENGES)
     within = None if window is None else challenge_windows.within(work, caller, window)
-    return challenge_store.listed(work, caller, asked, limit, within)
+    last = None if after is None else challenge_store.find(work, caller, after)
+    return challenge_store.listed(work, caller, asked, limit, within, last)
 
 
 def months_challenged(work: Work, caller: Caller) -> list[str]:

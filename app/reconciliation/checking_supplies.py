@@ -30,7 +30,7 @@ from app.reconciliation import service
 from app.reconciliation.advice import ASKED_ELSEWHERE, Advice, advise
 from app.reconciliation.engines.supply_terms import HOMECARE
 from app.reconciliation.intake import read_submission
-from app.reconciliation.model import MatchedLine, Submission
+from app.reconciliation.model import Coverage, MatchedLine, Submission
 from app.reconciliation.parse_dates import financial_month_of
 from app.reconciliation.service import Desk
 from app.reconciliation.summary import Summary
@@ -137,10 +137,15 @@ def check(
     worked = service.match(desk, caller, submission, snapshot)
     asked_after = Asked(None) if why is None else _ask(work, caller, worked.matched, why)
     held = asked_after.held
-    advice = tuple(
-        advise(item, snapshot.coverages, elsewhere=item.line.row in held) for item in worked.matched
-    )
     showed = {item.treatment_id for item in worked.matched if item.treatment_id}
+    named = defaultdict[str | None, list[Coverage]](list)  # in one go: packed ones are made anew
+    for each in snapshot.coverages:
+        if each.treatment_id in showed:
+            named[each.treatment_id].append(each)
+    advice = tuple(
+        advise(item, named.get(item.treatment_id, ()), elsewhere=item.line.row in held)
+        for item in worked.matched
+    )
     asked: dict[str, Any] = {
         "lines": len(advice),
         "elsewhere": len(held),

@@ -21,7 +21,7 @@ from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.plain import match_submission
 from app.reconciliation.engines.prepare import prepare
 from app.reconciliation.errors import RunNotFound, StepNotPossible, TooManyLines
-from app.reconciliation.large_lines import open_large
+from app.reconciliation.large_lines import LargeLines, open_where_it_lies
 from app.reconciliation.line_columns import facts_of
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.line_reach import reached_by
@@ -67,15 +67,13 @@ def look(
     """What is decided on: slow for a large run, so outside a transaction that writes.
 
     Of approvals those that a line of the run could be matched with, or was by hand, and the one of
-    the `reference` that is to be named. Of a run that is not held in memory only the lines are
-    read that may bear on the row's; TooManyLines where they are more than MOST_RELATED.
+    the `reference` that is to be named. Of the run only the lines are read that may bear on the
+    row's. Where they are more than MOST_RELATED, TooManyLines of a run that is not held in memory,
+    and of any other every line.
     """
     check_can(caller, action_of(kind))
     run = store.find_run(work, caller.organisation, run_id)
-    if desk.matching.takes_files(run.lines):
-        loaded = _around(work, desk, caller, run, row, reference)
-    else:
-        loaded = service.load_run(work, desk, caller, run_id)
+    loaded = _loaded(work, desk, caller, run, row, reference)
     record = store.find_submission(work, caller.organisation, loaded.run.submission_id)
     lines = loaded.submission.lines
     standing = decisions_on(lines, decision_store.in_force(work, caller.organisation)).values()
@@ -92,11 +90,23 @@ def look(
     return Seen(loaded, service.snapshot_for(work, desk, caller, record, among))
 
 
-def _around(
+def _loaded(
     work: Work, desk: Desk, caller: Caller, run: RunRecord, row: int, reference: str | None
 ) -> Reconciled:
+    opened = open_where_it_lies(work, desk, run)
+    if opened is not None:
+        try:
+            return _around(work, desk, caller, opened, row, reference)
+        except TooManyLines:
+            if desk.matching.takes_files(run.lines):
+                raise
+    return service.load_run(work, desk, caller, run.id)
+
+
+def _around(
+    work: Work, desk: Desk, caller: Caller, opened: LargeLines, row: int, reference: str | None
+) -> Reconciled:
     """The run with no lines but those that may bear on a row's."""
-    opened = open_large(work, desk, run)
     key = service.key_of(desk, caller) if opened.carries_pseudonyms else None
     line = opened.line(row).line
     reached = reached_by(
@@ -123,7 +133,9 @@ def _around(
     told = {f.name: getattr(facts, f.name) for f in fields(facts) if f.name not in _COUNTS}
     name = opened.record.file_name
     submission = Submission(file_name=name, lines=tuple(lines), skipped=(), **told)
-    return Reconciled(submission, run, (), summarise((), desk.organisations.fold), is_new=False)
+    return Reconciled(
+        submission, opened.run, (), summarise((), desk.organisations.fold), is_new=False
+    )
 
 
 def draft(

@@ -37,7 +37,8 @@ from app.reconciliation.engines.duckdb import database, opened
 from app.reconciliation.engines.index import Folder, index_snapshot, local_keys
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.open_charges import Bearing
-from app.reconciliation.engines.tables import AMOUNT
+from app.reconciliation.engines.packed import pack
+from app.reconciliation.engines.table_columns import AMOUNT
 from app.reconciliation.line_columns import READ, lines_of
 from app.reconciliation.model import ContractLine, Coverage, Earlier, Snapshot
 from app.reconciliation.pseudonymised import as_pseudonyms, with_hidden_names
@@ -160,7 +161,7 @@ class _Seen:
         if hidden:
             assert self._by.key is not None
             _, seen = as_pseudonyms((), seen, self._by.key)
-        return replace(seen, coverages=tuple(filter(self._may_be_named, seen.coverages)))
+        return replace(seen, coverages=pack(filter(self._may_be_named, seen.coverages)))
 
     def _may_be_named(self, coverage: Coverage) -> bool:
         return (

@@ -6,7 +6,7 @@ people matched by hand to such an approval. Lines without a slice are never summ
 count here either.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -131,26 +131,30 @@ _CREDITS: Final = "SELECT * FROM own WHERE starts_with(total_cost, '-')"
 def hold_names(connection: Connection, by: Looking, snapshot: Snapshot) -> Names:
     """Hold as `wanted` the names whose lines are read, and as `by_hand` lines matched by hand."""
     early = says_early(snapshot)
-    capped = [
-        each
-        for each in snapshot.coverages
-        if each.quantity_cap is not None or (early and is_spaced(each))
-    ]
-    references = {each.approval_reference for each in capped}
+
+    def capped() -> Iterator[Coverage]:  # one at a time: there may be millions
+        return (
+            each
+            for each in snapshot.coverages
+            if each.quantity_cap is not None or (early and is_spaced(each))
+        )
+
+    references = {each.approval_reference for each in capped()}
     hand = [
         each
         for each in snapshot.decisions
         if each.kind is DecisionKind.MATCH and each.approval_reference in references
     ]
     hold(connection, "by_hand", "content_hash", {x.line_key.partition(".")[0] for x in hand})
-    names = [names_of(by, each) for each in capped]
-    hold(connection, "capped", "name", {name for each in names for name in each})
+    named = {name for each in capped() for name in names_of(by, each)}
+    hold(connection, "capped", "name", named)
     stated = _names(connection, "SELECT * FROM own", "name IN (SELECT capped.name FROM capped)")
     named_by_hand = {each.approval_reference for each in hand}
     credited = _credited(connection, by)
     fees = _of_fees(connection, by, snapshot)
     wanted = {name for name, _ in credited} | fees
-    for coverage, its in zip(capped, names, strict=True):
+    for coverage in capped():
+        its = names_of(by, coverage)
         # By one name or another: an earlier line may state the number, this one the local id.
         if coverage.approval_reference in named_by_hand or not stated.isdisjoint(its):
             wanted |= its

@@ -175,10 +175,10 @@ def ended_files(work: Work) -> tuple[tuple[str, str, str], ...]:
         tables.submission, _S.id == run.c.submission_id
     )
     read = work.connection.execute
-    still = set(read(came_to.where(_S.ended_at.is_(None))).tuples())
-    found = [(SUBMISSIONS, each) for each in read(bytes_).tuples()]
-    found += [(ROWS, each) for each in read(kept.where(ended)).tuples()]
-    found += [(OUTCOMES, each) for each in read(came_to.where(ended)).tuples() if each not in still]
+    still = set(read(came_to.where(_S.ended_at.is_(None))))
+    found = [(SUBMISSIONS, each) for each in read(bytes_)]
+    found += [(ROWS, each) for each in read(kept.where(ended))]
+    found += [(OUTCOMES, each) for each in read(came_to.where(ended)) if each not in still]
     return tuple((organisation, kind, name) for kind, (organisation, name) in found)
 
 

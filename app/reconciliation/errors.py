@@ -184,3 +184,7 @@ class SpellingNotFound(ReconciliationError):
 
     def __init__(self) -> None:
         super().__init__("No such spelling is visible to your organisation. Check the id.")
+
+
+class StillPrepared(Exception):
+    """Whom a pseudonym names is not kept yet, and nobody waits for comparing everybody."""

@@ -14,6 +14,7 @@ from app.reconciliation.engines.explain import PassTried, trace
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.index import Folder, coverage_order, index_snapshot
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.errors import StillPrepared
 from app.reconciliation.line_reach import changed_since, within_reach
 from app.reconciliation.model import ContractLine, Coverage, LineDecision, MatchedLine, Snapshot
 from app.reconciliation.pseudonymised import as_pseudonyms
@@ -22,7 +23,7 @@ from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.snapshots import take_snapshot
 from app.reconciliation.terms_model import SupplyTerm
-from app.reconciliation.terms_store import terms_for
+from app.reconciliation.terms_store import supply_terms_for
 from app.reconciliation.waiting_store import narrow
 
 
@@ -32,7 +33,8 @@ class Evidence:
 
     `unchanged` says that nothing came since the run of the approvals that the line could be matched
     with, and no decision on it; otherwise the passes and the coverage are those of now, and the
-    outcome and tests those of the run.
+    outcome and tests those of the run. `preparing`: whom the line's pseudonym names is not kept
+    yet, so there are neither passes nor a coverage, and nobody looked what came since.
     """
 
     item: MatchedLine
@@ -40,10 +42,16 @@ class Evidence:
     coverage: Coverage | None
     decision: LineDecision | None
     unchanged: bool
+    preparing: bool = False
 
 
-def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -> Evidence:
-    """The evidence of a row of a run; RunNotFound where there is none."""
+def evidence_of(
+    work: Work, desk: Desk, caller: Caller, run_id: str, row: int, *, at_once: bool = False
+) -> Evidence:
+    """The evidence of a row of a run; RunNotFound where there is none.
+
+    With `at_once` nobody waits until very many patients are compared: see `Evidence.preparing`.
+    """
     check_can(caller, Action.RECONCILE)
     opened = open_run(work, desk, caller, run_id)
     came_to, key = opened.line_and_key(row)
@@ -51,10 +59,13 @@ def evidence_of(work: Work, desk: Desk, caller: Caller, run_id: str, row: int) -
     decision = None if standing is None else standing.decision
     scope = scope_of(caller)
     day = london_day(opened.record.received_at)
-    held = day, opened.record.layout, terms_for(work, caller).supplies
+    held = day, opened.record.layout, supply_terms_for(work, caller)
     (item,) = _prepared(desk, [came_to.line], held)
     by_pseudonym = service.key_of(desk, caller) if opened.carries_pseudonyms else None
-    reached = within_reach(work, scope, item, came_to, decision, by_pseudonym)
+    try:
+        reached = within_reach(work, scope, item, came_to, decision, by_pseudonym, at_once=at_once)
+    except StillPrepared:
+        return Evidence(came_to, (), None, decision, unchanged=True, preparing=True)
     scope = narrow(scope, tables.treatment.c.id.in_(sorted(reached)))
     seen = with_heirs(take_snapshot(work, desk.office, scope, day), desk.organisations)
     if by_pseudonym is not None:

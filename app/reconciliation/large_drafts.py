@@ -1,6 +1,6 @@
-"""What is drafted of a run: of one in memory every line, of a large one those that matter.
+"""What is drafted of a run: where its files are kept, those of its lines that matter.
 
-Of a large run only lines of which something is queried, or which the file itself takes back, are
+Only lines of which something is queried, or which the file itself takes back, are
 read; the others are counted and summed where they lie.
 """
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.auth.model import Caller
-from app.db.work import Work
 from app.reconciliation.challenge_drafting import NOTHING_QUERIED, LeftOut, reversed_rows
 from app.reconciliation.errors import TooManyLines
-from app.reconciliation.large_lines import LargeLines, open_large
+from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import QUERIED, Reading
 from app.reconciliation.line_filter import EVERY_LINE, LineFilter, fitting
 from app.reconciliation.line_keys import keys_of
@@ -48,9 +47,9 @@ def of_memory(loaded: Reconciled, back: frozenset[int], asked: LineFilter, fold:
     return ToDraft(loaded.run, [item for item, _ in wanted], [key for _, key in wanted], back)
 
 
-def of_files(work: Work, desk: Desk, caller: Caller, run: RunRecord, asked: LineFilter) -> ToDraft:
-    """Of a run whose lines are not. Raises TooManyLines where more than MOST are to be drafted."""
-    opened = open_large(work, desk, run)
+def of_files(desk: Desk, caller: Caller, opened: LargeLines, asked: LineFilter) -> ToDraft:
+    """Of a run whose lines lie in files. Raises TooManyLines where more than MOST are to be
+    drafted."""
     key = key_of(desk, caller) if opened.carries_pseudonyms else None
     with opened.reading() as reading:
         reading.compare_by(key)
@@ -71,7 +70,7 @@ def of_files(work: Work, desk: Desk, caller: Caller, run: RunRecord, asked: Line
         matched, keys = reading.lines(rows), reading.keys(rows)
     rest = whole.lines - read.lines, whole.queried - read.queried
     others = LeftOut(NOTHING_QUERIED, *rest) if rest[0] else None
-    return ToDraft(run, matched, keys, back, others)
+    return ToDraft(opened.run, matched, keys, back, others)
 
 
 def _taken_back(

@@ -58,6 +58,8 @@ def conditions(
         fold = folding(fold)
         held = [e for e in every if commissioner_named(*e, fold=fold) == asked.commissioner]
         fits.append(_of_these(connection, "of_payer", _PAYER, held, len(every)))
+    if asked.total is not None:
+        fits.append("row IN (SELECT read.row FROM read WHERE total_cost IS NULL)")
     if asked.untested is not None:
         fits.append(_untested(asked.untested))
     return " AND ".join(fits) or "TRUE", tuple(values)

@@ -1,4 +1,5 @@
-"""The lines of a run that is not held in memory, read from its two files as they lie.
+"""The lines of a run, read from its two files as they lie: a run that is not held in memory, and
+a smaller one of which a few lines are wanted.
 
 A page, one line's evidence and a draft of challenges ask DuckDB for what they show
 (`large_queries`); an export reads both files once, some lines at a time, in their order.
@@ -138,6 +139,21 @@ def open_large(work: Work, desk: Desk, run: RunRecord) -> LargeLines:
     record = store.find_submission(work, run.organisation, run.submission_id)
     rows = _kept(desk, record, rows_store.rows_of(work, record))
     return LargeLines(run, record, rows, outcomes_of(desk, run), desk.matching.machine())
+
+
+def open_where_it_lies(work: Work, desk: Desk, run: RunRecord) -> LargeLines | None:
+    """The same of a run of any size, to read some of its lines and not the others.
+
+    None where the rows of a run that may be held in memory are not kept: then all are read anew,
+    which of so many is done while somebody waits. Raises StoredFileDamaged; RowsNotKept of a large
+    one.
+    """
+    try:
+        return open_large(work, desk, run)
+    except RowsNotKept:
+        if desk.matching.takes_files(run.lines):
+            raise
+        return None
 
 
 def outcomes_of(desk: Desk, run: RunRecord) -> Path:

@@ -4,6 +4,7 @@ The file of rows has what each line states, the file of outcomes what it came to
 order of the submission and are joined by its row. Amounts are text in them and are summed exactly.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -275,6 +276,14 @@ class Reading:
             if row not in by_row or by_row[row].content_hash != came_to[row]["content_hash"]:
                 raise StoredFileDamaged("not of this submission")
         return [outcome_of(came_to[row], by_row[row]) for row in rows]
+
+    def named(self, rows: Sequence[int]) -> set[tuple[str | None, dt.date | None]]:
+        """The hospital numbers with birth dates that the lines of these rows state."""
+        query = "SELECT DISTINCT local_patient_id, birth_date FROM read SEMI JOIN named USING (row)"
+        self.connection.register("named", pa.table({"row": pa.array(rows, pa.int64())}))
+        found = set(self._all(query)) if rows else set()
+        self.connection.unregister("named")
+        return found
 
     def stating_both_signs(self) -> list[ContractLine]:
         """The lines of sums that a patient's lines state as charged and as given back, in order."""

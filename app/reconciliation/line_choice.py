@@ -110,6 +110,9 @@ def _wanted(opened: RunLines, asked: LineFilter, fold: Fold | None) -> Sequence[
         named = cache(partial(commissioner_named, fold=folding(fold)))
         every = list(zip(codes, *stated, strict=True))
         wanted = [at for at in wanted if named(*every[at]) == asked.commissioner]
+    if asked.total is not None:
+        (totals,) = opened.stated("total_cost")
+        wanted = [at for at in wanted if totals[at] is None]
     if asked.untested is not None:
         accepted, tests = opened.came_to("accepted", "tests")
         wanted = [at for at in wanted if _lacks(asked.untested, accepted[at], tests[at])]

@@ -8,12 +8,16 @@ from app.reconciliation.slices import Fold
 from app.reconciliation.summary import NOT_STATED, commissioner_of, month_of
 from app.reconciliation.untested import ANY_TEST, untested_tests
 
+#: What `total` asks for.
+NOT_LEGIBLE: Final = "not legible"
+
 
 @dataclass(frozen=True, slots=True)
 class LineFilter:
     """What the lines have in common, in the words of the run's summary; None is anything.
 
-    `untested` is a test that could not be made on what was accepted, or ANY_TEST.
+    `untested` is a test that could not be made on what was accepted, or ANY_TEST. `total` is
+    NOT_LEGIBLE, for lines that state no legible total and so count as nothing.
     """
 
     outcome: str | None = None
@@ -22,6 +26,7 @@ class LineFilter:
     month: str | None = None
     commissioner: str | None = None
     untested: str | None = None
+    total: str | None = None
 
 
 EVERY_LINE: Final = LineFilter()
@@ -38,6 +43,8 @@ def fitting(item: MatchedLine, asked: LineFilter, fold: Fold | None = None) -> b
         asked.commissioner is not None
         and commissioner_of(item, folding(fold)) != asked.commissioner
     ):
+        return False
+    if asked.total is not None and item.line.total_cost is not None:
         return False
     if asked.untested is None:
         return True

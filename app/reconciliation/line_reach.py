@@ -39,16 +39,18 @@ def within_reach(
     came_to: MatchedLine,
     decision: LineDecision | None,
     key: PseudonymKey | None = None,
+    *,
+    at_once: bool = False,
 ) -> frozenset[str]:
     """The treatments in scope that this line's numbers and reference lead to, the one that it came
     to in the run, and the one that a decision by hand names.
 
-    `key`: of whoever matches, where the line states pseudonyms; of them every patient is compared.
+    `key`: of whoever matches, where the line states pseudonyms; `at_once`: see `of_pseudonyms`.
     """
     providers = [] if item.provider is None else [item.provider]
     named = decision.approval_reference if decision is not None else None
     references = [] if named is None else [named]
-    ids = _reached(work, [came_to.line], providers, key, references, whosever=True)
+    ids = _reached(work, [came_to.line], providers, key, references, whosever=True, at_once=at_once)
     if came_to.treatment_id is not None:
         ids.add(came_to.treatment_id)
     seen = select(_TREATMENT.c.id).where(scope.treatments)
@@ -87,6 +89,7 @@ def _reached(
     references: Collection[str],
     *,
     whosever: bool,
+    at_once: bool = False,
 ) -> set[str]:
     local = {line.local_patient_id for line in lines if line.local_patient_id}
     quoted = {line.reference for line in lines if line.reference}
@@ -94,7 +97,7 @@ def _reached(
         found = _numbered(work, {line.nhs_number for line in lines if line.nhs_number})
         found |= _held_among(work, providers, local)
         if key is not None:
-            found |= of_pseudonyms(work, lines, providers, key)
+            found |= of_pseudonyms(work, lines, providers, key, at_once=at_once)
         people = _linked(work, found)
         ids = _ids_among(work, select(_TREATMENT.c.id), _TREATMENT.c.patient_id, people)
         ids |= _quoted(work, quoted, None if whosever else providers)
@@ -186,21 +189,36 @@ def changed_since(work: Work, run: RunRecord, treatments: Iterable[str], line_ke
         e.object_id == run.id,
         e.action == "submission reconciled",
     )
-    after = and_(
-        tuple_(e.epoch, e.xid, e.id) > tuple_(*position),
-        or_(e.at > stood.looked_at, e.id > saved.scalar_subquery()),
-    )
     patients = select(_TREATMENT.c.patient_id).where(_TREATMENT.c.id.in_(ids))
     on_line = decided.organisation == run.organisation, decided.line_key == line_key
     by_hand = sorted(_ids(work, select(decided.id).where(*on_line)))
     with work.beyond_scope():  # only whether there was one
         whose = _ids(work, patients)
         acts = (
-            select(e.id).where(e.treatment_id.in_(ids), e.object_type != READING, after),
-            select(e.id).where(e.object_type == "patient", e.object_id.in_(sorted(whose)), after),
-            select(e.id).where(e.object_type == "line decision", e.object_id.in_(by_hand), after),
+            and_(e.treatment_id.in_(ids), e.object_type != READING),
+            and_(e.object_type == "patient", e.object_id.in_(sorted(whose))),
+            and_(e.object_type == "line decision", e.object_id.in_(by_hand)),
         )
-        return any(work.connection.execute(each.limit(1)).first() is not None for each in acts)
+        return any(came_after(work, each, position, stood.looked_at, saved) for each in acts)
+
+
+def came_after(
+    work: Work,
+    which: ColumnElement[bool],
+    position: tuple[int, int, int],
+    looked_at: dt.datetime,
+    saved: Select[Any],
+) -> bool:
+    """Whether one of these few events came after a position and after what a run saw."""
+    e = tables.audit_event.c
+    # Read by whose they are before they are compared: else PostgreSQL, who guesses how many events
+    # follow the position from figures of before them, may look through all of those instead.
+    few = select(e.id, e.epoch, e.xid, e.at).where(which).cte("few").prefix_with("MATERIALIZED")
+    after = and_(
+        tuple_(few.c.epoch, few.c.xid, few.c.id) > tuple_(*position),
+        or_(few.c.at > looked_at, few.c.id > saved.scalar_subquery()),
+    )
+    return work.connection.execute(select(few.c.id).where(after).limit(1)).first() is not None
 
 
 def _ids(work: Work, query: Select[Any]) -> set[str]:

@@ -4,7 +4,7 @@ Dates are days in Europe/London; money is Decimal in pounds, exact and never rou
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -417,10 +417,10 @@ class Snapshot:
 
     `layout` is the submission's, which tells what its dates mean. `earlier` is what other
     submissions said before. `heirs` are worked out of the organisations when it is matched: whom
-    the payers of its coverages became.
+    the payers of its coverages became. `coverages` are a tuple, or packed where they are many.
     """
 
-    coverages: tuple[Coverage, ...]
+    coverages: Sequence[Coverage]
     pending: tuple[PendingRequest, ...]
     policies: tuple[PolicyHeld, ...]
     as_at: dt.date

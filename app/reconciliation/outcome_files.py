@@ -58,10 +58,15 @@ def to_parquet(matched: Sequence[MatchedLine]) -> bytes:
 
 def write_parquet(matched: Iterable[Sequence[MatchedLine]], path: Path) -> None:
     """The same of many lines, some at a time, into a file."""
+    write_tables(map(_table, matched), path)
+
+
+def write_tables(tables: Iterable[pa.Table], path: Path) -> None:
+    """The same of rows that are columns already, some at a time."""
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for some in matched:
-            waiting.append(_table(some))
+        for some in tables:
+            waiting.append(some)
             if sum(map(len, waiting)) >= ROWS_TOGETHER:
                 writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_TOGETHER)
                 waiting = []
@@ -72,7 +77,7 @@ def write_parquet(matched: Iterable[Sequence[MatchedLine]], path: Path) -> None:
 def _table(matched: Sequence[MatchedLine]) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     for item in matched:
-        for name, value in _values(item).items():
+        for name, value in values_of(item).items():
             columns[name].append(value)
     return pa.table(columns, schema=SCHEMA)
 
@@ -169,7 +174,8 @@ def says_when_supplied(path: Path) -> bool:
     return set(_ASKED) <= set(pq.read_schema(path).names)
 
 
-def _values(item: MatchedLine) -> dict[str, Any]:
+def values_of(item: MatchedLine) -> dict[str, Any]:
+    """A line's row in a file of outcomes."""
     tests = [[test.name, test.result.value, test.detail] for test in item.tests]
     return {
         "row": item.line.row,

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -24,8 +25,7 @@ def policies_held(work: Work, office: Office, commissioner: str | None) -> tuple
     With `commissioner`, its exemptions count for every line. Without, each commissioner's own
     entries on the drugs that it exempts stand beside the general ones, and count for its lines.
     """
-    library = office.library_at(work)
-    general = [held for policy in library.policies() for held in _times(library, policy)]
+    general = _general(office.library_at(work))
     exempted = _exemptions(work, commissioner)
     if commissioner is not None:
         return tuple(_less(general, exempted.get(commissioner, ())))
@@ -39,6 +39,12 @@ def policies_held(work: Work, office: Office, commissioner: str | None) -> tuple
         )
     ]
     return (*general, *own)
+
+
+@lru_cache(maxsize=4)
+def _general(library: Library) -> tuple[PolicyHeld, ...]:
+    """Of every commissioner: the same for as long as the library is, which nobody changes."""
+    return tuple(held for policy in library.policies() for held in _times(library, policy))
 
 
 def _times(library: Library, policy: str) -> Iterable[PolicyHeld]:

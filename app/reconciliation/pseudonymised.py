@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.reconciliation.engines.packed import pack
 from app.reconciliation.errors import UnreadableSubmission
 from app.reconciliation.model import (
     ContractLine,
@@ -106,7 +107,7 @@ def as_pseudonyms(
         local = one.local_patient_id and of_local(one.local_patient_id)
         return replace(one, nhs_number=number, local_patient_id=local)
 
-    covered = tuple(map(of_coverage, snapshot.coverages))
+    covered = pack(map(of_coverage, snapshot.coverages))
     earlier = replace(
         snapshot.earlier,
         charges=tuple(map(of_charge, snapshot.earlier.charges)),

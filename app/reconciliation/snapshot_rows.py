@@ -6,7 +6,7 @@ They must see one state of the database, so they run within `Database.read`.
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
@@ -48,6 +48,22 @@ class Treatment:
     continuation_submitted: bool
     refused_at: dt.datetime | None  # when the last refused continuation was submitted
     clock: dt.date  # from which phases count: the first dose, else the first covered day
+
+
+def some_at_a_time(work: Work, scope: Scope) -> Iterator[Scope]:
+    """The scope in parts, so that rows of few treatments are held at a time; whole where it is few.
+
+    Treatments are named by id: see `_records_of`.
+    """
+    ids = sorted(
+        work.connection.execute(select(tables.treatment.c.id).where(scope.treatments)).scalars()
+    )
+    if len(ids) <= PERSONS:
+        yield scope
+        return
+    for first in range(0, len(ids), PERSONS):
+        some = tables.treatment.c.id.in_(ids[first : first + PERSONS])
+        yield replace(scope, treatments=and_(some, scope.treatments))
 
 
 def read_treatments(work: Work, scope: Scope) -> dict[str, Treatment]:

@@ -2,10 +2,13 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -16,6 +19,8 @@ from app.approvals.lifecycle import ApprovalState
 from app.approvals.office import Office
 from app.clock import london_day
 from app.db.work import Work
+from app.reconciliation.engines.index import Held
+from app.reconciliation.engines.packed import pack
 from app.reconciliation.model import Coverage, PendingRequest, Snapshot
 from app.reconciliation.policies_held import policies_held
 from app.reconciliation.scope import Scope
@@ -27,6 +32,7 @@ from app.reconciliation.snapshot_rows import (
     read_overturned,
     read_segments,
     read_treatments,
+    some_at_a_time,
 )
 from app.reconciliation.snapshot_terms import carried
 
@@ -45,40 +51,75 @@ def take_snapshot(work: Work, office: Office, scope: Scope, as_at: dt.date) -> S
     Several queries make it up: `work` must be a `Database.read`, in which they see one state.
     """
     snomed = cache(lambda policy: _snomed(office.library_at(work), policy))
-    treatments = read_treatments(work, scope)
-    approvals = read_approvals(work, scope)
-    coverages: list[Coverage] = []
-    for treatment_id, segments in read_segments(work, scope).items():
-        treatment = treatments[treatment_id]
-        coverages.extend(_of_treatment(treatment, segments, approvals, snomed))
-    for approval in approvals.values():
-        if approval[IN_SCOPE] and ApprovalState(approval["state"]) in _UNDONE:
-            coverages.append(_undone(treatments[approval["treatment_id"]], approval, snomed))
-    coverages.extend(
-        _not_paid(treatments[row["treatment_id"]], row, snomed)
-        for row in read_overturned(work, scope)
-    )
+    pending: list[PendingRequest] = []
+
+    def read() -> Iterator[Coverage]:
+        for part in some_at_a_time(work, scope):
+            treatments = read_treatments(work, part)
+            yield from _coverages_of(work, part, treatments, snomed)
+            pending.extend(
+                _pending(row, treatments[row["treatment_id"]])
+                for row in read_open_requests(work, part)
+            )
+
     return Snapshot(
-        coverages=tuple(coverages),
-        pending=tuple(
-            _pending(row, treatments[row["treatment_id"]])
-            for row in read_open_requests(work, scope)
-        ),
+        coverages=pack(read()),
+        pending=tuple(pending),
         policies=policies_held(work, office, scope.commissioner),
         as_at=as_at,
     )
 
 
+def _coverages_of(
+    work: Work, scope: Scope, treatments: Mapping[str, Treatment], snomed: Snomed
+) -> Iterator[Coverage]:
+    approvals = read_approvals(work, scope)
+    for treatment_id, segments in read_segments(work, scope).items():
+        yield from _of_treatment(treatments[treatment_id], segments, approvals, snomed)
+    for approval in approvals.values():
+        if approval[IN_SCOPE] and ApprovalState(approval["state"]) in _UNDONE:
+            yield _undone(treatments[approval["treatment_id"]], approval, snomed)
+    for row in read_overturned(work, scope):
+        yield _not_paid(treatments[row["treatment_id"]], row, snomed)
+
+
 def digest_of(snapshot: Snapshot) -> str:
-    """A SHA-256 over the content of a snapshot, whatever its order and its day."""
+    """A SHA-256 over the content of a snapshot, whatever its order and its day.
+
+    It is over what each item says, in the order of these texts. Packed coverages are told one
+    treatment at a time, which is that order unless ids have signs that sort before a quote.
+    """
     terms = snapshot.terms
     known = (*terms.contracts, *terms.payers, *terms.spellings, *terms.prices, *terms.supplies)
-    seen = (*snapshot.coverages, *snapshot.pending, *snapshot.policies, *known)
+    seen = (*snapshot.pending, *snapshot.policies, *known)
     before = snapshot.earlier
     earlier = (*before.used, *before.charges, *before.supplies, *before.spaced, *before.fees)
     stated = (f"stated={digest}" for digest in snapshot.earlier.stated)
-    parts = sorted((*map(_stable, (*seen, *earlier)), *stated))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    others = sorted((*map(_stable, (*seen, *earlier)), *stated))
+    said = _digest_in_order(merge(_told_in_order(snapshot.coverages), others))
+    if said is None:
+        said = _digest_in_order(sorted((*map(_stable, snapshot.coverages), *others)))
+    assert said is not None
+    return said
+
+
+def _told_in_order(coverages: Sequence[Coverage]) -> Iterator[str]:
+    if not isinstance(coverages, Held):
+        yield from sorted(map(_stable, coverages))
+        return
+    for _, its in groupby(coverages, key=attrgetter("treatment_id")):
+        yield from sorted(map(_stable, its))
+
+
+def _digest_in_order(parts: Iterable[str]) -> str | None:
+    """The digest of the parts, one a line; None where they are not in order."""
+    digest, before = hashlib.sha256(), ""
+    for number, part in enumerate(parts):
+        if part < before:
+            return None
+        digest.update(f"\n{part}".encode() if number else part.encode())
+        before = part
+    return digest.hexdigest()
 
 
 def _stable(item: Any) -> str:

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rapidfuzz import fuzz, process
 
+from app.reconciliation.kept_answers import KeptAnswers
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.recognition import Lexicon
 from app.reference_data.text import words_of
@@ -19,6 +20,8 @@ from app.reference_data.text import words_of
 _LEAST_LIKENESS = 70.0
 _SHORTEST = 4
 MOST_SUGGESTED = 3
+#: Of so many names it is kept what they are like.
+_NAMES_KEPT: Final = 1_000
 #: A long number in a name may be somebody's, so it is not shown.
 _LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){6,}")
 ZERO = Decimal(0)
@@ -64,9 +67,8 @@ def names_of(charged: Iterable[Charged], dictionary: DrugDictionary) -> tuple[Un
         for words, items in lines.items()
         if dictionary.recognise(None, items[0].name, None).drug is not None
     }
-    lexicon = dictionary.lexicon
-    phrases = phrases_of(lexicon)
-    rows = [_row(w, items, lexicon, phrases) for w, items in lines.items() if w and w not in known]
+    likenesses = _likenesses_of(dictionary.lexicon)
+    rows = [_row(w, items, likenesses) for w, items in lines.items() if w and w not in known]
     return tuple(sorted(rows, key=lambda row: (-row.total, row.words)))
 
 
@@ -90,16 +92,40 @@ def phrases_of(lexicon: Lexicon) -> Mapping[str, str]:
     }
 
 
-def _row(
-    words: str, items: list[Charged], lexicon: Lexicon, phrases: Mapping[str, str]
-) -> UnknownName:
+@dataclass(frozen=True, slots=True)
+class _Likenesses:
+    """What names are like in one lexicon: its phrases, and the suggestions of the last names."""
+
+    lexicon: Lexicon
+    phrases: Mapping[str, str]
+    found: KeptAnswers[tuple[Suggestion, ...]]
+
+    def of(self, words: str) -> tuple[Suggestion, ...]:
+        """The suggestions for a name: they depend on nothing else."""
+        return self.found.of(words, lambda: suggestions_for(words, self.lexicon, self.phrases))
+
+
+_LAST: list[_Likenesses] = []
+
+
+def _likenesses_of(lexicon: Lexicon) -> _Likenesses:
+    """Those of a lexicon, of which a process has one: the last is kept."""
+    last = _LAST[-1:]
+    if last and last[0].lexicon is lexicon:
+        return last[0]
+    made = _Likenesses(lexicon, phrases_of(lexicon), KeptAnswers(_NAMES_KEPT))
+    _LAST[:] = [made]
+    return made
+
+
+def _row(words: str, items: list[Charged], likenesses: _Likenesses) -> UnknownName:
     example = min(item.name for item in items)
     return UnknownName(
         words=veiled(words),
         example=veiled(example),
         lines=sum(each.lines for each in items),
         total=sum((item.total or ZERO for item in items), ZERO),
-        suggestions=suggestions_for(words, lexicon, phrases),
+        suggestions=likenesses.of(words),
     )
 
 

@@ -49,8 +49,13 @@ def terms_for(work: Work, caller: Caller) -> Terms:
         payers=tuple(map(_payer, _standing(work, tables.responsible_payer, _own(caller)))),
         spellings=_spellings(work, caller),
         prices=tuple(map(_price, _about(work, caller, tables.agreed_price))),
-        supplies=tuple(map(_supply, _about(work, caller, tables.supply_term))),
+        supplies=supply_terms_for(work, caller),
     )
+
+
+def supply_terms_for(work: Work, caller: Caller) -> tuple[SupplyTerm, ...]:
+    """The supply terms among them alone."""
+    return tuple(map(_supply, _about(work, caller, tables.supply_term)))
 
 
 def terms_to_check(work: Work, caller: Caller) -> Terms:

@@ -66,10 +66,14 @@ class Counting(Generic[K]):
         lacking = untested_tests(item)
         if not lacking:
             return
+        self.add_sum(key, lacking, item.accepted)
+
+    def add_sum(self, key: K, lacking: Iterable[str], amount: Decimal) -> None:
+        """Count what was accepted of some lines, none of which these tests could be made of."""
         with localcontext(prec=EXACT_DIGITS):
-            self._amounts[key] += item.accepted
+            self._amounts[key] += amount
             for name in lacking:
-                self._tests[key][name] += item.accepted
+                self._tests[key][name] += amount
 
     def of(self, key: K) -> Untested:
         """What was counted under a key: nothing where no line was."""

@@ -8,21 +8,23 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from app.api import security
 from app.api.headers import UUID
 from app.auth.sessions import Session
 from app.db.errors import AnswerForgotten, RequestIdReused
 from app.db.idempotency import IdempotencyKey, StoredAnswer, answer_once
 from app.db.work import Work
-from app.problems import BAD_REQUEST, CHANGED_SINCE, NOT_ALLOWED, DoorProblem
+from app.problems import BAD_REQUEST, BODY_TOO_LARGE, CHANGED_SINCE, NOT_ALLOWED, DoorProblem
 from app.web.callers import caller_of
 from app.web.not_sent import LONGEST_SHOWN
+from app.web.oversize import words_before_file
 from app.web.pages import Unfit, check_csrf, door_of, go, may_be_typed, signed_in, unfit
 
 B = TypeVar("B", bound=BaseModel)
@@ -86,10 +88,22 @@ def body_of(model: type[B], values: Mapping[str, Any]) -> tuple[B | None, frozen
         return None, frozenset(str(each["loc"][0]) for each in error.errors() if each["loc"])
 
 
+class SentFile(NamedTuple):
+    """A form's fields, and the bytes and name of the one file in it.
+
+    `over`: of a file over the limit nothing is read, only the fields.
+    """
+
+    form: dict[str, str]
+    data: bytes
+    file_name: str
+    over: bool = False
+
+
 async def uploaded_form(
     request: Request, _session: Annotated[Session, Depends(signed_in)]
-) -> tuple[dict[str, str], bytes, str]:
-    """A form's fields, and the bytes and name of the one file in it; read once we know who asks.
+) -> SentFile:
+    """A form with a file; read once we know who asks.
 
     Raises DoorProblem for a form of another site, or anything that is no form of ours.
     """
@@ -102,6 +116,8 @@ async def uploaded_form(
         form = await request.form(max_fields=20, max_files=1, max_part_size=LONGEST_SHOWN)
     except HTTPException:  # of the framework: no form, or one of its fields is too long
         raise DoorProblem(BAD_REQUEST, "Part of the form cannot be read. Fill it again.") from None
+    except DoorProblem as error:
+        return await _without_file(request, error)
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
@@ -114,7 +130,21 @@ async def uploaded_form(
         await form.close()
     if wrong := unfit(fields):
         raise Unfit(wrong, fields, file=True)
-    return fields, data, file_name
+    return SentFile(fields, data, file_name)
+
+
+async def _without_file(request: Request, error: DoorProblem) -> SentFile:
+    """The words of a form whose file is over the limit, for its page to show again.
+
+    Raises the refusal itself where the form is another one, or its words cannot be told.
+    """
+    words = dict(await words_before_file(request)) if error.kind is BODY_TOO_LARGE else {}
+    if "csrf" not in words:
+        raise error
+    security.note_refusal(request, error)
+    if wrong := unfit(words):
+        raise Unfit(wrong, words, file=True)
+    return SentFile(words, b"", "", over=True)
 
 
 def plain_name(given: str) -> str:
@@ -124,4 +154,4 @@ def plain_name(given: str) -> str:
     return (plain if len(plain) <= 120 else plain[:60] + plain[-60:]) or "submission"
 
 
-UploadedForm = Annotated[tuple[dict[str, str], bytes, str], Depends(uploaded_form)]
+UploadedForm = Annotated[SentFile, Depends(uploaded_form)]

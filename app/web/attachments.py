@@ -27,6 +27,7 @@ router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=
 
 _WHO: Final = "Say who may read it."
 _WHY: Final = "Say why it is taken away."
+_OVER: Final = f"The file is over {LARGEST // 2**20} MB. Choose a smaller one: nothing was sent."
 
 
 @router.get("/{id}/attachments")
@@ -38,10 +39,12 @@ def list_files(request: Request, session: SignedInBrowser, id: IdPath) -> Respon
 @router.post("/{id}/attachments", openapi_extra=UPLOAD)
 def attach(request: Request, session: SignedInBrowser, id: IdPath, sent: UploadedForm) -> Response:
     """Attach a file, once."""
-    form, data, _ = sent  # the file's own name may be a patient's: it is not kept
+    form, data = sent.form, sent.data  # the file's own name may be a patient's: it is not kept
     check_csrf(session, form)
     caller = caller_of(request, session)
     check_can(caller, Action.ATTACH)
+    if sent.over:
+        return _listed(request, session, id, form, {"file": _OVER}, 413)
     if form.get("shared") not in ("yes", "no"):
         return _listed(request, session, id, form, {"shared": _WHO})
 
@@ -114,6 +117,7 @@ def _listed(
     id: str,
     typed: dict[str, str],
     wrong: dict[str, str],
+    status: int = 422,
 ) -> Response:
     caller = caller_of(request, session)
     check_can(caller, Action.ATTACH)
@@ -127,7 +131,7 @@ def _listed(
     return page(
         request,
         "attachments.html",
-        status=422 if wrong else 200,
+        status=status if wrong else 200,
         session=session,
         id=id,
         files=files,
@@ -136,6 +140,7 @@ def _listed(
         most=attaching.MOST,
         longest=LONGEST_TITLE,
         largest=LARGEST // 2**20,
+        too_large=_OVER,
         typed=typed,
         wrong=wrong,
         once=fresh_name(request),

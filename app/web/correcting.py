@@ -1,9 +1,12 @@
 """Correcting the answers of a request: choose them, see what would change, then do it once.
 
+What is typed is kept until it is sent.
+
 While the request waits for answers, new ones amend it; once it is decided, they correct it and need
 a reason. Either way the policy version of the first submission decides again.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,8 +14,9 @@ from pydantic import StringConstraints
 
 from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
-from app.approvals import amending, correcting, store
-from app.approvals.errors import AnswersNotAccepted, TransitionNotAllowed
+from app.approvals import amending, begun_answers, correcting, store
+from app.approvals.begun_answers import BegunAnswers
+from app.approvals.errors import AnswersNotAccepted, TransitionNotAllowed, VersionMismatch
 from app.approvals.foreseeing import foresee
 from app.approvals.lifecycle import RequestEvent
 from app.approvals.office import Office
@@ -25,6 +29,14 @@ from app.auth.sessions import Session
 from app.db.work import Work
 from app.policy import AnswerFault, PolicyVersion, Question
 from app.web.acting import act_once, fresh_name
+from app.web.begun import (
+    CHANGED,
+    KEPT,
+    begun_words,
+    check_kept,
+    keep,
+    without_sending,
+)
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import (
     NO_REASON,
@@ -48,7 +60,7 @@ from app.web.starting import IdPath
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
 
 QuestionWord = Annotated[str, StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]{0,59}$")]
-_Seen = tuple[RequestDocument, PolicyVersion]
+_Seen = tuple[RequestDocument, PolicyVersion, BegunAnswers | None]
 _NOT_NOW: Final = "The answers of this request cannot be changed as it stands. Read what is next."
 
 
@@ -64,10 +76,10 @@ def choose(
     check_can(caller, Action.CORRECT)
 
     def read(work: Work) -> tuple[_Seen, Reading]:
-        document, version = _seen(work, office, caller, id)
-        return (document, version), Reading("request read", document.treatment_id, id)
+        seen = _seen(work, office, caller, id)
+        return seen, Reading("request read", seen[0].treatment_id, id)
 
-    document, version = read_recorded(request, caller, read)
+    document, version, begun = read_recorded(request, caller, read)
     if event_for(document) is None:
         return go(f"/requests/{id}")
     asked = _asked(document, version, question or [])
@@ -79,20 +91,24 @@ def choose(
             document=document,
             policy=version,
             choices=choices(document, version),
+            begun=None if begun is None else begun_words(begun, caller),
+            ticked=() if begun is None else begun.questions,
         )
-    return _form(request, session, document, version, asked, {})
+    return _form(request, session, document, version, asked, {}, begun)
 
 
 @router.post("/{id}/correct")
 def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeForm) -> Response:
-    """What the correction would change, shown before it is made. Nothing is kept.
+    """What the correction would change, shown before it is made: only the words are kept.
 
     What cannot be taken of the form comes again with every word of it.
     """
     check_csrf(session, form)
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.CORRECT)
-    document, version = in_role(request, session, lambda work: _seen(work, office, caller, id))
+    document, version, begun = in_role(
+        request, session, lambda work: _seen(work, office, caller, id)
+    )
     event = event_for(document)
     if event is None:
         return go(f"/requests/{id}")
@@ -102,20 +118,23 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeF
     typed = typed_answers(asked, form)
     if not asked:
         return go(f"/requests/{id}/correct")
+    if (done := without_sending(request, session, caller, id, form, no_text)) is not None:
+        return done
     if no_text:
-        return _form(request, session, document, version, asked, form, no_text)
+        return _form(request, session, document, version, asked, form, begun, no_text)
+    try:
+        begun = keep(request, session, caller, id, form)
+    except VersionMismatch:
+        return _form(request, session, document, version, asked, form, begun, warning=CHANGED)
+    form[KEPT] = str(begun.version)
     if form.get("again") or form.get("add"):
-        return _form(request, session, document, version, asked, form)
+        return _form(request, session, document, version, asked, form, begun)
     given, emptied = changed(document, asked, typed)
-    wrong = {}
-    if event is RequestEvent.CORRECT and not form.get("reason", "").strip():
-        wrong["reason"] = NO_REASON
-    if not given and not emptied:
-        wrong["answers"] = NOTHING_CHANGED
+    wrong = _wrong(event, form, changes=bool(given or emptied))
     if wrong:
-        return _form(request, session, document, version, asked, form, wrong)
+        return _form(request, session, document, version, asked, form, begun, wrong)
     if graded := tuple(scale_faults(given)):
-        return _form(request, session, document, version, asked, form, faults=graded)
+        return _form(request, session, document, version, asked, form, begun, faults=graded)
 
     def run(work: Work) -> tuple[tuple[RequestDocument, TreatmentDocument], ...]:
         before = _documents(work, office, caller, id)
@@ -136,7 +155,7 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeF
     try:
         before, after = door_of(request).transact(run)
     except AnswersNotAccepted as error:
-        return _form(request, session, document, version, asked, form, faults=error.faults)
+        return _form(request, session, document, version, asked, form, begun, faults=error.faults)
     return page(
         request,
         "correct_preview.html",
@@ -149,7 +168,7 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeF
         kept=[
             (name, value)
             for name, value in form.items()
-            if name.startswith(("a.", "shown.")) or name in ("reason", "version")
+            if name.startswith(("a.", "shown.")) or name in ("reason", "version", KEPT)
         ],
         once=fresh_name(request),
     )
@@ -168,9 +187,21 @@ def confirm(request: Request, session: SignedInBrowser, id: IdPath, form: FormFi
     return act_once(request, session, form, act)
 
 
+def _wrong(event: RequestEvent, form: Mapping[str, str], *, changes: bool) -> dict[str, str]:
+    """What is missing of a correction itself, whatever is answered in it."""
+    wrong = {}
+    if event is RequestEvent.CORRECT and not form.get("reason", "").strip():
+        wrong["reason"] = NO_REASON
+    if not changes:
+        wrong["answers"] = NOTHING_CHANGED
+    return wrong
+
+
 def _take(work: Work, office: Office, caller: Caller, id: str, form: dict[str, str]) -> None:
     """Amend or correct the request with what was typed, whichever it waits for."""
-    document, version = _seen(work, office, caller, id)
+    document, version, _ = _seen(work, office, caller, id)
+    found = store.find_request(work, caller, id)
+    check_kept(work, found, form)
     store.check_version(document.version, version_in(form))
     asked = _asked(document, version, _names(form))
     given, emptied = changed(document, asked, typed_answers(asked, form))
@@ -182,14 +213,16 @@ def _take(work: Work, office: Office, caller: Caller, id: str, form: dict[str, s
         correcting.correct(work, office, caller, id, given, emptied, reason, document.version)
     else:
         raise TransitionNotAllowed(_NOT_NOW)
+    begun_answers.was_sent(work, found, {question.name for question in asked})
 
 
 def _seen(work: Work, office: Office, caller: Caller, id: str) -> _Seen:
-    """The request and its version, for its own provider."""
+    """The request, its version and what was begun of it, for its own provider."""
     view = request_view(work, caller, id)
     check_acts_for(caller, Action.CORRECT, view.request.provider)
     version = version_of_request(work, office.library_at(work), view.request)
-    return request_document(work, office, caller, view), version
+    begun = begun_answers.find_begun(work, view.request)
+    return request_document(work, office, caller, view), version, begun
 
 
 def _documents(
@@ -222,14 +255,18 @@ def _form(
     version: PolicyVersion,
     asked: tuple[Question, ...],
     form: dict[str, str],
+    begun: BegunAnswers | None,
     wrong: dict[str, str] | None = None,
     faults: tuple[AnswerFault, ...] = (),
+    warning: str | None = None,
 ) -> Response:
     """The chosen answers to change, with what was typed over them so far."""
     wrong = wrong or {}
     blocks = blocks_asking(version, document.kind, asked)
     asked = tuple(question for block in blocks for question in block.questions)
-    shown: dict[str, Any] = typed_answers(asked, form) if form else stored(document)
+    typed: Mapping[str, str] = form or ({} if begun is None else begun.form)
+    held = tuple(each for each in asked if form or f"shown.{each.name}" in typed)
+    shown: dict[str, Any] = {**stored(document), **typed_answers(held, typed)}
     fields = question_fields(
         asked, {k: v for k, v in shown.items() if v is not None}, faults, None, form.get("add", "")
     )
@@ -242,14 +279,16 @@ def _form(
     return page(
         request,
         "correct_form.html",
-        status=422 if errors else 200,
+        status=422 if errors else 409 if warning else 200,
         session=session,
         document=document,
         policy=version,
+        kept=0 if begun is None else begun.version,
         was={each.name: each.words for each in choices(document, version)},
         blocks=beside(blocks, fields),
         needs_reason=event_for(document) is RequestEvent.CORRECT,
-        reason=form.get("reason", ""),
+        reason=typed.get("reason", ""),
+        warning=warning,
         reason_wrong=wrong.get("reason"),
         version=form.get("version", document.version),
         errors=errors,

@@ -19,6 +19,7 @@ from app.api.decisions_model import (
 )
 from app.api.requests_model import RequestDocument
 from app.api.treatments_model import PatientDocument
+from app.approvals.amending import ESCALATED, PROVIDER
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RECORD_ENDED, Route
 from app.policy import PolicyVersion, label_of
@@ -116,6 +117,10 @@ def outcome_of(document: RequestDocument, version: PolicyVersion) -> Outcome:
     reasons = tuple(last.reasons) if last else ()
     if last is not None and last.agreed_with is not None:
         reasons = (TOGETHER,)
+    elif last is not None and last.outcome == ESCALATED:
+        reasons = (f"The provider sent it to the panel: {last.reason}",)
+    elif last is not None and last.made_by == PROVIDER:
+        reasons = (f"Why, as the provider says: {last.reason}",)
     elif last is not None and last.reason:
         reasons = tuple(dict.fromkeys((last.reason, *reasons)))
     return Outcome(

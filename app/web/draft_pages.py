@@ -27,7 +27,7 @@ from app.web.draft_parts import (
     urgent_page,
 )
 from app.web.filling import Filling
-from app.web.form import about, paper, urgent
+from app.web.form import about, none_of, paper, shared_day, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
 from app.web.form.fields import Field, Known, errors_with, marked, question_fields
 from app.web.form.same_day import offered
@@ -129,20 +129,28 @@ def step_page(
     matters = found.open_with({**facts, **found.draft.answers}) if facts else found.open
     rest, on_record = parted(part, held, matters, found.draft.answers)
     still = None
+    refused = {} if again is None else again.wrong
     if held is not None and on_record:
-        refused = {} if again is None else again.wrong
         still = choice(held, on_record, by_name, found.draft.answers, refused)
-    blocks = [
-        (heading, block.criterion, [by_name[f"{PREFIX}{each.name}"] for each in block.questions])
-        for heading, block in zip(rest.headings(), rest.blocks, strict=True)
-    ]
+    blocks = none_of.shown(
+        rest,
+        none_of.members(found.version, found.kind, rest),
+        by_name,
+        shown,
+        None if again is None else again.posted,
+        refused,
+    )
+    dated = shared_day.shown(rest.questions, None if again is None else again.posted, refused)
     asked = [still.as_field] if still else []
+    asked += [dated.as_field] if dated else []
+    asked += [each.group.as_field for each in blocks if each.group]
     return page(
         request,
         "form_part.html",
         **common,
         title=whole.title,
         still=still,
+        dated=dated,
         blocks=blocks,
         more_known=_can_be_filled_in(rest, told),
         more_held=_can_be_filled_in(part, told),

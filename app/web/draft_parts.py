@@ -19,7 +19,7 @@ from app.reference_data.organisations import commissioners
 from app.web import filling
 from app.web.callers import this_office
 from app.web.filling import Filling
-from app.web.form import about, paper, still, urgent
+from app.web.form import about, none_of, paper, shared_day, still, urgent
 from app.web.form.same_day import with_day
 from app.web.form.steps import find_step
 from app.web.form.typed import PREFIX, typed_answers
@@ -81,6 +81,10 @@ def given_in(
     if part is None:
         return Given(form, {}, {})
     dated, wrong = with_day(part.questions, form, found.day)
+    halfway = form.get("autosave") == "yes"
+    dated, unread = shared_day.with_shared(part.questions, dated, halfway=halfway)
+    wrong |= unread
+    wrong |= none_of.chosen(found.version, found.kind, part, form)[1]
     if still.NAME not in form:
         return Given(dated, {}, wrong)
     held = _recorded(work, office, caller, found)
@@ -117,8 +121,11 @@ def typed_into(
     if part is None:
         raise DoorProblem(NO_SUCH_ADDRESS, "The form has no such page. Open the draft again.")
     # A question that the page did not show is not "emptied": its controls were not sent.
-    shown = tuple(each for each in part.questions if f"shown.{each.name}" in form)
-    answers = {**draft.answers, **typed_answers(shown, form), **(confirmed or {})}
+    none, refused = none_of.chosen(found.version, found.kind, part, form)
+    # What contradicts itself is not taken: the page that comes again shows it as it was posted.
+    held = none_of.members(found.version, found.kind, part) if refused else ()
+    shown = tuple(e for e in part.questions if f"shown.{e.name}" in form and e not in held)
+    answers = {**draft.answers, **typed_answers(shown, form), **none, **(confirmed or {})}
     return replace(draft, answers={k: v for k, v in answers.items() if v is not None})
 
 
@@ -147,6 +154,10 @@ def label_of_field(found: Filling, step: str, name: str) -> str:
     part = find_step(found.steps, step)
     if name == still.NAME:
         return still.LABEL
+    if name == none_of.NAME:
+        return none_of.NONE
+    if name == shared_day.NAME:
+        return shared_day.LABEL
     if part is not None:
         asked = name.removeprefix(PREFIX).partition(".")[0]
         known = found.version.questions.get(asked.partition("-")[0])

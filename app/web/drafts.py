@@ -326,7 +326,9 @@ def _unfit(
         found = filling.fill(work, office, caller, drafting.find_draft(work, caller, id))
         if found.draft.state != "open":
             return found, found
-        return found, replace(found, draft=typed_into(found, step, plain))
+        given = given_in(work, office, caller, found, step, plain)
+        typed = typed_into(found, step, given.form, given.confirmed)
+        return found, replace(found, draft=typed)
 
     before, found = door_of(request).read(read)
     if found.draft.state != "open":
@@ -354,7 +356,8 @@ def _changed_meanwhile(
     def read(work: Work) -> Filling:
         draft = drafting.find_draft(work, caller, id)
         found = filling.fill(work, office, caller, draft)
-        return replace(found, draft=typed_into(found, step, form))
+        given = given_in(work, office, caller, found, step, form)
+        return replace(found, draft=typed_into(found, step, given.form, given.confirmed))
 
     found = door_of(request).read(read)
     if found.draft.state != "open":

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 
@@ -14,8 +14,9 @@ from app.approvals.downtime import check_paper
 from app.approvals.drafting import DraftRecord
 from app.approvals.emergency import check_emergency
 from app.approvals.errors import ApprovalsError, DetailsNotAccepted
-from app.approvals.known_answers import KnownAnswers, KnownQuery
-from app.approvals.lasting import Approved, Standing, still_serves
+from app.approvals.known_answers import KnownAnswers, KnownQuery, KnownQuestion
+from app.approvals.lasting import Approved, Standing, rows_before, still_serves
+from app.approvals.lifecycle import RequestState
 from app.approvals.model import InitiationCommand, PatientRecord, TreatmentRecord
 from app.approvals.office import Office
 from app.approvals.opening import check_days
@@ -43,6 +44,8 @@ from app.web.form.fields import Known, answer_words
 from app.web.form.scales import scale_faults
 from app.web.form.steps import Step, steps_of
 from app.web.words import day_words
+
+_BEFORE: Final = "the measures and their scores before treatment. The scores since are asked anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,9 @@ def proposals(
         question, first = each.question, each.answers[0]
         if filling.draft.answers.get(question.name) is not None:
             continue
+        if (begun := _begun_before(each, filling)) is not None:
+            filled[question.name], told[question.name] = begun
+            continue
         answer = {
             part: first.answer[part]
             for part in ("value", "unit", "measured_on")
@@ -324,6 +330,20 @@ def proposals(
             words = f"{words}, without a day of measurement"
         told[question.name] = Known(words, source, put_in, now=standing is Standing.NOW)
     return filled, told
+
+
+def _begun_before(known: KnownQuestion, filling: Filling) -> tuple[dict[str, Any], Known] | None:
+    """A list of which an approved request of this treatment settled a part before it began."""
+    for each in known.answers:
+        own = filling.treatment is not None and each.request.treatment_id == filling.treatment.id
+        if not own or each.request.state is not RequestState.APPROVED:
+            continue
+        rows = rows_before(known.question, filling.kind, each.answer)
+        if rows:
+            day = day_words(each.request.decision_to_treat)
+            source = f"the {each.request.kind} request of {day}"
+            return {"value": rows}, Known("", source, put_in=True, part=_BEFORE)
+    return None
 
 
 # --- the dry run ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.reading import read_recorded
 from app.approvals import handing, second_person
 from app.approvals.adopting import ADOPT, adoption_proposals
+from app.approvals.handed import handed_and_received
 from app.approvals.library import Library
 from app.approvals.permissions import Action, can
 from app.audit import Reading
@@ -18,11 +19,12 @@ from app.authoring import drafting as policy_drafting
 from app.db.work import Work
 from app.web.callers import caller_of, this_office
 from app.web.home_patients import Told
+from app.web.listing import MOST, Asked, Listing, Row, drug_words
 from app.web.pages import PageRoute, go
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
 from app.web.words import day_words, instant_words
-from app.web.worklists import MOST, QUEUES, Asked, Listing, Row, drug_words, listings_for
+from app.web.worklists import QUEUES, listings_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -168,7 +170,7 @@ def _hand_overs(work: Work, caller: Caller) -> Iterator[WaitingList]:
     since = work.moment.instant - RECEIVED_WITHIN
     received = [
         each
-        for each in handing.handed_and_received(work, caller)
+        for each in handed_and_received(work, caller)
         if each.receiver == caller.organisation
         and each.treatments
         and each.decided_at is not None

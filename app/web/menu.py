@@ -15,10 +15,11 @@ _MONEY: Final = (
     ("Supplies to check", "/supply-lists"),
 )
 _MINUTES: Final = ("Minutes", "/minutes")
+_REPORTS: Final = ("Reports", "/reports")
 _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
-    Role.CLINICIAN: (*_CARE, *_CHECK),
+    Role.CLINICIAN: (*_CARE, *_CHECK, _REPORTS),
     Role.DELEGATE: (*_CARE, *_CHECK),
-    Role.PHARMACIST: (*_CARE, *_CHECK, *_MONEY),
+    Role.PHARMACIST: (*_CARE, *_CHECK, *_MONEY, _REPORTS),
     Role.INVOICE_VALIDATION: (*_MONEY, ("Decided by hand", "/line-decisions")),
     Role.POLICY_AUTHOR: (("Drafts", "/policy-drafts"), ("Replays", "/replays")),
     Role.PANEL_MEMBER: (_MINUTES,),
@@ -32,6 +33,7 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
         ("Audit", "/audit"),
         ("Break-glass", "/reports/break-glass"),
         ("Identities shown", "/reports/identifier-access"),
+        _REPORTS,
         ("Overview", "/overview"),
         _MINUTES,
     ),
@@ -44,6 +46,7 @@ _MENUS: Final[dict[Role, tuple[tuple[str, str], ...]]] = {
         ("Adoptions", "/adoptions"),
         ("Hand-overs", "/hand-overs"),
         ("Identities shown", "/reports/identifier-access"),
+        _REPORTS,
     ),
 }
 

@@ -22,11 +22,11 @@ from app.db.work import Work
 from app.web.callers import caller_of, read_recorded, this_office
 from app.web.desk.common import organisation_words
 from app.web.form.typed import day_parts, typed_day
+from app.web.listing import treatment_words
 from app.web.minutes_view import Found, minutes_of, period_words
 from app.web.pages import PageRoute, door_of
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
-from app.web.worklists import treatment_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

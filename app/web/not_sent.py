@@ -18,7 +18,9 @@ from app.web.rendering import page
 from app.web.words import first_upper
 
 #: What pages put into their forms themselves.
-_OURS: Final = frozenset({"csrf", "once", "version", "autosave", "add", "work_out", "from", "send"})
+_OURS: Final = frozenset(
+    {"csrf", "once", "version", "autosave", "add", "work_out", "from", "send", "kept", "forget"}
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 LONGEST_SHOWN: Final = 300_000  # characters of one field, as of a policy's text
 #: Bytes of a form with a file that are read of somebody who is not known.

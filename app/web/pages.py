@@ -63,6 +63,16 @@ class Unfit(DoorProblem):
         self.wrong, self.form, self.file = wrong, form, file
 
 
+UNREAD_FORM: Final = (
+    "This form cannot be read: it is not one of this service's, or part of it is missing. Go back, "
+    "load the page again, and send it once more."
+)
+UNREAD_ADDRESS: Final = (
+    "The address of this page cannot be read: part of it was cut off or changed, or is too long. "
+    "Go back, and open the page by its link."
+)
+
+
 class PageRoute(APIRoute):
     """A route of pages: refusals are pages too, and who is not signed in is sent to sign in."""
 
@@ -87,7 +97,8 @@ class PageRoute(APIRoute):
                 security.note_refusal(request, error)
                 return await too_many(request, error)
             except RequestValidationError:
-                return refusal(request, DoorProblem(BAD_REQUEST, "That is no form of ours."))
+                words = UNREAD_FORM if request.method == "POST" else UNREAD_ADDRESS
+                return refusal(request, DoorProblem(BAD_REQUEST, words))
             except _REFUSALS as error:
                 security.note_refusal(request, error)
                 if is_upload(request.scope.get("route")) and problems.kind_of(error) is TOO_LARGE:

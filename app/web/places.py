@@ -29,6 +29,13 @@ def instant_of(text: str) -> dt.datetime:
     return dt.datetime.strptime(text, _INSTANT).replace(tzinfo=dt.UTC)
 
 
+def rank_of(text: str) -> int:
+    """The rank of a place, one digit. Raises ValueError."""
+    if len(text) != 1 or not (text.isascii() and text.isdigit()):
+        raise ValueError("that is no rank")
+    return int(text)
+
+
 def _part(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return f"{value.astimezone(dt.UTC):{_INSTANT}}"

@@ -10,7 +10,7 @@ from app.api.requests_model import RequestDocument, request_document
 from app.api.treatments_model import TreatmentDocument, treatment_document
 from app.approvals import amending, correcting, store
 from app.approvals.attaching import CLOSED, attachments_of
-from app.approvals.errors import AnswersNotAccepted
+from app.approvals.begun_answers import find_begun
 from app.approvals.lifecycle import REQUEST_TRANSITIONS, RequestEvent, RequestState
 from app.approvals.permissions import Action, can, check_can
 from app.approvals.replaying import version_of_request
@@ -20,23 +20,23 @@ from app.auth.model import Caller
 from app.auth.sessions import Session
 from app.authoring.show import as_pdf, sets_pdfs
 from app.db.work import Work
-from app.policy import AnswerFault, PolicyVersion, label_of
+from app.policy import PolicyVersion, label_of
 from app.problems import NOT_READY, DoorProblem
 from app.web.acting import act_once, fresh_name
+from app.web.answering import ANSWERABLE
+from app.web.begun import begun_at, begun_words
 from app.web.callers import caller_of, read_recorded, this_office, version_in
-from app.web.correction import event_for, stored
+from app.web.correction import event_for
 from app.web.decision import cover_pairs, outcome_of, policy_link, request_pairs
 from app.web.decision_paper import as_typst
 from app.web.doses_given import ruling_pairs
-from app.web.form.fields import answer_words, beside, errors_with, marked, question_fields
-from app.web.form.steps import blocks_asking
-from app.web.form.typed import typed_answers
+from app.web.form.fields import answer_words
 from app.web.individual_funding import may_ask
-from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
+from app.web.pages import PageRoute, check_csrf, door_of, go
 from app.web.panel_votes import vote_pairs, vote_rows
 from app.web.rendering import page
 from app.web.said_before import said_before
-from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
+from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
 from app.web.steps import steps_for
 from app.web.words import instant_words
@@ -54,7 +54,6 @@ _OPEN: Final = frozenset(
     }
 )
 _DEMONSTRATION: Final = "Demonstration: everything here is invented."
-_ANSWERABLE: Final = frozenset({RequestState.MORE_INFORMATION_NEEDED, RequestState.RETURNED})
 NO_REASON: Final = "Say why: nothing was done without it"
 MissingQuery = Annotated[str, Query(max_length=30, pattern="^[a-z-]+$")]
 
@@ -91,6 +90,7 @@ def request_page(
         errors = [{"text": refused.said, "href": f"#{refused.at}"}]
     document, treatment, version = _seen(request, session, id, "request read")
     own = document.provider == caller.organisation
+    may = _steps(caller, document) if own else {}
     return page(
         request,
         "request.html",
@@ -111,7 +111,10 @@ def request_page(
         files=door_of(request).read(lambda work: attachments_of(work, caller, id)),
         pdf=sets_pdfs(),
         answers=_answer_rows(document, version),
-        may=_steps(caller, document) if own else {},
+        may=may,
+        begun=_begun(request, caller, document)
+        if may.get("answer") or may.get("correct")
+        else None,
         steps=steps_for(caller, document),
         votes=vote_rows(document),
         missing=missing,
@@ -151,6 +154,17 @@ def decision_paper(request: Request, session: SignedInBrowser, id: IdPath) -> Re
     )
 
 
+def _begun(request: Request, caller: Caller, document: RequestDocument) -> tuple[str, str] | None:
+    """That new answers were typed and not sent, and the page on which they go on."""
+    found = door_of(request).read(
+        lambda work: find_begun(work, store.find_request(work, caller, document.id))
+    )
+    if found is None:
+        return None
+    answerable = document.state in ANSWERABLE
+    return begun_words(found, caller), begun_at(found, document, answerable=answerable)
+
+
 def _approval_next(document: RequestDocument, of: TreatmentDocument) -> str:
     """What to do next with the request's approval, as its treatment tells; empty without one."""
     own = document.approval
@@ -177,67 +191,6 @@ def _seen(
         return (document, treatment, version), Reading(what, document.treatment_id, id)
 
     return read_recorded(request, caller, read)
-
-
-@router.get("/{id}/answers")
-def ask(request: Request, session: SignedInBrowser, id: IdPath) -> Response:
-    """The questions that the request waits for; where a panel asked, all of them."""
-    caller, office = caller_of(request, session), this_office(request)
-
-    def read(work: Work) -> tuple[tuple[RequestDocument, PolicyVersion], Reading]:
-        view = request_view(work, caller, id)
-        document = request_document(work, office, caller, view)
-        version = version_of_request(work, office.library_at(work), view.request)
-        return (document, version), Reading("request read", document.treatment_id, id)
-
-    document, version = read_recorded(request, caller, read)
-    if document.state not in _ANSWERABLE:
-        return go(f"/requests/{id}")
-    return _answers_page(request, session, document, version, {}, ())
-
-
-@router.post("/{id}/answers")
-def answer(request: Request, session: SignedInBrowser, id: IdPath, form: WholeForm) -> Response:
-    """Add the answers, and decide again. What cannot be taken comes again with every word."""
-    check_csrf(session, form)
-    caller, office = caller_of(request, session), this_office(request)
-
-    def again(work: Work) -> tuple[RequestDocument, PolicyVersion]:
-        view = request_view(work, caller, id)
-        version = version_of_request(work, office.library_at(work), view.request)
-        return request_document(work, office, caller, view), version
-
-    wrong = unfit(form)
-    form = {name: CONTROL.sub("", value) for name, value in form.items()}
-
-    def shown_again(faults: tuple[AnswerFault, ...]) -> Response:
-        document, version = in_role(request, session, again)
-        asked = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
-        typed = typed_answers(asked, form)
-        return _answers_page(
-            request, session, document, version, typed, faults, form.get("add"), (form, wrong)
-        )
-
-    if wrong:
-        check_can(caller, Action.AMEND)
-        return shown_again(())
-
-    if form.get("add"):  # one more row of a list: nothing is sent
-        check_can(caller, Action.AMEND)
-        return shown_again(())
-
-    def run(work: Work) -> None:
-        found = store.find_request(work, caller, id)
-        version = version_of_request(work, office.library_at(work), found)
-        shown = tuple(q for q in version.questions.values() if f"shown.{q.name}" in form)
-        given = {k: v for k, v in typed_answers(shown, form).items() if v is not None}
-        amending.amend(work, office, caller, id, given, version_in(form))
-
-    try:
-        in_role(request, session, run)
-    except AnswersNotAccepted as error:
-        return shown_again(error.faults)
-    return go(f"/requests/{id}")
 
 
 @router.post("/{id}/withdraw")
@@ -283,47 +236,12 @@ def _step(
     return act_once(request, session, form, run)
 
 
-def _answers_page(
-    request: Request,
-    session: Session,
-    document: RequestDocument,
-    version: PolicyVersion,
-    typed: dict[str, Any],
-    faults: tuple[AnswerFault, ...],
-    more: str | None = None,
-    posted: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
-) -> Response:
-    """The questions with what was typed; `posted` has the form, and what cannot be taken of it."""
-    form, wrong = posted
-    names = [each.name for each in document.missing] or [
-        q.name for q in version.questions.values() if document.kind in q.kinds
-    ]
-    held = tuple(version.questions[name] for name in names if name in version.questions)
-    blocks = blocks_asking(version, document.kind, held)
-    asked = tuple(question for block in blocks for question in block.questions)
-    given = {k: v for k, v in typed.items() if v is not None}
-    shown = {**stored(document), **given}
-    fields = marked(question_fields(asked, shown, faults, None, more or ""), wrong, form)
-    errors = errors_with(fields, wrong)
-    return page(
-        request,
-        "request_answers.html",
-        status=422 if errors else 200,
-        session=session,
-        document=document,
-        policy=version,
-        blocks=beside(blocks, fields),
-        may_correct=event_for(document) is not None,
-        errors=errors,
-    )
-
-
 def _steps(caller: Caller, document: RequestDocument) -> dict[str, bool]:
     """The steps that the reader may take on their own organisation's request now."""
     state = document.state
     failed = [f for d in document.decisions[-1:] for f in d.findings if f.result == "not met"]
     return {
-        "answer": state in _ANSWERABLE and can(caller, Action.AMEND),
+        "answer": state in ANSWERABLE and can(caller, Action.AMEND),
         "withdraw": state in _OPEN and can(caller, Action.WITHDRAW),
         "escalate": state is RequestState.CRITERIA_NOT_MET
         and can(caller, Action.ESCALATE)

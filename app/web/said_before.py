@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.api.decisions_model import DecisionDocument
+from app.approvals.amending import ESCALATED, IN_ERROR, WITHDRAWN
 from app.web.words import instant_words
 
 _SAID: Final = {
@@ -13,6 +14,9 @@ _SAID: Final = {
     "returned": "sent it back",
     "authorised": "authorised it",
     "stood aside": "stood aside",
+    ESCALATED: "sent it to the panel",
+    WITHDRAWN: "withdrew it",
+    IN_ERROR: "marked it as entered in error",
 }
 
 

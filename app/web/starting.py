@@ -62,7 +62,7 @@ class Choice:
     mechanism: str
     draft: bool
     closed: str | None  # why no new treatment starts under it
-    brand: str | None = None  # the brand that was looked for, if one was
+    found_by: str = ""  # the brands that the letters begin, as words
 
 
 @router.get("/start")
@@ -106,7 +106,7 @@ def find_form(
         payers=payers,
         pays=pays,
         payer_name=dict(payers).get(pays or "", pays),
-        found=[replace(one, brand=_brand(one, words)) for one in found[:_SHOWN]],
+        found=[replace(one, found_by=_found_by(one, words)) for one in found[:_SHOWN]],
         treatment=treatment,
         said=f"{counted(len(found), 'form')} found"
         + (f", the first {_SHOWN} shown" if len(found) > _SHOWN else ""),
@@ -290,9 +290,10 @@ def _fits(one: Choice, words: list[str]) -> bool:
     return all(f" {word.lower()}" in text for word in words)
 
 
-def _brand(one: Choice, words: list[str]) -> str | None:
+def _found_by(one: Choice, words: list[str]) -> str:
+    """Every brand that one of the words begins: whoever types “hu” may mean any of them."""
     starts = tuple(word.lower() for word in words)
-    return next((brand for brand in one.brands if brand.lower().startswith(starts)), None)
+    return ", ".join(brand for brand in one.brands if brand.lower().startswith(starts))
 
 
 def _in_force(library: Library, policy: str, day: dt.date) -> PolicyVersion | None:

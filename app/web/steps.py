@@ -228,6 +228,8 @@ _TAKES: Final[dict[str, tuple[Action, Take, bool]]] = {
     "refuse-consent": (Action.CONSENT, _refuse_consent, True),
     "fund": (Action.FUND, _fund, True),
 }
+#: Where a step leads whose taker may not see the request any more.
+_AFTER: Final = {"refuse-consent": "/worklists/transfers"}
 
 
 def _route(key: str) -> None:
@@ -241,7 +243,7 @@ def _route(key: str) -> None:
         form = {**form, "reason": form.get("reason", "").strip()}
         if needs_reason and not form["reason"]:
             return go(f"/requests/{id}?missing={key}#{key}")
-        version, back = version_in(form), f"/requests/{id}"
+        version, back = version_in(form), _AFTER.get(key, f"/requests/{id}")
 
         def run(work: Work) -> str:
             take(work, office, caller, id, form, version)

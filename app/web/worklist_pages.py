@@ -13,16 +13,17 @@ from app.db.work import Work
 from app.problems import BAD_REQUEST, DoorProblem
 from app.web.callers import caller_of, this_office
 from app.web.home_patients import Told
+from app.web.listing import MOST, Asked, Listing, Part
 from app.web.pages import PageRoute
 from app.web.rendering import page
 from app.web.sign_in import SignedInBrowser
-from app.web.worklists import MOST, Asked, Listing, Part, listings_for
+from app.web.worklists import listings_for
 
 router = APIRouter(prefix="/worklists", route_class=PageRoute, include_in_schema=False)
 
 ON_A_PAGE: Final = 50
 NamePath = Annotated[str, Path(pattern="^[a-z]+(-[a-z]+)*$", max_length=30)]
-AfterQuery = Annotated[str | None, Query(pattern="^[0-9a-zT_-]+$", max_length=80)]
+AfterQuery = Annotated[str | None, Query(pattern="^[0-9A-Za-z_-]+$", max_length=80)]
 
 
 @router.get("/{name}")

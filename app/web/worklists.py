@@ -5,8 +5,8 @@ are follows from the role; whom their rows name, from `home_patients`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -23,73 +23,31 @@ from app.auth.model import Caller, Role
 from app.auth.people import names_of
 from app.clock import london_day
 from app.db.work import Work
-from app.reference_data.drugs import load_drugs
+from app.web.claims_list import CLAIMS
 from app.web.decision import state_words
 from app.web.form import paper
-from app.web.home_patients import HEAD, Told
+from app.web.listing import MOST, Asked, Listing, Part, Row, treatment_words, with_patients
 from app.web.panel_votes import waiting_words
 from app.web.places import day_of, instant_of, parts_of, place_text
 from app.web.words import counted, day_words, first_upper, instant_words
 
-#: A heading counts no further.
-MOST: Final = 200
 _S = RequestState
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One thing that waits. `continues` is the treatment that a button there continues, `starts`
-    the one whose first dose is still to be recorded."""
-
-    text: str
-    href: str
-    cells: tuple[str, ...]
-    continues: str | None = None
-    starts: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks for lists, and what is read for them."""
-
-    work: Work
-    library: Library
-    caller: Caller
-    told: Told
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some rows of a list, and the place behind which its next page goes on; None at its end."""
-
-    heads: tuple[str, ...]
-    rows: tuple[Row, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list: its name in addresses, its title, what stands where it is empty, and its readers.
-
-    `read` takes a place or None and a number of rows; `count` counts up to MOST.
-    """
-
-    name: str
-    title: str
-    empty: str
-    read: Callable[[Asked, str | None, int], Part]
-    count: Callable[[Asked], int]
-
-
-@dataclass(frozen=True, slots=True)
 class Queue:
-    """Requests in some states. `own`: of the role's organisation only. `by_answer`: a panel's."""
+    """Requests in some states. `own`: of the role's organisation only; `by_answer`: a panel's.
+
+    `asked`: those that ask it for its consent. `other`: whom the column of organisations names.
+    """
 
     name: str
     title: str
     states: tuple[RequestState, ...]
     own: bool
+    asked: bool = False
     by_answer: bool = False
+    other: str = "Provider"
 
 
 _ANSWER: Final = Queue(
@@ -99,11 +57,23 @@ _ANSWER: Final = Queue(
     own=True,
 )
 _TAKE_OVER: Final = Queue(
-    "transfers", "Transfers that wait for consent", (_S.AWAITING_CONSENT,), own=False
+    "transfers",
+    "Transfers to you that wait for your consent",
+    (_S.AWAITING_CONSENT,),
+    own=False,
+    asked=True,
+    other="From",
+)
+_HAND_ON: Final = Queue(
+    "transfers-out",
+    "Transfers from you that wait for another hospital's consent",
+    (_S.AWAITING_CONSENT,),
+    own=True,
+    other="To",
 )
 #: Role → what waits for it, the most pressing first.
 QUEUES: Final[dict[Role, tuple[Queue, ...]]] = {
-    Role.CLINICIAN: (_ANSWER, _TAKE_OVER),
+    Role.CLINICIAN: (_ANSWER, _TAKE_OVER, _HAND_ON),
     Role.DELEGATE: (_ANSWER,),
     Role.PHARMACIST: (
         Queue(
@@ -114,6 +84,7 @@ QUEUES: Final[dict[Role, tuple[Queue, ...]]] = {
         ),
         _ANSWER,
         _TAKE_OVER,
+        _HAND_ON,
     ),
     Role.PANEL_MEMBER: (
         Queue("panel", "Waiting for the panel", (_S.REFERRED,), own=False, by_answer=True),
@@ -144,6 +115,8 @@ def listings_for(caller: Caller) -> Iterator[Listing]:
         yield LAPSING
         yield DUE
         yield DRAFTS
+    if can(caller, Action.RECORD_START):
+        yield CLAIMS
 
 
 # --- requests that wait --------------------------------------------------------------------------
@@ -157,6 +130,7 @@ def _waiting(queue: Queue, asked: Asked, after: str | None, limit: int) -> Part:
         queue.states,
         limit + 1,
         own=queue.own,
+        asked=queue.asked,
         by_answer=queue.by_answer,
         after=None if after is None else _waiting_place(after),
     )
@@ -164,22 +138,22 @@ def _waiting(queue: Queue, asked: Asked, after: str | None, limit: int) -> Part:
     voted = _voted(work, library, caller, shown)
     named = asked.told.of_treatments({each.treatment_id for each in shown})
     today = work.moment.day
-    heads: tuple[str, ...] = ("Treatment", "Provider", "Sent", "Waits for")
+    heads: tuple[str, ...] = ("Treatment", queue.other, "Sent", "Waits for")
     if queue.by_answer:
-        heads = ("Treatment", "Provider", "Sent", "Answer by", "Waits for")
+        heads = ("Treatment", queue.other, "Sent", "Answer by", "Waits for")
     rows = tuple(
-        _waiting_row(library, each, today, voted.get(each.request_id), queue.by_answer)
-        for each in shown
+        _waiting_row(library, each, today, voted.get(each.request_id), queue) for each in shown
     )
     names = [named.get(each.treatment_id, "") for each in shown]
     return Part(
-        *_with_patients(heads, rows, names, "Another provider's"),
+        *with_patients(heads, rows, names, "Another provider's"),
         place_text(*_key(shown[-1].place)) if len(found) > limit else None,
     )
 
 
 def _count_waiting(queue: Queue, asked: Asked) -> int:
-    return waiting.count_up_to(asked.work, asked.caller, queue.states, MOST, own=queue.own)
+    way = {"own": queue.own, "asked": queue.asked}
+    return waiting.count_up_to(asked.work, asked.caller, queue.states, MOST, **way)
 
 
 def _key(place: waiting.Place) -> tuple[dt.date | None, dt.datetime, str]:
@@ -205,16 +179,17 @@ def _voted(
 
 
 def _waiting_row(
-    library: Library, found: Waiting, today: dt.date, voted: str | None, by_answer: bool
+    library: Library, found: Waiting, today: dt.date, voted: str | None, queue: Queue
 ) -> Row:
     days = (today - london_day(found.submitted_at)).days
     ago = f"{counted(days, 'day')} ago" if days else "today"
-    target = (answer_words(found.answer_by, today),) if by_answer else ()
+    target = (answer_words(found.answer_by, today),) if queue.by_answer else ()
+    other = (found.counterparty or "") if queue is _HAND_ON else found.provider
     return Row(
         treatment_words(library, found.drug, found.policy, found.indication),
         f"/requests/{found.request_id}",
         (
-            found.provider,
+            other,
             f"{day_words(london_day(found.submitted_at))} ({ago})",
             *target,
             voted or state_words(found.state),
@@ -280,7 +255,7 @@ def _due_part(
     names = [named.get(each.treatment_id, "") for each in found[:limit]]
     last = found[limit - 1].place if len(found) > limit else None
     return Part(
-        *_with_patients(heads, rows, names, "Another provider's"),
+        *with_patients(heads, rows, names, "Another provider's"),
         None if last is None else place_text(last.by, last.treatment_id),
     )
 
@@ -336,7 +311,7 @@ def _drafts(asked: Asked, after: str | None, limit: int) -> Part:
     named = asked.told.of_drafts(found[:limit])
     last = found[limit - 1].place if len(found) > limit else None
     return Part(
-        *_with_patients(
+        *with_patients(
             ("Form", "Kind", "Changed"),
             tuple(_draft_row(asked.library, each, asked.caller) for each in found[:limit]),
             [named[each.id] for each in found[:limit]],
@@ -368,35 +343,3 @@ def _draft_row(library: Library, draft: DraftRecord, caller: Caller) -> Row:
 
 
 DRAFTS: Final = Listing("drafts", "Drafts", "No form is half-filled.", _drafts, _count_drafts)
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-
-def drug_words(key: str) -> str:
-    """A drug as lists name it, by its key."""
-    known = load_drugs().drugs.get(key)
-    return first_upper(known.name if known else key)
-
-
-def treatment_words(library: Library, drug: str, policy: str, indication: str) -> str:
-    """A treatment as lists name it: "Adalimumab, rheumatoid arthritis"."""
-    if policy in library.usable():
-        indication = library.versions(policy)[-1].indication.term
-    return f"{drug_words(drug)}, {indication}"
-
-
-def _with_patients(
-    heads: tuple[str, ...], rows: tuple[Row, ...], patients: Sequence[str], unnamed: str
-) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """The list with a column of whom each row concerns; as it is where none is named.
-
-    `unnamed` stands where one row alone names nobody.
-    """
-    if not any(patients):
-        return heads, rows
-    named = zip(rows, patients, strict=True)
-    return (
-        (heads[0], HEAD, *heads[1:]),
-        tuple(replace(row, cells=(who or unnamed, *row.cells)) for row, who in named),
-    )

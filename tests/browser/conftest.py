@@ -20,6 +20,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import looked
 from tests.browser.hands import Finger, Hand, Keys, Mouse
+from tests.browser.journeys.all import EVERY
+from tests.browser.journeys.model import Journey
+from tests.browser.journeys.ways import EVERY_WALK
 from tests.browser.variants import Variant
 from tests.browser.visitor import Visitor
 
@@ -39,6 +42,7 @@ _NOTES = "ASSENT_BROWSER_NOTES"  # names the folder where a run notes what was l
 _PATIENCE = 240  # seconds until the demonstration serves, on a busy machine
 _PATIENT = 1000 * int(os.environ.get("ASSENT_BROWSER_SECONDS", "30"))  # for one step
 Visit = Callable[..., Visitor]
+Walked = Callable[[Journey, Variant], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,21 +63,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a whole run in which somebody never looked at some page."""
+    """Fail a whole run in which a page was never looked at, or a journey was not walked."""
     config = session.config
     if hasattr(config, "workerinput"):
         return
     folder = Path(os.environ.pop(_NOTES))
     missing = looked.never(folder)
+    missing += [
+        f"{each.what}: never walked {way}"
+        for each in EVERY
+        for way in each.variants
+        if (each.what, str(way)) not in looked.walked(folder)
+    ]
     shutil.rmtree(folder)
     whole = [(ROOT / each).resolve() for each in config.args] == [HERE]
-    everything = whole and "ASSENT_EVERY_WALK" in os.environ
+    everything = whole and EVERY_WALK in os.environ
     chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
     if everything and not chosen and exitstatus == pytest.ExitCode.OK and missing:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         told = config.pluginmanager.get_plugin("terminalreporter")
         assert told is not None
-        told.write_line("Pages at which nobody looked in some way:", red=True)
+        told.write_line(
+            "Pages at which nobody looked, and journeys not walked, in some way:", red=True
+        )
         for line in missing:
             told.write_line(f"  {line}", red=True)
 
@@ -176,6 +188,13 @@ def visit(chromium: Browser, address: str, axe: str, swept: set[str]) -> Iterato
     for each in opened:
         each.page.context.close()
     assert not complaints, "\n".join(dict.fromkeys(complaints))
+
+
+@pytest.fixture
+def walked() -> Walked:
+    """Notes that a journey was walked to its end in a way."""
+    folder = Path(os.environ[_NOTES])
+    return lambda journey, variant: looked.note_walk(folder, journey.what, str(variant))
 
 
 def hand_of(variant: Variant, visitor: Visitor) -> Hand:

@@ -31,10 +31,13 @@ _BONES = """() => document.title + [...document.querySelectorAll('*')].map(e =>
 #: "Last time" tells what is asked as of now: that is answered anew.
 _ON_RECORD = """() => {
   const bare = name => name.replace(/-(day|month|year)$/, '');
-  const named = e => [...e.querySelectorAll('[name]')].map(f => bare(f.name));
+  const filled = f => /radio|checkbox/.test(f.type) ? f.checked : f.value;
+  const named = (e, part) => [...e.querySelectorAll('[name]')].filter(f => !part || filled(f))
+    .map(f => bare(f.name));
   const lasting = [...document.querySelectorAll('.app-known')]
     .filter(p => !p.textContent.startsWith('Last time'));
-  const told = lasting.flatMap(p => p.nextElementSibling ? named(p.nextElementSibling) : []);
+  const told = lasting.flatMap(p => p.nextElementSibling
+    ? named(p.nextElementSibling, p.matches('.app-part')) : []);
   const choice = document.querySelector('.app-still');
   const held = (choice ? named(choice) : []).filter(name => name !== 'still');
   return [...new Set([...told, ...held])];
@@ -102,6 +105,7 @@ class Visitor:
         return self._look()
 
     def _look(self) -> "Visitor":
+        self.page.wait_for_load_state("load")  # what is measured before its styles are is too wide
         if self._axe and self._is_new(self.page.evaluate(_BONES)):
             self.page.evaluate(self._axe)
             found = self.page.evaluate(_AXE)
@@ -115,7 +119,7 @@ class Visitor:
         if isinstance(self.hand, Keys):
             self._go_round(self.hand)
         if self._notes is not None and self._how is not None:
-            note(self._notes, self.at, self._how)
+            note(self._notes, self.at, self.heading, self._how)
         return self
 
     @property
@@ -192,6 +196,13 @@ class Visitor:
         self.hand.press(self.page.locator(f"{selector} summary").first)
         return self
 
+    def press_in(self, summary: str) -> "Visitor":
+        """Unfold what stands under a summary, and press its button of the same name."""
+        folded = self.page.locator("details").filter(has_text=summary).first
+        self.interactions += 1
+        self.hand.press(folded.locator("summary"))
+        return self.press(folded.get_by_role("button", name=summary))
+
     def fill(self, id: str, value: str) -> None:
         """Type into a field by its id. Fails where its answer is on record."""
         assert id.removesuffix("-day") not in self.on_record, f"{id} is on record, and was typed"
@@ -247,6 +258,16 @@ class Visitor:
         )
         return found
 
+    def boxes(self) -> list[str]:
+        """The questions of the page that one choice may say no to."""
+        held = self.page.locator('[name^="box."]').all()
+        return [(each.get_attribute("name") or "").removeprefix("box.") for each in held]
+
+    def none_of_these(self) -> None:
+        """Say no to all of the page's boxes, where it has any and nobody has yet."""
+        if self.boxes() and not self._by_id("none").is_checked():
+            self.tick("none")
+
     def fields_on_record(self) -> frozenset[str]:
         """The names of the page's fields whose answer it tells, or offers to confirm."""
         found: list[str] = self.page.evaluate(_ON_RECORD)
@@ -256,6 +277,13 @@ class Visitor:
 
     def answer_page(self, answers: Mapping[str, Any]) -> None:
         """Give each answer whose question stands on the page and is not filled in already."""
+        boxes = self.boxes()
+        applies = [name for name in boxes if answers.get(name)]
+        for name in applies:
+            self.tick(f"a.{name}")
+        if not applies:
+            self.none_of_these()
+        answers = {name: each for name, each in answers.items() if name not in boxes}
         for name, answer in answers.items():
             if answer is None or not self.page.locator(f'[name="shown.{name}"]').count():
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.approvals.claiming import CLAIMED
 from app.audit import Keyring, verify_rows
 from app.audit.verify_seals import verify_seals
 from app.db.tables import (
@@ -76,6 +77,8 @@ TWICE = {
     "GROUP BY treatment_id HAVING count(*) > 1",
     "a first dose recorded twice": "SELECT object_id FROM audit_event "
     "WHERE action = 'first dose recorded' GROUP BY object_id HAVING count(*) > 1",
+    "a treatment claimed twice": "SELECT object_id FROM audit_event "
+    f"WHERE action = '{CLAIMED}' GROUP BY object_id HAVING count(*) > 1",
 }
 
 
@@ -185,11 +188,22 @@ def _gone_submission(work: Work, told: Any) -> Iterator[str]:
         yield "its job is not there"
 
 
+def _gone_claim(work: Work, told: Any) -> Iterator[str]:
+    if not told["found"]:
+        return
+    of = approval.c.reference == told["reference"]
+    treated = work.connection.scalar(sa.select(approval.c.treatment_id).where(of))
+    claims = sa.and_(audit_event.c.treatment_id == treated, audit_event.c.action == CLAIMED)
+    if not _counted(work, audit_event, claims):
+        yield "the claim has no event"
+
+
 SUBJECTS: dict[str, Callable[[Work, Any], Iterator[str]]] = {
     "initiation": _gone_request,
     "amendment": _gone_request,
     "stop": _gone_request,
     "first dose": _gone_first_dose,
+    "claim": _gone_claim,
     "submission": _gone_submission,
 }
 

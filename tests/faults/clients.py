@@ -21,12 +21,13 @@ from tests.faults.patience import LONGEST_SECONDS, Patience, Unanswered
 from tests.world import ADALIMUMAB
 
 CLINICIAN, COMMISSIONER = "faults-clinician", "faults-commissioner"
+CLAIMANT = "faults-claimant"  # of another hospital
 TIMEOUT_SECONDS = 20.0
 #: How long the threads may go on after they were told to stop: the longest wait of a few calls.
 STOP_SECONDS = 3 * LONGEST_SECONDS
 #: Shares of the calls that are sent twice on purpose, and that a client gives up at a failure.
 TWICE, GIVES_UP = 0.3, 0.03
-SUBMISSIONS = 0.06
+SUBMISSIONS, CLAIMS = 0.06, 0.2
 
 
 class Load:
@@ -95,6 +96,8 @@ class Case:
         request = self.initiate()
         if request is None or request["approval"] is None:
             return
+        if self.draw.random() < CLAIMS:
+            self.claim()
         if self.draw.random() < 0.6:
             treatment = self.record_first_dose(request)
             if treatment is not None and self.draw.random() < 0.3:
@@ -129,6 +132,19 @@ class Case:
             "details": {"from_day": treatment["first_dose"], "stop_reason": "remission"},
         }
         self.send("stop", f"/v1/treatments/{treatment['id']}/requests", form)
+
+    def claim(self) -> None:
+        """Another hospital claims the treatment, again under another id: that is the same claim."""
+        body = {
+            "nhs_number": invented_nhs_number(self.number),
+            "birth_date": "1970-01-01",
+            "drug": "adalimumab",
+            "indication": "ra",
+            "care_reason": "Seen today (invented).",
+        }
+        for _ in range(2):
+            sent = json.dumps(body).encode()
+            self._deliver(self._call("claim", "/v1/treatment-claims", sent, CLAIMANT))
 
     def submit_file(self) -> None:
         people = range(max(1, self.number - 4), self.number + 1)

@@ -34,7 +34,7 @@ from app.db.work import Work
 from app.door import Door
 from tests.faults import diagnosis
 from tests.faults.checks import Findings, check
-from tests.faults.clients import CLINICIAN, COMMISSIONER, Load, ask, send
+from tests.faults.clients import CLAIMANT, CLINICIAN, COMMISSIONER, Load, ask, send
 from tests.faults.cluster import ROLE, Cluster, free_port, let_serve
 from tests.faults.ledger import Call, Kept, Ledger, Reply
 from tests.faults.nursery import CLOCK, ROOT, Nursery
@@ -110,7 +110,11 @@ class House:
         return owner, self.cluster.url(ROLE, port, name)
 
     def _register(self) -> None:
-        people = {CLINICIAN: ("DEMO1", Role.CLINICIAN), COMMISSIONER: ("DEMQ1", Role.COMMISSIONER)}
+        people = {
+            CLINICIAN: ("DEMO1", Role.CLINICIAN),
+            COMMISSIONER: ("DEMQ1", Role.COMMISSIONER),
+            CLAIMANT: ("DEMO2", Role.CLINICIAN),
+        }
         for token, (organisation, role) in people.items():
             self._door.transact(
                 lambda work, t=token, o=organisation, r=role: register_caller(

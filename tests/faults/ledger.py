@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Call:
     """One write as a client sends it, and sends it again, with the same X-Request-ID."""
 
-    what: str  # initiation | amendment | first dose | stop | submission
+    what: str  # initiation | amendment | first dose | stop | claim | submission
     path: str
     body: bytes
     token: str

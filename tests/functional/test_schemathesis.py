@@ -6,6 +6,10 @@ from collections.abc import Callable
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
+from schemathesis.schemas import APIOperation
 
 from app.api import callers
 from app.approvals.library import Library
@@ -19,6 +23,8 @@ EXAMPLES = 20  # for each operation; `python -m tests.fuzz` runs as many cases a
 
 served = Served(current_application())
 schema = schemathesis.openapi.from_asgi("/openapi.json", served, config=bounded(EXAMPLES))
+operations = [result.ok() for result in schema.get_all_operations()]
+feedback = FeedbackSources(constants_value_source=make_constants_value_source(schema))
 told: Counter[str] = Counter()
 
 
@@ -39,10 +45,25 @@ def _serve(
     served.app = service(sqlite_database, library, moment, ids, random_bytes)
 
 
-@schema.parametrize()
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_operation_keeps_to_its_description(case: schemathesis.Case) -> None:
-    hold(case, told)
+@pytest.mark.long
+@pytest.mark.parametrize("operation", operations, ids=lambda each: each.label)
+def test_every_operation_keeps_to_its_description(operation: APIOperation) -> None:
+    """As `schema.parametrize()` makes it, which draws the cases of all operations to collect them.
+
+    That takes 12 seconds of a processor in every process of the tests, whatever it then runs.
+    """
+
+    @settings(deadline=None, suppress_health_check=list(HealthCheck))
+    def keeps_to_its_description(case: schemathesis.Case) -> None:
+        hold(case, told)
+
+    build_operation_test(
+        config=schema.config,
+        operation=operation,
+        test_func=keeps_to_its_description,
+        given_kwargs={},
+        feedback=feedback,
+    )()
 
 
 def test_an_operation_that_takes_any_token_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from app.db.tables import idempotent_answer
 from app.db.transaction import Database
 from app.db.work import Moment
+from tests import commits
 
 NOTE = {"text": "a note", "amount": "6.40"}
 
@@ -128,14 +129,8 @@ def test_a_commit_that_fails_gives_500_and_stores_no_answer(
 ) -> None:
     headers = named()
 
-    def fail(_connection: sa.Connection) -> None:
-        raise RuntimeError("the disk is full")
-
-    sa.event.listen(database.engine, "commit", fail)
-    try:
+    with commits.that_fail(database.engine):
         reply = client.post("/probe/notes", json=NOTE, headers=headers)
-    finally:
-        sa.event.remove(database.engine, "commit", fail)
 
     assert reply.status_code == 500
     assert "id" not in reply.json()

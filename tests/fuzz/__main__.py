@@ -67,7 +67,7 @@ class _Stopped(BaseException):
 def _made(base: Path, ground: Ground, cases: int, chosen: int) -> Fuzz:
     library = of_two(load_library(POLICIES, load_drugs().keys(), trusting_lock=True))
     build(ground, base, library, PUBLIC_KEY)
-    fuzz = Fuzz(library, base, ground, chosen, 1, _say)
+    fuzz = Fuzz(library, base, ground, chosen, 1, _say, go_on=_go_on)
     fuzz.learn()
     fuzz.share = max(1, min(SHARE, -(-cases // len(fuzz.operations))))
     # A short run draws no more of Schemathesis's own cases than it sends.
@@ -94,7 +94,7 @@ def _quiet() -> None:
     Forked, it has the run's own handler; what it is in the middle of takes its databases away.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the run ends the others
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
 
 
 #: What the processes of a run have from the one that they were forked of.
@@ -133,6 +133,7 @@ def fuzz_readers(cases: int, chosen: int) -> bool:
         wanted = max(20, round(cases * target.weight / whole))
         started, failures, ran = time.process_time(), Counter[str](), 0
         for outcome in run(target, chosen, 0, wanted):
+            _go_on()
             ran += 1
             if outcome is not None:
                 failures[outcome.what] += 1
@@ -159,6 +160,21 @@ _ASKED: list[int] = []
 def _stop(number: int, _frame: object) -> None:
     _ASKED.append(number)
     raise _Stopped
+
+
+def _leave(number: int, _frame: object) -> None:
+    _ASKED.append(number)
+    sys.exit(0)
+
+
+def _go_on() -> None:
+    """End a run that was asked to and goes on all the same.
+
+    A signal may come while a weakref's callback or a `__del__` runs, or in a draw. Python prints
+    and drops what its handler raises there, or somebody takes it for a failure of the call.
+    """
+    if _ASKED:
+        raise SystemExit(0) if multiprocessing.parent_process() else _Stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

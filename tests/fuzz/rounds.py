@@ -53,6 +53,8 @@ class Fuzz:
     share: int
     told: Callable[[str], None]
     drawn: int = DRAWN
+    #: Asked before each call; raises where the run is to end.
+    go_on: Callable[[], None] = lambda: None
     served: Served = field(default_factory=lambda: Served(None))  # type: ignore[arg-type]
     operations: list[Operation] = field(default_factory=list)
     #: Of the round that is running.
@@ -111,6 +113,7 @@ class Fuzz:
                 with world.sight.connect() as connection:
                     marks.ids = private_ids(connection)
                 for number in numbers:
+                    self.go_on()
                     with world.sight.connect() as connection:
                         now = world.clock.instant
                         hand = Hand(

@@ -1,6 +1,8 @@
 """The fuzz run of the service: that its checks can fail, and that a round repeats from its seed."""
 
 import random
+import signal
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from schemathesis.python import asgi
 from app.api import callers
 from app.auth.model import Role
 from tests.functional.approvals.api import initiation
+from tests.fuzz import __main__ as run
 from tests.fuzz.building import build
-from tests.fuzz.calls import Call, spoilt_json
+from tests.fuzz.calls import Call, Operation, spoilt_json
 from tests.fuzz.grounds import OnSqlite
 from tests.fuzz.judge import Marks, _as_it_should
 from tests.fuzz.never import NEVER, RARE
@@ -19,6 +22,8 @@ from tests.fuzz.of_two import of_two
 from tests.fuzz.rounds import PUBLIC_KEY, Fuzz
 from tests.fuzz.stage import SEATS, WORD
 from tests.policies.library import packaged_library
+
+pytestmark = pytest.mark.long
 
 FOUND = '{"nhs_number": "999 000 0107", "local_id": "HA001101", "id": "%s"}'
 OWN = "00000000-0000-4000-8000-000000000007"
@@ -141,6 +146,37 @@ def test_a_status_is_held_against_who_called_about_what(
     call = Call(operation.raw.Case(), SEATS[0], sound, foreign, barred, "")
 
     assert bool(_as_it_should(operation, call, status, text, False)) is wrong
+
+
+class Dropped:
+    """When it goes, something is called back."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_run_that_is_told_to_stop_in_a_weakrefs_callback_stops(
+    fuzz: Fuzz, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops what the signal's handler raises there."""
+    calls: list[Operation] = []
+
+    def stopped(operation: Operation, *_: object) -> None:
+        calls.append(operation)
+        dropped = Dropped()
+        callback = weakref.ref(dropped, lambda _: signal.raise_signal(signal.SIGTERM))
+        del dropped
+        assert callback() is None
+
+    monkeypatch.setattr("tests.fuzz.rounds.judged", stopped)
+    monkeypatch.setattr(run, "_ASKED", [])
+    fuzz.go_on = run._go_on
+    before = signal.signal(signal.SIGTERM, run._stop)
+    try:
+        with pytest.raises(run._Stopped):
+            fuzz.round(0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert len(calls) == 1
 
 
 def test_a_body_is_spoilt_in_one_place_and_the_good_one_stays() -> None:

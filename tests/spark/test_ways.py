@@ -10,7 +10,7 @@ import pytest
 from app.reconciliation.engines import spark
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
 from app.reconciliation.engines.in_sql import Executor
-from app.reconciliation.engines.tables import AMOUNT
+from app.reconciliation.engines.table_columns import AMOUNT
 from app.reconciliation.errors import SparkFailed
 from app.reconciliation.sql import Step
 

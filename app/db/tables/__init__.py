@@ -7,6 +7,7 @@ values. Nothing here is deleted in use: rows are superseded, ended or marked in 
 from app.db.tables.approvals import (
     approval,
     approval_import,
+    begun_answers,
     decision,
     draft,
     live_treatment,
@@ -19,8 +20,11 @@ from app.db.tables.approvals import (
     segment,
     supply,
     treatment,
+    treatment_claim,
 )
 from app.db.tables.audit import (
+    CHANGED_ANSWERS,
+    IDENTITIES_SHOWN,
     audit_epoch,
     audit_event,
     audit_finding,
@@ -60,7 +64,7 @@ from app.db.tables.challenges import (
     challenge_line,
     line_decision,
 )
-from app.db.tables.insight import insight_figure
+from app.db.tables.insight import insight_figure, report_sum, report_sum_mark
 from app.db.tables.linkage import linkage_proposal, linkage_search
 from app.db.tables.patients import (
     break_glass,
@@ -114,6 +118,8 @@ from app.db.tables.terms import (
 )
 
 __all__ = [
+    "CHANGED_ANSWERS",
+    "IDENTITIES_SHOWN",
     "access_token",
     "administration_proposal",
     "adoption",
@@ -126,6 +132,7 @@ __all__ = [
     "audit_finding",
     "audit_payload",
     "audit_seal",
+    "begun_answers",
     "break_glass",
     "caller",
     "care_declaration",
@@ -175,6 +182,8 @@ __all__ = [
     "reconciliation_run",
     "reminder_address",
     "reminder_message",
+    "report_sum",
+    "report_sum_mark",
     "request",
     "request_attachment",
     "request_override",
@@ -202,4 +211,5 @@ __all__ = [
     "supply",
     "supply_term",
     "treatment",
+    "treatment_claim",
 ]

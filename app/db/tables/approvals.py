@@ -112,6 +112,9 @@ request = Table(
         "treatment_id",
         postgresql_include=["provider", "commissioner", "counterparty"],
     ),
+    # What was sent in a period under some versions, for the reports over requests.
+    Index("ix_request_provider_sent", "provider", "policy_hash", "submitted_at"),
+    Index("ix_request_commissioner_sent", "commissioner", "policy_hash", "submitted_at"),
     # What waits for a panel, in the order in which it is to be answered.
     Index("ix_request_panel_answer", "panel", "state", "answer_by", "submitted_at", "id", **PANELS),
     # Which panels were asked, as those see it who ask and who pay.
@@ -367,6 +370,31 @@ draft = Table(
         postgresql_where=text(OPEN_DRAFT),
         sqlite_where=text(OPEN_DRAFT),
     ),
+)
+
+# Answers to what a request waits for, or corrections of it, that were typed and not sent.
+begun_answers = Table(
+    "begun_answers",
+    metadata,
+    Column("request_id", ID, ForeignKey("request.id"), primary_key=True),
+    Column("organisation", ORGANISATION, nullable=False),
+    Column("form", Document, nullable=False),  # the fields of its page, as typed
+    Column("changed_by", ID, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+# That another provider claimed a treatment, for the list of whom it is told to: the newest claim of
+# each claimant. The log holds every one.
+treatment_claim = Table(
+    "treatment_claim",
+    metadata,
+    Column("treatment_id", ID, ForeignKey("treatment.id"), primary_key=True),
+    Column("organisation", ORGANISATION, primary_key=True),  # who claims
+    Column("provider", ORGANISATION, nullable=False),  # who held it then
+    Column("at", Instant, nullable=False),
+    # A list is one walk along it.
+    Index("ix_treatment_claim_provider", "provider", "at", "treatment_id", "organisation"),
 )
 
 approval_import = Table(

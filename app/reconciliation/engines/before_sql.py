@@ -13,13 +13,13 @@ from typing import Final
 
 import pyarrow as pa
 
+from app.reconciliation.engines.coverage_tables import coverage_tables
 from app.reconciliation.engines.in_sql import Executor
-from app.reconciliation.engines.index import coverage_order
+from app.reconciliation.engines.index import in_order
 from app.reconciliation.engines.known import check_known
 from app.reconciliation.engines.large_spacing import hold_lasting
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO, exact
 from app.reconciliation.engines.open_charges import Counted, Place
-from app.reconciliation.engines.tables import coverage_tables
 from app.reconciliation.model import EarlierSpaced, Snapshot
 from app.reconciliation.sql import steps, steps_before
 
@@ -110,7 +110,7 @@ def _counted(
 def _hold(executor: Executor, snapshot: Snapshot, hidden: bool) -> list[str]:
     """Hold what the steps read beside the lines; returns its names."""
     check_known((), snapshot)
-    tables = coverage_tables(tuple(sorted(snapshot.coverages, key=coverage_order)))
+    tables = coverage_tables(in_order(snapshot.coverages))
     tables |= {
         "compared": pa.table({"hidden": [hidden]}),
         "duplicate": _POS.empty_table(),

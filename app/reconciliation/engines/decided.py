@@ -44,7 +44,8 @@ def accepted_of(item: Decided) -> Decimal:
     if outcome in SPLIT:
         return accepted_part(line, item.share, item.delivery)
     # Money given back is taken, whatever it was given for.
-    return line.total_cost if outcome in _GIVES_BACK and line.total_cost < 0 else ZERO
+    return line.total_cost if outcome in GIVES_BACK and line.total_cost < 0 else ZERO
 
 
-_GIVES_BACK = frozenset({LineOutcome.NOT_A_DRUG_LINE, LineOutcome.CREDIT_WITHOUT_DEBIT})
+#: Negative amounts under these are taken whole.
+GIVES_BACK = frozenset({LineOutcome.NOT_A_DRUG_LINE, LineOutcome.CREDIT_WITHOUT_DEBIT})

@@ -7,10 +7,13 @@ two patients of the two hospitals.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
+from app.reconciliation.engines.index import Held
+from app.reconciliation.engines.packed import pack
 from app.reconciliation.model import Coverage, PayerHeir, Snapshot
 from app.reference_data.organisations import OrganisationDirectory
 
@@ -30,14 +33,14 @@ def with_heirs(snapshot: Snapshot, organisations: OrganisationDirectory) -> Snap
     if not turns:
         return snapshot
     parts = (part for each in snapshot.coverages for part in _parts(each, turns, organisations))
-    return replace(snapshot, coverages=tuple(parts))
+    return replace(snapshot, coverages=pack(parts))
 
 
 def _payer_heirs(
-    coverages: Iterable[Coverage], organisations: OrganisationDirectory
+    coverages: Sequence[Coverage], organisations: OrganisationDirectory
 ) -> Iterator[PayerHeir]:
     days = _days(organisations)
-    for code in sorted({each.commissioner for each in coverages}):
+    for code in sorted(_distinct(coverages, "commissioner")):
         for begins, after in zip(days, (*days[1:], None), strict=True):
             heir = organisations.fold(code, begins)
             if heir != code:
@@ -53,17 +56,24 @@ def _days(organisations: OrganisationDirectory) -> tuple[dt.date, ...]:
 
 
 def _turns(
-    coverages: Iterable[Coverage], organisations: OrganisationDirectory
+    coverages: Sequence[Coverage], organisations: OrganisationDirectory
 ) -> Mapping[str, Sequence[dt.date]]:
     """Each provider's code that folds to another at some time → the days on which that changes."""
     days = _days(organisations)
     turns: dict[str, Sequence[dt.date]] = {}
-    for code in {code for each in coverages for code in _providers(each)}:
+    spokes = _distinct(coverages, "supplying_providers")
+    for code in _distinct(coverages, "provider").union(*spokes):
         said = [(day, organisations.fold(code, day)) for day in days]
         changed = [day for (_, was), (day, now) in pairwise(said) if was != now]
         if changed or said[0][1] != code:
             turns[code] = changed
     return turns
+
+
+def _distinct(coverages: Sequence[Coverage], name: str) -> frozenset[Any]:
+    if isinstance(coverages, Held):
+        return coverages.distinct(name)
+    return frozenset(getattr(each, name) for each in coverages)
 
 
 def _providers(coverage: Coverage) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.sql_fees import fee_cases
-from app.reconciliation.engines.tables import AMOUNT, Inputs, inputs_of
+from app.reconciliation.engines.table_columns import AMOUNT
+from app.reconciliation.engines.tables import Inputs, inputs_of
 from app.reconciliation.engines.told import Told
 from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.model import ContractLine, Coverage, LineDecision, MatchedLine, Snapshot

@@ -1,10 +1,12 @@
 """The snapshot, indexed by patient and reference, in an order of its own."""
 
 import datetime as dt
+from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from itertools import groupby
+from typing import Any, TypeVar
 
 from app.reconciliation.model import (
     NO_EARLIER,
@@ -54,6 +56,33 @@ class SnapshotIndex:
         return next(found, coverage.commissioner)
 
 
+class Held(Sequence[Coverage]):
+    """Coverages in `coverage_order` that are indexed where they are held, not as objects."""
+
+    @property
+    @abstractmethod
+    def by_nhs(self) -> Mapping[str, tuple[Coverage, ...]]:
+        """NHS number → its coverages."""
+
+    @property
+    @abstractmethod
+    def by_local(self) -> Mapping[LocalId, tuple[Coverage, ...]]:
+        """Local identifier, as lines state it → its coverages."""
+
+    @property
+    @abstractmethod
+    def by_reference(self) -> Mapping[str, tuple[Coverage, ...]]:
+        """Reference, as references are compared → its coverages."""
+
+    @abstractmethod
+    def distinct(self, name: str) -> frozenset[Any]:
+        """The values of a field that many share."""
+
+    @abstractmethod
+    def that_state(self, name: str) -> Iterable[Coverage]:
+        """Those of which such a field says anything, in order."""
+
+
 class Folder:
     """Folds a site's code to its parent's, remembering what it has folded."""
 
@@ -70,7 +99,7 @@ class Folder:
 
 def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
     """Index once, so that each line looks at its own patient's approvals only."""
-    coverages = sorted(snapshot.coverages, key=coverage_order)
+    coverages = in_order(snapshot.coverages)
     pending = sorted(snapshot.pending, key=pending_order)
     policies = sorted(
         snapshot.policies,
@@ -80,9 +109,11 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         ),
     )
     return SnapshotIndex(
-        by_nhs=_group((c.nhs_number, c) for c in coverages if c.nhs_number),
-        by_local=_group((key, c) for c in coverages for key in local_keys(c.local_ids)),
-        by_reference=_group((ref, c) for c in coverages for ref in references(c)),
+        by_nhs=coverages.by_nhs if isinstance(coverages, Held) else _by_nhs(coverages),
+        by_local=coverages.by_local if isinstance(coverages, Held) else _by_local(coverages),
+        by_reference=(
+            coverages.by_reference if isinstance(coverages, Held) else _by_reference(coverages)
+        ),
         pending_by_nhs=_group((p.nhs_number, p) for p in pending if p.nhs_number),
         pending_by_local=_group((key, p) for p in pending for key in local_keys(p.local_ids)),
         policies=_group((p.drug, p) for p in policies),
@@ -94,6 +125,18 @@ def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:
         earlier=snapshot.earlier,
         heirs=_group((each.code, each) for each in snapshot.heirs),
     )
+
+
+def _by_nhs(coverages: Iterable[Coverage]) -> Mapping[str, tuple[Coverage, ...]]:
+    return _group((c.nhs_number, c) for c in coverages if c.nhs_number)
+
+
+def _by_local(coverages: Iterable[Coverage]) -> Mapping[LocalId, tuple[Coverage, ...]]:
+    return _group((key, c) for c in coverages for key in local_keys(c.local_ids))
+
+
+def _by_reference(coverages: Iterable[Coverage]) -> Mapping[str, tuple[Coverage, ...]]:
+    return _group((ref, c) for c in coverages for ref in references(c))
 
 
 def _group(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
@@ -119,8 +162,25 @@ def coverage_order(coverage: Coverage) -> tuple[object, ...]:
 
     Two coverages that are equal in this order are equal in everything that matching looks at.
     """
-    ids = (coverage.treatment_id, coverage.approval_reference or "", coverage.from_)
-    return *ids, *(_text(getattr(coverage, name)) for name in _COVERAGE_FIELDS)
+    said = (_text(getattr(coverage, name)) for name in _COVERAGE_FIELDS)
+    return *_ids(coverage), *said
+
+
+def in_order(coverages: Sequence[Coverage]) -> Sequence[Coverage]:
+    """The coverages in `coverage_order`; all that they say is looked at where ids leave a tie."""
+    if isinstance(coverages, Held):
+        return coverages
+    by_ids = groupby(sorted(coverages, key=_ids), key=_ids)
+    ties = (list(tied) for _, tied in by_ids)
+    return tuple(
+        each
+        for tied in ties
+        for each in (sorted(tied, key=coverage_order) if len(tied) > 1 else tied)
+    )
+
+
+def _ids(coverage: Coverage) -> tuple[str, str, dt.date]:
+    return coverage.treatment_id, coverage.approval_reference or "", coverage.from_
 
 
 def pending_order(pending: PendingRequest) -> tuple[object, ...]:

@@ -1,25 +1,23 @@
-"""The words of lines that are not held in memory: some thousands at a time, in the file's order.
+"""The words of lines that are not held in memory: each of those that are asked for, by itself.
 
 SQL has decided every line, and says what a line's words need to know of other lines: which row it
 repeats or reverses, what was used of its approval before it, the supply before it. The plain
 functions then decide and word each line alone, as they word one in memory, and what they decide is
-compared with the SQL's: a difference stops the run.
+compared with the SQL's: a difference stops the run. Which lines are asked for `shared_words` says.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow.parquet as pq
 
 from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.decided import Decided, accepted_of
 from app.reconciliation.engines.fees import FeeCase
 from app.reconciliation.engines.index import SnapshotIndex
-from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO, exact
+from app.reconciliation.engines.limits import EXACT_DIGITS, PENNY, ZERO, exact
 from app.reconciliation.engines.passes import PASSES, Found, tests_of
 from app.reconciliation.engines.plain import decide_line, limit_line, matched_line, override_line
 from app.reconciliation.engines.prepare import Prepared
@@ -28,7 +26,7 @@ from app.reconciliation.engines.settled import settled_fee
 from app.reconciliation.engines.spacing import told_after
 from app.reconciliation.engines.told import Told, allowance_of, used_before
 from app.reconciliation.errors import EnginesDisagree
-from app.reconciliation.line_columns import rows_in
+from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import (
     ContractLine,
     Coverage,
@@ -36,23 +34,34 @@ from app.reconciliation.model import (
     LineDecision,
     MatchedLine,
 )
+from app.reconciliation.wording import ACCEPTED_WHOLE, SPLIT
 
-#: How many lines are held at a time, whatever the file's size.
-AT_A_TIME: Final = 4_096
 #: Tables of steps that are read here after the last of them.
-KEPT: Final = frozenset({"used"})
+KEPT: Final = frozenset({"used", "waiting"})
 
 _DECIDED: Final = """
 SELECT
-    result.pos, result.step, result.outcome, result.is_duplicate, other.row AS other_row,
+    result.pos, result.step, result.outcome, result.is_duplicate, other_line.row AS other_row,
+    result.other_pos, other_line.total_said AS other_total, other_line.outcome AS other_outcome,
     result.pass, result.cov, result.within_cov, result.accepted, result.queried,
     used.used, spacing_test.pos IS NOT NULL AS is_spaced, spacing_test.early, spacing_test.day,
     spacing_test.last_day, spacing_test.last_days
 FROM result
-LEFT JOIN (SELECT pos, row FROM line) AS other ON other.pos = result.other_pos
+LEFT JOIN other_line ON other_line.pos = result.other_pos
 LEFT JOIN used ON used.pos = result.pos
 LEFT JOIN spacing_test ON spacing_test.pos = result.pos
+WHERE {wanted}
 ORDER BY result.pos
+"""
+#: The lines that others repeat or take back, looked up once: they may be anywhere in the file.
+_OTHERS: Final = """
+CREATE TABLE other_line AS
+WITH named AS (SELECT DISTINCT other_pos AS pos FROM result WHERE other_pos IS NOT NULL)
+
+SELECT named.pos, read.row, read.total_cost AS total_said, charge.outcome
+FROM named
+INNER JOIN read ON read.pos = named.pos
+INNER JOIN result AS charge ON charge.pos = named.pos
 """
 Row = Mapping[str, Any]
 
@@ -81,48 +90,55 @@ def words_of(
     return Words(index, coverages, by_hand, debits, cases, used_before(index, debits))
 
 
+def hold_others(connection: duckdb.DuckDBPyConnection) -> None:
+    """What is said of a line that repeats or takes back another one."""
+    connection.execute(_OTHERS)
+
+
 def worded(
     connection: duckdb.DuckDBPyConnection,
-    rows: Path,
     prepare: Callable[[Sequence[ContractLine]], Sequence[Prepared]],
     words: Words,
-) -> Generator[Sequence[MatchedLine]]:
-    """Every line with its words, some at a time, in the order of the file of rows.
+    wanted: str,
+    first: int,
+    last: int,
+) -> Sequence[MatchedLine]:
+    """The lines at the places that a query names, the `first` to the `last`, each with its words.
 
-    The connection holds what the steps decided, and is read until the end. Raises EnginesDisagree
+    In the order of the file. The connection holds what the steps decided. Raises EnginesDisagree
     where the plain functions come to anything else.
     """
-    decided = connection.execute(_DECIDED)
-    names = [column[0] for column in decided.description]
-    with pq.ParquetFile(rows) as file:
-        for lines in _some_at_a_time(file):
-            found = decided.fetchmany(len(lines))
-            told = [dict(zip(names, each, strict=True)) for each in found]
-            with localcontext(prec=EXACT_DIGITS):
-                pairs = zip(prepare(lines), told, strict=True)
-                yield _checked([_worded(item, row, words) for item, row in pairs], told, words)
-    if left := decided.fetchall():  # the connection is free once nothing is left
-        raise EnginesDisagree(len(left))
-
-
-def _some_at_a_time(file: pq.ParquetFile) -> Iterator[list[ContractLine]]:
-    lines: list[ContractLine] = []
-    for each in rows_in(file, AT_A_TIME):
-        if isinstance(each, ContractLine):
-            lines.append(each)
-        if len(lines) == AT_A_TIME:
-            yield lines
-            lines = []
-    if lines:
-        yield lines
+    among = f"{{0}}.pos >= {first} AND {{0}}.pos <= {last} AND {{0}}.pos IN ({wanted})"
+    rows = connection.sql(f"SELECT * FROM read WHERE {among.format('read')} ORDER BY pos")
+    lines = lines_of(rows.to_arrow_table())
+    told = connection.sql(_DECIDED.format(wanted=among.format("result"))).to_arrow_table()
+    with localcontext(prec=EXACT_DIGITS):
+        pairs = list(zip(prepare(lines), told.to_pylist(), strict=True))
+        matched = [_worded(item, row, words) for item, row in pairs]
+        return _checked(matched, [row for _, row in pairs], words)
 
 
 def _worded(item: Prepared, row: Row, words: Words) -> MatchedLine:
     decided = _decided(item, row, words)
     if row["step"] == "reversal":  # counted as the charge that it takes back, which is far away
-        total, accepted = item.line.total_cost, exact(row["accepted"])
-        return matched_line(decided, total if total == accepted else accepted)  # as it is written
+        return matched_line(decided, -_accepted_of_charge(row, words))
     return matched_line(decided, accepted_of(decided))
+
+
+def _accepted_of_charge(row: Row, words: Words) -> Decimal:
+    """What is accepted of the charge that a line takes back, written as it is of that charge."""
+    total, accepted = Decimal(row["other_total"]), exact(-row["accepted"])
+    by_hand = words.by_hand.get(row["other_pos"])
+    overridden = (
+        by_hand is not None
+        and by_hand.kind is not DecisionKind.MATCH
+        and by_hand.outcome == row["other_outcome"]
+    )
+    whole = row["other_outcome"] in ACCEPTED_WHOLE or overridden
+    if total == accepted and (accepted or whole):
+        return total
+    is_split = row["other_outcome"] in SPLIT and not overridden
+    return accepted.quantize(PENNY) if is_split else accepted
 
 
 def _decided(item: Prepared, row: Row, words: Words) -> Decided:
@@ -174,7 +190,9 @@ def _with_fee(decided: Decided, fee: FeeCase, row: Row, words: Words) -> Decided
     inside = fee.supply is not None and not fee.supply.before
     coverage = words.coverages[row["cov"]] if inside and row["cov"] is not None else None
     verdict = settled_fee(fee.outcome, fee.test, coverage)
-    return replace(decided, verdict=verdict, tests=(*decided.tests, fee.test), fee=fee.accepted)
+    total = decided.prepared.line.total_cost
+    accepted = total if total == fee.accepted else fee.accepted  # as the line writes it
+    return replace(decided, verdict=verdict, tests=(*decided.tests, fee.test), fee=accepted)
 
 
 def _checked(

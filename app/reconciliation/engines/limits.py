@@ -23,7 +23,7 @@ from app.reconciliation.period import Period
 ZERO = Decimal(0)
 ONE = Decimal(1)
 LENGTH: Final = "supply length"
-_PENNY = Decimal("0.01")
+PENNY = Decimal("0.01")
 _PLACE = Decimal("0.00000001")  # the least part of a quantity that is compared
 EXACT_DIGITS = 60  # far beyond the 18 + 20 digits a cell may hold, so sums are never rounded
 
@@ -208,4 +208,4 @@ def part_of(
         delivery = min(max(home_delivery, ZERO), total)
         kept = delivery if agreed is None else min(agreed, delivery)
         allowed = (total - delivery) * share + (kept if share else ZERO)
-        return min(total, allowed.quantize(_PENNY, ROUND_HALF_UP))
+        return min(total, allowed.quantize(PENNY, ROUND_HALF_UP))

@@ -34,7 +34,7 @@ from app.reconciliation.engines.supply_terms import (
     delivery_on,
     tolerance_on,
 )
-from app.reconciliation.engines.tables import AMOUNT, route_number
+from app.reconciliation.engines.table_columns import AMOUNT, route_number
 from app.reconciliation.model import ContractLine, LineKind, Snapshot, TestResult
 from app.reconciliation.parse_dates import financial_period
 from app.reconciliation.period import Basis, Period
@@ -258,9 +258,10 @@ def _contracts(connection: Connection, index: SnapshotIndex) -> None:
             provider, payer, drug, first, last = said
             held = index.contracts.get((provider, payer), ())
             found = check_contract(held, drug or "", _period(first, last))
-            yield (*said, _result(found.result))
+            yield (*said, _result(found.result), found.detail)
 
-    columns = {**pairs, "drug": _TEXT, "first_day": _DAY, "last_day": _DAY, "said": _TEXT}
+    columns = {**pairs, "drug": _TEXT, "first_day": _DAY, "last_day": _DAY}
+    columns |= {"said": _TEXT, "why": _TEXT}
     _hold(connection, "contract", columns, rows())
 
 
@@ -303,10 +304,10 @@ def _prices(connection: Connection, index: SnapshotIndex) -> None:
             provider, payer, drug, product, code, strength, unit, first, last = said
             priced = Priced(provider, drug, product, code, strength, unit)
             found = agreed_on(index.prices[payer, drug], priced, _period(first, last))
-            yield (*said, found.least, found.most, found.price)
+            yield (*said, found.least, found.most, found.price, found.why)
 
     limits = dict.fromkeys(("least", "most", "price"), AMOUNT)
-    _hold(connection, "agreed", {**_PRICED, **limits}, rows())
+    _hold(connection, "agreed", {**_PRICED, **limits, "why": _TEXT}, rows())
 
 
 def _supplies(connection: Connection, index: SnapshotIndex) -> None:
@@ -324,12 +325,12 @@ def _supplies(connection: Connection, index: SnapshotIndex) -> None:
             held = index.supplies[payer], provider, drug, _period(first, last)
             told = tolerance_on(*held), days_early_on(*held)
             agreed = delivery_on(*held)
-            yield (*said, agreed.least, agreed.most, *told)
+            yield (*said, agreed.least, agreed.most, *told, agreed.why)
 
     columns = dict.fromkeys(("folded_commissioner", "folded_provider", "drug"), _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
     columns |= dict.fromkeys(("least", "most", "tolerance", "early"), AMOUNT)
-    _hold(connection, "supplied", columns, rows())
+    _hold(connection, "supplied", {**columns, "why": _TEXT}, rows())
 
 
 def _keepers(index: SnapshotIndex) -> set[str]:

@@ -1,54 +1,52 @@
 """Matching from a file of rows to a file of outcomes, in DuckDB, with neither held in memory.
 
 The same steps and the same inputs as `in_sql`, but the lines are never objects: `line_sql` makes
-their table, SQL decides them, and `large_words` words some of them at a time, which are written as
-`outcome_files` writes them.
+their table, SQL decides them, and `shared_words` has each distinct wording made once.
 """
 
-import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from app.reconciliation.engines.by_hand import decisions_digest
+from app.reconciliation.engines.coverage_said import coverage_said
+from app.reconciliation.engines.coverage_tables import coverage_parts, tolerances_of
 from app.reconciliation.engines.duckdb import InDuckDB, Machine, database
 from app.reconciliation.engines.fees import FeeCase
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.in_sql import decide
 from app.reconciliation.engines.index import (
     Folder,
-    coverage_order,
+    in_order,
     index_snapshot,
 )
 from app.reconciliation.engines.known import check_known
 from app.reconciliation.engines.large_debits import credited_lines, debits_of
 from app.reconciliation.engines.large_spacing import hold_spacing
-from app.reconciliation.engines.large_words import KEPT, worded, words_of
+from app.reconciliation.engines.large_words import KEPT, hold_others, worded, words_of
 from app.reconciliation.engines.limits import EXACT_DIGITS, exact
+from app.reconciliation.engines.line_said import hold_said
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.shared_words import Lacking, outcomes_told, tests_told
 from app.reconciliation.engines.spark import Cluster
 from app.reconciliation.engines.spark_files import decide_on_spark
-from app.reconciliation.engines.tables import (
-    coverage_tables,
-    debit_tables,
-    hand_tables,
-    other_tables,
-    tolerances_of,
-)
+from app.reconciliation.engines.tables import debit_tables, hand_tables, other_tables
 from app.reconciliation.engines.told import used_before
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import ContractLine, LineDecision, MatchedLine, Snapshot
-from app.reconciliation.outcome_files import write_parquet
-from app.reconciliation.slices import Fold, SliceKey, slice_of, slice_stated
+from app.reconciliation.outcome_files import write_tables
+from app.reconciliation.slices import Fold, SliceKey, slice_stated
 from app.reconciliation.summary import (
     AS_NAMED,
     NOT_STATED,
@@ -111,12 +109,16 @@ def match_rows(
         prepared = prepared_of(lines)
         credited = prepared_of(credited_lines(connection))
         debits = debits_of(credited, index)
-        coverages = tuple(sorted(snapshot.coverages, key=coverage_order))
-        percents = tolerances_of(snapshot)
-        tables = coverage_tables(coverages, used_before(index, debits), percents)
-        tables |= other_tables(snapshot)
+        coverages = in_order(snapshot.coverages)
+        before = used_before(index, debits)
+        also = {"coverage_said": partial(coverage_said, before=before)}
+        parts = coverage_parts(coverages, before, tolerances_of(snapshot), also)
+        approved = lay(parts, outcomes.parent)
+        tables = other_tables(snapshot)
         tables |= hand_tables(prepared, coverages, index, by_hand) | debit_tables(debits, credited)
         running = InDuckDB(connection)
+        for name, path in approved.items():
+            running.look_at(name, path)
         for name, table in tables.items():
             running.hold(name, table)
         fees: list[FeeCase] = []
@@ -124,17 +126,33 @@ def match_rows(
             decide(running, index, debits, keep=KEPT, fees=fees)
         else:
             held_by = (index, debits)
+            read = (name for name in approved if name not in also)
+            tables |= {name: pq.read_table(approved[name]) for name in read}
             fees += decide_on_spark(cluster, running, tables, outcomes.parent, held_by, KEPT)
         hold_spacing(connection, index, debits.released)
         connection.execute(_TOLD)
         running.hold("payer_heir", _heirs(snapshot))
         connection.execute(_MOVED)
         words = words_of(index, coverages, by_hand, debits, fees)
+        hold_others(connection)
+        hold_said(connection, debits.tests, tests_told)
+        alone = sorted({*by_hand, *words.fees})
+        running.hold("worded_alone", pa.table({"pos": pa.array(alone, pa.int64())}))
         folded = cache(organisations.fold)
         counting = Counting[SliceKey | None]()
-        found = worded(connection, rows, lambda some: prepare(some, *held), words)
-        with contextlib.closing(found):
-            write_parquet(_counted(found, counting, folded), outcomes)
+
+        def plainly(wanted: str, first: int, last: int) -> Sequence[MatchedLine]:
+            def some(lines: Sequence[ContractLine]) -> Sequence[Prepared]:
+                return prepare(lines, *held)
+
+            return worded(connection, some, words, wanted, first, last)
+
+        def count(lacking: Lacking) -> None:
+            stated, names, amount = lacking
+            counting.add_sum(slice_stated(stated, folded), names, amount)
+
+        (count_of,) = connection.sql("SELECT count(*) FROM line").fetchall()[0]
+        write_tables(outcomes_told(connection, count_of, plainly, count), outcomes)
         slices = _by_slice(connection, folded)
         return Decided(
             _summary(connection, folded, counting.whole()),
@@ -144,14 +162,21 @@ def match_rows(
         )
 
 
-def _counted(
-    matched: Iterable[Sequence[MatchedLine]], counting: Counting[SliceKey | None], fold: Fold
-) -> Iterator[Sequence[MatchedLine]]:
-    """The same lines; what was accepted of them untested is counted by their slices."""
-    for some in matched:
-        for item in some:
-            counting.add(slice_of(item.line, fold), item)
-        yield some
+def lay(parts: Iterable[tuple[str, pa.Table]], folder: Path) -> dict[str, Path]:
+    """Parts of tables by name, each written beside those of its table that came before it.
+
+    So what is said of each approval lies on the disk, where the lines lie, and not in memory.
+    """
+    paths: dict[str, Path] = {}
+    with ExitStack() as stack:
+        files: dict[str, pq.ParquetWriter] = {}
+        for name, table in parts:
+            if name not in files:
+                paths[name] = folder / f"{name}.parquet"
+                writer = pq.ParquetWriter(paths[name], table.schema)
+                files[name] = stack.enter_context(writer)
+            files[name].write_table(table)
+    return paths
 
 
 def _decided_by_hand(

@@ -181,6 +181,11 @@ def _comparison(name: str, trained: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"output_column_name": name, "comparison_levels": levels}
 
 
+def conditions_of(name: str) -> tuple[tuple[str, str], ...]:
+    """The levels of a field with their conditions in SQL, the first that holds counts."""
+    return _LEVELS[name]
+
+
 def labels_of(name: str) -> tuple[str, ...]:
     """The levels of a field from the most to the least agreement, without that of absence."""
     return tuple(label for label, _ in _LEVELS[name] if label != "null")

@@ -35,15 +35,16 @@ class Known:
         snapshot: Snapshot,
         practices: Mapping[str, Sequence[str]],
         refused: frozenset[Refusal],
+        parameters: Mapping[str, Any] | None = None,
     ) -> "Known":
-        """The same of a snapshot within the caller's scope."""
+        """The same of a snapshot within the caller's scope; by the model in force, or another."""
         return cls(
             snapshot,
             index_snapshot(snapshot),
             approvals_of(snapshot.coverages),
             practices,
             refused,
-            parameters_of(),
+            parameters_of() if parameters is None else parameters,
             service.knowing(desk.dictionary, snapshot.terms.spellings),
             Folder(desk.organisations),
         )

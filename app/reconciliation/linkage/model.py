@@ -98,8 +98,9 @@ class Candidate:
 class Proposed:
     """What is proposed for a line: one candidate, or several that are alike, in order of reference.
 
-    `next_best` is the most likely of the others; `total` what the line charges, as exact text, and
-    None of a search of before that was kept.
+    `next_best` is the most likely of the others; `among` how many treatments of the drug there
+    were, `here` of them at the line's provider: from these the odds began. `total` is what the line
+    charges, as exact text. `here` and `total` are None of a search of before they were kept.
     """
 
     row: int
@@ -108,6 +109,7 @@ class Proposed:
     next_best: Candidate | None
     among: int
     total: str | None = None
+    here: int | None = None
 
     @property
     def ambiguous(self) -> bool:

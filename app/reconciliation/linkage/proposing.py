@@ -3,36 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import or_
-
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
-from app.clock import london_day
-from app.db import jobs, tables
+from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import deciding_lines, service
 from app.reconciliation import store as runs
-from app.reconciliation.engines.index import Folder
-from app.reconciliation.engines.prepare import prepare
 from app.reconciliation.errors import StepNotPossible
 from app.reconciliation.large_lines import LargeLines, open_large
 from app.reconciliation.line_keys import keys_of
-from app.reconciliation.line_reach import reached_by
 from app.reconciliation.linkage import store
-from app.reconciliation.linkage.comparing import compare
 from app.reconciliation.linkage.known import Known
 from app.reconciliation.linkage.large import find_in_files
+from app.reconciliation.linkage.limited import find_in_memory
 from app.reconciliation.linkage.model import Candidate, Found
-from app.reconciliation.linkage.most_costly import most_costly
-from app.reconciliation.linkage.seeking import find_seekers, held_of
+from app.reconciliation.linkage.rechecking import check_still_proposed
+from app.reconciliation.linkage.seeking import find_seekers
 from app.reconciliation.linkage.store import Counts, ProposalRecord, SearchRecord
-from app.reconciliation.linkage.weighing import Matter, Refusal, propose
+from app.reconciliation.linkage.weighing import Refusal
 from app.reconciliation.model import DecisionKind, LineDecision, Snapshot
-from app.reconciliation.scope import Scope, scope_of
+from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk, Reconciled
 from app.reconciliation.store import RunRecord
-from app.reconciliation.terms_store import terms_for
-from app.reconciliation.waiting_store import narrow
 
 JOB = "propose links"
 
@@ -76,11 +68,8 @@ def queue(work: Work, caller: Caller, run_id: str) -> str:
     )
 
 
-def look(work: Work, desk: Desk, caller: Caller, run_id: str, only_row: int | None = None) -> Seen:
-    """What is searched, within the caller's scope; within `Database.read`.
-
-    For one row of a large run only the approvals are read that bear on what is proposed for it.
-    """
+def look(work: Work, desk: Desk, caller: Caller, run_id: str) -> Seen:
+    """What is searched, within the caller's scope; within `Database.read`."""
     check_can(caller, Action.PROPOSE_LINKS)
     run = runs.find_run(work, caller.organisation, run_id)
     record = runs.find_submission(work, caller.organisation, run.submission_id)
@@ -88,8 +77,6 @@ def look(work: Work, desk: Desk, caller: Caller, run_id: str, only_row: int | No
     scope = scope_of(caller)
     if desk.matching.takes_files(run.lines):
         opened = open_large(work, desk, run)
-        if only_row is not None:
-            scope = _around(work, desk, caller, opened, only_row)
         # What was used before says nothing of whose a line is, and takes long to count.
         snapshot = service.approvals_for(work, desk, caller, record, scope)
         return Seen(opened, snapshot, store.practices_of(work, scope), refused)
@@ -98,43 +85,21 @@ def look(work: Work, desk: Desk, caller: Caller, run_id: str, only_row: int | No
     return Seen(loaded, snapshot, store.practices_of(work, scope), refused)
 
 
-def _around(work: Work, desk: Desk, caller: Caller, opened: LargeLines, row: int) -> Scope:
-    """The part of the scope that a row's proposals rest on: the treatments of its drug, by whose
-    number a chance is shared, and those that its number leads to, whatever they are of."""
-    scope, line = scope_of(caller), opened.line(row).line
-    terms, record = terms_for(work, caller), opened.record
-    dictionary = service.knowing(desk.dictionary, terms.spellings)
-    held = london_day(record.received_at), record.layout, terms.supplies
-    (item,) = prepare([line], dictionary, Folder(desk.organisations), *held)
-    fold = desk.organisations.fold
-    reached = reached_by(work, [line], caller.organisation, fold, whosever=True)
-    if len(reached) > service.MOST_NAMED:
-        return scope
-    treatment = tables.treatment.c
-    of_drug = treatment.drug == (item.recognition.drug or "")
-    return narrow(scope, or_(of_drug, treatment.id.in_(sorted(reached))))
-
-
-def work_out(desk: Desk, seen: Seen, only_row: int | None = None) -> Found:
-    """What is proposed for the run's lines, or for one of its rows. No SQL, but some seconds.
+def work_out(desk: Desk, seen: Seen) -> Found:
+    """What is proposed for the run's lines. No SQL, but minutes for a large run: a job's work.
 
     Identifiers are compared here, in the service; what comes out says only how far they agree. Of
     more proposals than one search keeps the most costly are kept.
     """
     known = Known.of(desk, seen.snapshot, seen.practices, seen.refused)
     if isinstance(seen.lines, LargeLines):
-        return find_in_files(seen.lines, known, only_row)
+        return find_in_files(seen.lines, known)
     matched = seen.lines.matched
     lines = [item.line for item in matched]
     prepared = known.prepare(lines)
     seekers = find_seekers(matched, prepared, known.index, known.approvals)
-    if only_row is not None:
-        own = tuple(s for s in seekers.lines if lines[s.position].row == only_row)
-        seekers = replace(seekers, lines=own)
-    held = held_of(known.approvals, known.practices)
-    compared = compare(seekers.lines, held, known.parameters)
-    matter = Matter(seekers, prepared, keys_of(lines), known.index, known.refused)
-    return most_costly([propose(known.judge, matter, compared)], known.judge.model)
+    machine = desk.matching.machine()
+    return find_in_memory(seekers, prepared, keys_of(lines), known, machine)
 
 
 def save(work: Work, caller: Caller, seen: Seen, found: Found) -> str:
@@ -189,29 +154,18 @@ class Accepting:
 def prepare_to_accept(
     work: Work, desk: Desk, caller: Caller, proposal_id: str, reference: str
 ) -> Accepting:
-    """Compare again, and draft the decision: slow, so outside a transaction that writes.
+    """Weigh the one line again, and draft the decision: outside a transaction that writes.
 
     Raises StepNotPossible where the proposal is not open, does not name the approval, or would not
     be made so now: no pound rests on what somebody saw and that has changed since.
     """
     check_can(caller, Action.DECIDE_LINE)
     proposal = store.find(work, caller.organisation, proposal_id)
-    _check_open(work, caller, proposal)
+    search = _check_open(work, caller, proposal)
     chosen = _named(proposal, reference)
-    row = proposal.proposed.row
-    now = look(work, desk, caller, proposal.run_id, row)
-    again = [c for p in work_out(desk, now, row).proposals for c in p.candidates]
-    if chosen.evidence_digest not in {c.evidence_digest for c in again}:
-        raise StepNotPossible(
-            "The line, the approval or the patient's record changed since this was proposed. Have "
-            "the run's proposals made again."
-        )
-    match = DecisionKind.MATCH
-    seen = (
-        deciding_lines.look(work, desk, caller, proposal.run_id, row, match, reference)
-        if isinstance(now.lines, LargeLines)
-        else deciding_lines.Seen(now.lines, now.snapshot)
-    )
+    check_still_proposed(work, desk, caller, proposal, chosen, search.model)
+    row, match = proposal.proposed.row, DecisionKind.MATCH
+    seen = deciding_lines.look(work, desk, caller, proposal.run_id, row, match, reference)
     made = deciding_lines.draft(desk, caller, seen, row, match, reference)
     return Accepting(proposal, seen, made)
 
@@ -266,11 +220,14 @@ def _named(proposal: ProposalRecord, reference: str) -> Candidate:
     )
 
 
-def _check_open(work: Work, caller: Caller, proposal: ProposalRecord) -> None:
+def _check_open(work: Work, caller: Caller, proposal: ProposalRecord) -> SearchRecord:
+    """The search that made it, if it is open and among the newest."""
     if proposal.state != store.OPEN:
         raise StepNotPossible(f"The proposal is {proposal.state} already.")
-    if not _is_newest(work, caller, proposal):
+    newest = store.newest_search(work, caller.organisation, proposal.run_id)
+    if newest is None or newest.id != proposal.search_id:
         raise StepNotPossible("The run's proposals were made again since. Use the newest ones.")
+    return newest
 
 
 def _is_newest(work: Work, caller: Caller, proposal: ProposalRecord) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.reconciliation.engines.by_hand import usable_coverage
@@ -29,10 +29,11 @@ UNFOUND: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class Approvals:
     """Approvals with a reference that cover supply: drug → treatment → its coverages; and how many
-    treatments of a drug a provider has, its own or as a spoke.
+    treatments of a drug there are, and a provider has, its own or as a spoke.
     """
 
     by_drug: Mapping[str, Mapping[str, tuple[Coverage, ...]]]
+    of_drug: Mapping[str, int]
     at: Mapping[tuple[str, str | None], int]
 
     def among(self, item: Prepared) -> tuple[int, int]:
@@ -42,9 +43,14 @@ class Approvals:
         makes a proposal at most less likely.
         """
         drug = item.recognition.drug or ""
-        everywhere = len(self.by_drug.get(drug, ()))
+        everywhere = self.of_drug.get(drug, 0)
         here = everywhere if item.provider is None else self.at.get((drug, item.provider), 0)
         return here, everywhere - here
+
+    def counted(self, item: Prepared, here: int, everywhere: int) -> "Approvals":
+        """These, which are some of the line's drug, as of so many treatments of it in all."""
+        drug = item.recognition.drug or ""
+        return replace(self, of_drug={drug: everywhere}, at={(drug, item.provider): here})
 
     def coverage(self, item: Prepared, treatment: str) -> Coverage | None:
         """What a match by hand would take of a treatment; None where the line cannot be its."""
@@ -72,6 +78,7 @@ def approvals_of(coverages: Iterable[Coverage]) -> Approvals:
                 at[each.drug, provider].add(each.treatment_id)
     return Approvals(
         {drug: {t: tuple(own) for t, own in found.items()} for drug, found in by_drug.items()},
+        {drug: len(found) for drug, found in by_drug.items()},
         {key: len(treatments) for key, treatments in at.items()},
     )
 

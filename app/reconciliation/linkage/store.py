@@ -85,13 +85,15 @@ def practices_of(work: Work, scope: Scope) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def refusals_of(work: Work, organisation: str) -> frozenset[Refusal]:
-    """What the organisation refused: the line, the approval, and the evidence that it saw."""
-    rows = work.connection.execute(
-        select(_PROPOSAL).where(
-            _PROPOSAL.c.organisation == organisation, _PROPOSAL.c.state == REFUSED
-        )
-    ).mappings()
+def refusals_of(work: Work, organisation: str, line_key: str | None = None) -> frozenset[Refusal]:
+    """What the organisation refused, of all lines or of one: the line, the approval, and the
+    evidence that it saw."""
+    query = select(_PROPOSAL.c.line_key, _PROPOSAL.c.evidence).where(
+        _PROPOSAL.c.organisation == organisation, _PROPOSAL.c.state == REFUSED
+    )
+    if line_key is not None:
+        query = query.where(_PROPOSAL.c.line_key == line_key)
+    rows = work.connection.execute(query).mappings()
     return frozenset(
         (row["line_key"], each["approval_reference"], each["evidence_digest"])
         for row in rows
@@ -264,6 +266,7 @@ def _record(row: RowMapping) -> ProposalRecord:
         next_best=_candidates([next_best])[0] if next_best else None,
         among=evidence["among"],
         total=evidence.get("total"),
+        here=evidence.get("here"),
     )
     same = (n for n in ProposalRecord.__slots__ if n != "proposed")
     return ProposalRecord(proposed=proposed, **{name: row[name] for name in same})

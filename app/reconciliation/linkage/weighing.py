@@ -98,7 +98,8 @@ def likelihoods(
         here = check_provider(coverage, item.provider).result is not FAILED
         # A treatment that changed hospital counts at the line's provider, also where what covers
         # the line is the other hospital's: then there may be none elsewhere, and it stands alone.
-        start = judge.here / at_provider if here else judge.elsewhere / max(elsewhere, 1)
+        # And what was counted may be older than what came to the line's provider since.
+        start = judge.here / max(at_provider, 1) if here else judge.elsewhere / max(elsewhere, 1)
         weighed.append(Likely(pair, coverage, here, start * 2**pair.weight, 0.0))
     ordered = sorted(weighed, key=lambda each: (-each.odds, each.pair.treatment))
     return shared(judge, ordered)
@@ -167,13 +168,15 @@ def _of_line(
         return (Why.REFUSED if alike(judge, likely) else Why.NOT_LIKELY), None
     others = [each for each in stands if each not in chosen]
     candidates = [_candidate(each, matter.index) for each in chosen]
+    here, elsewhere = matter.seekers.approvals.among(item)
     proposed = Proposed(
         row=item.line.row,
         line_key=key,
         candidates=tuple(sorted(candidates, key=lambda one: one.approval_reference)),
         next_best=_candidate(others[0], matter.index) if others else None,
-        among=sum(matter.seekers.approvals.among(item)),
+        among=here + elsewhere,
         total=None if item.line.total_cost is None else f"{item.line.total_cost:f}",
+        here=here,
     )
     return (Why.AMBIGUOUS if len(chosen) > 1 else Why.PROPOSED), proposed
 

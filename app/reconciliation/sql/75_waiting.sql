@@ -22,10 +22,10 @@ WITH found AS (
 ),
 
 placed AS (
-    SELECT pos, provider, row_number() OVER (PARTITION BY pos ORDER BY source, place) AS nth
+    SELECT pos, provider, pending, row_number() OVER (PARTITION BY pos ORDER BY source, place) AS nth
     FROM found
 )
 
-SELECT pos, provider
+SELECT pos, provider, pending
 FROM placed
 WHERE nth = 1

@@ -1,12 +1,13 @@
 """What waits for a second administrator, and what became of earlier proposals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.fields import IdPath
 from app.approvals import administering, proposing
 from app.approvals.proposing import Proposal
+from app.approvals.second_person import place_of
 from app.auth.people import names_of
 from app.auth.sessions import Session
 from app.db.work import Work
@@ -15,17 +16,18 @@ from app.web.administration.common import HOME, issuer_of
 from app.web.administration.view import proposal_rows
 from app.web.callers import caller_of
 from app.web.pages import PageRoute, door_of
+from app.web.paging import ASKED_FOR, AfterQuery, Onward, one_page, place_in, second_place
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(prefix=HOME, route_class=PageRoute, include_in_schema=False)
-_Found = tuple[tuple[Proposal, ...], dict[str, str], dict[str, str]]
+_Found = tuple[Sequence[Proposal], dict[str, str], dict[str, str]]
 
 
 @router.get("")
-def show(request: Request, session: SignedInBrowser) -> Response:
+def show(request: Request, session: SignedInBrowser, after: AfterQuery = None) -> Response:
     """What waits first, then the newest."""
-    found, names, systems = _read(request, session)
+    (found, names, systems), onward = _read(request, session, after)
     rows = proposal_rows(
         found, names, systems, caller_of(request, session).id, door_of(request).now()
     )
@@ -35,6 +37,7 @@ def show(request: Request, session: SignedInBrowser) -> Response:
         session=session,
         waiting=[row for row in rows if row.may_decline],
         decided=[row for row in rows if not row.may_decline],
+        onward=onward,
         once=fresh_name(request),
     )
 
@@ -63,15 +66,16 @@ def decline(request: Request, session: SignedInBrowser, id: IdPath, form: FormFi
     return act_once(request, session, form, take)
 
 
-def _read(request: Request, session: Session) -> _Found:
-    caller = caller_of(request, session)
+def _read(request: Request, session: Session, after: str | None) -> tuple[_Found, Onward]:
+    caller, place = caller_of(request, session), place_in(after, second_place)
 
-    def read(work: Work) -> _Found:
-        found = proposing.list_proposals(work, caller)
+    def read(work: Work) -> tuple[_Found, Onward]:
+        listed = proposing.list_proposals(work, caller, ASKED_FOR, place)
+        found, onward = one_page(listed, place_of, HOME, after)
         ids = {each.proposed_by for each in found} | {each.decided_by or "" for each in found}
         clients: Mapping[str, str] = {
             each["id"]: each["name"] for each in administering.list_clients(work, caller)
         }
-        return found, names_of(work, ids), dict(clients)
+        return (found, names_of(work, ids), dict(clients)), onward
 
     return door_of(request).read(read)

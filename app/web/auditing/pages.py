@@ -20,7 +20,7 @@ from app.auth.people import names_of
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.web.acting import fresh_name
-from app.web.auditing.view import Wanted, state_rows, trail_of
+from app.web.auditing.view import LookedThrough, Wanted, state_rows, trail_of
 from app.web.callers import caller_of, read_recorded
 from app.web.form.typed import day_parts, typed_day
 from app.web.pages import PageRoute, check_csrf, door_of, go
@@ -85,16 +85,23 @@ def of_patient(
     id: IdPath,
     who: Chosen = "",
     action: Chosen = "",
+    before: Annotated[int | None, Query(ge=1, lt=1 << 63)] = None,
 ) -> Response:
-    """The same of every treatment of one patient that the organisation may see."""
+    """The same of every treatment of one patient that the organisation may see.
+
+    Of lists that showed the patient among others a part is looked through at a time, the newest
+    first: `before` is the event at which the part before it ended.
+    """
     caller = caller_of(request, session)
 
-    def read(work: Work) -> tuple[Named, Reading]:
-        entries = trails.trail_of_patient(work, caller, id)
-        return _named(work, caller, id, entries), Reading(_READ, id)
+    def read(work: Work) -> tuple[tuple[Named, LookedThrough], Reading]:
+        trail = trails.trail_of_patient(work, caller, id, before)
+        looked = LookedThrough(before, trail.back_to, trail.since, request.query_params)
+        return (_named(work, caller, id, trail.entries), looked), Reading(_READ, id)
 
-    named = read_recorded(request, caller, read)
-    return _shown(request, session, f"/treatments/{id}", "The treatment", named, (who, action))
+    named, looked = read_recorded(request, caller, read)
+    about = f"/treatments/{id}"
+    return _shown(request, session, about, "The treatment", named, (who, action), looked)
 
 
 def _found(work: Work, caller: Caller, typed: str) -> str | None:
@@ -133,6 +140,7 @@ def _shown(
     about_words: str,
     named: Named,
     chosen: tuple[str, str],
+    looked: LookedThrough | None = None,
 ) -> Response:
     entries, names = named
     days, faults = _days(request.query_params)
@@ -148,7 +156,7 @@ def _shown(
         wanted=wanted,
         parts={n: day_parts(typed_day(n, request.query_params)) for n in ("from", "to")},
         most=MOST,
-        looked_through=trails.LOOKED_THROUGH,
+        looked=looked,
         narrowed=wanted != Wanted(),
         faults=faults,
         errors=[{"text": text, "href": f"#{name}-day"} for name, text in faults.items()],

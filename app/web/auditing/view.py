@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from app.audit import READING, TrailEntry
 from app.audit.findings import Check, Finding, LogState
@@ -42,6 +43,34 @@ class Trail:
     of: int
     people: tuple[tuple[str, str], ...]
     actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedThrough:
+    """Which part of the log was looked through for lists that showed a patient among others.
+
+    From the event `before` (None: the newest) back to `back_to` (None: to the first), of `since`;
+    `asked` is all that was asked for.
+    """
+
+    before: int | None
+    back_to: int | None
+    since: dt.datetime | None
+    asked: Mapping[str, str]
+
+    @property
+    def words(self) -> str:
+        """How far it goes."""
+        which = "the newest of these" if self.before is None else "earlier ones of these"
+        until = "to the first" if self.since is None else f"to {instant_words(self.since)}"
+        return f"This page tells of {which}, back {until}."
+
+    @property
+    def further(self) -> str:
+        """The address of the part before it, with what was asked for; empty at the end."""
+        if self.back_to is None:
+            return ""
+        return f"?{urlencode({**self.asked, 'before': self.back_to})}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from app.api.challenges import (
-    LARGEST,
     AnswerBody,
     CreditBody,
     RaiseBody,
@@ -49,6 +49,7 @@ from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+LISTED_ON_A_PAGE: Final = 200
 LINES_ON_A_PAGE: Final = 100
 #: What to say of a field that cannot be taken.
 _TOLD: Final = {
@@ -87,8 +88,9 @@ def list_challenges(
     month: str = Query(default="", pattern="^(20[0-9]{4} M[01][0-9])?$"),
     provider: str = Query(default="", pattern="^([A-Z0-9]{3,9})?$"),
     window: str = Query(default="", max_length=10),
+    after: ObjectId | None = None,
 ) -> Response:
-    """A commissioner's own; a provider's those raised against it. Newest first."""
+    """A commissioner's own; a provider's those raised against it. Newest first, page by page."""
     caller = caller_of(request, session)
     wanted = ChallengeState(state) if state in set(ChallengeState) else None
     within = Window(window) if window in set(Window) else None
@@ -102,23 +104,28 @@ def list_challenges(
     )
 
     def read(work: Work) -> tuple[list[ChallengeDocument], list[str]]:
-        found = challenging.list_challenges(work, caller, asked, LARGEST, within)
+        most = LISTED_ON_A_PAGE + 1
+        found = challenging.list_challenges(work, caller, asked, most, within, after)
         timed = timings(work, found)
         documents = [challenge_document(each, timed[each.id]) for each in found]
         return documents, challenging.months_challenged(work, caller)
 
     found, months = door_of(request).read(read)
+    listed = found[:LISTED_ON_A_PAGE]
+    chosen = {name: value for name, value in request.query_params.items() if name != "after"}
+    further = {**chosen, "after": listed[-1].id} if len(found) > len(listed) else None
     return page(
         request,
         "desk/challenges.html",
         session=session,
-        list=challenge_rows(found),
+        list=challenge_rows(listed),
         months=month_choices(months, month),
         windows=window_choices(within),
         provider=provider,
         states=[(each.value, each is wanted) for each in ChallengeState],
         run=run,
-        largest=LARGEST,
+        first_href=f"/challenges?{urlencode(chosen)}" if after else None,
+        next_href=f"/challenges?{urlencode(further)}" if further else None,
         payer=challenging.is_payer(caller),
     )
 
@@ -273,7 +280,7 @@ def _shown(
         challenge, lines = challenging.show(work, desk, caller, id, part)
         key = desk.office.pseudonyms.key_of(caller.organisation)
         timed = timing(work, challenge)
-        detail = challenge_detail(caller, key, challenge, timed, lines, part)
+        detail = challenge_detail(caller, key, challenge, timed, lines)
         return detail, Reading("challenge read", names={"challenge": id})
 
     detail = read_recorded(request, caller, read)

@@ -111,10 +111,13 @@ def check_one(request: Request, session: SignedInBrowser, form: FormFields) -> R
 @router.post("/files", openapi_extra=UPLOAD)
 def check_file(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Response:
     """Keep the draft for a day, and see what would come of it. Nothing is accepted."""
-    form, data, file_name = sent
+    form, data, file_name, over = sent
     check_csrf(session, form)
     caller = caller_of(request, session)
     check_can(caller, Action.CHECK_SUPPLY)
+    if over:
+        largest = largest_file(request.app.state.settings.max_upload_bytes)
+        return _asked(request, session, {}, {"file": largest.words}, status=413)
     if not data:
         return _asked(request, session, {}, {"file": _CHOOSE})
     try:
@@ -220,6 +223,7 @@ def _asked(
     typed: dict[str, Any],
     wrong: dict[str, str] | None = None,
     verdict: Verdict | None = None,
+    status: int = 422,
 ) -> Response:
     wrong = wrong or {}
     payers = commissioners(door_of(request).moment().day)
@@ -230,7 +234,7 @@ def _asked(
     return page(
         request,
         "desk/check_supply.html",
-        status=422 if wrong else 200,
+        status=status if wrong else 200,
         session=session,
         fields=fields,
         errors=errors,

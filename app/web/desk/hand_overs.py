@@ -1,9 +1,9 @@
 """Handing a drug's treatments to another commissioner: one proposes, another confirms."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.api.fields import IdPath
@@ -11,8 +11,9 @@ from app.api.hand_overs import HandOverBody
 from app.api.submissions import desk_of
 from app.approvals import handing
 from app.approvals.errors import DetailsNotAccepted, NotFound
+from app.approvals.handed import HandedPlace, handed, received
 from app.approvals.permissions import Action, check_can
-from app.approvals.second_person import CONFIRMED, WAITING
+from app.approvals.second_person import CONFIRMED, WAITING, place_of
 from app.auth.sessions import Session
 from app.clock import london_day
 from app.db.jobs import Job
@@ -33,32 +34,64 @@ from app.web.desk.hand_overs_view import (
 )
 from app.web.form.typed import day_parts, typed_day
 from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.paging import ASKED_FOR, AfterQuery, one_page, place_in, second_place
+from app.web.places import instant_of, parts_of
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(prefix="/hand-overs", route_class=PageRoute, include_in_schema=False)
 HOME = "/hand-overs"
-_Found = tuple[tuple[handing.HandOver, ...], tuple[handing.HandOver, ...]]
+_Several = tuple[handing.HandOver, ...]
+_Found = tuple[_Several, _Several, _Several]
 
 
 @router.get("")
-def show(request: Request, session: SignedInBrowser) -> Response:
-    """What waits for a second person, what was handed over and what was received."""
+def show(
+    request: Request,
+    session: SignedInBrowser,
+    only: Annotated[str, Query(alias="list", pattern="^(proposals|given|received)?$")] = "",
+    after: AfterQuery = None,
+) -> Response:
+    """What waits for a second person, what was handed over and what was received.
+
+    `list` names the one of the three that is read on, from behind a place.
+    """
     caller = caller_of(request, session)
+    check_can(caller, Action.HAND_OVER)
+    asked = place_in(after, second_place) if only == "proposals" else None
+    behind = place_in(after, _handed_place) if only in ("given", "received") else None
 
     def read(work: Work) -> _Found:
-        return handing.proposals(work, caller), handing.handed_and_received(work, caller)
+        return (
+            handing.proposals(work, caller, ASKED_FOR, asked, without=CONFIRMED),
+            handed(work, caller, ASKED_FOR, behind if only == "given" else None),
+            received(work, caller, ASKED_FOR, behind if only == "received" else None),
+        )
 
-    proposals, handed = door_of(request).read(read)
-    own = caller.organisation
+    proposals, given, got = door_of(request).read(read)
+    at = after if only else None
+    shown, more = one_page(proposals, place_of, f"{HOME}?list=proposals", at)
+    given_shown, given_more = one_page(given, _handed_key, f"{HOME}?list=given", at)
+    got_shown, got_more = one_page(got, _handed_key, f"{HOME}?list=received", at)
     return page(
         request,
         "desk/hand_overs.html",
         session=session,
-        proposals=proposal_rows([each for each in proposals if each.state != CONFIRMED]),
-        given=handed_rows([each for each in handed if each.organisation == own]),
-        received=handed_rows([each for each in handed if each.receiver == own]),
+        only=only,
+        proposals=proposal_rows(shown),
+        given=handed_rows(given_shown),
+        received=handed_rows(got_shown),
+        onward={"proposals": more, "given": given_more, "received": got_more},
     )
+
+
+def _handed_key(found: handing.HandOver) -> tuple[Any, ...]:
+    return found.decided_at, found.id
+
+
+def _handed_place(text: str) -> HandedPlace:
+    at, id_ = parts_of(text, 2)
+    return HandedPlace(instant_of(at), id_)
 
 
 @router.get("/new")

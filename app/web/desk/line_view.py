@@ -60,6 +60,7 @@ class LineView:
     tests: tuple[Tested, ...]
     coverage: Pairs
     unchanged: bool
+    preparing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class DecisionRow:
     may_undo: bool
 
 
-def line_view(document: EvidenceDocument) -> LineView:
-    """The page of a line."""
+def line_view(document: EvidenceDocument, *, preparing: bool = False) -> LineView:
+    """The page of a line; `preparing`: it is not known yet whom its pseudonym names."""
     line = document.line
     return LineView(
         row=line.row,
@@ -105,6 +106,7 @@ def line_view(document: EvidenceDocument) -> LineView:
         ),
         coverage=_coverage(document.coverage) if document.coverage else (),
         unchanged=document.unchanged,
+        preparing=preparing,
     )
 
 

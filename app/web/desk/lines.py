@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.fields import IdPath
 from app.api.line_decisions import (
-    EvidenceDocument,
     MatchBody,
     OverrideBody,
     RowPath,
@@ -25,7 +24,7 @@ from app.reconciliation.errors import StepNotPossible
 from app.reconciliation.model import DecisionKind
 from app.web.acting import act_once, body_of, fresh_name
 from app.web.callers import caller_of, read_recorded
-from app.web.desk.line_view import decision_rows, line_view
+from app.web.desk.line_view import LineView, decision_rows, line_view
 from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -165,16 +164,17 @@ def _shown(
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
 
-    def read(work: Work) -> tuple[tuple[EvidenceDocument, DecisionRecord | None], Reading]:
-        found = evidence.evidence_of(work, desk, caller, run, row)
+    def read(work: Work) -> tuple[tuple[LineView, DecisionRecord | None], Reading]:
+        found = evidence.evidence_of(work, desk, caller, run, row, at_once=True)
         standing = None
         if found.decision is not None:
             key = found.decision.line_key
             standing = decision_store.standing(work, caller.organisation, key)
         document = evidence_document(caller, service.key_of(desk, caller), found)
-        return (document, standing), Reading("run line read", names={"run": run, "row": row})
+        view = line_view(document, preparing=found.preparing)
+        return (view, standing), Reading("run line read", names={"run": run, "row": row})
 
-    document, standing = read_recorded(request, caller, read)
+    view, standing = read_recorded(request, caller, read)
     told = dict(faults or {})
     may_decide = can(caller, Action.DECIDE_LINE)
     may_override = can(caller, Action.OVERRIDE_LINE)
@@ -184,7 +184,7 @@ def _shown(
         status=422 if told else 200,
         session=session,
         run=run,
-        view=line_view(document),
+        view=view,
         standing=decision_rows((standing,), may_undo_all=may_override)[0] if standing else None,
         may={
             "match": may_decide and standing is None,

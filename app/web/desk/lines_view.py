@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 
 from app.api.submissions_model import LineDocument
 from app.reconciliation.line_choice import Order
-from app.reconciliation.line_filter import LineFilter
+from app.reconciliation.line_filter import NOT_LEGIBLE, LineFilter
 from app.reconciliation.report import untested_told
 from app.reconciliation.untested import ANY_TEST
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, key_words, outcome_colour
 from app.web.words import day_words, first_upper
 
-FIELDS: Final = ("outcome", "drug", "provider", "commissioner", "month", "untested")
+FIELDS: Final = ("outcome", "drug", "provider", "commissioner", "month", "untested", "total")
 _LABELS: Final = {
     "outcome": "Outcome",
     "drug": "Drug",
@@ -23,6 +23,7 @@ _LABELS: Final = {
     "commissioner": "Commissioner",
     "month": "Month",
     "untested": "Accepted, not tested",
+    "total": "Total",
 }
 
 
@@ -102,11 +103,13 @@ def filter_words(
 
 def _said(name: str, value: str) -> str:
     words = key_words(name, value)
-    return f"{_LABELS[name]}: {words}" if name == "untested" else words
+    return f"{_LABELS[name]}: {words}" if name in ("untested", "total") else words
 
 
 def _keys(name: str, summary: Mapping[str, Any]) -> list[str]:
     """What the run's own breakdowns name; an older run has not all of them."""
+    if name == "total":
+        return [NOT_LEGIBLE] if summary["total"]["unreadable_totals"] else []
     if name != "untested":
         return [each[name] for each in summary.get(f"by_{name}", ())]
     untested = untested_told(summary)

@@ -25,7 +25,7 @@ from app.reconciliation import exporting, store
 from app.reconciliation.errors import ExportNotWritten, ExportTooLarge, StoredFileEnded
 from app.reconciliation.exports import ExportFormat, Written
 from app.reconciliation.line_choice import LinesChosen, Order, choose_lines
-from app.reconciliation.line_filter import LineFilter
+from app.reconciliation.line_filter import NOT_LEGIBLE, LineFilter
 from app.reconciliation.model import LineOutcome
 from app.reconciliation.run_lines import open_run
 from app.reconciliation.service import Desk
@@ -67,6 +67,7 @@ def show(request: Request, session: SignedInBrowser, run: UuidPath) -> Response:
         tables=common.money_tables(run, document.summary),
         total=common.total_row(document.summary),
         untested=common.untested_table(run, document.summary),
+        without_total=common.lines_href(run, "total", NOT_LEGIBLE),
         once=fresh_name(request),
         may={
             "challenge": can(caller, Action.CHALLENGE),
@@ -88,6 +89,7 @@ def lines(
     month: Key = None,
     commissioner: Key = None,
     untested: Key = None,
+    total: Key = None,
     order: Key = None,
     after: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Response:
@@ -95,8 +97,9 @@ def lines(
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
     known = outcome if outcome in set(LineOutcome) else None
+    lacking = NOT_LEGIBLE if total == NOT_LEGIBLE else None
     asked = LineFilter(
-        *(each or None for each in (known, drug, provider, month, commissioner, untested))
+        *(each or None for each in (known, drug, provider, month, commissioner, untested, lacking))
     )
     by = Order.QUERIED if order == Order.QUERIED else Order.FILE
 

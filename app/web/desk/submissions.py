@@ -48,10 +48,13 @@ def list_submissions(request: Request, session: SignedInBrowser) -> Response:
 @router.post("", openapi_extra=UPLOAD)
 def upload(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Response:
     """Keep the file for a day, and show what it would change. Nothing is accepted yet."""
-    form, data, file_name = sent
+    form, data, file_name, over = sent
     check_csrf(session, form)
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
+    if over:
+        largest = largest_file(request.app.state.settings.max_upload_bytes)
+        return _listed(request, session, largest.words, 413)
     if not data:
         return _listed(request, session, _CHOOSE)
     try:
@@ -191,7 +194,7 @@ def run_again(
     return act_once(request, session, form, queue)
 
 
-def _listed(request: Request, session: Session, wrong: str = "") -> Response:
+def _listed(request: Request, session: Session, wrong: str = "", status: int = 422) -> Response:
     caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
 
@@ -203,7 +206,7 @@ def _listed(request: Request, session: Session, wrong: str = "") -> Response:
     return page(
         request,
         "desk/submissions.html",
-        status=422 if wrong else 200,
+        status=status if wrong else 200,
         session=session,
         rows=door_of(request).read(read),
         newest=NEWEST,

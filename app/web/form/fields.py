@@ -32,6 +32,7 @@ class Known:
     put_in: bool
     same: bool = False
     now: bool = False
+    part: str = ""  # which part of an answer was put in, where it is not all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Field:
     workable: bool = False  # a score that can be worked out from its parts
     scale: Any = None  # the steps of its scale, shown as help
     same_day: str | None = None  # the day of the decision, which one tick gives
+    recent: tuple[tuple[str, str], ...] = ()  # days before it, of which one choice gives one
     measured_same_day: str | None = None  # the same for the day of a measurement
 
     @property

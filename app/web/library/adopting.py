@@ -15,6 +15,7 @@ from app.approvals.adopting import (
     propose_adoption,
 )
 from app.approvals.permissions import Action, check_can
+from app.approvals.second_person import place_of
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.problems import BAD_REQUEST, DoorProblem
@@ -23,6 +24,7 @@ from app.web.callers import caller_of, this_office
 from app.web.library.adopting_view import proposal_rows
 from app.web.library.days import day_in
 from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.paging import ASKED_FOR, AfterQuery, one_page, place_in, second_place
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
@@ -30,14 +32,19 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @router.get("/adoptions")
-def list_adoptions(request: Request, session: SignedInBrowser) -> Response:
+def list_adoptions(
+    request: Request, session: SignedInBrowser, after: AfterQuery = None
+) -> Response:
     """The organisation's proposals: what waits for a second person first."""
     caller, office = caller_of(request, session), this_office(request)
     check_can(caller, Action.ADOPT)
+    place = place_in(after, second_place)
 
     def read(work: Work) -> dict[str, Any]:
         library = office.library_at(work)
-        found = adoption_proposals(work, caller)
+        found, onward = one_page(
+            adoption_proposals(work, caller, ASKED_FOR, place), place_of, "/adoptions", after
+        )
         titles = {
             each.policy: library.versions(each.policy)[-1].title
             for each in found
@@ -45,6 +52,7 @@ def list_adoptions(request: Request, session: SignedInBrowser) -> Response:
         }
         return dict(
             rows=proposal_rows(found, titles, caller.id),
+            onward=onward,
             once=fresh_name(request),
         )
 

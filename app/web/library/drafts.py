@@ -25,6 +25,8 @@ from app.web.library import draft_view
 from app.web.library.room import room_of
 from app.web.library.typed import TEXT, TextForm
 from app.web.pages import PageRoute, check_csrf, door_of
+from app.web.paging import ASKED_FOR, AfterQuery, one_page, place_in
+from app.web.places import instant_of, parts_of, rank_of
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 
@@ -40,9 +42,9 @@ class _Desk:
 
 
 @router.get("")
-def list_drafts(request: Request, session: SignedInBrowser) -> Response:
-    """The organisation's drafts, and three ways to begin one."""
-    return _listed(request, session)
+def list_drafts(request: Request, session: SignedInBrowser, after: AfterQuery = None) -> Response:
+    """A page of the organisation's drafts, and three ways to begin one."""
+    return _listed(request, session, after=after)
 
 
 @router.post("")
@@ -214,19 +216,34 @@ def _first_text(request: Request, desk: _Desk, form: dict[str, str]) -> str:
     return form[TEXT]
 
 
-def _listed(request: Request, session: Session, wrong: str = "") -> Response:
+def _listed(
+    request: Request, session: Session, wrong: str = "", after: str | None = None
+) -> Response:
     caller = caller_of(request, session)
-    found = door_of(request).read(lambda work: drafting.drafts_of(work, caller))
+    check_can(caller, Action.WRITE_POLICY)
+    place = place_in(after, _place)
+    found, onward = one_page(
+        door_of(request).read(lambda work: drafting.drafts_of(work, caller, ASKED_FOR, place)),
+        drafting.place_of,
+        "/policy-drafts",
+        after,
+    )
     return page(
         request,
         "library/drafts.html",
         status=422 if wrong else 200,
         session=session,
         rows=draft_view.draft_rows(found, caller.id),
+        onward=onward,
         drugs=sorted((drug.name, key) for key, drug in load_drugs().drugs.items()),
         once=fresh_name(request),
         errors=[{"text": wrong, "href": "#new"}] if wrong else [],
     )
+
+
+def _place(text: str) -> drafting.Place:
+    rank, at, id_ = parts_of(text, 3)
+    return drafting.Place(rank_of(rank), instant_of(at), id_)
 
 
 def _shown(

@@ -15,6 +15,7 @@ from app.api.timeline_model import (
     TimelineDocument,
 )
 from app.api.treatments_model import TreatmentSummary
+from app.approvals.amending import ESCALATED, IN_ERROR, PROVIDER, WITHDRAWN
 from app.approvals.happenings import Happened
 from app.clock import london_day
 from app.reference_data.drugs import load_drugs
@@ -35,6 +36,9 @@ _OUTCOMES: Final = {
     "returned": "returned with a question",
     "declined": "declined",
     "overturned": "urgent start overturned",
+    ESCALATED: "sent to the panel",
+    WITHDRAWN: "withdrawn",
+    IN_ERROR: "entered in error",
     "recorded": "recorded",
 }
 _MAKERS: Final = {
@@ -42,6 +46,7 @@ _MAKERS: Final = {
     "panel": "by the panel",
     "pharmacist": "by the trust's pharmacist",
     "commissioner": "by the commissioner",
+    PROVIDER: "by the provider",
 }
 
 

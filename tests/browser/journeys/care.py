@@ -1,4 +1,4 @@
-"""The care team's other journeys: steps of a treatment, corrections, checks, funding, the glass."""
+"""The care team's other journeys: steps of a treatment, corrections, checks, lists, the glass."""
 
 import datetime as dt
 import re
@@ -12,7 +12,6 @@ from tests.browser.journeys.asking import CLINICIAN, a_form, a_request, answer_r
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.screens import keep
 from tests.browser.visitor import Visitor
-from tests.functional.web.test_attachments import PDF
 
 
 def a_treatment(visitor: Visitor, number: int) -> str:
@@ -28,7 +27,8 @@ def days_on(days: int) -> str:
     return (dt.date.today() + dt.timedelta(days)).isoformat()  # noqa: DTZ011
 
 
-def _change(visitor: Visitor, treatment: str, label: str, key: str, day: str) -> None:
+def change(visitor: Visitor, treatment: str, label: str, key: str, day: str) -> None:
+    """Open the form of a change on the treatment's page and type its day."""
     visitor.go(treatment)
     visitor.interactions += 1
     visitor.hand.press(visitor.page.locator("summary").filter(has_text=label))
@@ -39,24 +39,37 @@ def _steps(ground: Ground) -> None:
     visitor = ground.enter(CLINICIAN)
     treatment = a_treatment(visitor, ground.number())
     if visitor.page.locator("summary").filter(has_text="Record the first dose").count():
-        _change(visitor, treatment, "Record the first dose", "first_dose", days_on(0))
+        change(visitor, treatment, "Record the first dose", "first_dose", days_on(0))
         visitor.click("Record")
         assert "Not recorded yet" not in visitor.text
-    _change(visitor, treatment, "Change the dose", "dose-change", days_on(7))
+    change(visitor, treatment, "Change the dose", "dose-change", days_on(7))
     visitor.fill("dose_amount", "40")
     visitor.fill("dose_unit", "mg")
     visitor.fill("dose_every_days", "7")
     visitor.click("Change the dose")
     assert "dose" in visitor.text
-    _change(visitor, treatment, "Pause it", "pause", days_on(20))
+    change(visitor, treatment, "Pause it", "pause", days_on(20))
     visitor.click("Pause it")
-    _change(visitor, treatment, "Resume it after a pause", "resume", days_on(30))
+    change(visitor, treatment, "Resume it after a pause", "resume", days_on(30))
     visitor.click("Resume it after a pause")
-    _change(visitor, treatment, "Record that it was stopped", "stop", days_on(0))
+    change(visitor, treatment, "Record that it was stopped", "stop", days_on(0))
     visitor.choose("stop_reason", "adverse effect")
     visitor.click("Record that it was stopped")
     visitor.go(treatment)
     assert "Stopped" in visitor.text, visitor.text
+
+
+def _switch(ground: Ground) -> None:
+    """To another product of the drug: the days from then on are covered for that one."""
+    visitor = ground.enter(CLINICIAN)
+    treatment = a_treatment(visitor, ground.number())
+    change(visitor, treatment, "Switch to another product", "switch", days_on(0))
+    visitor.choose("product", "imraldi")
+    visitor.click("Switch to another product")
+    assert visitor.heading == "Approved", visitor.text
+    visitor.go(treatment)
+    covered = visitor.page.get_by_role("region", name="Covered days")
+    assert "Imraldi" in covered.inner_text(), visitor.text
 
 
 def _timeline(ground: Ground) -> None:
@@ -86,7 +99,7 @@ def _timeline(ground: Ground) -> None:
 def _transfer(ground: Ground) -> None:
     visitor = ground.enter(CLINICIAN)
     treatment = a_treatment(visitor, ground.number())
-    _change(visitor, treatment, "Hand it over to another hospital", "transfer", days_on(7))
+    change(visitor, treatment, "Hand it over to another hospital", "transfer", days_on(7))
     visitor.choose("to_provider", "DEMO2")
     visitor.click("Hand it over to another hospital")
     at = visitor.at
@@ -117,35 +130,6 @@ def _correction(ground: Ground) -> None:
     visitor.click("Send the new answers")
     assert visitor.heading == "Approved", visitor.text
     assert visitor.take("Take the decision as a PDF").startswith(b"%PDF-")
-
-
-def _individual_funding(ground: Ground) -> None:
-    visitor = ground.enter(CLINICIAN)
-    a_request(visitor, ground.number(), das28_at_start="4.0")
-    visitor.unfold("#individual-funding")
-    visitor.fill("case", "Ultrasound shows disease that the score misses.")
-    visitor.click("Prepare the request")
-    assert visitor.heading.endswith("Check your answers"), visitor.text
-    visitor.click("Send the request")
-    assert "With people who decide" in visitor.heading
-    at = visitor.at
-    visitor.click("Attach a file, or take one away", role="link")
-    file = ground.folder / "report.pdf"
-    file.write_bytes(PDF)
-    visitor.attach(file)
-    visitor.fill("title", "Ultrasound report")
-    visitor.choose("shared", visitor.page.locator("#shared-yes").get_attribute("value") or "")
-    visitor.click("Attach it")
-    assert "Ultrasound report" in visitor.text
-    payer = ground.enter("demq1-commissioner").go(at)
-    assert "Ultrasound shows disease" in payer.text
-    payer.fill("case_reference", "IFR-1")
-    payer.fill_day("from_day", "2026-06-01")
-    payer.fill("terms", "One year.")
-    payer.fill("fund-reason", "Exceptional circumstances were shown.")
-    payer.click("Fund it outside the policy")
-    assert payer.heading == "Approved", payer.text
-    assert "Individual funding" in payer.text
 
 
 def _supply(ground: Ground) -> None:
@@ -224,6 +208,9 @@ def _lists(ground: Ground) -> None:
     assert visitor.heading.startswith("Drafts ("), visitor.text
     keep(visitor, "worklist")
     visitor.click("Home", role="link", last=False)
+    headings = visitor.page.locator('main h2 a[href^="/worklists/"]')
+    for path in headings.evaluate_all("links => links.map(a => a.pathname)"):
+        assert re.search(r" \(\d+", visitor.go(path).heading), path
     panel = ground.enter("demp1-panel-member").go("/worklists/panel")
     assert panel.heading.startswith("Waiting for the panel"), panel.text
 
@@ -232,12 +219,10 @@ JOURNEYS = (
     Journey((CLINICIAN,), "asks for what there is already", "/", _already_there),
     Journey((CLINICIAN, "demp1-panel-member"), "reads a list to its end", "/", _lists),
     Journey((CLINICIAN,), "records what becomes of a treatment", "/", _steps),
+    Journey((CLINICIAN,), "switches to another product", "/", _switch),
     Journey((CLINICIAN, "demq1-commissioner"), "reads a patient's timeline", "/", _timeline),
     Journey((CLINICIAN, "demo2-clinician"), "hands a treatment over", "/", _transfer),
     Journey((CLINICIAN,), "corrects an answer", "/", _correction),
-    Journey(
-        (CLINICIAN, "demq1-commissioner"), "asks for individual funding", "/", _individual_funding
-    ),
     Journey(("demo1-delegate",), "checks a supply and a draft file", "/", _supply),
     Journey(("demo2-clinician", CLINICIAN), "breaks the glass", "/patients", _break_glass),
 )

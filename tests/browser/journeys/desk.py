@@ -1,10 +1,17 @@
 """A payer's journeys over a file: upload to credit, one line, people, drug names, months."""
 
-from tests.browser.files import a_file
+import datetime as dt
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from app.policy import Kind
+from app.reference_data.nhs_number import test_number as invented_number
+from tests.browser.cases import approved_case
+from tests.browser.files import a_file, supplied_today
+from tests.browser.journeys.asking import CLINICIAN, a_request
 from tests.browser.journeys.model import Ground, Journey
 from tests.browser.variants import EACH, Variant
 from tests.browser.visitor import Visitor
-from tests.functional.approvals.scene import MISTYPED
 
 PAYER = "demq1-commissioner"
 PAGES = ("/overview", "/submissions", "/challenges", "/slices", "/supply-lists", "/drug-names")
@@ -31,7 +38,11 @@ def _upload_to_credit(ground: Ground) -> None:
     payer = ground.enter(PAYER)
     payer.click("Submissions", role="link")
     run = a_run(ground, payer, amount_of(ground))
-    payer.click("Draft challenges of what is queried")
+    payer.press(payer.page.locator('main table a[href*="/lines?"]').first)
+    payer.choose("outcome", "no approval")
+    payer.click("Show these")
+    assert payer.page.locator("tbody tr").count() == 1, payer.text
+    payer.go(run).click("Draft challenges of what is queried")
     payer.press(payer.page.locator("tbody th a").first)
     payer.fill_day("respond_by", "2099-12-31")
     payer.click("Raise")
@@ -79,19 +90,31 @@ def _line_by_hand(ground: Ground) -> None:
 
 
 def _linkage(ground: Ground) -> None:
+    """A line with a mistyped NHS number: whose approval it may be is proposed, and refused."""
+    number = ground.number()
+    doctor = ground.enter(CLINICIAN)
+    today = dt.datetime.now(ZoneInfo("Europe/London")).date()
+    case = approved_case("biologics", Kind.INITIATION)
+    # Decided today, so that the approval covers the supply; few others were born on that day.
+    born = dt.date(1940, 1, 1) + dt.timedelta(days=number % 20_000)
+    own = replace(case.context, birth_date=born, decision_to_treat=today)
+    a_request(doctor, number, replace(case, context=own))
+    assert doctor.heading == "Approved", doctor.text
     payer = ground.enter(PAYER)
-    run = a_run(ground, payer, amount_of(ground), **MISTYPED)
+    known = invented_number(number)
+    wrong = str((int(known[-2]) + 1) % 10)
+    line = supplied_today(number, born.isoformat())
+    line["NHS NUMBER"] = f"{known[:-2]}{wrong}{known[-1]}"
+    run = a_run(ground, payer, amount_of(ground), **line)
     payer.click("Approvals proposed for lines whose patient is not known", role="link")
     payer.click("Compare the lines")
     payer.wait_for(f"{run}/links")
-    proposal = payer.page.locator('main a[href^="/linkage-proposals/"]')
-    if proposal.count():
-        payer.press(proposal.first)
-        payer.fill("refuse-reason", "Another person, the trust says.")
-        payer.click("Refuse")
-        assert "Refused" in payer.text
-    else:
-        assert "proposed" in payer.text
+    payer.press(payer.page.locator('main a[href^="/linkage-proposals/"]').first)
+    assert "How it agrees" in payer.text, payer.text
+    assert known not in payer.page.content(), "values of patients are not shown"
+    payer.fill("refuse-reason", "Another person, the trust says.")
+    payer.click("Refuse")
+    assert "Refused" in payer.text
 
 
 def _names(ground: Ground) -> None:
@@ -141,7 +164,7 @@ JOURNEYS = (
         (PAYER, "demo1-pharmacist"), "takes a file from upload to credit", "/", _upload_to_credit
     ),
     Journey((PAYER,), "reads the evidence of a line and decides it by hand", "/", _line_by_hand),
-    Journey((PAYER,), "looks for the patients of a run", "/submissions", _linkage),
+    Journey((PAYER, CLINICIAN), "looks for the patients of a run", "/submissions", _linkage),
     Journey((PAYER, "demq1-commissioner-2"), "settles what a drug's name means", "/", _names),
     Journey(
         ("demq2-invoice-validation",), "asks who the patients are", "/submissions", _identities

@@ -12,6 +12,7 @@ from tests.browser.visitor import Visitor
 from tests.urgent import urgent_form
 
 PANEL, OTHER_MEMBER = "demp1-panel-member", "demp1-panel-member-2"
+DELEGATE = "demo2-delegate"
 YEAR = "from-day=1&from-month=1&from-year=2026&to-day=31&to-month=12&to-year=2026"
 
 
@@ -166,6 +167,33 @@ def _administration(ground: Ground) -> None:
     assert name in second.text
 
 
+def _another_role(ground: Ground) -> None:
+    """Somebody is given a second role, and chooses at sign-in in which they act."""
+    first, second = ground.enter("demo2-administrator"), ground.enter("demo2-administrator-2")
+    first.go("/administration/people")
+    first.fill("grant-subject", f"demo-{DELEGATE}")
+    first.fill("grant-name", "Delegate of DEMO2")
+    first.choose("role", "pharmacist")
+    first.click("Propose the role")
+    second.go("/administration")
+    second.press(second.page.get_by_role("button", name="Confirm Give").first)
+    person = ground.enter(DELEGATE)
+    assert person.at == "/role"
+    assert person.page.locator('input[name="seat"]').count() == 2, person.text
+    person.choose("seat", "DEMO2 pharmacist")
+    person.click("Continue")
+    assert person.at == "/"
+    assert "Waiting for your authorisation" in person.text
+    person.go("/role")  # and may change it
+    second.go("/administration/people")
+    row = second.page.get_by_role("row").filter(has_text=f"demo-{DELEGATE}")
+    taken = row.locator("details").filter(has_text="Take back pharmacist")
+    second.hand.press(taken.locator("summary"))
+    second.press(taken.get_by_role("button", name="Take the role back"))
+    person.go("/")
+    assert person.at == "/sign-in", "every session of theirs ended"
+
+
 def _audit(ground: Ground) -> None:
     doctor = ground.enter("demo1-clinician")
     href = doctor.page.locator('main a[href^="/treatments/"]').first.get_attribute("href")
@@ -221,6 +249,12 @@ JOURNEYS = (
     Journey((PANEL, OTHER_MEMBER, "demo1-clinician"), "stands aside", "/", _stands_aside),
     Journey((PANEL, "demq2-commissioner"), "reads the minutes", "/minutes", _minutes),
     Journey(("demo1-administrator", "demo1-administrator-2"), "gives a role", "/", _administration),
+    Journey(
+        (DELEGATE, "demo2-administrator", "demo2-administrator-2"),
+        "is given a second role, and chooses one",
+        "/role",
+        _another_role,
+    ),
     Journey(("demo1-auditor", "demo1-clinician"), "reads a trail", "/audit", _audit),
     Journey(("demo1-auditor",), "ends a session that was left open", "/sessions", _ends_a_session),
     Journey(("",), "looks at what is for everybody", "/sign-in", _for_everybody),

@@ -179,3 +179,46 @@ def change(
         )
 
     return set_it
+
+
+#: Where `everybody` is: two hospitals with a part in the scene, one without, and so on.
+ORGANISATIONS = ("DEMO1", "DEMO2", "DEMO3", "DEMQ1", "DEMQ2", "DEMP1")
+
+
+@pytest.fixture
+def everybody(
+    application: FastAPI,
+    database: Database,
+    moment: Moment,
+    ids: Callable[[], str],
+    random_bytes: Callable[[int], bytes],
+) -> Iterator[Mapping[tuple[str, Role], Api]]:
+    """A caller of every role at every organisation, each a person: some acts want a second one."""
+
+    def register(work: Work, organisation: str, role: Role, token: str) -> None:
+        id_, _ = register_caller(
+            work,
+            ADMINISTRATOR,
+            name=token,
+            kind="system",
+            organisation=organisation,
+            role=role,
+            demonstration=True,
+            token=token,
+        )
+        known = add_person(work, ADMINISTRATOR, issuer=STAFF, subject=token, name=token)
+        tie(work, ADMINISTRATOR, id_, known.id)
+
+    with TestClient(application) as client:
+        callers = {}
+        for organisation in ORGANISATIONS:
+            for role in Role:
+                token = f"token-{organisation}-{role.name}"
+                database.transact(
+                    partial(register, organisation=organisation, role=role, token=token),
+                    moment=moment,
+                    new_id=ids,
+                    random_bytes=random_bytes,
+                )
+                callers[organisation, role] = Api(client, token)
+        yield callers

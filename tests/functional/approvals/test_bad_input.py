@@ -83,21 +83,23 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("case", MALFORMED)
 @pytest.mark.parametrize("path", ["/v1/requests", "/v1/checks"])
 def test_a_form_that_is_not_as_described_is_422(
-    clinician: Api, rows: Rows, path: str, case: str
+    clinician: Api, rows: Rows, subtests: pytest.Subtests, path: str
 ) -> None:
-    form, where = MALFORMED[case]
-    before = rows()
+    for case, (form, where) in MALFORMED.items():
+        with subtests.test(case=case):
+            before = rows()
 
-    reply = clinician.post(path, form)
+            reply = clinician.post(path, form)
 
-    assert (reply.status_code, reply.json()["code"]) == (422, "not-as-described"), reply.text
-    assert where in [error["where"] for error in reply.json()["errors"]]
-    assert all(error["mend"] for error in reply.json()["errors"])
-    assert NAME not in reply.text
-    assert rows() == before
+            assert (reply.status_code, reply.json()["code"]) == (422, "not-as-described"), (
+                reply.text
+            )
+            assert where in [error["where"] for error in reply.json()["errors"]]
+            assert all(error["mend"] for error in reply.json()["errors"])
+            assert NAME not in reply.text
+            assert rows() == before
 
 
 DETAILS = {
@@ -123,19 +125,21 @@ DETAILS = {
 }
 
 
-@pytest.mark.parametrize("case", DETAILS)
 @pytest.mark.parametrize("path", ["/v1/requests", "/v1/checks"])
 def test_a_detail_that_cannot_be_so_is_422_and_named(
-    clinician: Api, rows: Rows, path: str, case: str
+    clinician: Api, rows: Rows, subtests: pytest.Subtests, path: str
 ) -> None:
-    form, where = DETAILS[case]
-    before = rows()
+    for case, (form, where) in DETAILS.items():
+        with subtests.test(case=case):
+            before = rows()
 
-    reply = clinician.post(path, form)
+            reply = clinician.post(path, form)
 
-    assert (reply.status_code, reply.json()["code"]) == (422, "details-not-accepted"), reply.text
-    assert [error["where"] for error in reply.json()["errors"]] == [where]
-    assert rows() == before
+            assert (reply.status_code, reply.json()["code"]) == (422, "details-not-accepted"), (
+                reply.text
+            )
+            assert [error["where"] for error in reply.json()["errors"]] == [where]
+            assert rows() == before
 
 
 ANSWERS = {
@@ -165,22 +169,24 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("case", ANSWERS)
 @pytest.mark.parametrize("path", ["/v1/requests", "/v1/checks"])
 def test_an_answer_that_cannot_be_read_is_422_and_says_how_to_mend_it(
-    clinician: Api, rows: Rows, path: str, case: str
+    clinician: Api, rows: Rows, subtests: pytest.Subtests, path: str
 ) -> None:
-    answers, question, mend = ANSWERS[case]
-    before = rows()
+    for case, (answers, question, mend) in ANSWERS.items():
+        with subtests.test(case=case):
+            before = rows()
 
-    reply = clinician.post(path, answering(initiation(), **answers))
+            reply = clinician.post(path, answering(initiation(), **answers))
 
-    assert (reply.status_code, reply.json()["code"]) == (422, "answers-not-accepted"), reply.text
-    (error,) = reply.json()["errors"]
-    assert error["where"] == f"answers.{question}"
-    assert mend in error["message"] + error["mend"]
-    assert NAME not in reply.text
-    assert rows() == before
+            assert (reply.status_code, reply.json()["code"]) == (422, "answers-not-accepted"), (
+                reply.text
+            )
+            (error,) = reply.json()["errors"]
+            assert error["where"] == f"answers.{question}"
+            assert mend in error["message"] + error["mend"]
+            assert NAME not in reply.text
+            assert rows() == before
 
 
 def test_every_faulty_answer_is_named_at_once(clinician: Api) -> None:
@@ -209,15 +215,17 @@ BYTES = {
 }
 
 
-@pytest.mark.parametrize("case", BYTES)
-def test_bytes_that_are_no_form_are_refused(clinician: Api, rows: Rows, case: str) -> None:
-    body, status, code = BYTES[case]
-    before = rows()
+def test_bytes_that_are_no_form_are_refused(
+    clinician: Api, rows: Rows, subtests: pytest.Subtests
+) -> None:
+    for case, (body, status, code) in BYTES.items():
+        with subtests.test(case=case):
+            before = rows()
 
-    reply = clinician.post("/v1/requests", body)
+            reply = clinician.post("/v1/requests", body)
 
-    assert (reply.status_code, reply.json()["code"]) == (status, code)
-    assert rows() == before
+            assert (reply.status_code, reply.json()["code"]) == (status, code)
+            assert rows() == before
 
 
 REFUSED = {

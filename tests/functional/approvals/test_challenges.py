@@ -7,8 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
+from app.auth.model import Caller, Role
+from app.db import tables
+from app.db.work import Work
+from app.reconciliation import challenging
+from app.reconciliation.challenge_model import WHOLE, Part
+from app.reconciliation.errors import TotalsDoNotTie
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, Clock, good, initiation
 from tests.functional.approvals.scene import SUBMISSION_ROW, Scene, run_of
@@ -90,6 +97,30 @@ def test_challenges_and_what_is_left_out_make_up_what_the_run_queried(
     for each in made["challenges"]:
         detail = good(payer.get(f"/v1/challenges/{each['id']}"))
         assert money(detail["lines"]) == Decimal(each["queried"])
+
+
+@pytest.mark.parametrize("part", [WHOLE, Part(0, 1), Part(2, 1)])
+def test_lines_that_do_not_make_up_a_challenge_are_not_shown_nor_a_part_of_them(
+    application: FastAPI, raised: Any, part: Part
+) -> None:
+    desk, line = application.state.desk, tables.challenge_line.c
+    who = Caller("who", "who", "person", "DEMQ1", Role.COMMISSIONER, "portal", "c-1")
+    door = application.state.door.acting_for("DEMQ1")
+
+    def a_penny_more(work: Work) -> None:
+        own = line.challenge_id == raised["id"]
+        last = sa.select(sa.func.max(line.row)).where(own).scalar_subquery()
+        work.connection.execute(
+            sa.update(tables.challenge_line)
+            .where(own, line.row == last)
+            .values(queried=Decimal("20.51"))
+        )
+
+    _, shown = door.read(lambda work: challenging.show(work, desk, who, raised["id"], part))
+    assert len(shown) == (part.most or 2)
+    door.transact(a_penny_more)
+    with pytest.raises(TotalsDoNotTie):
+        door.read(lambda work: challenging.show(work, desk, who, raised["id"], part))
 
 
 def test_a_line_is_challenged_once_whatever_file_or_run_states_it(

@@ -112,8 +112,9 @@ def test_a_form_with_a_birth_date_that_does_not_fit_is_a_guess_at_anothers_patie
 ) -> None:
     """Refused, and counted all the same: else the day could be found form by form."""
     theirs = initiation(1)
-    wrong = theirs | {"patient": {**theirs["patient"], "birth_date": "1970-01-02"}}
-    for _ in range(3):
+    days = ("1970-01-02", "1970-01-02", "1970-01-03", "1970-01-03", "1970-01-04")
+    for day in days:  # the same day again, as a form is looked at and then sent, is the same guess
+        wrong = theirs | {"patient": {**theirs["patient"], "birth_date": day}}
         refused = people[WHO].post(path, wrong)
         assert (refused.status_code, refused.json()["code"]) == (409, "patient-contradiction")
     for body in (wrong, theirs):  # what fits is told no more than what does not
@@ -126,6 +127,14 @@ def test_a_form_with_a_birth_date_that_does_not_fit_is_a_guess_at_anothers_patie
     assert application.state.door.read(lambda work: work.connection.scalar(query)) == 1
     # A patient whom nobody knows is no guess: care goes on.
     good(people[WHO].post("/v1/checks", initiation(2)))
+
+
+def test_what_is_looked_at_and_then_sent_is_one_guess(people: Mapping[str, Api]) -> None:
+    theirs = initiation(1)
+    wrong = theirs | {"patient": {**theirs["patient"], "birth_date": "1970-01-02"}}
+    for path in ("/v1/checks", "/v1/requests", "/v1/checks", "/v1/requests"):
+        assert people[WHO].post(path, wrong).status_code == 409
+    assert people[WHO].post("/v1/checks", theirs).status_code == 200  # two guesses are left
 
 
 def test_a_slip_about_ones_own_patient_is_no_guess(people: Mapping[str, Api]) -> None:

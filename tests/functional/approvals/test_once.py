@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import sqlalchemy as sa
 
 from app.db.transaction import Database
+from tests import commits
 from tests.functional.approvals.api import Api, good, initiation
 
 Rows = Callable[[], dict[str, int]]
@@ -98,14 +98,8 @@ def test_a_commit_that_fails_gives_500_and_no_reference(
     before = rows()
     request_id = str(uuid.uuid4())
 
-    def fail(_connection: sa.Connection) -> None:
-        raise RuntimeError("the disk is full")
-
-    sa.event.listen(database.engine, "commit", fail)
-    try:
+    with commits.that_fail(database.engine):
         reply = clinician.post(path, form, request_id=request_id, version=version)
-    finally:
-        sa.event.remove(database.engine, "commit", fail)
 
     assert (reply.status_code, reply.json()["code"]) == (500, "fault-of-ours")
     assert "PA" not in reply.text

@@ -52,6 +52,12 @@ def test_from_a_form_with_a_gap_to_the_end_of_the_treatment(clinician: Api, cloc
     assert second["approval"]["covers_from"] == "2026-12-15"
     assert second["approval"]["reference"] != reference
 
+    for first in (clinician.get(at), clinician.get(f"/v1/approvals/{reference}")):
+        told = good(first)
+        goes_on = told.get("approval", told)["next"]
+        assert f"{second['approval']['reference']} covers from 15 December 2026." in goes_on
+        assert "continuation" not in goes_on
+
     clock.on("2027-02-01")
     stop = {
         "kind": "stop",

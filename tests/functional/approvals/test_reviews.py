@@ -190,6 +190,12 @@ def test_a_request_entered_in_error_is_confirmed_by_its_commissioner(
     at = f"/v1/requests/{body['id']}"
     mistaken = good(clinician.post(f"{at}/enter-in-error", REASON, version=body["version"]))
     assert mistaken["state"] == "entered in error"
+    seen = good(commissioner.get(at))["decisions"][-1]  # who resolves it reads why
+    assert (seen["made_by"], seen["outcome"], seen["reason"]) == (
+        "provider",
+        "entered in error",
+        REASON["reason"],
+    )
     approval = mistaken["approval"]
     query = f"/v1/approvals/{approval['reference']}"
     assert clinician.post(f"{query}/uphold", REASON, version=approval["version"]).status_code == 403

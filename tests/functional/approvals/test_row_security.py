@@ -51,6 +51,7 @@ SHARED = {
     "audit_seal": "hashes",
     "audit_epoch": "numbers",
     "change_cursor": "how far the log was read; no row of it",
+    "report_sum_mark": "until when the reports' months are summed; no organisation",
     "audit_finding": "how many faults a check of the log found, and when",
 }
 

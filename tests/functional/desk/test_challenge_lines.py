@@ -1,12 +1,18 @@
 """A challenge's lines, page by page."""
 
+import datetime as dt
+import html
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from app.auth.model import Role
+from app.db import tables
+from app.db.work import Work
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.web.desk import challenges
 from tests.functional.approvals.api import Api, good
@@ -89,3 +95,58 @@ def test_an_answer_is_bared_of_what_lines_on_other_pages_tell(sit: Sit, challeng
     for page in pages(payer, challenge):
         assert "Seen, as" in page
         assert not [told for told in (*LOCALS, *BORN) if told in page]
+
+
+def test_a_page_of_lines_is_not_shown_where_they_do_not_make_up_the_challenge(
+    application: FastAPI, sit: Sit, challenge: str
+) -> None:
+    payer, line = sit("DEMQ1", PAYER), tables.challenge_line.c
+
+    def a_penny_more(work: Work) -> None:
+        own = line.challenge_id == challenge.rpartition("/")[2]
+        last = sa.select(sa.func.max(line.row)).where(own).scalar_subquery()
+        one = sa.select(line.queried).where(own, line.row == last)
+        more = work.connection.execute(one).scalar_one() + Decimal("0.01")
+        work.connection.execute(
+            sa.update(tables.challenge_line).where(own, line.row == last).values(queried=more)
+        )
+
+    assert payer.get(challenge).status_code == 200
+    application.state.door.acting_for("DEMQ1").transact(a_penny_more)
+    for page in (challenge, f"{challenge}?after=1"):
+        assert payer.get(page).status_code == 500, "TotalsDoNotTie is a fault of ours"
+
+
+def test_every_challenge_is_on_one_page_of_the_list(
+    people: Mapping[str, Api],
+    application: FastAPI,
+    sit: Sit,
+    challenge: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(challenges, "LISTED_ON_A_PAGE", 2)
+
+    def copied(work: Work) -> None:
+        known = sa.select(tables.challenge).where(
+            tables.challenge.c.id == challenge.rpartition("/")[2]
+        )
+        one = work.connection.execute(known).mappings().one()
+        for n in range(4):  # two of one moment
+            at = one["drafted_at"] - dt.timedelta(days=n // 2)
+            row = {**one, "id": work.new_id(), "drafted_at": at}
+            work.connection.execute(sa.insert(tables.challenge).values(**row))
+
+    application.state.door.acting_for("DEMQ1").transact(copied)
+    told = good(people["commissioner"].get("/v1/challenges"))["challenges"]
+    wanted = [each["id"] for each in told]
+    payer = sit("DEMQ1", PAYER)
+    found: list[str] = []
+    following: str | None = "/challenges?month="
+    while following is not None:
+        page = payer.get(following).text
+        found += re.findall(r'app-row-head"><a href="/challenges/([0-9a-f-]{36})"', page)
+        more = re.search(r'href="([^"]+)">Next ones', page)
+        following = html.unescape(more[1]) if more else None
+
+    assert len(wanted) == 5
+    assert found == wanted

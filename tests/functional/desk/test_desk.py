@@ -17,7 +17,7 @@ from app.api.matrix import ROUTES
 from app.approvals.permissions import ROLES, Action
 from app.auth.model import Role
 from app.handlers import make_handlers
-from app.reconciliation import MatchedLine, Summary, accepting, service
+from app.reconciliation import MatchedLine, Summary, accepting, pseudonym_reach, service
 from app.reconciliation.report import summary_figures
 from app.reconciliation.slice_store import SliceOutcome
 from app.reconciliation.slice_untested import slice_outcome
@@ -27,6 +27,7 @@ from app.work import run_next
 from tests.functional.approvals.api import Api, good, initiation
 from tests.functional.approvals.scene import SUBMISSION_ROW, UNKNOWN_PATIENT, Scene, run_of
 from tests.functional.desk.conftest import Browser, Sit
+from tests.world import COMMISSIONER
 
 PAYER, VALIDATION, PHARMACIST = Role.COMMISSIONER, Role.INVOICE_VALIDATION, Role.PHARMACIST
 HOSTILE = '<script>alert("x")</script>\u202e=1+1'
@@ -297,8 +298,27 @@ def test_the_money_on_the_run_is_the_apis_and_adds_up_and_each_row_leads_to_its_
     of_drug = bare(browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab").text)
     assert "2 lines" in of_drug
     assert "£1,534.56" in of_drug
+    assert "legible" not in text, "every line states its total"
     nothing = browser.get(f"/submissions/runs/{run}/lines?drug=adalimumab&outcome=over+price")
     assert "No line of the run fits" in nothing.text
+
+
+def test_lines_without_a_legible_total_are_one_step_away(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    rows = [SUBMISSION_ROW, SUBMISSION_ROW | {"TOTAL COST": "TBC"}]
+    run = run_of(people["commissioner"], application, as_csv(*rows))
+    browser = sit("DEMQ1", PAYER)
+    page = browser.get(f"/submissions/runs/{run}").text
+    at = f"/submissions/runs/{run}/lines?total=not+legible"
+    assert f'<a href="{at}">1 line without a legible total</a>, which counts as nothing' in page
+    lines = browser.get(at).text
+    assert "1 line" in bare(lines)
+    assert "Total: Not legible" in bare(lines)
+    other = good(people["commissioner"].get(f"/v1/runs/{run}/lines", total="not legible"))
+    assert [(each["row"], each["total"]) for each in other["lines"]] == [(2, None)]
+    wrong = people["commissioner"].get(f"/v1/runs/{run}/lines", total="not stated")
+    assert wrong.status_code == 422
 
 
 def _row_of(href: str) -> tuple[str, str] | None:
@@ -527,3 +547,25 @@ def test_pages_allow_no_inline_style_or_script(scene: Scene, sit: Sit) -> None:
             assert "<style" not in text
             assert "onclick" not in text
             assert ">None<" not in text.replace(" ", ""), page
+
+
+def test_a_page_says_that_whom_a_pseudonym_names_is_being_prepared(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good(people["clinician"].post("/v1/requests", initiation(1)), 201)
+    key = service.key_of(application.state.desk, COMMISSIONER)
+    assert key is not None
+    number = SUBMISSION_ROW["NHS NUMBER"]
+    named = {"NHS NUMBER": "", "NHS NUMBER PSEUDONYM": key.of_nhs_number(number)}
+    run = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW | named))
+    path = f"/submissions/runs/{run}/lines/1"
+    payer = sit("DEMQ1", PAYER)
+    assert "being prepared" not in payer.get(path).text
+    monkeypatch.setattr(pseudonym_reach, "MOST_COMPARED", 0)
+    text = payer.get(path).text
+    assert text.count("Still being prepared.") == 2
+    assert "what leads from pseudonyms to records" in text
+    assert "Tests of the line against the approval" in text, "the rest is shown"
+    assert "Accept all of it" in text, "and may be decided"
+    api = good(people["commissioner"].get(f"/v1/runs/{run}/lines/1"))
+    assert api["passes"], "whoever asks over the API is answered whole"

@@ -4,6 +4,7 @@ import itertools
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def application(database: Database, tmp_path: Path) -> FastAPI:
         requests_per_minute_of_people=1_000_000,
     )
     return create_app(settings, database=database, library=packaged_library())
+
+
+@pytest.fixture
+def held_clock(application: FastAPI) -> None:
+    """The service's time stands still: every two minutes that pass give a guess back."""
+    door = application.state.door
+    instant = door.now()
+    application.state.door = replace(door, now=lambda: instant)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def set_desk(enter: Enter, application: FastAPI, number: str) -> list[str]:
     found = re.findall(r"/challenges/[0-9a-f-]{36}", payer.get(f"/challenges?{_run(run)}").text)
     challenges = sorted(set(found))
     assert len(challenges) >= 3, challenges
-    until = {"respond_by-day": "31", "respond_by-month": "12", "respond_by-year": "2026"}
+    until = in_days("respond_by", 30)
     for at in challenges[1:]:
         act(payer, at, f"{at}/raise", **until)
     act(trust, challenges[2], f"{challenges[2]}/answer", evidence="It was asked for elsewhere.")
@@ -125,6 +125,12 @@ def set_person(doctor: Person) -> list[str]:
     return [at]
 
 
+def in_days(name: str, days: int) -> dict[str, str]:
+    """The boxes of a day so many days from now, on whatever day the tests are run."""
+    day = now().date() + dt.timedelta(days=days)
+    return {f"{name}-{part}": str(getattr(day, part)) for part in ("day", "month", "year")}
+
+
 def set_policies(enter: Enter) -> list[str]:
     """A written draft, one whose publication was asked for, a proposed adoption and hand-over."""
     author, payer = enter("demq1-policy-author"), enter("demq1-commissioner")
@@ -135,10 +141,9 @@ def set_policies(enter: Enter) -> list[str]:
         drafts.append(act(author, "/policy-drafts", "/policy-drafts", text=changed))
     act(author, drafts[1], f"{drafts[1]}/ask")
     at = "/library/adalimumab-ra-severe/2016-01-26.1"
-    day = {"from-day": "1", "from-month": "1", "from-year": "2027"}
-    act(payer, at, f"{at}/adopt", **day)
-    asked = day | {"from-year": "2026", "drug": "natalizumab", "receiver": "DEMQ2", "why": "Moved."}
-    proposed = payer.send("/hand-overs/new", "/hand-overs", **asked)
+    act(payer, at, f"{at}/adopt", **in_days("from", 30))
+    asked = {"drug": "natalizumab", "receiver": "DEMQ2", "why": "Moved."}
+    proposed = payer.send("/hand-overs/new", "/hand-overs", **in_days("from", -200), **asked)
     handing = str(proposed.headers["location"])
     pages = ["/adoptions", at, f"{at}/replay", "/hand-overs/new", handing]
     return [*drafts, f"{drafts[0]}/replay", *pages]

@@ -246,20 +246,64 @@ def _actions(database: Database, moment: Moment) -> list[str]:
     return [row[0] for row in found]
 
 
-def test_a_form_over_the_limit_says_that_the_file_is_and_leads_back(enter: Enter) -> None:
+def _over(person: Person, at: str, form: dict[str, str], **typed: str) -> Any:
+    return person.http.post(
+        at,
+        data=form | typed,
+        files={"file": ("a.pdf", bytes(65 << 20), "application/pdf")},
+        headers={"referer": f"{person.http.base_url}{at[1:]}"},
+    )
+
+
+def test_a_form_whose_file_is_over_the_limit_comes_back_with_its_words(enter: Enter) -> None:
     person = enter("demo1-clinician")
     request, _ = sent(person, LOW)
     at = f"/requests/{request}/attachments"
     shown = person.get(at).text
     assert 'data-largest="5242880"' in shown, "where scripts run it is told before it is sent"
+    assert shown.index('id="title"') < shown.index('id="file"'), "words are sent before the file"
     form = dict(re.findall(r'name="(csrf|once)" value="([^"]+)"', shown))
-    reply = person.http.post(
-        at,
-        data={"title": "Result", "shared": "yes"} | form,
-        files={"file": ("a.pdf", bytes(65 << 20), "application/pdf")},
-        headers={"referer": f"{person.http.base_url}{at[1:]}"},
-    )
+    reply = _over(person, at, form, title="Scan of 3 June", shared="yes")
     assert reply.status_code == 413
-    assert "The file is over 64 MB" in reply.text
-    assert "most browsers still hold what you typed" in reply.text
+    assert "The file is over 5 MB. Choose a smaller one: nothing was sent." in reply.text
+    assert 'value="Scan of 3 June"' in reply.text
+    assert re.search(r'id="shared-yes"[^>]*checked', reply.text)
     assert links(person, request) == []
+    # The page that came back sends it, with a smaller file.
+    form = dict(re.findall(r'name="(csrf|once)" value="([^"]+)"', reply.text))
+    done = person.http.post(
+        at,
+        data={"title": "Scan of 3 June", "shared": "yes"} | form,
+        files={"file": ("a.pdf", PDF, "application/pdf")},
+    )
+    assert done.status_code == 303, done.text
+    assert len(links(person, request)) == 1
+
+
+def test_over_the_limit_another_session_is_shown_nothing_of_the_page(enter: Enter) -> None:
+    person = enter("demo1-clinician")
+    request, _ = sent(person, LOW)
+    at = f"/requests/{request}/attachments"
+    reply = _over(person, at, {"csrf": "another"}, title="Scan", shared="yes")
+    assert reply.status_code == 403
+    reply = _over(person, at, {}, title="Scan", shared="yes")
+    assert reply.status_code == 413, "no form of ours"
+    assert "most browsers still hold what you typed" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("who", "at", "to"),
+    [
+        ("demq1-commissioner", "/submissions", "/submissions"),
+        ("demo1-pharmacist", "/supply-check", "/supply-check/files"),
+    ],
+)
+def test_a_file_of_lines_over_the_limit_is_told_on_its_own_page(
+    enter: Enter, who: str, at: str, to: str
+) -> None:
+    person = enter(who)
+    form = dict(re.findall(r'name="(csrf|once)" value="([^"]+)"', person.get(at).text))
+    reply = _over(person, to, form)
+    assert reply.status_code == 413
+    assert "The file is over 64 MB. Choose a smaller one: nothing was sent." in reply.text
+    assert 'id="file-error"' in reply.text, "on its own page, at its field"

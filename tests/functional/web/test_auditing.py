@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.approvals import trails
 from app.audit import Actor, Reading, record_reading
 from app.audit.findings import Check, Finding, LogState, keep_finding
 from app.db import tables
@@ -160,6 +161,33 @@ def test_a_patients_trail_holds_the_searches_and_lists_that_showed_them_and_nobo
     assert "earched elsewhere" not in text
     assert "earched for others" not in text
     assert "another" not in text
+
+
+def test_lists_that_showed_a_patient_are_told_part_by_part_and_none_is_passed_over(
+    enter: Enter, application: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trails, "LOOKED_THROUGH", 3)
+    _, treatment = sent(enter("demo1-clinician"), ANSWERS)
+    count = 8
+
+    def look(work: Work) -> None:
+        for n in range(count):
+            actor = Actor("somebody", "person", "DEMO1", "clinician", "portal", "c-1")
+            names = {"treatments": [treatment]}
+            record_reading(work, actor, Reading(f"searched {n}", names=names))
+
+    application.state.door.transact(look)
+    auditor, at = enter("demo1-auditor"), f"/audit/treatments/{treatment}"
+    told: list[str] = []
+    following: str | None = at
+    while following is not None:
+        page = auditor.get(following).text
+        told += re.findall(r"Searched (\d)<", page.partition("<tbody")[2])
+        more = re.search(r'href="(\?before=\d+)">Look further back', page)
+        assert ("Back to the newest" in page) is (following != at)
+        following = f"{at}{more[1]}" if more else None
+
+    assert told == [str(n) for n in reversed(range(count))]
 
 
 # --- how the log stands --------------------------------------------------------------------------

@@ -70,6 +70,25 @@ def test_each_other_change_is_sent(enter: Enter, kind: str, more: dict[str, str]
         assert other.get(at).status_code == 200
 
 
+def test_who_refuses_a_transfer_is_shown_the_list_and_the_other_hospital_why(enter: Enter) -> None:
+    """The one that refused may not see the request any more: it is led to what still waits."""
+    person, other = enter("demo1-clinician"), enter("demo2-clinician")
+    treatment, day = started(person)
+    at = f"/treatments/{treatment}"
+    fields = {"once": forms(person, treatment)["transfer"], "kind": "transfer", **day}
+    sent_ = person.send(at, f"{at}/changes", **fields, to_provider="DEMO2")
+    request = str(sent_.headers["location"])
+    reason = "We do not know this patient."
+    refused = other.send(request, f"{request}/refuse-consent", reason=reason)
+    assert refused.status_code == 303, refused.text
+    shown = other.get(str(refused.headers["location"]))
+    assert shown.status_code == 200, shown.text
+    assert "Transfers to you that wait for your consent" in shown.text
+    assert request not in shown.text
+    assert other.get(request).status_code == 404
+    assert reason in person.get(request).text
+
+
 def test_a_change_of_nonsense_says_what_to_look_at(enter: Enter) -> None:
     person = enter("demo1-clinician")
     treatment, _ = started(person)

@@ -70,8 +70,16 @@ def test_the_holder_is_told_on_the_treatments_page_and_nobody_else(enter: Enter)
     owner, other = enter("demo1-clinician"), enter("demo2-clinician")
     request, treatment = sent(owner, ANSWERS)
     said, at = "says that it now cares for this patient", f"/treatments/{treatment}"
+    listed = "Treatments of yours that another hospital claimed"
     assert said not in owner.get(at).text
+    assert f"{listed} (0)" in owner.get("/").text
     claim(other, number_of(owner, request))
+    claim(other, number_of(owner, request))  # again: it is one claim still
+    row = owner.get("/").text.partition(f"{listed} (1)")[2].partition("</table>")[0]
+    assert f'href="{at}"' in row
+    assert "DEMO2" in row
+    assert f"{listed} (0)" in enter("demo2-clinician").get("/").text, "the claimant's own"
+    assert listed not in enter("demq1-commissioner").get("/").text
     assert re.search(rf"\(DEMO2\) {said}", owner.get(at).text)
     assert said in enter("demo1-delegate").get(at).text
     for who in ("demq1-commissioner", "demo1-auditor"):
@@ -147,6 +155,7 @@ def test_what_is_missing_is_told_beside_what_was_typed(
     assert claims_told(application) == 0
 
 
+@pytest.mark.usefixtures("held_clock")
 def test_guesses_are_few_and_then_refused_even_where_they_are_right(
     enter: Enter, application: FastAPI
 ) -> None:

@@ -163,7 +163,9 @@ def test_a_request_is_marked_as_entered_in_error(enter: Enter) -> None:
     assert "goes under query" in person.get(at).text
     done = person.send(at, f"{at}/enter-in-error", reason="It was another patient.")
     assert done.headers["location"] == at
-    assert "Entered in error" in person.get(at).text
+    shown = person.get(at).text
+    assert "Entered in error" in shown
+    assert "Why, as the provider says: It was another patient." in shown
     assert "Under query" in person.get(f"/treatments/{treatment}").text
     assert person.get(f"{at}/correct").headers["location"] == at
 

@@ -73,8 +73,15 @@ def test_a_transfer_names_its_patient_to_the_one_that_gives_the_treatment(enter:
     fields = {"once": forms(person, treatment_id)["transfer"], "kind": "transfer", **day}
     person.send(at, f"{at}/changes", **fields, to_provider="DEMO2")
     shown = enter("demo2-clinician").get("/").text
-    assert "Transfers that wait for consent (1)" in shown
+    assert "Transfers to you that wait for your consent (1)" in shown
     assert "born" not in shown
+    out = "Transfers from you that wait for another hospital&#39;s consent"
+    given = person.get("/").text
+    assert f"{out} (1)" in given
+    assert "Transfers to you that wait for your consent (0)" in given
+    assert "DEMO2" in given.partition(out)[2].partition("</table>")[0], "to whom"
+    assert "born" in person.get("/worklists/transfers-out").text
+    assert f"{out} (0)" in shown
 
 
 def test_what_the_home_page_told_is_on_record(

@@ -134,7 +134,7 @@ def test_where_the_commissioner_decides_in_a_panels_place_the_minutes_say_so(ent
         ("?from-day=%3Cscript%3E&from-month=1&from-year=2026", 422, "&lt;script&gt;"),
         ("?to-day=1&to-month=1&to-year=2020", 422, "before the first"),
         ("?from-day=1&from-month=1&from-year=2020", 422, "a year at most"),
-        ("?panel=nobody%27s", 400, "no form of ours"),
+        ("?panel=nobody%27s", 400, "The address of this page cannot be read"),
     ],
 )
 def test_days_that_are_no_period_are_told(

@@ -277,6 +277,10 @@ def everybody_looks(enter: Enter, watch: Watch, treatment: str) -> None:
             shown = one.get(path)
             if who == "demq1-commissioner" and shown.status_code == 200:
                 watch.told.append((f"what a payer sees at {path}", html.unescape(shown.text)))
+        for report in ("overrides", "best-value", "changed-answers"):
+            shown = one.get(f"/reports/{report}")
+            if who == "demq1-commissioner":
+                watch.told.append((f"a payer's report of {report}", html.unescape(shown.text)))
         one.get("/reports/break-glass")
         one.get("/reports/identifier-access")
 

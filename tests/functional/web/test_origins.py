@@ -30,7 +30,7 @@ def value_of(text: str, name: str) -> str:
     """What stands in a field, or what is chosen of its options."""
     for box in re.findall(rf'<input[^>]*name="{re.escape(name)}"[^>]*>', text):
         found = re.search(r'value="([^"]*)"', box)
-        if found and ('type="radio"' not in box or " checked" in box):
+        if found and (not re.search('type="(radio|checkbox)"', box) or " checked" in box):
             return found.group(1)
     menu = re.search(rf'<select[^>]*name="{re.escape(name)}".*?</select>', text, re.S)
     chosen = re.search(r'<option value="([^"]*)" selected', menu.group()) if menu else None

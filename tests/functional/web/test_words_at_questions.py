@@ -52,10 +52,17 @@ def test_they_stand_where_an_answer_is_corrected(enter: Enter) -> None:
 def test_a_continuations_page_says_which_section_is_which(enter: Enter) -> None:
     doctor = enter("demo1-clinician")
     _, treatment = sent(doctor, ANSWERS)
-    shown = doctor.get(f"/drafts/{continued(doctor, treatment)}/part-1").text
+    at = f"/drafts/{continued(doctor, treatment)}/part-1"
+    shown = doctor.get(at).text
     assert re.search(r"</span>Continuing the treatment</h1>", shown)
-    headings = re.findall(r'<h2 class="nhsuk-heading-m">([^<]+)</h2>', shown)
-    assert headings[:2] == ["Criteria to continue", "When the policy stops"]
+    assert headings(shown)[:2] == ["Criteria to continue", "What would rule it out"]
+    obstacles = {"shown.intolerable_effects": "1", "a.intolerable_effects": "no"}
+    doctor.send(at, at, **obstacles)  # with one answered, they are asked one by one
+    assert headings(doctor.get(at).text)[:2] == ["Criteria to continue", "When the policy stops"]
+
+
+def headings(shown: str) -> list[str]:
+    return re.findall(r'<h2 class="nhsuk-heading-m">([^<]+)</h2>', shown)
 
 
 def test_the_check_page_lists_what_is_missing_and_leads_to_each(enter: Enter) -> None:

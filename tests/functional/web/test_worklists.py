@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.approvals.lifecycle import RequestState
 from app.clock import london_day, now
-from app.db.tables import approval, draft, request, treatment
+from app.db.tables import approval, draft, request, treatment, treatment_claim
 from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.web.worklists import answer_words
@@ -27,6 +27,11 @@ LISTS = {
     "continuations": ("demo1-delegate", "Continuations due"),
     "lapsing": ("demo1-pharmacist", "Lapses unless a first dose is recorded"),
     "answers": ("demo1-clinician", "Waiting for your organisation&#39;s answer"),
+    "transfers-out": (
+        "demo1-pharmacist",
+        "Transfers from you that wait for another hospital&#39;s consent",
+    ),
+    "claims": ("demo1-delegate", "Treatments of yours that another hospital claimed"),
     "panel": ("demp1-panel-member", "Waiting for the panel"),
     "referred": ("demq1-commissioner", "With a panel, or waiting for you"),
 }
@@ -107,15 +112,36 @@ def many_of(enter: Enter, database: Database, moment: Moment, name: str) -> list
         )
         days = {each: n // 3 for n, each in enumerate(ids)}
         return [f"/treatments/{each}" for each in sorted(ids, key=lambda e: (days[e], e))]
+    if name == "claims":
+        ids = copied(database, moment, treatment, sent(clinician, ANSWERS)[1], lambda _: {})
+        at = now() - dt.timedelta(days=2)
+        rows = [
+            {
+                "treatment_id": each,
+                "organisation": "DEMO2",
+                "provider": "DEMO1",
+                "at": at - dt.timedelta(minutes=n // 2),
+            }
+            for n, each in enumerate(ids)
+        ]
+        write(
+            database,
+            moment,
+            lambda work: work.connection.execute(sa.insert(treatment_claim), rows),
+        )
+        times = {each: n // 2 for n, each in enumerate(ids)}
+        return [f"/treatments/{each}" for each in sorted(ids, key=lambda e: (-times[e], e))][::-1]
     asked, _ = sent(clinician, INCOMPLETE)
     at = now() - dt.timedelta(days=2)
-    panel = name != "answers"
+    panel = name in ("panel", "referred")
 
     def change(n: int) -> dict[str, Any]:
         found: dict[str, Any] = {"submitted_at": at - dt.timedelta(minutes=n // 2)}
         if panel:  # the last of them have no day to be answered by
             day = today + dt.timedelta(days=n // 3 - 10) if n < 40 else None
             found |= {"state": "referred", "panel": "DEMP1", "answer_by": day}
+        if name == "transfers-out":
+            found |= {"state": "awaiting consent", "counterparty": "DEMO3"}
         return found
 
     ids = copied(database, moment, request, asked, change)

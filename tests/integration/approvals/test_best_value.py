@@ -13,6 +13,7 @@ from app.commands.reports import choice_lines
 from tests import pattern_policies as policies
 from tests.pattern_policies import office
 from tests.world import (
+    AUDITOR,
     AUTHOR,
     COMMISSIONER,
     OTHER_CLINICIAN,
@@ -74,6 +75,23 @@ def test_a_request_outside_the_period_or_the_rules_days_is_not_counted(world: Wo
     assert choices(world, COMMISSIONER) == ()
 
 
+def test_each_request_is_judged_by_the_products_of_its_own_day(world: World) -> None:
+    world.on(dt.date(2026, 12, 31))
+    ask(world, 1, product="tysabri", product_reason="intolerance")
+    world.on(dt.date(2027, 1, 1))  # from now on the policy names no product
+    ask(world, 2, product="tysabri")
+    winter = (dt.date(2026, 12, 1), dt.date(2027, 1, 31))
+    (found,) = world.do(lambda w: product_choices(w, world.office.library, COMMISSIONER, *winter))
+    assert (found.reason, found.requests) == ("intolerance", 1)
+
+
+def test_what_a_trust_pays_for_itself_counts_once_for_its_auditor(world: World) -> None:
+    world.trial(patient=patient(1), commissioner="DEMO1", details=RequestDetails(product="tyruko"))
+    ask(world, 2, product="tyruko")
+    (found,) = choices(world, AUDITOR)
+    assert found.requests == 2
+
+
 @pytest.mark.parametrize("caller", [OTHER_COMMISSIONER, OTHER_CLINICIAN])
 def test_another_organisation_sees_nothing_of_it(world: World, caller: Caller) -> None:
     ask(world, 1, product="tysabri", product_reason="intolerance")
@@ -84,6 +102,14 @@ def test_another_organisation_sees_nothing_of_it(world: World, caller: Caller) -
 def test_other_roles_may_not_read_it(world: World, caller: Caller) -> None:
     with pytest.raises(NotAllowed):
         choices(world, caller)
+
+
+def test_more_than_a_year_is_refused(world: World) -> None:
+    year = (dt.date(2026, 1, 1), dt.date(2027, 1, 1))
+    assert world.do(lambda w: product_choices(w, world.office.library, COMMISSIONER, *year)) == ()
+    more = (dt.date(2026, 1, 1), dt.date(2027, 1, 2))
+    with pytest.raises(DetailsNotAccepted, match="a year at most"):
+        world.do(lambda w: product_choices(w, world.office.library, COMMISSIONER, *more))
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(world: World) -> None:

@@ -9,8 +9,11 @@ from app.approvals import amending, correcting
 from app.approvals.changed_answers import (
     ACTION,
     ChangedAnswers,
+    Place,
     changed_answers,
     changed_questions,
+    newest_changed,
+    place_of,
 )
 from app.approvals.errors import DetailsNotAccepted
 from app.approvals.lifecycle import RequestState
@@ -134,6 +137,29 @@ def test_a_change_is_recorded_once_and_not_again_after_an_approval(wide: World) 
         )
     )
     assert len(report(wide)) == 1
+
+
+def test_the_newest_come_first_and_go_on_behind_a_place_under_one_total(wide: World) -> None:
+    for number in range(1, 4):  # all at one instant
+        wide.trial(answers=LOW, patient=patient(number))
+        wide.trial(patient=patient(number))
+
+    def newest(most: int, caller: Caller = COMMISSIONER, **more: Any) -> tuple[list[int], int]:
+        found, many = wide.do(
+            lambda work: newest_changed(work, caller, FIRST, LAST, None, most, **more)
+        )
+        return [each.event for each in found], many
+
+    whole, many = newest(10)
+    assert whole == sorted(whole, reverse=True)
+    assert many == len(whole) == 3
+    first, of_all = newest(2)
+    assert (first, of_all) == (whole[:2], 3)
+    last = report(wide)[-2]
+    assert newest(2, after=Place(*place_of(last))) == (whole[2:], 3)
+    assert [each.event for each in report(wide)] == whole[::-1]
+    for stranger in (OTHER_COMMISSIONER, OTHER_CLINICIAN):
+        assert newest(10, stranger) == ([], 0)
 
 
 def test_a_list_that_a_failed_count_was_made_of_is_found(world: World) -> None:

@@ -25,6 +25,8 @@ from tests.conftest import DIALECTS, _clean
 from tests.integration.approvals.test_machine import FOREVER, Approvals
 from tests.world import CLINICIAN, COMMISSIONER
 
+pytestmark = pytest.mark.long
+
 PAYERS = ("DEMQ1", "DEMQ2", "13Q")
 DAY = dt.timedelta(days=1)
 #: The giver, the receiver, the first day, and when it was confirmed.

@@ -3,7 +3,9 @@
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -11,33 +13,49 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.changes import visible_changes
+from app.approvals.best_value import product_choices
+from app.approvals.changed_answers import changed_query, newest_changed
+from app.approvals.counting import counted_requests
 from app.approvals.drafting import open_query
 from app.approvals.due import Place, due_query, lapsing_query
 from app.approvals.lifecycle import RequestState
 from app.approvals.office import Office
 from app.approvals.reassigning import Giving, touched_now
+from app.approvals.report_sums import Split
+from app.approvals.reporting import override_report
 from app.approvals.scope import visible_treatments
 from app.approvals.timeline import timeline
+from app.approvals.trails import trail_of_patient
 from app.approvals.waiting import waiting_queries
 from app.audit import changes_after
 from app.auth.model import Caller, Role
-from app.db.tables import treatment
+from app.db.tables import audit_event, request, treatment
 from app.db.transaction import Database
 from app.db.work import Moment, Work
+from app.policy import Kind
 from app.reconciliation import awaited_store
+from app.reconciliation.challenge_model import Challenge, ChallengeState
 from app.reconciliation.challenge_store import EVERY, listed_query
+from app.reconciliation.line_reach import came_after
 from app.reconciliation.listing_starts import Asked, not_started
+from app.reconciliation.model import LineOutcome
 from app.reconciliation.scope import scope_of
 from app.reconciliation.service import Desk
 from app.reconciliation.supplied import supplies_of
 from app.reconciliation.waiting_store import NOT_BEGUN, holding_query, narrow, overdue
 from benchmarks import two_million
+from benchmarks._pages_readings import add_readings
+from benchmarks._pages_reports import add_reported
 from benchmarks.lists import add_challenges, explained
 from benchmarks.search import LARGEST, MOMENT, PANEL, PAYER, explain, rows_of
 from tests.integration.approvals.test_search_plan import MORE_WAIT, TREATMENTS, scans
 from tests.policies.library import packaged_library
 
+pytestmark = pytest.mark.long
+
 LIMIT = 20
+#: More than an auditor's page looks through.
+READINGS = 4_000
 #: No run is read: there is none.
 NO_DESK = cast(Desk, None)
 MORE_DRAFTS = (
@@ -60,7 +78,15 @@ LOOKED_UP = (
 #: A page, and what its conditions pass over on the way; of few that are due all are sorted.
 MOST_ROWS = 8 * LIMIT
 FROM, TO = MOMENT.day - dt.timedelta(days=14), MOMENT.day + dt.timedelta(days=28)
+MONTH = (MOMENT.day - dt.timedelta(days=30), MOMENT.day)
+LIBRARY = packaged_library()
 ASKED = waiting_queries(PANEL, (RequestState.REFERRED,), own=False, by_answer=True)
+#: A challenge that others were drafted before.
+BEFORE = Challenge(
+    *("00000000", PAYER.organisation, LARGEST.organisation, "run", LineOutcome.NO_APPROVAL),
+    *(None, None, ChallengeState.DRAFTED, 1, Decimal(1), MOMENT.instant, "somebody"),
+)
+AUDITOR = replace(LARGEST, role=Role.AUDITOR)
 #: List → who asks, the query, and the index that it walks along.
 PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
     "due": (LARGEST, due_query(LARGEST, FROM, TO, LIMIT), "ix_approval_provider_ending"),
@@ -79,6 +105,11 @@ PAGES: dict[str, tuple[Caller, sa.Select[Any], str]] = {
     "a panel's, without a day": (PANEL, ASKED[1].limit(LIMIT), "ix_request_panel_answer"),
     "drafts": (LARGEST, open_query(LARGEST).limit(LIMIT), "ix_draft_open"),
     "challenges": (PAYER, listed_query(PAYER, EVERY, LIMIT), "ix_challenge_commissioner"),
+    "challenges, a later page": (
+        PAYER,
+        listed_query(PAYER, EVERY, LIMIT, after=BEFORE),
+        "ix_challenge_commissioner",
+    ),
 }
 
 
@@ -97,6 +128,8 @@ def filled(_postgres_admin: sa.Engine) -> Iterator[Database]:
         connection.exec_driver_sql(SUPPLIES.format("provider", "false"))
         connection.exec_driver_sql(SUPPLIES.format("commissioner", "true"))
         connection.exec_driver_sql("ANALYZE listed_supply")
+    add_readings(owner, MOMENT.instant, READINGS)
+    add_reported(owner, TREATMENTS)
     owner.dispose()
     database = two_million.application(url)
     yield database
@@ -140,6 +173,38 @@ def test_the_feed_makes_no_set_of_all_that_a_caller_sees(filled: Database, calle
     for table in ("treatment", "request", "audit_event"):
         assert f"Seq Scan on {table}" not in plan
     assert "hashed SubPlan" not in plan
+
+
+@pytest.mark.postgres
+def test_a_trail_looks_up_what_readings_named_by_their_keys(filled: Database) -> None:
+    query = sa.select(treatment.c.id).where(treatment.c.provider == AUDITOR.organisation)
+    one = rows_of(filled, AUDITOR, query.limit(1))[0].id
+
+    plan = reading(filled, AUDITOR, lambda w: trail_of_patient(w, AUDITOR, one))
+
+    assert "pk_audit_payload" in plan
+    for table in ("audit_event", "audit_payload", "treatment"):
+        assert f"Seq Scan on {table}" not in plan
+
+
+@pytest.mark.postgres
+def test_whether_a_treatment_changed_is_looked_for_among_its_own_events(filled: Database) -> None:
+    e = audit_event.c
+    newest = sa.select(e.epoch, e.xid, e.id, e.treatment_id).order_by(
+        e.epoch.desc(), e.xid.desc(), e.id.desc()
+    )
+    last = rows_of(filled, AUDITOR, newest.where(e.treatment_id.is_not(None)).limit(1))[0]
+
+    def changed(work: Work) -> bool:
+        with work.beyond_scope():
+            which = e.treatment_id == last.treatment_id
+            none = sa.select(sa.literal(last.id))
+            return came_after(work, which, (*last[:2], last.id - 1), MOMENT.instant, none)
+
+    plan = reading(filled, AUDITOR, changed)
+
+    assert "ix_audit_event_treatment_id" in plan
+    assert "ix_audit_event_feed" not in plan, "everybody's events of since then are walked"
 
 
 @pytest.mark.postgres
@@ -210,6 +275,86 @@ def test_a_hand_over_that_waits_reads_its_drug_and_not_all_that_the_payer_pays_f
     assert "Seq Scan" not in plan
     for table in ("segment", "request"):  # there is nothing to look up by the drug's treatments
         assert all("never executed" in line for line in plan.splitlines() if f" on {table}" in line)
+
+
+#: What each report over requests walks along; `MONTH` has a twelfth of all requests.
+REPORTS: dict[str, tuple[str, Callable[[Work, Caller], Any]]] = {
+    "overrides": (
+        "_sent",
+        lambda work, caller: override_report(work, LIBRARY, caller, *MONTH),
+    ),
+    "best value": (
+        "_sent",
+        lambda work, caller: product_choices(work, LIBRARY, caller, *MONTH),
+    ),
+    "changed answers": (
+        "ix_audit_event_changed_answers",
+        lambda work, caller: newest_changed(work, caller, *MONTH, None, LIMIT),
+    ),
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("who", [LARGEST, PAYER], ids=["hospital", "payer"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_of_a_month_reads_that_month_of_what_it_is_about(
+    filled: Database, name: str, who: Caller
+) -> None:
+    index, read = REPORTS[name]
+    role = Role.PHARMACIST if who is LARGEST else Role.COMMISSIONER
+    caller = replace(who, role=role)
+    found: list[Any] = []
+
+    plan = reading(filled, caller, lambda work: found.append(read(work, caller)))
+
+    assert found[0] not in ((), ((), 0)), "nothing that is reported was there"
+    assert index in plan
+    for table in ("request", "audit_event", "audit_payload", "treatment"):
+        assert f"Seq Scan on {table} " not in plan, table
+    assert "ix_audit_event_organisation" not in plan
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("who", [LARGEST, PAYER], ids=["hospital", "payer"])
+@pytest.mark.parametrize("name", ["overrides", "changed answers"])
+def test_a_report_counts_what_row_level_security_would_let_its_reader_see(
+    filled: Database, name: str, who: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is counted beyond scope is counted under the report's own condition: it must come to
+    what the organisation sees by the policies, which would look into the request or treatment of
+    every override and event that is passed, everybody's."""
+    _, read = REPORTS[name]
+    caller = replace(who, role=Role.PHARMACIST if who is LARGEST else Role.COMMISSIONER)
+
+    def told() -> Any:
+        return filled.read(
+            lambda work: read(work, caller), moment=MOMENT, scope=caller.organisation
+        )
+
+    beyond = told()
+    monkeypatch.setattr(Work, "beyond_scope", lambda _: nullcontext())
+    assert told() == beyond
+    assert beyond not in ((), ((), 0)), "nothing that is reported was there"
+    plan = reading(filled, caller, lambda work: read(work, caller))
+    assert "assent_reaches_" in plan, "a function of the policies, asked row by row"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_sqlite_reports_along_the_same_indexes(
+    sqlite_database: Database, moment: Moment, name: str
+) -> None:
+    caller = replace(PAYER, role=Role.COMMISSIONER)
+    if name == "changed answers":
+        plan = sqlite_plan(sqlite_database, moment, changed_query(caller, *MONTH, None))
+        assert "ix_audit_event_changed_answers" in plan, plan
+        assert "TEMP B-TREE" not in plan, plan
+    else:
+        month = Split(None, (MONTH,))
+        (counted,) = counted_requests(caller, [Kind.INITIATION], month, ["0" * 64, "1" * 64])
+        plan = sqlite_plan(sqlite_database, moment, sa.select(request.c.id).where(counted))
+        assert "ix_request_commissioner_sent" in plan, plan
+        assert "submitted_at" in plan, plan
+    assert "SCAN" not in plan, plan
 
 
 def test_sqlite_walks_along_the_same_indexes(sqlite_database: Database, moment: Moment) -> None:

@@ -65,6 +65,8 @@ from tests.world import (
     patient,
 )
 
+pytestmark = pytest.mark.long
+
 AUDIT_KEY = b"the key of the tests, which is 32 bytes or more"
 FOREVER = dt.date.max
 CHANGES = [kind for kind in Kind if kind not in (Kind.INITIATION, Kind.CONTINUATION)]

@@ -25,6 +25,8 @@ from tests.pattern_policies import TWO_MEMBERS
 from tests.walks import of_walks
 from tests.world import CLINICIAN, COMMISSIONER, TRIAL_ANSWERS
 
+pytestmark = pytest.mark.long
+
 DECIDED = ("approved", "declined", "overturned")
 #: Who of the four says what, one after another; 0 and 3 are one person.
 SITTINGS = [

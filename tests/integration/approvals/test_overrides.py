@@ -20,7 +20,13 @@ from app.approvals.model import (
 )
 from app.approvals.office import Office
 from app.approvals.replaying import check_replays
-from app.approvals.reporting import FEWEST, OverrideRate, override_rates
+from app.approvals.reporting import (
+    FEWEST,
+    OverrideRate,
+    OverrideReport,
+    override_rates,
+    override_report,
+)
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller
 from app.db import tables
@@ -187,6 +193,21 @@ def test_the_report_counts_what_was_given_and_what_was_needed(world: World) -> N
         for reason in (None, "disability")
     )
     assert rates(world, PHARMACIST) == found
+
+
+def test_a_report_is_of_its_requests_however_many_criteria_and_reasons_they_have(
+    world: World,
+) -> None:
+    overriding(world)
+    world.trial(patient=patient(2))
+    world.submit(patient=patient(3))  # under a policy without any override
+    report = world.do(lambda w: override_report(w, world.office.library, COMMISSIONER, *PERIOD))
+    assert (report.requests, report.overridden, report.relied_on) == (2, 1, 1)
+    assert report.rows == rates(world, COMMISSIONER)
+    elsewhere = world.do(
+        lambda w: override_report(w, world.office.library, OTHER_COMMISSIONER, *PERIOD)
+    )
+    assert elsewhere == OverrideReport((), 0, 0, 0)
 
 
 def test_few_requests_get_no_rate_and_nobody_overriding_gets_a_row_of_zero(world: World) -> None:

@@ -271,6 +271,8 @@ def test_a_waivable_criterion_is_waived_on_record(wide: World) -> None:
     assert failed.request.state is S.CRITERIA_NOT_MET
     referred = escalate(wide, failed)
     assert referred.request.state is S.REFERRED
+    told = referred.decisions[-1]  # the panel reads why
+    assert (told.made_by, told.outcome, told.reason) == ("provider", "escalated", "please")
     with pytest.raises(NotWaivable, match="T-1 failed and is not waived"):
         panel_approve(wide, referred)
     done = panel_approve(wide, referred, "T-1")

@@ -18,7 +18,7 @@ from tests.conftest import ADMIN_URL
 TREATMENTS = 20_000
 #: A treatment has up to two segments and two requests, and a page is 50 treatments and one more.
 MOST_ROWS = 2 * (50 + 1)
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.long]
 
 
 #: So many more requests wait for the panel than a page shows.

@@ -52,6 +52,8 @@ from tests.integration.approvals.test_machine import (
 from tests.walks import of_walks
 from tests.world import COMMISSIONER
 
+pytestmark = pytest.mark.long
+
 GRACE = dt.timedelta(days=28)  # of the invented policy
 HEADER = (
     "FINANCIAL MONTH,FINANCIAL YEAR,ORGANISATION IDENTIFIER (CODE OF PROVIDER),"

@@ -312,6 +312,7 @@ def test_what_commits_late_does_not_slip_in_behind_a_seal(
     with scratch_database.engine.begin() as early:
         # A transaction that has its id, and so its place, and commits after the seal.
         late = Work(early, run.moment, run.ids, run.random_bytes, AUDIT_KEY)
+        late.begin()
         note(late, "began first")
         log.write("began last")
         made = run.on(scratch_database, lambda work: seal(work, KEYS))

@@ -19,7 +19,7 @@ from app.db.transaction import Database
 from app.door import Door
 from tests.integration.audit.rows import drop_triggers, note
 from tests.integration.backup.conftest import KEY, Place, Places, backed_up
-from tests.integration.db.test_migrations import LISTING, TRIGGERS
+from tests.integration.db.test_migrations import LISTING, SUMMING, TRIGGERS
 from tests.integration.demonstration.conftest import rows_of
 
 CHECKS = (
@@ -87,7 +87,8 @@ def test_a_restored_service_holds_every_row_guard_and_file_and_opens_an_epoch(
         assert set(rows) <= set(after[name])
 
     triggers, walls, policies = guards(restored)
-    assert triggers == TRIGGERS[restored.database().engine.dialect.name]
+    dialect = restored.database().engine.dialect.name
+    assert triggers == TRIGGERS[dialect] | {"request": SUMMING[dialect]}
     kept = guards(original)
     assert sorted(policies ^ kept[2]) == []
     assert (triggers, walls) == kept[:2]

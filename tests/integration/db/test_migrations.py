@@ -14,7 +14,7 @@ from app.db.upgrade import current, head, upgrade
 from tests.integration.db.any_rows import all_rows, fill_every_table, plain_value
 
 #: The whole history, oldest first. A new revision is added here.
-HISTORY = [f"{number:04}" for number in range(1, 60)]
+HISTORY = [f"{number:04}" for number in range(1, 64)]
 
 
 def test_an_empty_database_is_brought_to_the_head_and_a_second_upgrade_does_nothing(
@@ -96,6 +96,8 @@ TRIGGERS = {
         "slice_delta": {"slice_delta_no_change A", "slice_delta_no_truncate A"},
     },
 }
+#: The trigger that adds to the reports' sums, of a table that is otherwise changed freely.
+SUMMING = {"sqlite": {"request_summed"}, "postgresql": {"request_summed O"}}
 LISTING = {
     "sqlite": "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgrelid::regclass::text, tgname || ' ' || tgenabled::text "
@@ -117,7 +119,8 @@ def test_every_guarded_table_has_all_its_triggers_after_each_revision(
             tables = set(sa.inspect(connection).get_table_names())
         expected = TRIGGERS[empty_engine.dialect.name]
         guarded = {table: names for table, names in expected.items() if table in tables}
-        assert found == guarded, revision
+        summing = {"request": SUMMING[empty_engine.dialect.name]} if "report_sum" in tables else {}
+        assert found == guarded | summing, revision
     assert guarded == TRIGGERS[empty_engine.dialect.name]
 
 
@@ -156,6 +159,7 @@ def _fill_first_schema(connection: sa.Connection) -> None:
         connection.execute(table.insert().values(**values))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("released", HISTORY[:-1])
 def test_every_row_of_every_released_schema_comes_through_the_upgrade(
     empty_engine: sa.Engine, released: str

@@ -25,7 +25,7 @@ DOES = {
     'op.create_check_constraint("ck_a", "request", "state <> \'\'")': "adds a constraint",
     'op.execute("ALTER TABLE request ADD COLUMN a text REFERENCES patient (id)")': "with a con",
     'op.alter_column("request", "policy_hash", nullable=False)': "reads the whole table",
-    'op.alter_column("request", "state", type_=sa.Text())': "changes a column's type",
+    'op.alter_column("request", "route", type_=sa.Text())': "changes a column's type",
     'op.execute("UPDATE request SET state = state")': "writes every row",
     'op.execute("LOCK TABLE request IN SHARE MODE")': "locks the table",
     'op.add_column("request", sa.Column("b", sa.String(), server_default=sa.text('

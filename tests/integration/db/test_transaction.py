@@ -83,15 +83,17 @@ def test_a_commit_whose_outcome_is_unknown_is_raised_and_not_run_again(
 ) -> None:
     engine, calls = postgres_database.engine, []
 
-    @sa.event.listens_for(engine, "commit")
-    def cut(connection: sa.Connection) -> None:
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def cut(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement != "COMMIT":
+            return
         pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
         with make_engine(engine.url.render_as_string(hide_password=False)).connect() as other:
             other.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
 
     with pytest.raises(sa.exc.OperationalError):
         run.on(postgres_database, lambda work: calls.append(add_patient(work)))
-    sa.event.remove(engine, "commit", cut)
+    sa.event.remove(engine, "before_cursor_execute", cut)
     assert len(calls) == 1
     assert run.on(postgres_database, lambda work: count(work, patient)) == 0
 

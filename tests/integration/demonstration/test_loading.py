@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ ADMINISTRATOR = Actor("admin", "system", "SERVICE", "administrator", "test", "co
 
 def load_part(database: Database, desk: Desk, **options: object) -> tuple[Loaded, Invoices]:
     given: dict[str, object] = {"one_in": 30, **options}
-    return load(database, desk, operator(None), DAY, **given)  # type: ignore[arg-type]
+    # Each run of the command line makes its own.
+    by = replace(operator(None), correlation_id="loading")
+    return load(database, desk, by, DAY, **given)  # type: ignore[arg-type]
 
 
 def read(database: Database, fn: Callable[[Work], object]) -> object:

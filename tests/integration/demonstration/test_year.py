@@ -32,6 +32,8 @@ from app.reconciliation.slices import SliceKey
 from app.settings import Settings
 from tests.integration.demonstration.conftest import DAY, MOMENT, rows_of
 
+pytestmark = pytest.mark.long
+
 AFTER = MOMENT
 
 

@@ -52,6 +52,8 @@ from tests.conftest import _settle
 from tests.integration.demonstration.conftest import MOMENT
 from tests.integration.demonstration.test_year import loaded_part, played, slices
 
+pytestmark = pytest.mark.long
+
 #: Every so manieth patient: the fewest among whom one moves to another trust in the year.
 ONE_IN = 37
 Months = dict[str, tuple[MonthSum, ...]]

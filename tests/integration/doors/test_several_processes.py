@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from app import clock
 from app.auth.model import Role
 from app.auth.store import register_caller
+from app.commands.serve import STARVED_SECONDS
 from app.db import tables
 from app.db.transaction import Database
 from app.db.upgrade import upgrade
@@ -31,7 +32,7 @@ from tests.faults.clients import invoice
 from tests.functional.approvals.api import initiation
 from tests.integration.doors.test_shutdown import ADMINISTRATOR, environment, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.postgres]
 CLIENTS, FORMS, FILE_EVERY = 4, 10, 4
 PATIENCE_SECONDS = 300
 
@@ -104,8 +105,14 @@ def until(come: Callable[[], bool]) -> None:
 def serving_processes(of: int) -> set[int]:
     """The processes that take calls, which the first one has started."""
     children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline") for pid in children}
-    return {pid for pid, line in lines.items() if b"spawn_main" in line.read_bytes()}
+    return {int(pid) for pid in children if b"spawn_main" in command_line(pid)}
+
+
+def command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return b""
 
 
 @contextmanager
@@ -159,6 +166,30 @@ def test_what_several_processes_take_is_there_once_and_done_once(
         service.wait(timeout=60)
     _check(door, load)
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("empty_engine", ["postgres"], indirect=True)  # SQLite takes one process
+def test_the_death_of_a_process_that_owed_an_answer_is_noticed_at_once(
+    empty_engine: sa.Engine, tmp_path: Path
+) -> None:
+    upgrade(empty_engine)
+    service, _ = serving(empty_engine, tmp_path, "--workers", "2")
+    try:
+        until(lambda: len(serving_processes(service.pid)) == 2)
+        before = serving_processes(service.pid)
+        for pid in before:
+            os.kill(pid, signal.SIGSTOP)  # neither answers whether it is there
+        time.sleep(3)  # the first process asks every half second, and waits for an answer now
+        killed = time.monotonic()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(serving_processes(service.pid) - before) == 2)
+        assert time.monotonic() - killed < STARVED_SECONDS / 2
+    finally:
+        for pid in serving_processes(service.pid):
+            os.kill(pid, signal.SIGCONT)
+        service.send_signal(signal.SIGTERM)
+        service.wait(timeout=60)
 
 
 def caller(door: Door, role: Role, organisation: str) -> str:

@@ -49,7 +49,7 @@ def lines_of(references: Collection[str]) -> list[dict[str, str]]:
     ]
 
 
-def everything(work: Work, *_: Any) -> frozenset[str]:
+def everything(work: Work, *_: Any, **__: Any) -> frozenset[str]:
     return frozenset(work.connection.execute(select(tables.treatment.c.id)).scalars())
 
 
@@ -169,8 +169,8 @@ def test_a_line_of_pseudonyms_reads_whom_they_stand_for(world: World, desk: Desk
     ]
     reached: list[int] = []
 
-    def noted(*given: Any) -> frozenset[str]:
-        found = within_reach(*given)
+    def noted(*given: Any, **named: Any) -> frozenset[str]:
+        found = within_reach(*given, **named)
         reached.append(len(found))
         return found
 

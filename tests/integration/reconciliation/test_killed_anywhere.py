@@ -19,6 +19,8 @@ from tests.integration.reconciliation.test_at_scale import large as large
 from tests.integration.reconciliation.test_at_scale import path as path
 from tests.world import COMMISSIONER, World
 
+pytestmark = pytest.mark.long
+
 Step = tuple[Any, str]
 #: What either way goes through: its own, that of writing files, and that of writing rows.
 BOTH: tuple[Step, ...] = (

@@ -10,7 +10,7 @@ import pytest
 from app import clock
 from app.db import jobs, tables
 from app.reconciliation import at_scale
-from app.reconciliation.linkage import large, proposing, store
+from app.reconciliation.linkage import limited, proposing, store
 from app.reconciliation.service import Desk
 from app.reference_data.nhs_number import test_number as invented_nhs_number
 from app.work import Watcher
@@ -20,6 +20,8 @@ from tests.integration.reconciliation.test_deltas import AFTER, JUNE, work_off
 from tests.integration.reconciliation.test_runs import count
 from tests.unit.reconciliation.builders import csv_bytes
 from tests.world import COMMISSIONER, World
+
+pytestmark = pytest.mark.long
 
 NUMBER = invented_nhs_number(1)
 MISTYPED = f"{NUMBER[:-2]}{(int(NUMBER[-2]) + 5) % 10}{NUMBER[-1]}"
@@ -32,7 +34,7 @@ FILE = csv_bytes(
 )
 #: Where the worker is: what it is about to do, or has just done.
 MOMENTS: dict[str, tuple[Any, str, bool]] = {
-    "once the pairs are laid": (large, "lay_compared", True),
+    "once the pairs are laid": (limited, "lay_compared", True),
     "before anything is written": (store, "add", False),
     "once all is written and not committed": (store, "add", True),
     "once its job is told to be done and nothing is committed": (jobs, "finish", True),

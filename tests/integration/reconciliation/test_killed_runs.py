@@ -37,6 +37,8 @@ from tests.integration.reconciliation.test_slices import freeze, key, slices
 from tests.unit.reconciliation.builders import csv_bytes
 from tests.world import COMMISSIONER, World
 
+pytestmark = pytest.mark.long
+
 KILLS = 12
 #: No longer than marking and one run take, so that most kills find the process at work.
 LONGEST_SECONDS = 0.5

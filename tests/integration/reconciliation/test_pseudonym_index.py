@@ -13,6 +13,7 @@ from app.db import tables
 from app.db.transaction import Database
 from app.db.work import Work
 from app.reconciliation import pseudonym_index, pseudonym_reach
+from app.reconciliation.errors import StillPrepared
 from app.reconciliation.model import ContractLine
 from app.reconciliation.pseudonym_index import keep
 from app.reconciliation.pseudonym_reach import of_pseudonyms
@@ -201,3 +202,22 @@ def test_a_row_that_is_no_longer_true_finds_nobody(kept: Kept) -> None:
     change = sa.update(tables.patient).where(tables.patient.c.id == id_).values(nhs_number=number)
     kept.do(lambda work: work.connection.execute(change))
     assert kept.found(PATIENT) == (set(), False)
+
+
+def test_nobody_who_waits_for_a_page_has_very_many_compared(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = kept.key()
+    line = ContractLine(1, "", (), nhs_pseudonym=key.of_nhs_number(PATIENT))
+    one = {kept.id_of(PATIENT)}
+
+    def found(by: PseudonymKey = key) -> set[str]:
+        return kept.do(lambda work: of_pseudonyms(work, [line], [], by, at_once=True))
+
+    assert found() == one, "so few are compared"
+    monkeypatch.setattr(pseudonym_reach, "MOST_COMPARED", 0)
+    with pytest.raises(StillPrepared):
+        found()
+    assert found(PseudonymKey(key.key)) == one, "no worker will ever have kept it"
+    kept.keep()
+    assert found() == one

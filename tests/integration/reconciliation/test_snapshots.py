@@ -13,6 +13,9 @@ from app.approvals.office import APPROVAL_NOT_REQUIRED, change_setting
 from app.auth.model import Caller, Role
 from app.policy import Kind
 from app.reconciliation import LineOutcome as O
+from app.reconciliation import snapshot_rows
+from app.reconciliation.engines import packed
+from app.reconciliation.engines.index import in_order, pending_order
 from app.reconciliation.scope import ALL_ORGANISATIONS
 from app.reconciliation.snapshots import digest_of
 from app.reconciliation.wording import RECORD_START
@@ -180,6 +183,32 @@ def test_elsewhere_the_exemptions_of_the_lines_own_commissioner_count(
 
 
 # --- digest -------------------------------------------------------------------------------------
+
+
+def test_read_a_few_treatments_at_a_time_the_snapshot_is_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of many: named by id, and packed."""
+    first = world.trial().request.treatment_id
+    others = [world.trial(patient=patient(n)) for n in (2, 3, 4)]
+    world.trial(patient=patient(5), answers={})
+    world.trial(OTHER_CLINICIAN, patient=patient(6), commissioner="DEMQ2")
+    world.on(LATER)
+    world.change(first, Kind.PAUSE, from_day=LATER)
+    world.change(
+        others[0].request.treatment_id, Kind.TRANSFER, to_provider="DEMO2", from_day=LATER + DAY
+    )
+    whole = {caller: take(world, caller) for caller in (COMMISSIONER, PHARMACIST, OPERATOR)}
+    assert [len(seen.coverages) for seen in whole.values()] == [4, 4, 5]
+    assert [len(seen.pending) for seen in whole.values()] == [2, 2, 2]
+    monkeypatch.setattr(snapshot_rows, "PERSONS", 2)
+    monkeypatch.setattr(packed, "AS_OBJECTS", 1)
+    for caller, seen in whole.items():
+        parts = take(world, caller)
+        assert isinstance(parts.coverages, packed.Packed)
+        assert list(parts.coverages) == list(in_order(seen.coverages))
+        assert sorted(parts.pending, key=pending_order) == sorted(seen.pending, key=pending_order)
+        assert digest_of(parts) == digest_of(seen)
 
 
 def test_the_digest_is_blind_to_order_and_day_and_sees_every_change(world: World) -> None:

@@ -91,6 +91,7 @@ def reconciled(folder: Path, path: Path, output: Path) -> tuple[int, str, int]:
     return done.returncode, output.read_text(), int(found.group(1)) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fill", "says"),
     [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.approvals.recorded_dose import _agrees
+from app.approvals.recorded_dose import _agrees, is_of_the_dose
 
 ANSWERS = (
     {"value": "40", "unit": "mg"},
@@ -28,3 +28,24 @@ def test_a_stated_dose_must_be_that_of_the_answers(
     stated: dict[str, Any] | None, same: bool
 ) -> None:
     assert _agrees(stated, ANSWERS) is same
+
+
+@pytest.mark.parametrize(
+    ("question", "is_one"),
+    [
+        ("dose_mg", True),
+        ("dose_interval_days", True),
+        ("dose_within_licence", True),
+        ("monthly_dose_g", True),
+        ("daily_dose_mg", True),
+        ("course_dose_mg", True),
+        # Given once, of another drug, counted, or how the patient was.
+        ("loading_dose_mg", False),
+        ("udca_dose_mg", False),
+        ("doses_given", False),
+        ("hours_since_last_dose", False),
+        ("dose_raised_on_outcome", False),
+    ],
+)
+def test_what_is_confirmed_as_the_dose_is_the_treatments_own(question: str, is_one: bool) -> None:
+    assert is_of_the_dose(question) is is_one

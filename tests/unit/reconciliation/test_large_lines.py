@@ -24,7 +24,7 @@ from app.reconciliation.kept_answers import KeptAnswers
 from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import Reading
 from app.reconciliation.line_choice import Order, choose_lines
-from app.reconciliation.line_filter import LineFilter, fitting
+from app.reconciliation.line_filter import NOT_LEGIBLE, LineFilter, fitting
 from app.reconciliation.line_keys import keys_of
 from app.reconciliation.model import ContractLine, LineKind, Snapshot
 from app.reconciliation.outcome_files import to_parquet
@@ -140,6 +140,10 @@ def test_the_lines_of_every_row_of_a_runs_totals_add_up_to_it(both: Both) -> Non
         both_of = LineFilter(commissioner=named["commissioner"][0].key, untested=ANY_TEST)
         found = choose_lines(opened, both_of, 0, len(both.lines), fold=FOLD)
         assert found.count == len([m for m in both.matched if fitting(m, both_of, FOLD)])
+        without = LineFilter(total=NOT_LEGIBLE)
+        found = choose_lines(opened, without, 0, len(both.lines))
+        assert found.count == summary.grand.unreadable > 0
+        assert all(m.line.total_cost is None and fitting(m, without) for m in found.lines)
         for nobody in (LineFilter(commissioner="ZZZ"), LineFilter(untested="it's ?")):
             assert choose_lines(opened, nobody, 0, 1, fold=FOLD).count == 0
 

@@ -1,5 +1,6 @@
 """From a file of rows to a file of outcomes: the plain engine's outcomes, totals and slices."""
 
+import io
 import os
 import random
 from collections import Counter
@@ -15,16 +16,17 @@ import pytest
 from app.reconciliation import ContractLine, MatchedLine, Snapshot, match_submission, summarise
 from app.reconciliation.accepting import outcomes_by_slice
 from app.reconciliation.classify import is_fee_named
-from app.reconciliation.engines import line_sql
+from app.reconciliation.engines import coverage_tables, line_sql, packed, shared_words
 from app.reconciliation.engines.debits import DEBIT
 from app.reconciliation.engines.duckdb import Machine
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.out_of_core import Decided, match_rows
+from app.reconciliation.engines.packed import pack
 from app.reconciliation.engines.spacing import TOO_SOON
 from app.reconciliation.errors import EngineRanOut
 from app.reconciliation.line_columns import SCHEMA, batch_of
 from app.reconciliation.model import LineDecision, Skipped
-from app.reconciliation.outcome_files import from_parquet
+from app.reconciliation.outcome_files import from_parquet, to_parquet
 from app.reconciliation.untested import told_by_test
 from tests.spec.test_reconciliation import CASES, check, submitted
 from tests.unit.reconciliation import nasty
@@ -80,11 +82,21 @@ def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
 ) -> None:
     if seed % 2:  # as of a large file, of which Python never holds all that is distinct
         monkeypatch.setattr(line_sql, "_AT_A_TIME", 3)
+        monkeypatch.setattr(shared_words, "AT_A_TIME", 50)
+        monkeypatch.setattr(shared_words, "TOGETHER", 90)
     lines, snap = nasty.packed(random.Random(seed), 30)
     lines = tuple(replace(line, row=row) for row, line in enumerate(lines, 1))
     plain = match_submission(lines, snap, *DRUGS_AND_ORGANISATIONS)
+    if seed % 3:  # as of many approvals, which are not held as objects
+        monkeypatch.setattr(packed, "AS_OBJECTS", 0)
+        monkeypatch.setattr(packed, "TOGETHER", 11)
+        monkeypatch.setattr(packed, "SHARED", 4)
+        monkeypatch.setattr(coverage_tables, "TOGETHER", 13)
+        snap = replace(snap, coverages=pack(reversed(snap.coverages)))
     decided, matched = at_scale(tmp_path, lines, snap)
     assert [said(each) for each in matched] == [said(each) for each in plain]
+    written = pq.read_table(tmp_path / "outcomes.parquet")
+    assert written.to_pylist() == pq.read_table(io.BytesIO(to_parquet(plain))).to_pylist()
     assert decided.summary == summarise(plain, FOLD)
     slices = outcomes_by_slice(plain, DRUGS_AND_ORGANISATIONS[1].fold)
     assert [(each.key, each.lines, each.total, each.accepted, each.queried) for each in slices] == [

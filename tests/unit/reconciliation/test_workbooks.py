@@ -6,6 +6,7 @@ import io
 import struct
 import zipfile
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -283,3 +284,26 @@ def test_a_cell_is_the_text_that_was_typed() -> None:
     assert [cell_text(x) for x in (None, True, 2, 2.5, dt.time(9, 30), 0.0, -0.0)] == [
         "", "TRUE", "2", "2.5", "09:30:00", "0", "0"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["a file of this machine", "a text that doubles itself"])
+def test_an_entity_in_a_workbook_is_not_resolved(tmp_path: Path, what: str) -> None:
+    """Its XML may not read a file here, nor grow to a thousand million letters."""
+    secret = tmp_path / "secret"
+    secret.write_text("Zephaniah")
+    doubled = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    declared = {
+        "a file of this machine": f'<!ENTITY e SYSTEM "{secret.as_uri()}">',
+        "a text that doubles itself": f'<!ENTITY e0 "aaaaaaaaaa">{doubled}<!ENTITY e "&e9;">',
+    }[what]
+    files = parts({"Lines": [NAMES, row(reference="HERE")]})
+    at = "xl/worksheets/sheet1.xml"
+    files[at] = f"<!DOCTYPE worksheet [{declared}]>" + files[at].replace("HERE", "&e;")
+    assert "&e;" in files[at]
+
+    told = str(refusal(packed(files)))
+
+    assert "Zephaniah" not in told
+    assert "aaaaaaaaaa" not in told
+    plain = parts({"Lines": [NAMES, row(reference="HERE")]})
+    assert "HERE" in repr(read_submission(packed(plain), "lines.xlsx").lines)

@@ -28,12 +28,12 @@ if (form) {
       const reply = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'application/json' } });
       if (reply.ok) {
         const kept = await reply.json();
-        form.elements.version.value = kept.version;
+        (form.elements.kept || form.elements.version).value = kept.version; /* answers to a request have their own */
         if (kept.action) { /* the page's first saving made the draft: go on with that one */
           form.action = kept.action;
           history.replaceState(null, '', kept.action);
         }
-        told.textContent = 'Saved as a draft.';
+        told.textContent = form.dataset.saved || 'Saved as a draft.';
       } else if (reply.status === 429) {
         told.textContent = 'Not saved yet: too many steps in a minute. It is tried again by itself.';
         clearTimeout(timer);

@@ -1,0 +1,173 @@
+"""How many interactions each packaged continuation takes of a clinician for a known patient.
+
+Counted from an approved case of each, without the answers that its decision does not need (they may
+stay empty): to begin, the one choice that confirms what is on record, each answer that is asked
+anew, a press for each page, and the sending. "None of these" is one choice for all its boxes. The
+day of a review is one choice, of the day of the decision or of the weeks before; an older one is
+the one box for the day of all values of a visit, and three boxes where the page has none. Of an acute episode height and weight stand in their fields, for the repeat of a few
+days later; of measures that were scored before treatment the rows stand there too, so that a score
+is one number. `interactions.txt` lists the counts, so a change that makes a form longer is seen;
+six of them are walked in Chromium besides (`tests/browser/test_continuations.py`).
+
+Two of all take more than eight, and nothing of theirs is known: `LONGER` says what they ask.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from app.approvals.lasting import BEFORE, Approved, Standing, rows_before, still_serves
+from app.approvals.recorded_dose import is_of_the_dose
+from app.approvals.recorded_facts import may_be_confirmed
+from app.policy import Kind, Outcome, PolicyVersion, Question, QuestionType
+from app.policy.cases import Case, run_cases
+from app.web.form import shared_day
+from app.web.form.none_of import members
+from app.web.form.same_day import REVIEWS
+from app.web.form.steps import Step, steps_of
+from tests.policies.library import cases, folders, versions
+from tests.policies.test_prefilled import DECIDED, filled_in
+
+LISTED: Final = Path(__file__).parent / "interactions.txt"
+GOAL: Final = 8
+#: What the forms over the goal ask, with what each takes. All of it is of now.
+LONGER: Final = {
+    "immunoglobulin-cidp-short": "the days since the last course, how many there were, the height",
+    "immunoglobulin-mmn-short": "the days since the last course, how many there were, the height",
+}
+_BOXES: Final = 3
+
+
+@dataclass(frozen=True)
+class Count:
+    """Interactions where the day of a review is chosen, how many more where it is typed; pages."""
+
+    chosen: int
+    more: int
+    pages: int
+
+
+def continuations() -> Iterator[tuple[str, Count]]:
+    """Each continuation that has an approved case under its newest version: its shortest."""
+    for folder in folders():
+        held = versions(folder)
+        newest = max(held.values(), key=lambda each: (each.in_force.from_, each.version))
+        found = [
+            counted(newest, needed(newest, each))
+            for each in cases(folder)
+            if each.kind is Kind.CONTINUATION
+            and each.version == newest.version
+            and each.expect.outcome is Outcome.APPROVED
+            and not each.waived
+            and not each.overrides
+        ]
+        if found:
+            yield folder.name, min(found, key=lambda each: (each.chosen, each.more))
+
+
+def needed(version: PolicyVersion, case: Case) -> Case:
+    """The case without the answers asked anew that its approval does not need."""
+    for name in case.answers:
+        if is_on_record(version, name):
+            continue
+        fewer = {other: answer for other, answer in case.answers.items() if other != name}
+        shorter = replace(case, answers=fewer)
+        if is_approved(version, shorter):
+            case = shorter
+    return without_columns(version, case)
+
+
+def without_columns(version: PolicyVersion, case: Case) -> Case:
+    """The case without what its lists ask anew and its approval does not need."""
+    for name, rows in case.answers.items():
+        if not (version.questions[name].fields and isinstance(rows, list)):
+            continue
+        asked = [e for e in version.questions[name].fields if e not in BEFORE.get(name, ())]
+        for column in asked:
+            less = [{k: v for k, v in row.items() if k != column} for row in case.answers[name]]
+            shorter = replace(case, answers={**case.answers, name: less})
+            if all(less) and is_approved(version, shorter):
+                case = shorter
+    return case
+
+
+def is_approved(version: PolicyVersion, case: Case) -> bool:
+    (result,) = run_cases({version.version: version}, [case])
+    return result.decision is not None and result.decision.outcome is Outcome.APPROVED
+
+
+def is_on_record(version: PolicyVersion, name: str) -> bool:
+    """Whether a known patient's form has it; of an episode, in a repeat on the next day."""
+    question = version.questions[name]
+    return filled_in(version, question, None) or is_confirmed(question) or stands(version, question)
+
+
+def stands(version: PolicyVersion, question: Question) -> bool:
+    """Whether a size of the body that was measured on the day before stands in the field."""
+    measured_on = (DECIDED - dt.timedelta(days=1)).isoformat()
+    answer = {"value": "1", "measured_on": measured_on} if question.measured else {}
+    found = still_serves(
+        version, question, Kind.CONTINUATION, answer, Approved(DECIDED), DECIDED
+    )
+    return question.measured and found is Standing.LASTS
+
+
+def is_confirmed(question: Question) -> bool:
+    """Whether the one choice gives it: a fact, or the dose that was approved."""
+    return may_be_confirmed(question) or is_of_the_dose(question.name)
+
+
+def counted(version: PolicyVersion, case: Case) -> Count:
+    """All of them, for the answers of a case."""
+    steps = steps_of(version, Kind.CONTINUATION)
+    asked = {question.name for step in steps for question in step.questions}
+    given = {name: answer for name, answer in case.answers.items() if name in asked}
+    anew = {name: given[name] for name in given if not is_on_record(version, name)}
+    confirms = any(is_confirmed(version.questions[name]) for name in given)
+    # One page is sent from; of more each leads on, to the check.
+    presses = 1 if len(steps) == 1 else len(steps) + 1
+    together = {e.name for step in steps for e in members(version, Kind.CONTINUATION, step)}
+    at_once = {name for name in together & anew.keys() if anew[name] is False}
+    if any(anew.get(name) for name in together):
+        at_once = set()  # with one that applies the others are asked one by one
+    typed = min(1, len(at_once))
+    typed += sum(answered_by(version.questions[e], anew[e]) for e in anew if e not in at_once)
+    shared = {e.name for step in steps for e in shared_day.members(open_of(step))}
+    reviews = sum(name in REVIEWS and name not in shared for name in anew)
+    return Count(1 + confirms + typed + presses, reviews * (_BOXES - 1), len(steps))
+
+
+def open_of(step: Step) -> list[Question]:
+    """The questions of a page that do not stand folded away under what is confirmed."""
+    return [each for each in step.questions if not is_confirmed(each)]
+
+
+def answered_by(question: Question, answer: Any) -> int:
+    """The interactions of one answer; a list takes its cells, and a press for each further row.
+
+    Rows that were begun before treatment stand there: what was not known then is left to give.
+    """
+    begun = rows_before(question, Kind.CONTINUATION, {"value": answer})
+    if begun and len(begun) == len(answer):
+        return max(1, sum(len(row) - len(BEFORE[question.name]) for row in answer))
+    if question.fields:
+        return max(1, sum(len(row) for row in answer) + len(answer) - 1)
+    return _BOXES if question.type is QuestionType.DATE and question.name not in REVIEWS else 1
+
+
+def test_what_each_continuation_takes_is_the_list_that_was_looked_through() -> None:
+    found = sorted(continuations(), key=lambda each: (-each[1].chosen, -each[1].more, each[0]))
+    text = "".join(f"{line(name, count)}\n" for name, count in found)
+    if "ASSENT_WRITE_GUIDES" in os.environ:
+        LISTED.write_text(text, encoding="utf-8")
+    assert text == LISTED.read_text(encoding="utf-8")
+    assert len(found) > 150
+    assert {name for name, count in found if count.chosen > GOAL} == LONGER.keys()
+
+
+def line(name: str, count: Count) -> str:
+    typed = f", or {count.chosen + count.more} with a review of before" if count.more else ""
+    return f"{name}: {count.chosen}{typed}; {count.pages} page{'s' if count.pages > 1 else ''}"
