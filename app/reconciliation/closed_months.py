@@ -19,10 +19,14 @@ from app.reconciliation import slice_store, standing_store, store
 from app.reconciliation.deltas import (
     Amounts,
     Change,
+    Differences,
     amounts_of,
     cause_of,
     changes,
     check_tie,
+    check_untested,
+    differs,
+    more,
     standing_amounts,
 )
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
@@ -43,21 +47,19 @@ from app.reconciliation.standing_store import (
 )
 from app.reconciliation.store import RunRecord
 from app.reconciliation.stored_lines import OUTCOMES, Stored
+from app.reconciliation.untested import sum_known
 
 #: What a line stood at that a correction adds, and stands at that one has taken away.
-NOT_STATED: Final = Amounts("not stated before", ZERO, ZERO, None, None)
+NOT_STATED: Final = Amounts("not stated before", ZERO, ZERO, None, None, ZERO)
 TAKEN: Final = "taken away by a correction"
 CORRECTED: Final = "month corrected after its freeze"
 #: A row of a file, by the submission of the correction that added it; empty: of the statement.
 Place = tuple[str, int]
 
 
-#: Finds the lines of a slice, in a file that is not held in memory, whose pounds differ between the
-#: files of outcomes of two runs, and the rows that are wanted in any case. It returns how each
-#: stood in the first run, how it stands in the second, and its key.
-Differing = Callable[
-    [Path, Path, SliceKey, Collection[int]], Sequence[tuple[Amounts, MatchedLine, str]]
-]
+#: Finds the lines of a slice, in a file that is not held in memory, that differ between the files
+#: of outcomes of two runs, and the rows that are wanted in any case.
+Differing = Callable[[Path, Path, SliceKey, Collection[int]], Differences]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Adding:
 
     def taken(self, frozen: Frozen, place: Place, line_key: str, was: Amounts) -> Delta:
         """The delta of a line that a correction took away, at what it stood at."""
-        now = Amounts(TAKEN, ZERO, ZERO, was.reference, was.treatment_id)
+        now = Amounts(TAKEN, ZERO, ZERO, was.reference, was.treatment_id, ZERO)
         reason = "A correction of the month states this line no more."
         return self._made(frozen, TAKEN_AWAY, place, line_key, was, now, reason, self._why())
 
@@ -174,12 +176,16 @@ class Adding:
                 made_at=self.work.moment.instant,
                 of_submission=place[0],
                 kind=kind,
+                not_testable_was=was.not_testable,
+                not_testable=now.not_testable,
+                not_testable_more=more(was.not_testable, now.not_testable),
             )
 
     def _tell(self, frozen: Frozen, found: Sequence[Delta]) -> None:
         key = self.head.key
         with localcontext(prec=EXACT_DIGITS):
-            more: Decimal = sum((each.accepted_more for each in found), ZERO)
+            accepted: Decimal = sum((each.accepted_more for each in found), ZERO)
+        untested = sum_known(each.not_testable_more for each in found)
         event = Event(
             action="frozen month changed by deltas",
             object_type="frozen month",
@@ -188,7 +194,8 @@ class Adding:
                 "month": f"{key.financial_year} M{key.financial_month:02d}",
                 "run": self.standing.run_id,
                 "lines": len(found),
-                "accepted more": f"{more:f}",
+                "accepted more": f"{accepted:f}",
+                "not testable more": None if untested is None else f"{untested:f}",
             },
         )
         record(self.work, self.caller.actor(), event)
@@ -213,7 +220,8 @@ def changed_month(
     made = [
         adding.delta(frozen, each, key_of[each.item.line.row]) for each in changes(was, now, ())
     ]
-    check_tie(frozen, adding.keep(frozen, made), was, now, ())
+    untested = sum_known(each.not_testable for each in told.values())
+    check_tie(frozen, untested, adding.keep(frozen, made), was, now, ())
 
 
 def _frozen(
@@ -277,15 +285,16 @@ def large_month(
     earlier = standing_store.deltas_of(work, frozen)
     paths = (_path(adding.stored, first), _path(adding.stored, run))
     found = differing(*paths, key, {each.row for each in earlier})
-    was = standing_amounts({item.line.row: told for told, item, _ in found}, earlier)
-    key_of = {item.line.row: line_key for _, item, line_key in found}
+    was = standing_amounts({item.line.row: told for told, item, _ in found.lines}, earlier)
+    key_of = {item.line.row: line_key for _, item, line_key in found.lines}
     made = [
         adding.delta(frozen, each, key_of[each.item.line.row])
-        for each in changes(was, [item for _, item, _ in found], ())
+        for each in changes(was, [item for _, item, _ in found.lines], ())
     ]
     kept = adding.keep(frozen, made)
     (now,) = [each for each in slices if each.key == key]
     _check_sums(frozen, kept, (now.accepted, now.queried), now.total)
+    check_untested(found.was, kept, found.now)
 
 
 def _check_sums(
@@ -327,8 +336,11 @@ def corrected_month(adding: Adding, before: RunRecord) -> None:
     own = adding.standing.submission_id == adding.head.current.submission_id
     frozen, told = _frozen(adding, before if own or run is None else run, statement)
     standing = held.standing(told, standing_store.deltas_of(adding.work, frozen))
-    made, sums, total = held.settle(frozen, standing)
-    _check_sums(frozen, adding.keep(frozen, made), sums, total)
+    made, stand, total = held.settle(frozen, standing)
+    kept = adding.keep(frozen, made)
+    _check_sums(frozen, kept, _sums(stand), total)
+    untested = sum_known(each.not_testable for each in told.values())
+    check_untested(untested, kept, sum_known(each.not_testable for each in stand))
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +407,12 @@ class _Corrected:
                 del found[place]
                 continue
             stands = Amounts(
-                delta.outcome, delta.accepted, delta.queried, delta.reference, delta.treatment_id
+                delta.outcome,
+                delta.accepted,
+                delta.queried,
+                delta.reference,
+                delta.treatment_id,
+                delta.not_testable,
             )
             if delta.kind == ADDED:
                 line, _ = self.keyed(delta.of_submission)[delta.row]
@@ -406,8 +423,8 @@ class _Corrected:
 
     def settle(
         self, frozen: Frozen, standing: Mapping[Place, _Standing]
-    ) -> tuple[list[Delta], tuple[Decimal, Decimal], Decimal]:
-        """The deltas that are lacking; what all lines then stand at; and their total."""
+    ) -> tuple[list[Delta], list[Amounts], Decimal]:
+        """The deltas that are lacking; what each line then stands at; and their total."""
         newest = self.adding.head.newest
         assert newest is not None
         states = self.lines(newest.submission_id) if newest.lines else ()
@@ -424,7 +441,7 @@ class _Corrected:
             item = (self.outcomes(place[0]) or {})[place[1]]
             stand.append(amounts_of(item))
             counted.append(each.line)
-            if (item.accepted, item.queried) != (each.was.accepted, each.was.queried):
+            if differs(each.was, stand[-1]):
                 change = Change(item, each.was)
                 made.append(self.adding.delta(frozen, change, self._key(place), place[0]))
         outcomes = self.outcomes(newest.submission_id) if new else None
@@ -434,7 +451,7 @@ class _Corrected:
             made.append(self.adding.added(frozen, outcomes[line.row], self._key(place), place[0]))
             stand.append(amounts_of(outcomes[line.row]))
             counted.append(line)
-        return made, _sums(stand), total_of(counted)
+        return made, stand, total_of(counted)
 
     def _key(self, place: Place) -> str:
         return self.keyed(place[0])[place[1]][1]

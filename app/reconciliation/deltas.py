@@ -12,6 +12,7 @@ from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
 from app.reconciliation.errors import TotalsDoNotTie
 from app.reconciliation.model import MatchedLine
 from app.reconciliation.standing_store import Delta, Frozen, Mark
+from app.reconciliation.untested import sum_known, untested_amount
 
 #: What is told first of a line that several changes touch.
 _TOLD_FIRST = ("approval", "treatment", "request")
@@ -19,13 +20,18 @@ _TOLD_FIRST = ("approval", "treatment", "request")
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How a line stands: its outcome, and the pounds accepted and queried of it."""
+    """How a line stands: its outcome, and the pounds accepted and queried of it.
+
+    `not_testable` is what was accepted though a test could not be made. None: not known, of a line
+    whose last delta was added before that was kept.
+    """
 
     outcome: str
     accepted: Decimal
     queried: Decimal
     reference: str | None
     treatment_id: str | None
+    not_testable: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,27 @@ class Change:
     was: Amounts
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Lines of a slice that two runs may leave otherwise: how each stood in the first, how it
+    stands in the second, and its key. `was` and `now` are what each run accepted untested of the
+    whole slice.
+    """
+
+    lines: Sequence[tuple[Amounts, MatchedLine, str]]
+    was: Decimal
+    now: Decimal
+
+
 def amounts_of(item: MatchedLine) -> Amounts:
     """How a run leaves a line."""
     return Amounts(
-        item.outcome.value, item.accepted, item.queried, item.reference, item.treatment_id
+        item.outcome.value,
+        item.accepted,
+        item.queried,
+        item.reference,
+        item.treatment_id,
+        untested_amount(item),
     )
 
 
@@ -57,6 +80,7 @@ def standing_amounts(
                 was.queried + delta.queried_more,
                 delta.reference,
                 delta.treatment_id,
+                delta.not_testable,
             )
     return found
 
@@ -64,14 +88,31 @@ def standing_amounts(
 def changes(
     standing: Mapping[int, Amounts], now: Sequence[MatchedLine], taken_away: Collection[int]
 ) -> tuple[Change, ...]:
-    """The lines whose pounds a run changes, but for those that a correction has taken away."""
+    """The lines whose pounds a run changes, or how much of them could not be tested, but for those
+    that a correction has taken away.
+    """
     found = []
     for item in now:
         was = standing[item.line.row]
-        differs = (item.accepted, item.queried) != (was.accepted, was.queried)
-        if differs and item.line.row not in taken_away:
+        if item.line.row not in taken_away and differs(was, amounts_of(item)):
             found.append(Change(item, was))
     return tuple(found)
+
+
+def differs(was: Amounts, now: Amounts) -> bool:
+    """Whether a line has other pounds now, or other pounds of it could not be tested.
+
+    Where it is not known what could not be tested before, that alone is no difference.
+    """
+    if (now.accepted, now.queried) != (was.accepted, was.queried):
+        return True
+    return was.not_testable is not None and now.not_testable != was.not_testable
+
+
+def more(was: Decimal | None, now: Decimal | None) -> Decimal | None:
+    """A signed difference; None where one side is not known."""
+    with localcontext(prec=EXACT_DIGITS):
+        return None if was is None or now is None else now - was
 
 
 def cause_of(change: Change, line_key: str, marks: Sequence[Mark]) -> Mark | None:
@@ -93,6 +134,7 @@ def _telling(mark: Mark) -> tuple[bool, int, int]:
 
 def check_tie(
     frozen: Frozen,
+    not_testable: Decimal | None,
     deltas: Sequence[Delta],
     was: Mapping[int, Amounts],
     now: Sequence[MatchedLine],
@@ -100,8 +142,9 @@ def check_tie(
 ) -> None:
     """Raise TotalsDoNotTie unless the frozen sums and all deltas are what the lines now stand at.
 
-    `deltas` are as the database holds them, `was` how lines stood before. Accepted and queried of
-    the frozen lines are still their total: a delta moves pounds, it makes none.
+    `deltas` are as the database holds them, `was` how lines stood before, `not_testable` what of
+    the frozen lines was accepted untested. Accepted and queried of the frozen lines are still their
+    total: a delta moves pounds, it makes none.
     """
     with localcontext(prec=EXACT_DIGITS):
         accepted = frozen.accepted + sum((d.accepted_more for d in deltas), ZERO)
@@ -114,3 +157,13 @@ def check_tie(
             raise TotalsDoNotTie("A frozen month with its deltas", found, (accepted, queried))
         if accepted + queried != frozen.total:
             raise TotalsDoNotTie("A frozen month's total", frozen.total, accepted + queried)
+        check_untested(not_testable, deltas, sum_known(x.not_testable for x in lines))
+
+
+def check_untested(frozen: Decimal | None, deltas: Sequence[Delta], stand: Decimal | None) -> None:
+    """Raise TotalsDoNotTie unless what was accepted untested at the freeze and all deltas of it are
+    what lines now stand at. Where one of these does not know it, nothing can be said.
+    """
+    added = sum_known((frozen, *(each.not_testable_more for each in deltas)))
+    if added is not None and stand is not None and added != stand:
+        raise TotalsDoNotTie("What a frozen month accepted untested, with its deltas", stand, added)

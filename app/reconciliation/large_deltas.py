@@ -10,9 +10,10 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from app.reconciliation.deltas import Amounts
+from app.reconciliation.deltas import Amounts, Differences, amounts_of
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.errors import StoredFileDamaged, TooManyLines
+from app.reconciliation.large_fits import accepted_untested
 from app.reconciliation.line_columns import lines_of
 from app.reconciliation.model import MatchedLine
 from app.reconciliation.outcome_files import outcome_of
@@ -28,9 +29,20 @@ _KINDS: Final = (pa.string(), pa.string(), pa.string(), pa.int8(), pa.date32())
 _NAMES: Final = ("provider", "commissioner", "financial_year", "financial_month", "day")
 _SAME: Final = " AND ".join(f"wanted.{n} IS NOT DISTINCT FROM told.{n}" for n in _NAMES)
 _NUMBER: Final = "CAST({} AS DECIMAL(38, 8))"
+#: As `untested_amount` of a line.
+_UNTESTED: Final = (
+    f"CASE WHEN {accepted_untested('{0}.')} THEN {_NUMBER.format('{0}.accepted')} ELSE 0 END"
+)
+#: As `deltas.differs`. Most lines have the same tests in both runs: these are not looked into.
 _DIFFERS: Final = " OR ".join(
-    f"{_NUMBER.format(f'now.{name}')} <> {_NUMBER.format(f'was.{name}')}"
-    for name in ("accepted", "queried")
+    (
+        *(
+            f"{_NUMBER.format(f'now.{name}')} <> {_NUMBER.format(f'was.{name}')}"
+            for name in ("accepted", "queried")
+        ),
+        f"CASE WHEN now.tests = was.tests THEN FALSE "
+        f"ELSE {_UNTESTED.format('now')} <> {_UNTESTED.format('was')} END",
+    )
 )
 Connection = duckdb.DuckDBPyConnection
 
@@ -45,7 +57,7 @@ class LargeFile:
 
     def differing(
         self, before: Path, now: Path, key: SliceKey, also: Collection[int]
-    ) -> Sequence[tuple[Amounts, MatchedLine, str]]:
+    ) -> Differences:
         """As `closed_months.Differing` has it.
 
         Raises StoredFileDamaged where a file of outcomes is not of these rows, and TooManyLines.
@@ -53,7 +65,7 @@ class LargeFile:
         with database(self.machine) as connection:
             _open(connection, self.rows, before, now)
             _hold_slice(connection, key, self.fold)
-            _check_whole(connection)
+            was_untested, now_untested = (_whole(connection, name) for name in ("was", "now"))
             _hold_found(connection, also)
             rows = connection.sql("SELECT count(*) FROM found").fetchall()[0][0]
             if rows > MOST:
@@ -63,7 +75,7 @@ class LargeFile:
                     "Look at what changed: if it is meant, set the month's freeze to a later day, "
                     "reconcile, and close it again",
                 )
-            return _read(connection)
+            return Differences(_read(connection), was_untested, now_untested)
 
 
 def _open(connection: Connection, rows: Path, before: Path, now: Path) -> None:
@@ -88,19 +100,23 @@ def _hold_slice(connection: Connection, key: SliceKey, fold: Fold) -> None:
     )
 
 
-def _check_whole(connection: Connection) -> None:
-    """Each line of the slice has one outcome in either file, of its own content."""
-    for name in ("was", "now"):
-        wanted, found = connection.sql(
-            f"SELECT (SELECT count(*) FROM in_slice), (SELECT count(*) FROM in_slice "
-            f"INNER JOIN {name} USING (row, content_hash))"
-        ).fetchall()[0]
-        if wanted != found:
-            raise StoredFileDamaged("not of this submission: its outcomes are of other lines")
+def _whole(connection: Connection, name: str) -> Decimal:
+    """What a file of outcomes has accepted untested of the slice.
+
+    Each line of the slice has one outcome in it, of its own content.
+    """
+    wanted, found, untested = connection.sql(
+        "SELECT (SELECT count(*) FROM in_slice), count(*), "
+        f"CAST(coalesce(sum({_UNTESTED.format(name)}), 0) AS VARCHAR) "
+        f"FROM in_slice INNER JOIN {name} USING (row, content_hash)"
+    ).fetchall()[0]
+    if wanted != found:
+        raise StoredFileDamaged("not of this submission: its outcomes are of other lines")
+    return Decimal(untested)
 
 
 def _hold_found(connection: Connection, also: Collection[int]) -> None:
-    """Hold the rows whose pounds differ, and those that are wanted in any case."""
+    """Hold the rows that differ, and those that are wanted in any case."""
     connection.register("also", pa.table({"row": pa.array(sorted(also), pa.int64())}))
     connection.execute(
         "CREATE TABLE found AS SELECT in_slice.row, in_slice.content_hash FROM in_slice "
@@ -126,7 +142,7 @@ def _read(connection: Connection) -> Sequence[tuple[Amounts, MatchedLine, str]]:
     )
     return [
         (
-            _amounts(was[line.row]),
+            amounts_of(outcome_of(was[line.row], line)),
             outcome_of(now[line.row], line),
             f"{line.content_hash}.{ordinal[line.row]}",
         )
@@ -137,8 +153,3 @@ def _read(connection: Connection) -> Sequence[tuple[Amounts, MatchedLine, str]]:
 def _outcomes(connection: Connection, name: str) -> dict[int, dict[str, Any]]:
     rows = connection.sql(f"SELECT {name}.* FROM {name} SEMI JOIN found USING (row)")
     return {row["row"]: row for row in rows.to_arrow_table().to_pylist()}
-
-
-def _amounts(row: dict[str, Any]) -> Amounts:
-    amounts = (Decimal(row["accepted"]), Decimal(row["queried"]))
-    return Amounts(row["outcome"], *amounts, row["reference"], row["treatment_id"])

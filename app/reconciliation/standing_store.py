@@ -76,7 +76,8 @@ class Delta:
     """One line of a frozen slice that a later run accepts otherwise. Pounds, signed differences.
 
     `of_submission` is empty for a line of the statement; else the correction's that added it.
-    `kind` is changed, added or taken away.
+    `kind` is changed, added or taken away. `not_testable` is what was accepted of the line though a
+    test could not be made; None, not known, in deltas of before that was kept.
     """
 
     id: str
@@ -102,6 +103,9 @@ class Delta:
     made_at: dt.datetime
     of_submission: str = ""
     kind: str = CHANGED
+    not_testable_was: Decimal | None = None
+    not_testable: Decimal | None = None
+    not_testable_more: Decimal | None = None
 
 
 # --- runs that stand ------------------------------------------------------------------------------

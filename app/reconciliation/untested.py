@@ -46,6 +46,11 @@ def lacking_of(accepted: Decimal, tests: Iterable[tuple[str, str]]) -> frozenset
     )
 
 
+def untested_amount(item: MatchedLine) -> Decimal:
+    """What of a line was accepted untested: all that is accepted of it, or nothing."""
+    return item.accepted if untested_tests(item) else ZERO
+
+
 def untested_of(items: Iterable[MatchedLine]) -> Untested:
     """What was accepted untested of these lines, exactly."""
     counting = Counting[None]()
@@ -89,6 +94,14 @@ class Counting(Generic[K]):
                     by_test[name] += amount
             amount = sum(self._amounts.values(), ZERO)
         return Untested(amount, {name: by_test[name] for name in sorted(by_test)})
+
+
+def sum_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of some amounts, exactly; None, not known, where one of them is not known."""
+    every = tuple(amounts)
+    known = [amount for amount in every if amount is not None]
+    with localcontext(prec=EXACT_DIGITS):
+        return sum(known, ZERO) if len(known) == len(every) else None
 
 
 def told_by_test(untested: Untested) -> dict[str, str]:

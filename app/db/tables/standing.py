@@ -104,6 +104,10 @@ slice_delta = Table(
     Column("queried_was", Exact, nullable=False),
     Column("queried", Exact, nullable=False),
     Column("queried_more", Exact, nullable=False),
+    # Of what is accepted: of a line with a test that could not be made. Null where not known.
+    Column("not_testable_was", Exact, nullable=True),
+    Column("not_testable", Exact, nullable=True),
+    Column("not_testable_more", Exact, nullable=True),
     Column("reason", Text, nullable=False),  # why the line stands as it does now
     Column("treatment_id", ID),
     Column("reference", String(60)),  # of the approval that the line stands on, or stood on

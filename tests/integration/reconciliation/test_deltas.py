@@ -469,7 +469,7 @@ def test_of_several_changes_the_line_s_own_approval_tells_most() -> None:
             "m", "DEMQ1", "v", "s", number, action, now, treatment, line_key, now
         )
 
-    was = pure.Amounts("matched", Decimal(1), Decimal(0), None, "T1")
+    was = pure.Amounts("matched", Decimal(1), Decimal(0), None, "T1", Decimal(0))
     change = pure.Change(_item("T2"), was)
     terms = of("contract terms loaded", 9, None)
     other = of("approval issued", 8, "T3")
