@@ -29,9 +29,10 @@ LARGEST: Final = 1_000
 _ABOUT: Final = (
     "When an approval is corrected, withdrawn, stopped for days past, transferred or brought over, "
     "or a decision by hand changes, its lines are matched again. An open month takes the new "
-    "result; a month whose freeze is over keeps its own, and each line that now stands otherwise "
-    "gets a signed delta; so does each line that a correction after the freeze adds, once it is "
-    "reconciled, or takes away. Frozen amount and all deltas are what the lines stand at, exactly."
+    "result; a month whose freeze is over keeps its own, and each line that now stands otherwise, "
+    "or of which a test can be made now or no more, gets a signed delta; so does each line that a "
+    "correction after the freeze adds, once it is reconciled, or takes away. Frozen amount and all "
+    "deltas are what the lines stand at, exactly."
 )
 
 
@@ -57,6 +58,12 @@ class DeltaDocument(SliceKeyDocument):
     queried_before: ExactNumber
     queried: ExactNumber
     queried_more: ExactNumber
+    not_testable_before: ExactNumber | None = Field(
+        description="Of what was accepted of the line: all of it where a test could not be made, "
+        "or nothing; null, not known, of deltas from before that was kept"
+    )
+    not_testable: ExactNumber | None
+    not_testable_more: ExactNumber | None = Field(description="null where one side is not known")
     reason: str = Field(description="Why the line stands as it does")
     changed: str | None = Field(description="What changed; null where no one change is known")
     changed_at: AwareDatetime | None
@@ -72,7 +79,13 @@ class ClosedMonthDocument(SliceKeyDocument):
     accepted_now: ExactNumber
     not_testable: ExactNumber | None = Field(
         description="Of what was accepted when it was frozen: lines with a test that could not be "
-        "made; null, not known, where it was frozen before that was kept. Not counted with deltas"
+        "made; null, not known, where it was frozen before that was kept"
+    )
+    not_testable_more: ExactNumber | None = Field(
+        description="The deltas' sum; null, not known, where one was added before that was kept"
+    )
+    not_testable_now: ExactNumber | None = Field(
+        description="Both; null where one of them is not known"
     )
     queried: ExactNumber
     queried_more: ExactNumber
@@ -184,6 +197,9 @@ def _delta(row: DeltaRow) -> DeltaDocument:
         queried_before=delta.queried_was,
         queried=delta.queried,
         queried_more=delta.queried_more,
+        not_testable_before=delta.not_testable_was,
+        not_testable=delta.not_testable,
+        not_testable_more=delta.not_testable_more,
         reason=delta.reason,
         changed=delta.cause,
         changed_at=delta.cause_at,
@@ -199,6 +215,8 @@ def _month(each: ClosedMonth) -> ClosedMonthDocument:
         accepted_more=each.accepted_more,
         accepted_now=each.accepted_now,
         not_testable=each.not_testable,
+        not_testable_more=each.not_testable_more,
+        not_testable_now=each.not_testable_now,
         queried=each.queried,
         queried_more=each.queried_more,
         queried_now=each.queried_now,

@@ -67,6 +67,10 @@ class SliceDocument(SliceKeyDocument):
         "with a test that could not be made; null before there is a run, and not known where the "
         "run, or what was frozen, is of before that was kept"
     )
+    not_testable_more: ExactNumber | None = Field(
+        description="The sum of its deltas, to be added; null, not known, where one was added "
+        "before that was kept"
+    )
     corrections: int
     corrected_lines: int
     corrected: ExactNumber = Field(description="The total with the corrections after the freeze")
@@ -89,8 +93,8 @@ class CommissionerDocument(Document):
     accepted: ExactNumber
     queried: ExactNumber
     not_testable: ExactNumber | None = Field(
-        description="Of what was accepted, of closed slices as they were frozen without deltas: "
-        "lines with a test that could not be made; null where that is not known of a slice"
+        description="Of what is accepted, with the deltas of closed slices: lines with a test that "
+        "could not be made; null where that is not known of a slice"
     )
     corrected: ExactNumber
     without_run: int = Field(description="Slices that no run has reconciled yet")
@@ -116,8 +120,8 @@ class MonthDocument(Document):
     deltas: int
     accepted_more: ExactNumber
     not_testable: ExactNumber | None = Field(
-        description="Of what was accepted, of closed slices as they were frozen without deltas: "
-        "lines with a test that could not be made; null where that is not known of a slice"
+        description="Of what is accepted, with the deltas of closed slices: lines with a test that "
+        "could not be made; null where that is not known of a slice"
     )
     corrections: int
     more: ExactNumber = Field(description="What signed corrections after the freeze add")
@@ -235,6 +239,7 @@ def _slice(row: SliceRow) -> SliceDocument:
         out_of_date=row.changes,
         matching_failed=row.given_up,
         not_testable=row.not_testable,
+        not_testable_more=row.not_testable_more,
         corrections=row.corrections,
         corrected_lines=row.corrected_lines,
         corrected=row.corrected,

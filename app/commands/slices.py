@@ -22,10 +22,11 @@ from app.commands.refusals import done
 from app.db.work import Work
 from app.desk import make_desk
 from app.reconciliation.calendar import read_calendar, read_figures, set_calendar, set_figures
-from app.reconciliation.delta_report import DeltaRow, as_csv, closed_months, deltas_for, shown
+from app.reconciliation.delta_report import DeltaRow, as_csv, deltas_for, shown
+from app.reconciliation.delta_tables import deltas_text
 from app.reconciliation.emptying import preview_empty, state_empty
 from app.reconciliation.errors import SettingNotAccepted, UnreadableSubmission
-from app.reconciliation.months_report import NOT_KNOWN, months_text, untested_text
+from app.reconciliation.months_report import months_text, untested_text
 from app.reconciliation.preview_report import emptying_lines
 from app.reconciliation.report import pounds
 from app.reconciliation.slice_months import MonthSum, by_month, challenged_by_month
@@ -120,7 +121,7 @@ def show_deltas(
         told = delta_list(rows, len(rows) or 1)
         typer.echo(json.dumps(told.model_dump(mode="json"), indent=2))
     else:
-        typer.echo(_deltas_text(rows), nl=False)
+        typer.echo(deltas_text(rows), nl=False)
 
 
 @app.command("empty")
@@ -222,50 +223,6 @@ def _as_text(rows: tuple[SliceRow, ...]) -> str:
             pounds(each.corrected), pounds(each.figure), pounds(each.difference),
         )  # fmt: skip
     console.print(sums)
-    return out.getvalue()
-
-
-def _deltas_text(rows: tuple[DeltaRow, ...]) -> str:
-    if not rows:
-        return "No line of a closed month has changed since it was frozen.\n"
-    out = io.StringIO()
-    console = Console(file=out, width=120, color_system=None, highlight=False, markup=False)
-    months = Table(title="Closed months that changed", title_justify="left")
-    for name in ("Provider", "Commissioner", "Month"):
-        months.add_column(name)
-    for name in (
-        "Lines",
-        "Frozen (£)",
-        "Untested (£)",
-        "Deltas (£)",
-        "Accepted (£)",
-        "Queried (£)",
-    ):
-        months.add_column(name, justify="right")
-    for each in closed_months(rows):
-        key = each.key
-        months.add_row(
-            key.provider, key.commissioner, f"{key.financial_year} M{key.financial_month:02d}",
-            str(each.deltas), pounds(each.accepted),
-            NOT_KNOWN if each.not_testable is None else pounds(each.not_testable),
-            pounds(each.accepted_more),
-            pounds(each.accepted_now), pounds(each.queried_now),
-        )  # fmt: skip
-    console.print(months)
-    lines = Table(title="Line by line", title_justify="left")
-    for name in ("Month", "Row", "Was", "Is now"):
-        lines.add_column(name)
-    for name in ("Accepted more (£)", "Queried more (£)"):
-        lines.add_column(name, justify="right")
-    lines.add_column("What changed")
-    for row in rows:
-        delta, key = row.delta, row.key
-        lines.add_row(
-            f"{key.financial_year} M{key.financial_month:02d}", str(delta.row),
-            delta.outcome_was, delta.outcome, pounds(delta.accepted_more),
-            pounds(delta.queried_more), delta.cause or "",
-        )  # fmt: skip
-    console.print(lines)
     return out.getvalue()
 
 

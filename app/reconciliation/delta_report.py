@@ -18,12 +18,14 @@ from app.reconciliation.report import exact
 from app.reconciliation.returned import safe_cell
 from app.reconciliation.slices import SliceKey
 from app.reconciliation.standing_store import TAKEN_AWAY, Delta, Frozen
+from app.reconciliation.untested import sum_known
 
 HEADER: Final = (
     *("FINANCIAL YEAR", "FINANCIAL MONTH", "PROVIDER", "COMMISSIONER", "FROZEN ON", "SUBMISSION"),
     *("ROW", "REFERENCE", "OUTCOME BEFORE", "OUTCOME", "ACCEPTED BEFORE", "ACCEPTED"),
     *("ACCEPTED DIFFERENCE", "QUERIED BEFORE", "QUERIED", "QUERIED DIFFERENCE", "WHAT CHANGED"),
     *("CHANGED AT", "REASON", "ADDED AT", "RUN", "KIND"),
+    *("NOT TESTABLE BEFORE", "NOT TESTABLE", "NOT TESTABLE DIFFERENCE"),
 )
 
 
@@ -47,8 +49,8 @@ class ClosedMonth:
     """A closed slice whose result changed: frozen, the sum of its deltas, and both. In pounds.
 
     `not_testable` is of what was accepted when it was frozen: of lines with a test that could not
-    be made. None where it was frozen before that was kept: not known. What the deltas change of it
-    is not counted.
+    be made. None where it was frozen before that was kept: not known; so is `not_testable_more`
+    where one of the deltas was added before that, and with either what it is now.
     """
 
     key: SliceKey
@@ -57,6 +59,8 @@ class ClosedMonth:
     accepted_more: Decimal
     accepted_now: Decimal
     not_testable: Decimal | None
+    not_testable_more: Decimal | None
+    not_testable_now: Decimal | None
     queried: Decimal
     queried_more: Decimal
     queried_now: Decimal
@@ -96,7 +100,7 @@ def deltas_for(
                     _run_of(each, frozen, deltas, runs),
                     frozen,
                     each,
-                    None if said is None else said.not_testable,
+                    standing_store.untested_as_frozen(frozen, said)[0],
                 )
                 for each in deltas
             ]
@@ -171,7 +175,15 @@ def _cells(row: DeltaRow) -> Mapping[str, str]:
         "ADDED AT": delta.made_at.isoformat(),
         "RUN": row.run,
         "KIND": delta.kind,
+        "NOT TESTABLE BEFORE": _if_known(delta.not_testable_was),
+        "NOT TESTABLE": _if_known(delta.not_testable),
+        "NOT TESTABLE DIFFERENCE": _if_known(delta.not_testable_more),
     }
+
+
+def _if_known(amount: Decimal | None) -> str:
+    """An amount exactly; an empty cell, and no nought, where it is not known."""
+    return "" if amount is None else exact(amount)
 
 
 def _is(key: SliceKey, wanted: Sequence[str | int | None]) -> bool:
@@ -185,7 +197,8 @@ def _in_order(row: DeltaRow) -> tuple[str, int, str, str, dt.datetime, int]:
 
 
 def _month(key: SliceKey, rows: Sequence[DeltaRow]) -> ClosedMonth:
-    frozen = rows[0].frozen
+    frozen, untested = rows[0].frozen, rows[0].not_testable
+    untested_more = sum_known(row.delta.not_testable_more for row in rows)
     with localcontext(prec=EXACT_DIGITS):
         accepted = sum((row.delta.accepted_more for row in rows), ZERO)
         queried = sum((row.delta.queried_more for row in rows), ZERO)
@@ -195,7 +208,9 @@ def _month(key: SliceKey, rows: Sequence[DeltaRow]) -> ClosedMonth:
             accepted=frozen.accepted,
             accepted_more=accepted,
             accepted_now=frozen.accepted + accepted,
-            not_testable=rows[0].not_testable,
+            not_testable=untested,
+            not_testable_more=untested_more,
+            not_testable_now=sum_known((untested, untested_more)),
             queried=frozen.queried,
             queried_more=queried,
             queried_now=frozen.queried + queried,

@@ -27,8 +27,8 @@ _NAMES: Final = (
 def months_text(months: Sequence[MonthSum], title: str) -> str:
     """A row for each month: what is stated, accepted and queried, deltas, challenges that are open.
 
-    *Untested* is part of what was accepted, of a closed month as it was frozen, without later
-    changes of approvals; it is not known where it is not of one slice. *Deltas* are the signed
+    *Untested* is part of what is accepted, with later changes as that is; it is not known where it
+    is not of one slice. *Deltas* are the signed
     corrections after the freeze; *challenged* is what still waits for somebody, in that many
     challenges.
     """
@@ -73,13 +73,15 @@ def _tie(months: Sequence[MonthSum]) -> str:
 def untested_text(rows: Iterable[SliceRow], title: str) -> str:
     """The accepted pounds of lines that each test could not be made on, the largest first.
 
-    Slices of which it is not known are counted under them, and left out.
+    Closed slices count as they were frozen: their deltas do not say which test it was. Slices of
+    which it is not known are counted under them, and left out.
     """
     found: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    unknown = 0
+    unknown = changed = 0
     with localcontext(prec=EXACT_DIGITS):
         for row in rows:
             unknown += not row.knows_untested
+            changed += row.not_testable_more != 0
             for name, stated in (row.untested or {}).items():
                 found[name] += Decimal(stated)
     table = Table()
@@ -88,6 +90,11 @@ def untested_text(rows: Iterable[SliceRow], title: str) -> str:
     for name, amount in sorted(found.items(), key=lambda each: (-each[1], each[0])):
         table.add_row(name, pounds(amount))
     told = f"{title}\n{_printed(table)}"  # a table as narrow would wrap it
+    if changed:
+        told += (
+            f"Without what changed since the freeze of {changed} slice(s): of that it is not kept "
+            "which test it was.\n"
+        )
     if unknown:
         told += (
             f"Without {unknown} slice(s) of which it is not known: their runs are of before it was "

@@ -27,12 +27,12 @@ class Challenged(NamedTuple):
 class MonthSum:
     """The current slices of a month, summed, in pounds.
 
-    `total`, `accepted`, `queried` and `not_testable` are of the statements, accepted and queried
-    with the `deltas` of closed slices, which are `accepted_more` of it. `not_testable` is without
-    them, as closed slices were frozen, and None, not known, where a slice does not know it, as runs
-    of before it was kept do not. `more` is what signed corrections after the freeze add, and
-    `corrected` both. `difference` is how far the slices that have an Aggregate Contract Monitoring
-    figure are over it; `untied` counts those that differ.
+    `total`, `accepted`, `queried` and `not_testable` are of the statements, but for the total with
+    the `deltas` of closed slices, which are `accepted_more` of it. `not_testable` is None, not
+    known, where a slice does not know it, as runs and deltas of before it was kept do not. `more`
+    is what signed corrections after the freeze add, and `corrected` both. `difference` is how far
+    the slices that have an Aggregate Contract Monitoring figure are over it; `untied` counts those
+    that differ.
     """
 
     period: Period

@@ -19,6 +19,7 @@ from app.reconciliation.engines.limits import EXACT_DIGITS
 from app.reconciliation.slice_store import ContractMonth, Period, SliceOutcome
 from app.reconciliation.slices import ZERO, SliceKey
 from app.reconciliation.standing_store import Delta
+from app.reconciliation.untested import sum_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class SliceRow:
     `accepted` and `queried` are of the run that stands, or of a closed month its frozen result,
     None before there is one; so is `not_testable`, what it accepted of lines with a test that could
     not be made, and `untested` by test. Both are None, not known, of runs before they were kept,
-    too, and of a closed month they are as it was frozen. `accepted_more` and `queried_more` are the
-    sum of its `deltas`. `changes` count what approvals have changed and no run has seen, and
+    too, and of a closed month they are as it was frozen. `accepted_more`, `queried_more` and
+    `not_testable_more` are the sum of its `deltas`, the last None, not known, where one of these is
+    of before it was kept. `changes` count what approvals have changed and no run has seen, and
     `given_up` those of them whose matching failed too often to be tried again by itself. `figure`
     is what the Aggregate Contract Monitoring set states and `difference` how far `corrected` is
     over it.
@@ -54,6 +56,7 @@ class SliceRow:
     deltas: int = 0
     accepted_more: Decimal = ZERO
     queried_more: Decimal = ZERO
+    not_testable_more: Decimal | None = ZERO
     changes: int = 0
     given_up: int = 0
 
@@ -70,8 +73,13 @@ class SliceRow:
             return None if self.queried is None else self.queried + self.queried_more
 
     @property
+    def not_testable_now(self) -> Decimal | None:
+        """The same of what is accepted untested; None where it, or a delta of it, is not known."""
+        return sum_known((self.not_testable, self.not_testable_more))
+
+    @property
     def knows_untested(self) -> bool:
-        """Whether it is known what is accepted untested: before there is a run, nothing is."""
+        """Whether it is known what was accepted untested: before there is a run, nothing is."""
         return self.accepted is None or self.not_testable is not None
 
     @property
@@ -85,8 +93,8 @@ class SliceRow:
 class CommissionerSum:
     """A commissioner's current slices, summed. `without_run` of them are not yet reconciled.
 
-    `not_testable` is of what was accepted, of closed slices as they were frozen, and None where a
-    slice does not know it (`untested_in`).
+    Accepted, queried and `not_testable`, which is of what is accepted, are with the deltas of
+    closed slices; it is None where a slice does not know it (`untested_in`).
     """
 
     commissioner: str
@@ -136,8 +144,7 @@ def current_slices(
             frozen, said, deltas = kept
             outcome = SliceOutcome(
                 key, frozen.lines, frozen.total, frozen.accepted, frozen.queried,
-                None if said is None else said.not_testable,
-                None if said is None else said.untested,
+                *standing_store.untested_as_frozen(frozen, said),
             )  # fmt: skip
         figure = figures.get(key)
         with localcontext(prec=EXACT_DIGITS):
@@ -163,6 +170,7 @@ def current_slices(
                 deltas=len(deltas),
                 accepted_more=_add(each.accepted_more for each in deltas),
                 queried_more=_add(each.queried_more for each in deltas),
+                not_testable_more=sum_known(each.not_testable_more for each in deltas),
                 changes=stale.get(now.id, 0),
                 given_up=given_up.get(now.id, 0),
             )
@@ -198,10 +206,8 @@ def _sum(commissioner: str, rows: list[SliceRow]) -> CommissionerSum:
 
 
 def untested_in(rows: Sequence[SliceRow]) -> Decimal | None:
-    """What was accepted untested, which a single slice that does not know leaves open."""
-    if not all(row.knows_untested for row in rows):
-        return None
-    return _add(row.not_testable for row in rows)
+    """What is accepted untested with all deltas, which one slice that does not know leaves open."""
+    return sum_known(row.not_testable_now for row in rows if row.accepted is not None)
 
 
 def _add(amounts: Iterable[Decimal | None]) -> Decimal:

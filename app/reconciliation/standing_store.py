@@ -12,7 +12,7 @@ from app.db import tables
 from app.db.statements import Statement
 from app.db.work import Work
 from app.reconciliation.slice_store import SliceOutcome, outcome_of
-from app.reconciliation.slices import SliceKey
+from app.reconciliation.slices import ZERO, SliceKey
 from app.reconciliation.touches import ANY
 
 CHANGED, ADDED, TAKEN_AWAY = "changed", "added", "taken away"
@@ -401,6 +401,19 @@ def frozen_with_deltas(
         )
         for each in found
     }
+
+
+def untested_as_frozen(
+    frozen: Frozen, said: SliceOutcome | None
+) -> tuple[Decimal | None, Mapping[str, str] | None]:
+    """What a frozen result accepted untested, and the same by test; None where it is not known.
+
+    `said` is what its run said of the slice. Where nothing was stated before the freeze the run is
+    a correction's, and what it says of the month is in the deltas.
+    """
+    if not frozen.lines:
+        return ZERO, {}
+    return (None, None) if said is None else (said.not_testable, said.untested)
 
 
 def _outcomes_of(

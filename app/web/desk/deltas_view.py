@@ -43,6 +43,8 @@ class MonthRow:
     deltas: int
     accepted: Decimal
     untested: str
+    untested_more: str
+    untested_now: str
     accepted_more: str
     accepted_now: Decimal
     queried_now: Decimal
@@ -63,6 +65,9 @@ class DeltaLine:
     accepted: Decimal
     accepted_more: str
     queried_more: str
+    untested_before: str  # of what was accepted, as all of these empty where nothing was untested
+    untested: str
+    untested_more: str
     cause: str
     day: str
     reference: str
@@ -81,6 +86,8 @@ def month_rows(found: Iterable[ClosedMonthDocument]) -> tuple[MonthRow, ...]:
             deltas=each.deltas,
             accepted=each.accepted,
             untested=untested_words(each.accepted, each.not_testable),
+            untested_more=_signed_if_known(each.not_testable_more),
+            untested_now=untested_words(each.accepted_now, each.not_testable_now),
             accepted_more=signed(each.accepted_more),
             accepted_now=each.accepted_now,
             queried_now=each.queried_now,
@@ -114,6 +121,10 @@ def signed(amount: Decimal) -> str:
     return f"{sign}£{abs(amount):,.2f}"
 
 
+def _signed_if_known(amount: Decimal | None) -> str:
+    return NOT_KNOWN if amount is None else signed(amount)
+
+
 def cause_words(cause: str | None) -> str:
     """What changed."""
     return _NO_CAUSE if cause is None else _CAUSES.get(cause, first_upper(cause))
@@ -134,6 +145,11 @@ def _colour(outcome: str) -> Colour:
 
 def _line(each: DeltaDocument) -> DeltaLine:
     changed = each.changed_at
+    nothing = each.not_testable_before == each.not_testable == Decimal(0)
+    before, now = (
+        "" if nothing else untested_words(each.accepted, amount)
+        for amount in (each.not_testable_before, each.not_testable)
+    )
     return DeltaLine(
         month=period_words(each.financial_year, each.financial_month),
         row=each.row,
@@ -146,6 +162,9 @@ def _line(each: DeltaDocument) -> DeltaLine:
         accepted=each.accepted,
         accepted_more=signed(each.accepted_more),
         queried_more=signed(each.queried_more),
+        untested_before=before,
+        untested=now,
+        untested_more=now and _signed_if_known(each.not_testable_more),
         cause=cause_words(each.changed),
         day="" if changed is None else day_words(london_day(changed)),
         reference=each.reference or "",

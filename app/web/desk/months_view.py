@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from app.api.slices_model import CommissionerDocument, SliceDocument, SliceList
+from app.reconciliation.untested import sum_known
 from app.reconciliation.worklists import Entry, Worklist
 from app.web.decision import Colour
 from app.web.desk.common import drug_words, organisation_words, period_words
@@ -58,8 +59,7 @@ class SliceRow:
     total: Decimal
     accepted: Decimal | None
     queried: Decimal | None
-    untested: str  # of what is accepted, of a closed month as it was frozen
-    frozen: bool
+    untested: str  # of what is accepted
     change: str  # the deltas of a closed month; empty where there are none
     change_href: str
     corrections: int
@@ -148,8 +148,9 @@ def _slice(each: SliceDocument, today: dt.date) -> SliceRow:
         total=each.total,
         accepted=None if each.accepted is None else each.accepted + each.accepted_more,
         queried=None if each.queried is None else each.queried + each.queried_more,
-        untested=untested_words(each.accepted, each.not_testable),
-        frozen=each.closed,
+        untested=untested_words(
+            each.accepted, sum_known((each.not_testable, each.not_testable_more))
+        ),
         change=_change(each),
         change_href=f"/slices/deltas?financial_year={each.financial_year}"
         f"&financial_month={each.financial_month}&provider={each.provider}",

@@ -55,6 +55,8 @@ def test_a_delta_says_before_after_difference_and_what_changed(changed: dict[str
     before, after = (Decimal(delta[name]) for name in ("accepted_before", "accepted"))
     assert Decimal(delta["accepted_more"]) == after - before != 0
     assert Decimal(delta["queried_more"]) == -Decimal(delta["accepted_more"])
+    assert Decimal(delta["not_testable_before"]) == 0  # nothing of it was accepted
+    assert Decimal(delta["not_testable"]) == Decimal(delta["not_testable_more"]) == after
     assert delta["changed"] == "line decided by hand"
     assert delta["run"] != delta["frozen_run"]
     assert changed["left_out"] == 0
@@ -69,16 +71,27 @@ def test_frozen_and_deltas_are_what_the_month_stands_at(
     )
     frozen = good(people["commissioner"].get(f"/v1/runs/{changed['deltas'][0]['frozen_run']}"))
     assert Decimal(month["not_testable"]) == Decimal(frozen["not_testable"])
+    more = Decimal(changed["deltas"][0]["not_testable_more"])
+    assert Decimal(month["not_testable_more"]) == more
+    assert Decimal(month["not_testable_now"]) == Decimal(month["not_testable"]) + more
     listed = good(people["commissioner"].get("/v1/slices"))
     (stands,) = [s for s in listed["slices"] if s["deltas"]]
     assert (stands["accepted"], stands["accepted_more"]) == (
         month["accepted"],
         month["accepted_more"],
     )
+    assert (stands["not_testable"], stands["not_testable_more"]) == (
+        month["not_testable"],
+        month["not_testable_more"],
+    )
     (summed,) = [m for m in listed["months"] if m["deltas"]]
     assert Decimal(summed["accepted_more"]) == Decimal(month["accepted_more"])
+    assert Decimal(summed["not_testable"]) == Decimal(month["not_testable_now"])
+    (paid,) = listed["commissioners"]
+    assert Decimal(paid["not_testable"]) == Decimal(month["not_testable_now"])
     run = good(people["commissioner"].get(f"/v1/runs/{changed['deltas'][0]['run']}"))
     assert Decimal(run["summary"]["total"]["accepted"]) == Decimal(month["accepted_now"])
+    assert Decimal(run["not_testable"]) == Decimal(month["not_testable_now"])
 
 
 def test_deltas_are_narrowed_and_exported(
@@ -98,6 +111,12 @@ def test_deltas_are_narrowed_and_exported(
     (row,) = csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig")))
     assert Decimal(row["ACCEPTED DIFFERENCE"]) == Decimal(changed["deltas"][0]["accepted_more"])
     assert row["WHAT CHANGED"] == "line decided by hand"
+    for column, name in (
+        ("NOT TESTABLE BEFORE", "not_testable_before"),
+        ("NOT TESTABLE", "not_testable"),
+        ("NOT TESTABLE DIFFERENCE", "not_testable_more"),
+    ):
+        assert Decimal(row[column]) == Decimal(changed["deltas"][0][name])
 
 
 def test_another_organisation_reads_none_and_another_role_none(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 from typing import Final
 
 import pytest
@@ -9,7 +10,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from app.db.tables import decision, metadata, publication, request, request_override
+from app.db.tables import (
+    decision,
+    metadata,
+    publication,
+    request,
+    request_override,
+    slice_delta,
+)
 from app.db.upgrade import current, head, upgrade
 from tests.integration.db.any_rows import all_rows, fill_every_table, plain_value
 
@@ -208,6 +216,34 @@ def test_what_waits_at_the_upgrade_gets_the_day_of_its_panels_answer(
     with empty_engine.connect() as connection:
         (found,) = connection.execute(sa.select(request.c.answer_by)).scalars()
     assert found == day
+
+
+def test_a_delta_of_the_release_before_does_not_know_what_was_untested_and_stays(
+    empty_engine: sa.Engine,
+) -> None:
+    names = ("not_testable_was", "not_testable", "not_testable_more")
+    upgrade(empty_engine, "0063")
+    with empty_engine.begin() as connection:
+        (before,) = fill_every_table(connection)["slice_delta"]
+    assert not set(names) & set(before)
+    assert upgrade(empty_engine, "0064") == ["0064"]
+    with empty_engine.begin() as connection:
+        assert all_rows(connection)["slice_delta"] == [before | dict.fromkeys(names)]
+        # The release before goes on adding deltas: its statement names none of the columns.
+        known = before | {"id": "y", "row": 2}
+        connection.execute(
+            sa.text(
+                f"INSERT INTO slice_delta ({', '.join(known)}) "
+                f"SELECT {', '.join(f':{n}' if n in ('id', 'row') else n for n in known)} "
+                "FROM slice_delta"
+            ),
+            {"id": "y", "row": 2},
+        )
+        added = sa.select(*(slice_delta.c[n] for n in names)).where(slice_delta.c.row == 2)
+        assert connection.execute(added).all() == [(None, None, None)]
+    for name in names:  # and no delta is ever changed, so none is filled in afterwards
+        with pytest.raises(sa.exc.DBAPIError, match="never changed"), empty_engine.begin() as c:
+            c.execute(sa.update(slice_delta).values({name: Decimal(0)}))
 
 
 #: Table → the revision that sets columns of it back, and to what: 0051 has the worker make the

@@ -57,6 +57,7 @@ def test_a_corrected_month_is_printed_as_a_table_as_csv_and_as_json(tmp_path: Pa
     text = run("slices", "deltas")
     assert "1,200.50" in text
     assert "taken away" in text
+    assert "with a test that could not be made" in text
     (header, *rows) = csv.reader(run("slices", "deltas", "--format", "csv").splitlines())
     told = [dict(zip(header, row, strict=True)) for row in rows]
     assert sorted(row["KIND"] for row in told) == ["added", "taken away"]
@@ -68,3 +69,6 @@ def test_a_corrected_month_is_printed_as_a_table_as_csv_and_as_json(tmp_path: Pa
     (month,) = found["slices"]
     now = Decimal(month["accepted_now"]) + Decimal(month["queried_now"])
     assert now == Decimal("1270.50")
+    untested = [month[f"not_testable{when}"] for when in ("", "_more", "_now")]
+    assert list(map(Decimal, untested)) == [0, 0, 0]  # nothing of it is accepted
+    assert {Decimal(each["not_testable_more"]) for each in found["deltas"]} == {0}

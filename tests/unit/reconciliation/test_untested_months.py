@@ -59,3 +59,18 @@ def test_one_slice_that_does_not_know_leaves_the_month_not_known() -> None:
     told = untested_text(rows, "Accepted, and not tested")
     assert "40.00" in told
     assert "Without 1 slice(s) of which it is not known" in told
+    assert "since the freeze" not in told
+
+
+def test_what_deltas_change_of_it_is_counted_and_not_said_by_test() -> None:
+    frozen = row("DEMO1", "60", "40", not_testable_more=Decimal("-15"))
+    assert month_of(frozen, row("DEMO2", "10", "5")).not_testable == 30
+    told = untested_text([frozen], "Accepted, and not tested")
+    assert "40.00" in told
+    assert "Without what changed since the freeze of 1 slice(s)" in told
+
+
+def test_a_delta_that_does_not_know_leaves_the_month_not_known() -> None:
+    old = row("DEMO1", "60", "40", not_testable_more=None)
+    assert old.not_testable_now is None
+    assert month_of(old, row("DEMO2", "10", "5")).not_testable is None
