@@ -137,9 +137,16 @@ def test_the_page_shows_what_was_what_is_and_why(changed: dict[str, Any], sit: S
     told = bare(browser.get("/slices/deltas").text)
     assert "June 2026, row 1" in told
     assert "Line decided by hand" in told
-    assert "Not tested: £" in told
+    (month,) = changed["slices"]
+    more = f"+£{Decimal(delta['not_testable_more']):,.2f}"
+    now = f"£{Decimal(month['not_testable_now']):,.2f}"
+    for amount in (month["not_testable"], delta["not_testable_before"], delta["not_testable"]):
+        assert f"Not tested: £{Decimal(amount):,.2f}" in told
+    assert told.count(f"Not tested: {more}") == 2  # in the row of the month and of the line
+    assert f"Not tested: {now}" in told
     assert f"+£{Decimal(delta['accepted_more']):,.2f}" in told
     months = browser.get("/slices").text
+    assert bare(months).count(f"Not tested: {now}") == 2  # of the commissioner and of the month
     at = f"/slices/deltas?financial_year={YEAR}&amp;financial_month={MONTH}&amp;provider=DEMO1"
     assert at in months
     narrowed = browser.get(at.replace("&amp;", "&")).text
