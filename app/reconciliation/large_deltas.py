@@ -29,20 +29,16 @@ _KINDS: Final = (pa.string(), pa.string(), pa.string(), pa.int8(), pa.date32())
 _NAMES: Final = ("provider", "commissioner", "financial_year", "financial_month", "day")
 _SAME: Final = " AND ".join(f"wanted.{n} IS NOT DISTINCT FROM told.{n}" for n in _NAMES)
 _NUMBER: Final = "CAST({} AS DECIMAL(38, 8))"
-#: As `untested_amount` of a line.
-_UNTESTED: Final = (
-    f"CASE WHEN {accepted_untested('{0}.')} THEN {_NUMBER.format('{0}.accepted')} ELSE 0 END"
+#: What a line stands at, as `amounts_of`. Told row by row, so that no join holds words of tests.
+_STANDS: Final = (
+    f"SELECT row, content_hash, {_NUMBER.format('accepted')} AS accepted, "
+    f"{_NUMBER.format('queried')} AS queried, "
+    f"CASE WHEN {accepted_untested()} THEN {_NUMBER.format('accepted')} ELSE 0 END AS untested "
+    "FROM {}"
 )
-#: As `deltas.differs`. Most lines have the same tests in both runs: these are not looked into.
+#: As `deltas.differs`.
 _DIFFERS: Final = " OR ".join(
-    (
-        *(
-            f"{_NUMBER.format(f'now.{name}')} <> {_NUMBER.format(f'was.{name}')}"
-            for name in ("accepted", "queried")
-        ),
-        f"CASE WHEN now.tests = was.tests THEN FALSE "
-        f"ELSE {_UNTESTED.format('now')} <> {_UNTESTED.format('was')} END",
-    )
+    f"now_stands.{name} <> was_stands.{name}" for name in ("accepted", "queried", "untested")
 )
 Connection = duckdb.DuckDBPyConnection
 
@@ -83,6 +79,8 @@ def _open(connection: Connection, rows: Path, before: Path, now: Path) -> None:
     connection.execute("CREATE VIEW read AS SELECT * FROM stored WHERE why_skipped IS NULL")
     connection.read_parquet(str(before)).create_view("was")
     connection.read_parquet(str(now)).create_view("now")
+    for name in ("was", "now"):
+        connection.execute(f"CREATE VIEW {name}_stands AS {_STANDS.format(name)}")
 
 
 def _hold_slice(connection: Connection, key: SliceKey, fold: Fold) -> None:
@@ -107,8 +105,8 @@ def _whole(connection: Connection, name: str) -> Decimal:
     """
     wanted, found, untested = connection.sql(
         "SELECT (SELECT count(*) FROM in_slice), count(*), "
-        f"CAST(coalesce(sum({_UNTESTED.format(name)}), 0) AS VARCHAR) "
-        f"FROM in_slice INNER JOIN {name} USING (row, content_hash)"
+        "CAST(coalesce(sum(untested), 0) AS VARCHAR) "
+        f"FROM in_slice INNER JOIN {name}_stands USING (row, content_hash)"
     ).fetchall()[0]
     if wanted != found:
         raise StoredFileDamaged("not of this submission: its outcomes are of other lines")
@@ -120,7 +118,7 @@ def _hold_found(connection: Connection, also: Collection[int]) -> None:
     connection.register("also", pa.table({"row": pa.array(sorted(also), pa.int64())}))
     connection.execute(
         "CREATE TABLE found AS SELECT in_slice.row, in_slice.content_hash FROM in_slice "
-        "INNER JOIN was USING (row) INNER JOIN now USING (row) "
+        "INNER JOIN was_stands USING (row) INNER JOIN now_stands USING (row) "
         f"WHERE {_DIFFERS} OR in_slice.row IN (SELECT also.row FROM also)"
     )
 

@@ -35,7 +35,7 @@ _MONTH: Final = (
 _PAYER: Final = (("commissioner", pa.string()), *_MONTH)
 #: How a file of outcomes writes a test that could not be made; no text within it has a bare quote.
 _NOT_MADE: Final = f'", "{TestResult.NOT_TESTABLE.value}", "'
-_ACCEPTED: Final = "CAST({}accepted AS DECIMAL(38, 8)) <> 0"
+_ACCEPTED: Final = "CAST(accepted AS DECIMAL(38, 8)) <> 0"
 
 
 def conditions(
@@ -95,23 +95,22 @@ def _untested(test: str) -> str:
     """As `untested_tests`: what was accepted of lines with such a test that could not be made."""
     if test == ANY_TEST:
         return accepted_untested()
-    return f"{_ACCEPTED.format('')} AND contains(tests, {_quoted(_of_test(test))})"
+    return f"{_ACCEPTED} AND contains(tests, {_quoted(_of_test(test))})"
 
 
-def accepted_untested(of: str = "") -> str:
-    """A condition on rows of outcomes, of a table where one is named: as `untested_tests`."""
-    others = " + ".join(_times(_of_test(name), of) for name in sorted(ONLY_CORROBORATES))
-    return f"{_ACCEPTED.format(of)} AND {_times(_NOT_MADE, of)} > {others}"
+def accepted_untested() -> str:
+    """A condition on rows of outcomes: as `untested_tests`."""
+    others = " + ".join(_times(_of_test(name)) for name in sorted(ONLY_CORROBORATES))
+    return f"{_ACCEPTED} AND {_times(_NOT_MADE)} > {others}"
 
 
 def _of_test(name: str) -> str:
     return f"[{json.dumps(name, ensure_ascii=False)[:-1]}{_NOT_MADE}"
 
 
-def _times(text: str, of: str) -> str:
+def _times(text: str) -> str:
     """How often a text is in the tests of a line."""
-    tests = f"{of}tests"
-    return f"(length({tests}) - length(replace({tests}, {_quoted(text)}, ''))) / {len(text)}"
+    return f"(length(tests) - length(replace(tests, {_quoted(text)}, ''))) / {len(text)}"
 
 
 def _quoted(text: str) -> str:
