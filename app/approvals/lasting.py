@@ -55,8 +55,11 @@ EVENTS: Final = frozenset({"relapses"})
 BEFORE: Final[Mapping[str, tuple[str, ...]]] = {
     "outcome_measures": ("measure", "fixed_beforehand", "score_before")
 }
+_HEIGHT: Final = "height_cm"
 #: Sizes of the body: they serve a repeat in the same episode, with the day of the measurement.
-_BODY: Final = frozenset({"height_cm", "weight_kg"})
+_BODY: Final = frozenset({_HEIGHT, "weight_kg"})
+#: From this age on a height lasts: the policies' own line between a child's dose and an adult's.
+_ADULT_YEARS: Final = 18
 
 
 class Standing(StrEnum):
@@ -123,12 +126,14 @@ def still_serves(
     answer: Mapping[str, Any],
     approved: Approved | None,
     decision_to_treat: dt.date,
+    birth_date: dt.date | None = None,
 ) -> Standing:
     """What one answer on record is worth: `standing_of`, and by its own day where it has one.
 
-    A measurement that was taken after the approval which is continued answers the question. Of a
-    policy that approves one episode, height and weight do that were measured within the time that
-    it approves an episode for. "None to record" was said of its own day, and never lasts.
+    A measurement that was taken after the approval which is continued answers the question, and so
+    does a height that was measured at 18 or later. Of a policy that approves one episode, height
+    and weight do that were measured within the time that it approves an episode for. "None to
+    record" was said of its own day, and never lasts.
     """
     found = standing_of(question, kind)
     if answer.get("value") == []:
@@ -140,11 +145,12 @@ def still_serves(
         return Standing.NOW
     if measured > decision_to_treat:
         return Standing.NOW
-    if measured > approved.known_by or _is_of_the_episode(
-        version, question, measured, decision_to_treat
-    ):
-        return Standing.LASTS
-    return Standing.NOW
+    lasts = (
+        measured > approved.known_by
+        or _is_of_the_episode(version, question, measured, decision_to_treat)
+        or (question.name == _HEIGHT and _is_of_an_adult(measured, birth_date))
+    )
+    return Standing.LASTS if lasts else Standing.NOW
 
 
 def _is_of_the_episode(
@@ -154,6 +160,14 @@ def _is_of_the_episode(
     if terms.pattern != "episode" or question.name not in _BODY or not terms.lasts_days:
         return False
     return (decision_to_treat - measured).days <= terms.lasts_days
+
+
+def _is_of_an_adult(measured: dt.date, birth_date: dt.date | None) -> bool:
+    """Whether somebody had grown up on that day. Of an unknown birth date there is no telling."""
+    if birth_date is None:
+        return False
+    born = (birth_date.year + _ADULT_YEARS, birth_date.month, birth_date.day)
+    return (measured.year, measured.month, measured.day) >= born
 
 
 def _day(stored: Any) -> dt.date | None:

@@ -1,7 +1,8 @@
 """What the approved requests of a treatment say of it, for a continuation to confirm by one choice.
 
-Facts only (`lasting`): no response, no measurement, no count of a recent time. As with the dose
-nothing is filled in: whoever fills in the form says that it is all still so, or gives it anew.
+Facts only (`lasting`): no response, no measurement, no count of a recent time; and what is counted
+from the one course that a treatment has on record (`recorded_course`). As with the dose nothing is
+filled in: whoever fills in the form says that it is all still so, or gives it anew.
 """
 
 import datetime as dt
@@ -15,6 +16,7 @@ from app.approvals.lasting import EVENTS, Approved, Standing, standing_of
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, TreatmentRecord
 from app.approvals.office import Office
+from app.approvals.recorded_course import counted, course_begun, is_of_the_course
 from app.approvals.recorded_dose import recorded_dose
 from app.approvals.replaying import version_of_request
 from app.auth.model import Caller
@@ -28,23 +30,28 @@ _PARTS: Final = ("value", "unit")
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """One answer of an approved request, as a draft holds it."""
+    """One answer of an approved request, as a draft holds it; or one that is counted `since` a
+    recorded first dose."""
 
     answer: Mapping[str, Any]
     request: RequestRecord
+    since: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What may be confirmed by one choice, by question: the dose, where it is known, and facts."""
+    """What may be confirmed by one choice, by question: the dose, where it is known, facts, and
+    what is counted from the course on record to the day of the decision."""
 
     dose: Mapping[str, RecordedAnswer] = field(default_factory=dict)
     facts: Mapping[str, RecordedAnswer] = field(default_factory=dict)
+    course: Mapping[str, RecordedAnswer] = field(default_factory=dict)
+    day: dt.date | None = None
 
     @property
     def answers(self) -> Mapping[str, RecordedAnswer]:
         """All of it."""
-        return {**self.dose, **self.facts}
+        return {**self.dose, **self.facts, **self.course}
 
 
 def may_be_confirmed(question: Question) -> bool:
@@ -56,7 +63,12 @@ def may_be_confirmed(question: Question) -> bool:
 
 
 def recorded_answers(
-    work: Work, office: Office, caller: Caller, treatment: TreatmentRecord, version: PolicyVersion
+    work: Work,
+    office: Office,
+    caller: Caller,
+    treatment: TreatmentRecord,
+    version: PolicyVersion,
+    decision_to_treat: dt.date,
 ) -> Recorded:
     """The dose and the facts of a treatment's approved requests, of the caller's organisation.
 
@@ -77,10 +89,25 @@ def recorded_answers(
                 held = {part: answer[part] for part in _PARTS if answer.get(part) is not None}
                 facts[question.name] = RecordedAnswer(held, request)
     ordered = {each.name: facts[each.name] for each in asked if each.name in facts}
+    course = _counted(work, caller, treatment, version, decision_to_treat)
     if dose is None:
-        return Recorded({}, ordered)
+        return Recorded({}, ordered, course, decision_to_treat)
     doses = {name: RecordedAnswer(each, dose.request) for name, each in dose.answers.items()}
-    return Recorded(doses, ordered)
+    return Recorded(doses, ordered, course, decision_to_treat)
+
+
+def _counted(
+    work: Work, caller: Caller, treatment: TreatmentRecord, version: PolicyVersion, day: dt.date
+) -> dict[str, RecordedAnswer]:
+    """What the form asks that is counted from the one course on record, where there is one."""
+    asked = [e for e in questions_for(version, Kind.CONTINUATION) if is_of_the_course(e)]
+    begun = course_begun(work, caller, treatment, day) if asked else None
+    if begun is None:
+        return {}
+    return {
+        each.name: RecordedAnswer(counted(each, begun, day), begun.request, begun.first_dose)
+        for each in asked
+    }
 
 
 def approved_until_now(work: Work, caller: Caller, treatment: TreatmentRecord) -> Approved | None:

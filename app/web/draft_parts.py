@@ -61,7 +61,7 @@ def recorded(request: Request, caller: Caller, found: Filling) -> Recorded | Non
 def _recorded(work: Work, office: Office, caller: Caller, found: Filling) -> Recorded | None:
     if found.treatment is None or found.kind is not Kind.CONTINUATION:
         return None
-    return recorded_answers(work, office, caller, found.treatment, found.version)
+    return recorded_answers(work, office, caller, found.treatment, found.version, found.day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,13 @@ def proposals(
             if first.answer.get(part) is not None
         }
         standing = still_serves(
-            filling.version, question, filling.kind, answer, filling.approved, filling.day
+            filling.version,
+            question,
+            filling.kind,
+            answer,
+            filling.approved,
+            filling.day,
+            None if filling.patient is None else filling.patient.birth_date,
         )
         put_in = standing is Standing.LASTS or (all_of_them and standing is Standing.FACT)
         if put_in:

@@ -20,6 +20,7 @@ FAMILIES = {
 MORE = {
     "psoriatic arthritis": "rheumatology/tofacitinib-psa",
     "haemolytic anaemia": "immunoglobulin/immunoglobulin-aiha",
+    "polyneuropathy": "immunoglobulin/immunoglobulin-cidp-short",
 }
 
 

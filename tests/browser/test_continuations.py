@@ -75,6 +75,13 @@ def _anaemia(visitor: Visitor) -> None:
     visitor.choose("a.serious_complication", "no")
 
 
+def _polyneuropathy(visitor: Visitor) -> None:
+    for row in range(3):
+        visitor.fill(f"a.outcome_measures.{row}.score_after", "14")
+    visitor.fill("a.weight_kg", "80")
+    visitor.choose("a.serious_complication", "no")
+
+
 #: What is new at each continuation: no measurement, response or complication is taken from before.
 CASES: dict[str, Callable[[Visitor], None]] = {
     "biologics": _biologics,
@@ -83,6 +90,7 @@ CASES: dict[str, Callable[[Visitor], None]] = {
     "immunoglobulin": _immunoglobulin,
     "psoriatic arthritis": _arthritis,
     "haemolytic anaemia": _anaemia,
+    "polyneuropathy": _polyneuropathy,
 }
 #: The shortest worked case of multiple sclerosis is a review before its response is asked for.
 LONGER_THAN_COUNTED = {"multiple sclerosis": 1}
@@ -94,6 +102,8 @@ def _begun(family: str) -> tuple[Case, dict[str, Any]]:
     """The first request of a family, with its answers as they are typed."""
     case = approved_case(family, Kind.INITIATION)
     answers: dict[str, Any] = plain(case.answers)
+    if family == "polyneuropathy":
+        return _given_a_course(case, answers)
     if "immunoglobulin" not in folder_of(family).name:
         return case, answers
     week_ago = days_on(-7)
@@ -102,6 +112,21 @@ def _begun(family: str) -> tuple[Case, dict[str, Any]]:
     for name in EPISODE:
         answers[name] = {**answers[name], "measured_on": week_ago}
     return case, answers
+
+
+def _given_a_course(case: Case, answers: dict[str, Any]) -> tuple[Case, dict[str, Any]]:
+    """The first course of an adult, asked for and begun some weeks ago: the day is on record."""
+    decided, given = (dt.date.fromisoformat(days_on(days)) for days in (-40, -38))
+    context = replace(
+        case.context,
+        decision_to_treat=decided,
+        first_dose=given,
+        birth_date=dt.date(1970, 5, 5),
+        sex="male",
+    )
+    height = {"value": "180", "measured_on": decided.isoformat()}
+    answers |= {"height_cm": height, "weight_kg": "80", "dose_g": "150"}
+    return replace(case, context=context), answers
 
 
 def _continued(visit: Visit, family: str, *, scripts: bool) -> Visitor:

@@ -1,15 +1,18 @@
 """How many interactions each packaged continuation takes of a clinician for a known patient.
 
+No more than eight, with nothing typed that is known.
+
 Counted from an approved case of each, without the answers that its decision does not need (they may
 stay empty): to begin, the one choice that confirms what is on record, each answer that is asked
 anew, a press for each page, and the sending. "None of these" is one choice for all its boxes. The
 day of a review is one choice, of the day of the decision or of the weeks before; an older one is
-the one box for the day of all values of a visit, and three boxes where the page has none. Of an acute episode height and weight stand in their fields, for the repeat of a few
-days later; of measures that were scored before treatment the rows stand there too, so that a score
-is one number. `interactions.txt` lists the counts, so a change that makes a form longer is seen;
-six of them are walked in Chromium besides (`tests/browser/test_continuations.py`).
-
-Two of all take more than eight, and nothing of theirs is known: `LONGER` says what they ask.
+the one box for the day of all values of a visit, and three boxes where the page has none. Of an
+acute episode height and weight stand in their fields, for the repeat of a few days later, and the
+height of an adult always; of measures that were scored before treatment the rows stand there too,
+so that a score is one number. The first course of immunoglobulin began on a recorded day, so that
+how many there were and how long ago is confirmed with the rest. `interactions.txt` lists the
+counts, so a change that makes a form longer is seen; seven of them are walked in Chromium besides
+(`tests/browser/test_continuations.py`).
 """
 
 import datetime as dt
@@ -17,9 +20,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
+from app.approvals import recorded_course
 from app.approvals.lasting import BEFORE, Approved, Standing, rows_before, still_serves
+from app.approvals.recorded_course import LONGEST, is_of_the_course
 from app.approvals.recorded_dose import is_of_the_dose
 from app.approvals.recorded_facts import may_be_confirmed
 from app.policy import Kind, Outcome, PolicyVersion, Question, QuestionType
@@ -28,16 +34,12 @@ from app.web.form import shared_day
 from app.web.form.none_of import members
 from app.web.form.same_day import REVIEWS
 from app.web.form.steps import Step, steps_of
+from app.web.form.typed import bare
 from tests.policies.library import cases, folders, versions
-from tests.policies.test_prefilled import DECIDED, filled_in
+from tests.policies.test_prefilled import filled_in
 
 LISTED: Final = Path(__file__).parent / "interactions.txt"
 GOAL: Final = 8
-#: What the forms over the goal ask, with what each takes. All of it is of now.
-LONGER: Final = {
-    "immunoglobulin-cidp-short": "the days since the last course, how many there were, the height",
-    "immunoglobulin-mmn-short": "the days since the last course, how many there were, the height",
-}
 _BOXES: Final = 3
 
 
@@ -71,7 +73,7 @@ def continuations() -> Iterator[tuple[str, Count]]:
 def needed(version: PolicyVersion, case: Case) -> Case:
     """The case without the answers asked anew that its approval does not need."""
     for name in case.answers:
-        if is_on_record(version, name):
+        if is_on_record(version, name, case):
             continue
         fewer = {other: answer for other, answer in case.answers.items() if other != name}
         shorter = replace(case, answers=fewer)
@@ -99,25 +101,50 @@ def is_approved(version: PolicyVersion, case: Case) -> bool:
     return result.decision is not None and result.decision.outcome is Outcome.APPROVED
 
 
-def is_on_record(version: PolicyVersion, name: str) -> bool:
+def is_on_record(version: PolicyVersion, name: str, case: Case) -> bool:
     """Whether a known patient's form has it; of an episode, in a repeat on the next day."""
     question = version.questions[name]
-    return filled_in(version, question, None) or is_confirmed(question) or stands(version, question)
+    return (
+        filled_in(version, question, None)
+        or is_confirmed(question, case)
+        or stands(version, question, case)
+    )
 
 
-def stands(version: PolicyVersion, question: Question) -> bool:
+def stands(version: PolicyVersion, question: Question, case: Case) -> bool:
     """Whether a size of the body that was measured on the day before stands in the field."""
-    measured_on = (DECIDED - dt.timedelta(days=1)).isoformat()
+    decided = case.context.decision_to_treat
+    measured_on = (decided - dt.timedelta(days=1)).isoformat()
     answer = {"value": "1", "measured_on": measured_on} if question.measured else {}
     found = still_serves(
-        version, question, Kind.CONTINUATION, answer, Approved(DECIDED), DECIDED
+        version,
+        question,
+        Kind.CONTINUATION,
+        answer,
+        Approved(decided),
+        decided,
+        case.context.birth_date,
     )
     return question.measured and found is Standing.LASTS
 
 
-def is_confirmed(question: Question) -> bool:
-    """Whether the one choice gives it: a fact, or the dose that was approved."""
-    return may_be_confirmed(question) or is_of_the_dose(question.name)
+def is_confirmed(question: Question, case: Case) -> bool:
+    """Whether the one choice gives it: a fact, the dose that was approved, or what is counted."""
+    return (
+        may_be_confirmed(question)
+        or is_of_the_dose(question.name)
+        or is_counted(question, case)
+    )
+
+
+def is_counted(question: Question, case: Case) -> bool:
+    """Whether the answer is the one that the case's first dose gives, recorded as the only one."""
+    begun, decided = case.context.first_dose, case.context.decision_to_treat
+    if not is_of_the_course(question) or begun is None or begun + LONGEST >= decided:
+        return False
+    told: Any = SimpleNamespace(first_dose=begun)
+    answer = case.answers.get(question.name)
+    return bool(bare(answer) == bare(recorded_course.counted(question, told, decided)))
 
 
 def counted(version: PolicyVersion, case: Case) -> Count:
@@ -125,8 +152,8 @@ def counted(version: PolicyVersion, case: Case) -> Count:
     steps = steps_of(version, Kind.CONTINUATION)
     asked = {question.name for step in steps for question in step.questions}
     given = {name: answer for name, answer in case.answers.items() if name in asked}
-    anew = {name: given[name] for name in given if not is_on_record(version, name)}
-    confirms = any(is_confirmed(version.questions[name]) for name in given)
+    anew = {name: given[name] for name in given if not is_on_record(version, name, case)}
+    confirms = any(is_confirmed(version.questions[name], case) for name in given)
     # One page is sent from; of more each leads on, to the check.
     presses = 1 if len(steps) == 1 else len(steps) + 1
     together = {e.name for step in steps for e in members(version, Kind.CONTINUATION, step)}
@@ -135,14 +162,14 @@ def counted(version: PolicyVersion, case: Case) -> Count:
         at_once = set()  # with one that applies the others are asked one by one
     typed = min(1, len(at_once))
     typed += sum(answered_by(version.questions[e], anew[e]) for e in anew if e not in at_once)
-    shared = {e.name for step in steps for e in shared_day.members(open_of(step))}
+    shared = {e.name for step in steps for e in shared_day.members(open_of(step, case))}
     reviews = sum(name in REVIEWS and name not in shared for name in anew)
     return Count(1 + confirms + typed + presses, reviews * (_BOXES - 1), len(steps))
 
 
-def open_of(step: Step) -> list[Question]:
+def open_of(step: Step, case: Case) -> list[Question]:
     """The questions of a page that do not stand folded away under what is confirmed."""
-    return [each for each in step.questions if not is_confirmed(each)]
+    return [each for each in step.questions if not is_confirmed(each, case)]
 
 
 def answered_by(question: Question, answer: Any) -> int:
@@ -165,7 +192,7 @@ def test_what_each_continuation_takes_is_the_list_that_was_looked_through() -> N
         LISTED.write_text(text, encoding="utf-8")
     assert text == LISTED.read_text(encoding="utf-8")
     assert len(found) > 150
-    assert {name for name, count in found if count.chosen > GOAL} == LONGER.keys()
+    assert [name for name, count in found if count.chosen > GOAL] == []
 
 
 def line(name: str, count: Count) -> str:

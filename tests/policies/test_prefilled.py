@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,62 @@ def test_height_and_weight_serve_the_repeat_in_the_same_episode_and_nothing_else
                 assert (found is Standing.LASTS) is wanted, (name, question.name, days)
                 seen.add(wanted)
     assert seen == {True, False}
+
+
+#: Born so many years before the decision, less a day for whoever is a day short of it.
+_GROWN = DECIDED.replace(year=DECIDED.year - 18)
+
+
+@pytest.mark.parametrize(
+    ("birth_date", "measured_on", "stands"),
+    [
+        (_GROWN, DECIDED, True),
+        (_GROWN, DECIDED - dt.timedelta(days=1), False),  # measured the day before the birthday
+        (_GROWN + dt.timedelta(days=1), DECIDED, False),
+        (dt.date(1970, 5, 5), dt.date(2019, 1, 1), True),
+        (dt.date(1970, 5, 5), dt.date(1988, 5, 4), False),
+        (dt.date(2008, 2, 29), dt.date(2026, 3, 1), True),
+        (dt.date(2008, 2, 29), dt.date(2026, 2, 28), False),
+        (dt.date(1970, 5, 5), DECIDED + dt.timedelta(days=1), False),
+        (dt.date(1970, 5, 5), None, False),
+        (None, dt.date(2019, 1, 1), False),
+    ],
+)
+def test_of_all_that_is_measured_only_the_height_of_a_grown_person_stands(
+    birth_date: dt.date | None, measured_on: dt.date | None, stands: bool
+) -> None:
+    day = {} if measured_on is None else {"measured_on": measured_on.isoformat()}
+    looked_at = 0
+    for name, version in continued():
+        if version.approval.pattern == "episode":
+            version = replace(version, approval=replace(version.approval, pattern="rolling"))
+        for question in questions_for(version, Kind.CONTINUATION):
+            if not question.measured or question.carried:
+                continue
+            found = still_serves(
+                version,
+                question,
+                Kind.CONTINUATION,
+                {"value": "1", **day},
+                Approved(DECIDED + dt.timedelta(days=2)),
+                DECIDED,
+                birth_date,
+            )
+            height = question.name == "height_cm"
+            looked_at += height
+            assert (found is Standing.LASTS) is (stands and height), (name, question.name)
+    assert looked_at > 20
+
+
+def test_no_height_stands_on_a_first_request_or_before_anything_was_approved() -> None:
+    adult, answer = dt.date(1970, 5, 5), {"value": "180", "measured_on": "2026-01-01"}
+    for _, version in continued():
+        question = version.questions.get("height_cm")
+        if question is None:
+            continue
+        for kind, approved in ((Kind.INITIATION, Approved(DECIDED)), (Kind.CONTINUATION, None)):
+            found = still_serves(version, question, kind, answer, approved, DECIDED, adult)
+            assert found is Standing.NOW
 
 
 def test_a_list_that_was_empty_is_never_filled_in() -> None:

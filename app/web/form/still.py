@@ -2,15 +2,16 @@
 
 The dose that was approved and the facts of the treatment are never filled in unasked. Choosing that
 all is still so is an answer like one that was typed; what is typed beside that choice and differs
-contradicts it, and neither is taken for the other.
+contradicts it, and neither is taken for the other. What is counted to the day of the decision is
+confirmed as it was shown: where that day moved since, the page asks again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.approvals.model import RequestRecord
-from app.approvals.recorded_facts import Recorded
+from app.approvals.recorded_course import DAYS
+from app.approvals.recorded_facts import Recorded, RecordedAnswer
 from app.policy import Criterion, Question, QuestionType
 from app.web.form.fields import Field, answer_words
 from app.web.form.steps import Block, Step
@@ -20,15 +21,27 @@ from app.web.words import amount_words, day_words
 NAME: Final = "still"
 DOSE, ALL, LABEL = "The dose", "Is all of this still so?", "What is on record"
 STILL, CHANGED = "yes", "no"
+#: Hidden beside the choice for each answer that is counted: what the page told of it.
+COUNTED: Final = "counted."
 _BOTH: Final = (
     "You chose that it is still so, and gave something else below. Choose that it has changed, or "
     "empty what you gave."
+)
+_MOVED: Final = (
+    "What is counted here has changed since you opened the page. Look at it again, then choose."
+)
+_NOT_COUNTED: Final = (
+    "A course given elsewhere, or before this treatment was asked for here, is not counted. If "
+    "there was one, or this course is for another day, choose No."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The choice as a page shows it. `told` is on record; `blocks` are the fields to change it."""
+    """The choice as a page shows it. `told` is on record; `blocks` are the fields to change it.
+
+    `counted` is what was counted, as the page tells it; `note` what counting can't know.
+    """
 
     label: str
     yes: str
@@ -38,6 +51,8 @@ class Choice:
     chosen: str
     blocks: tuple[tuple[Criterion | None, tuple[Field, ...]], ...]
     error: str | None = None
+    counted: tuple[tuple[str, str], ...] = ()
+    note: str = ""
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -105,23 +120,28 @@ def choice(
         chosen = CHANGED  # what was typed is on the screen, and the error says what to do
     doses = [each for each in asked if each.name in recorded.dose]
     facts = [each for each in asked if each.name in recorded.facts]
-    source = _source([recorded.answers[each.name].request for each in asked])
+    course = [each for each in asked if each.name in recorded.course]
+    source = _source(recorded.answers[each.name] for each in asked)
     dose = dose_words(recorded, doses)
-    told = [(DOSE, dose)] if facts and doses else []
+    several = bool(facts or course)
+    told = [(DOSE, dose)] if several and doses else []
     told += [(each.label, _fact_words(recorded, each)) for each in facts]
+    told += [(each.label, _counted_words(recorded, each)) for each in course]
     placed = tuple(
         (block.criterion, tuple(fields[f"{PREFIX}{each.name}"] for each in block.questions))
         for block in blocks
     )
     return Choice(
-        label=ALL if facts else DOSE,
-        yes="Yes, all of it" if facts else f"Still {dose}, as approved on {source}",
-        no="No: I give it below" if facts else "Changed: I give it below",
+        label=ALL if several else DOSE,
+        yes="Yes, all of it" if several else f"Still {dose}, as approved on {source}",
+        no="No: I give it below" if several else "Changed: I give it below",
         told=tuple(told),
         source=source,
         chosen=chosen,
         blocks=placed,
         error=wrong.get(NAME),
+        counted=tuple((e.name, _counted_value(recorded, e.name)) for e in course),
+        note=_NOT_COUNTED if course else "",
     )
 
 
@@ -145,11 +165,14 @@ def confirmed(
     """The answers on record where they were confirmed, and what is wrong with that.
 
     `questions` are those of the page. Without that choice none: what stands in the fields counts,
-    and nothing where nothing does.
+    and nothing where nothing does. Of what is counted only what the page told.
     """
     if recorded is None or posted.get(NAME) != STILL:
         return {}, {}
-    held = recorded.answers
+    told = {e: posted[f"{COUNTED}{e}"] for e in recorded.course if f"{COUNTED}{e}" in posted}
+    if any(value != _counted_value(recorded, name) for name, value in told.items()):
+        return {}, {NAME: _MOVED}
+    held = {name: e for name, e in recorded.answers.items() if e.since is None or name in told}
     shown = tuple(e for e in questions if e.name in held and f"shown.{e.name}" in posted)
     typed = typed_answers(shown, posted)
     if any(
@@ -171,10 +194,30 @@ def _fact_words(recorded: Recorded, question: Question) -> str:
     return f"{words}; none to add" if question.type is QuestionType.LIST else words
 
 
-def _source(requests: Sequence[RequestRecord]) -> str:
-    """The requests that say it, each once, the oldest first."""
-    told = {f"the {e.kind} request of {day_words(e.decision_to_treat)}": e for e in requests}
-    return " and ".join(sorted(told, key=lambda each: told[each].submitted_at))
+def _counted_value(recorded: Recorded, name: str) -> str:
+    return str(bare(recorded.course[name].answer))
+
+
+def _counted_words(recorded: Recorded, question: Question) -> str:
+    """Such as "1 (its first dose, on 28 October 2026, is on record)"."""
+    found = recorded.course[question.name]
+    assert found.since is not None  # counted from there
+    words, begun = answer_words(question, found.answer), day_words(found.since)
+    if question.name != DAYS or recorded.day is None:
+        return f"{words} (its first dose, on {begun}, is on record)"
+    decided = day_words(recorded.day)
+    return f"{words} (from its first dose on {begun} to the day of the decision, {decided})"
+
+
+def _source(answers: Iterable[RecordedAnswer]) -> str:
+    """The requests that say it, each once, the oldest first; then the first dose on record."""
+    found = tuple(answers)
+    stated = [each.request for each in found if each.since is None]
+    told = {f"the {e.kind} request of {day_words(e.decision_to_treat)}": e for e in stated}
+    names = sorted(told, key=lambda each: told[each].submitted_at)
+    days = {each.since for each in found if each.since is not None}
+    names += [f"the record of the first dose on {day_words(each)}" for each in sorted(days)]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _same(question: Question, one: Any, other: Any) -> bool:

@@ -49,6 +49,7 @@ def test_rows_come_from_an_approved_request_of_the_same_treatment(
         treatment=SimpleNamespace(id="this"),
         version=VERSION,
         approved=None,
+        patient=None,
         day=DAY,
     )
     put_in, told = proposals(known, form)
