@@ -28,6 +28,7 @@ from app.web.begun import (
 )
 from app.web.callers import caller_of, read_recorded, this_office, version_in
 from app.web.correction import event_for, stored
+from app.web.form import shared_day
 from app.web.form.fields import beside, errors_with, marked, question_fields
 from app.web.form.steps import blocks_asking
 from app.web.form.typed import typed_answers
@@ -78,6 +79,7 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: WholeFo
     check_can(caller, Action.AMEND)
     wrong = unfit(form)
     form = {name: CONTROL.sub("", value) for name, value in form.items()}
+    form, unread = _dated(request, session, caller, id, form)
 
     def again(came: _Again, error: Exception | None = None) -> Response:
         seen = in_role(request, session, lambda work: _seen(request, work, caller, id))
@@ -87,8 +89,8 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: WholeFo
 
     if (done := without_sending(request, session, caller, id, form, wrong)) is not None:
         return done
-    if wrong:
-        return again(_Again(form, wrong))
+    if wrong or unread:
+        return again(_Again(form, wrong | unread))
     try:
         if form.get("add"):  # one more row of a list: nothing is sent
             keep(request, session, caller, id, form)
@@ -100,6 +102,17 @@ def answer(request: Request, session: SignedInBrowser, id: IdPath, form: WholeFo
     except VersionMismatch as error:
         return again(_Again(form, warning=CHANGED), error)
     return go(f"/requests/{id}")
+
+
+def _dated(
+    request: Request, session: Session, caller: Caller, id: str, form: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The form with the day of the visit beside each value, and what is wrong with that day."""
+    if not form.get(shared_day.NAME, "").strip():
+        return form, {}
+    _, version, _ = in_role(request, session, lambda work: _seen(request, work, caller, id))
+    halfway = form.get("autosave") == "yes"
+    return shared_day.with_shared(_shown(version, form), form, halfway=halfway)
 
 
 def _send(request: Request, work: Work, caller: Caller, id: str, form: dict[str, str]) -> None:
@@ -141,7 +154,8 @@ def _answers_page(
         asked, _values(seen, came.form), came.faults, None, came.form.get("add", "")
     )
     fields = marked(fields, came.wrong, came.form)
-    errors = errors_with(fields, came.wrong)
+    dated = shared_day.shown(asked, came.form, came.wrong)
+    errors = errors_with([*([dated.as_field] if dated else []), *fields], came.wrong)
     return page(
         request,
         "request_answers.html",
@@ -149,6 +163,7 @@ def _answers_page(
         session=session,
         document=document,
         policy=version,
+        dated=dated,
         blocks=beside(blocks, fields),
         may_correct=event_for(document) is not None,
         kept=0 if begun is None else begun.version,

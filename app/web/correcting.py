@@ -48,6 +48,7 @@ from app.web.correction import (
     foreseen,
     stored,
 )
+from app.web.form import shared_day
 from app.web.form.fields import beside, errors_of, marked, question_fields
 from app.web.form.scales import scale_faults
 from app.web.form.steps import blocks_asking
@@ -115,13 +116,15 @@ def preview(request: Request, session: SignedInBrowser, id: IdPath, form: WholeF
     asked = _asked(document, version, _names(form))
     no_text = unfit(form)
     form = {name: CONTROL.sub("", value) for name, value in form.items()}
+    halfway = form.get("autosave") == "yes"
+    form, unread = shared_day.with_shared(asked, form, halfway=halfway)
     typed = typed_answers(asked, form)
     if not asked:
         return go(f"/requests/{id}/correct")
     if (done := without_sending(request, session, caller, id, form, no_text)) is not None:
         return done
-    if no_text:
-        return _form(request, session, document, version, asked, form, begun, no_text)
+    if no_text or unread:
+        return _form(request, session, document, version, asked, form, begun, no_text | unread)
     try:
         begun = keep(request, session, caller, id, form)
     except VersionMismatch:
@@ -271,7 +274,8 @@ def _form(
         asked, {k: v for k, v in shown.items() if v is not None}, faults, None, form.get("add", "")
     )
     fields = marked(fields, wrong, form)
-    errors = errors_of(fields)
+    dated = shared_day.shown(asked, form, wrong)
+    errors = errors_of([*([dated.as_field] if dated else []), *fields])
     if "answers" in wrong:
         errors.append({"text": wrong["answers"], "href": f"#{fields[0].id}"})
     if "reason" in wrong:
@@ -284,6 +288,7 @@ def _form(
         document=document,
         policy=version,
         kept=0 if begun is None else begun.version,
+        dated=dated,
         was={each.name: each.words for each in choices(document, version)},
         blocks=beside(blocks, fields),
         needs_reason=event_for(document) is RequestEvent.CORRECT,
