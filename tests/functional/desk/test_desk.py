@@ -560,11 +560,11 @@ def test_a_page_says_that_whom_a_pseudonym_names_is_being_prepared(
     run = run_of(people["commissioner"], application, as_csv(SUBMISSION_ROW | named))
     path = f"/submissions/runs/{run}/lines/1"
     payer = sit("DEMQ1", PAYER)
-    assert "being prepared" not in payer.get(path).text
+    assert "Not shown yet" not in payer.get(path).text
     monkeypatch.setattr(pseudonym_reach, "MOST_COMPARED", 0)
     text = payer.get(path).text
-    assert text.count("Still being prepared.") == 2
-    assert "what leads from pseudonyms to records" in text
+    assert text.count("Not shown yet: the service is still working out whose pseudonym") == 2
+    assert "are not shown yet: open this page again in a few minutes" in text
     assert "Tests of the line against the approval" in text, "the rest is shown"
     assert "Accept all of it" in text, "and may be decided"
     api = good(people["commissioner"].get(f"/v1/runs/{run}/lines/1"))
