@@ -4,14 +4,16 @@ import itertools
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from app.audit.keys import Keyring
 from app.backup.errors import BackupRefused
+from app.backup.put_back import put_back
 from app.backup.take import back_up
 from app.db.engine import make_engine
 from app.db.errors import PooledConnection
@@ -211,3 +213,26 @@ def test_what_needs_a_session_is_refused_and_leaves_no_lock(
             low = UPGRADE_LOCK & 0xFFFFFFFF
             assert connection.scalar(sa.text(held), {"low": low}) == 0
     assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("empty_engine", ["postgres"], indirect=True)
+def test_a_restore_by_a_pooler_is_refused_before_anything_is_put_back(
+    postgres_database: Database,
+    owned: Callable[[Database], sa.Engine],
+    empty_engine: sa.Engine,
+    moment: Moment,
+    tmp_path: Path,
+) -> None:
+    backup, files, checkpoints = (tmp_path / name for name in ("backup", "files", "checkpoints"))
+    directly = Database(owned(postgres_database), AUDIT_KEY)
+    back_up(directly, AUDIT_KEY, files=files, checkpoints=checkpoints, to=backup, moment=moment)
+
+    def restored(engine: sa.Engine) -> None:
+        put_back(engine, Keyring.of(AUDIT_KEY), backup=backup, files=files, checkpoints=checkpoints)
+
+    with through(tmp_path, Database(empty_engine, AUDIT_KEY)) as target:
+        with pytest.raises(BackupRefused, match="Name PostgreSQL itself"):
+            restored(target.engine)
+        assert sa.inspect(empty_engine).get_table_names() == []
+    restored(empty_engine)  # nothing but the pooler was in its way
+    assert "patient" in sa.inspect(empty_engine).get_table_names()
