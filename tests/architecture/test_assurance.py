@@ -17,6 +17,8 @@ from tests.architecture.repository import ROOT
 PARTS = {"id", "hazard", "cause", "effect", "control", "severity", "likelihood", "tests"}
 SEVERITIES = {"minor", "significant", "considerable", "major", "catastrophic"}
 #: The numbers of levels 1 and 2 in ASVS 5.0.0, all chapters but WebRTC's.
+#: How a row begins that no test shows.
+UNTESTED = ("not met yet", "does not apply", "by the operator", "by reading")
 STANDARD = ROOT / "tests" / "architecture" / "asvs-5.0.0-level-2.txt"
 LIKELIHOODS = {"very low", "low", "medium", "high", "very high"}
 
@@ -70,6 +72,18 @@ def test_a_requirement_of_the_standard_stands_once_with_a_test_or_not_met() -> N
     listed = [number for number, _ in rows]
     assert len(set(listed)) == len(listed)
     assert set(STANDARD.read_text("utf-8").split()) <= set(listed)
-    words = "|".join(("not met yet", "does not apply", "by the operator", "by reading"))
-    shown = re.compile(rf"{NAMED.pattern}|^({words})")
+    shown = re.compile(rf"{NAMED.pattern}|^({'|'.join(UNTESTED)})")
     assert [number for number, how in rows if not shown.search(how)] == []
+
+
+def test_the_page_counts_its_rows_rightly() -> None:
+    page = (FOLDER / "asvs.md").read_text("utf-8")
+    rows = re.findall(r"^\| \d+\.\d+\.\d+ \|.*\| (.*) \|$", page, re.M)
+    not_met, not_ours, operators, read = (
+        sum(row.startswith(words) for row in rows) for words in UNTESTED
+    )
+    tested = len(rows) - not_met - not_ours - operators - read
+    assert (
+        f"Of {len(rows)} rows {tested} name a test first, {read} are shown by reading, "
+        f"{operators} are the operator's, {not_ours} do not apply, and {not_met} is not met yet"
+    ) in page
