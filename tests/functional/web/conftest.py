@@ -1,5 +1,6 @@
 """Pages over HTTP, seen by invented people who sign in by choice."""
 
+import datetime as dt
 import itertools
 import re
 import uuid
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app import clock
 from app.db.transaction import Database
 from app.main import create_app
 from app.settings import Settings
@@ -58,7 +60,13 @@ Enter = Callable[[str], Person]
 
 
 @pytest.fixture
-def application(database: Database, tmp_path: Path) -> FastAPI:
+def now() -> Callable[[], dt.datetime]:
+    """What the service reads as now. Tests that type days hold it, by a fixture of this name."""
+    return clock.now
+
+
+@pytest.fixture
+def application(database: Database, tmp_path: Path, now: Callable[[], dt.datetime]) -> FastAPI:
     """The service in demonstration mode with the whole library."""
     settings = Settings(
         demonstration=True,
@@ -67,7 +75,7 @@ def application(database: Database, tmp_path: Path) -> FastAPI:
         requests_per_minute=1_000_000,
         requests_per_minute_of_people=1_000_000,
     )
-    return create_app(settings, database=database, library=packaged_library())
+    return create_app(settings, database=database, library=packaged_library(), now=now)
 
 
 @pytest.fixture

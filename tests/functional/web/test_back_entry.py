@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,10 +19,17 @@ from tests.functional.web.forms import ANSWERS, fill
 
 LONDON = ZoneInfo("Europe/London")
 FORM = "/start/adalimumab-ra-severe"
+NOW = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def now() -> Callable[[], dt.datetime]:
+    """Half past ten in London: what was signed two hours ago was signed today."""
+    return lambda: NOW
 
 
 def signed(hours_ago: int = 30, **changes: str) -> dict[str, str]:
-    at = dt.datetime.now(LONDON) - dt.timedelta(hours=hours_ago)
+    at = (NOW - dt.timedelta(hours=hours_ago)).astimezone(LONDON)
     return {
         "signed-day": str(at.day),
         "signed-month": str(at.month),
@@ -167,7 +175,7 @@ def test_what_cannot_be_so_is_told_at_its_field(
 def test_a_decision_after_the_signature_is_refused(enter: Enter) -> None:
     person = enter("demo1-clinician")
     draft = filled(person, 63_005)
-    at, today = f"{draft}/treatment", dt.datetime.now(LONDON).date()
+    at, today = f"{draft}/treatment", NOW.astimezone(LONDON).date()
     day = {
         "decision_to_treat-day": str(today.day),
         "decision_to_treat-month": str(today.month),

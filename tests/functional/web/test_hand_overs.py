@@ -1,11 +1,13 @@
 """The pages of hand-overs: what would go over is shown, another confirms, both sides read it."""
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from fastapi import FastAPI
 
 from app.approvals import handing
+from app.db.work import Moment
 from app.reference_data.drugs import load_drugs
 from tests.functional.approvals.scene import work_off
 from tests.functional.web.conftest import Enter, Person
@@ -13,6 +15,13 @@ from tests.functional.web.forms import ANSWERS, sent
 
 AT = "/hand-overs"
 GIVER, SECOND, RECEIVER = "demq1-commissioner", "demq1-commissioner-2", "demq2-commissioner"
+TODAY = dt.date(2026, 6, 15)
+
+
+@pytest.fixture
+def now(moment: Moment) -> Callable[[], dt.datetime]:
+    """Half past ten in London: a test that began before midnight does not end after it."""
+    return lambda: moment.instant
 
 
 def boxes(day: dt.date, **changes: str) -> dict[str, str]:
@@ -42,14 +51,13 @@ def treatment(enter: Enter) -> str:
 
 
 def test_one_sees_what_would_go_over_and_another_confirms_it(enter: Enter, treatment: str) -> None:
-    today = dt.datetime.now(dt.UTC).date()
     giver, second, receiver = enter(GIVER), enter(SECOND), enter(RECEIVER)
-    shown = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(today))
+    shown = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(TODAY))
     assert shown.status_code == 200, shown.text
     assert "1, which stand as they are" in shown.text
     assert "Nothing waits" in giver.get(AT).text, "looking proposes nothing"
     assert receiver.get(treatment).status_code == 404
-    at = proposed(enter, today)
+    at = proposed(enter, TODAY)
     own = giver.get(at).text
     assert "Another commissioner of yours confirms it" in own
     assert "Confirm hand-over" not in own
@@ -73,8 +81,7 @@ def test_one_sees_what_would_go_over_and_another_confirms_it(enter: Enter, treat
 
 def test_the_provider_reads_who_pays_from_when(enter: Enter, treatment: str) -> None:
     """The form's first day is covered from today, so the old commissioner pays for no day."""
-    today = dt.datetime.now(dt.UTC).date()
-    at = proposed(enter, today)
+    at = proposed(enter, TODAY)
     assert enter(SECOND).send(at, f"{at}/confirm").status_code == 303
     shown = enter("demo1-clinician").get(treatment).text
     assert ">DEMQ2<" in shown
@@ -82,29 +89,27 @@ def test_the_provider_reads_who_pays_from_when(enter: Enter, treatment: str) -> 
 
 def test_what_cannot_be_taken_is_said_at_its_box_and_kept(enter: Enter) -> None:
     giver = enter(GIVER)
-    today = dt.datetime.now(dt.UTC).date()
     for changes, box in (
         ({"drug": ""}, "drug"),
         ({"receiver": ""}, "receiver"),
         ({"receiver": "DEMQ1"}, "receiver"),
         ({"why": ""}, "why"),
     ):
-        reply = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(today, **changes))
+        reply = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(TODAY, **changes))
         assert reply.status_code == 422, reply.text
         assert f'id="{box}-error"' in reply.text
         assert f'href="#{box}"' in reply.text
-    far = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(today + dt.timedelta(days=30)))
+    far = giver.send(f"{AT}/new", f"{AT}/preview", **boxes(TODAY + dt.timedelta(days=30)))
     assert "at most 7 days before" in far.text
     assert "Delegated (invented)." in far.text
 
 
 def test_one_that_is_stale_or_early_cannot_be_confirmed(enter: Enter, treatment: str) -> None:
     del treatment
-    today = dt.datetime.now(dt.UTC).date()
-    early = proposed(enter, today + dt.timedelta(days=5))
+    early = proposed(enter, TODAY + dt.timedelta(days=5))
     second = enter(SECOND)
     assert "It can be confirmed from" in second.get(early).text
-    stale = proposed(enter, today)
+    stale = proposed(enter, TODAY)
     sent(enter("demo1-clinician"), ANSWERS)
     shown = second.get(stale).text
     assert "can no longer be confirmed" in shown
@@ -117,7 +122,7 @@ def test_the_page_of_many_does_not_work_out_what_would_go_over_and_confirming_do
     enter: Enter, treatment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handing, "MOST_AT_ONCE", 0)
-    at = proposed(enter, dt.datetime.now(dt.UTC).date())
+    at = proposed(enter, TODAY)
     sent(enter("demo1-clinician"), ANSWERS)
     second = enter(SECOND)
     with monkeypatch.context() as patch:
@@ -132,7 +137,7 @@ def test_the_page_of_many_does_not_work_out_what_would_go_over_and_confirming_do
 
 
 def test_another_commissioner_reaches_no_page_of_a_proposal(enter: Enter) -> None:
-    at = proposed(enter, dt.datetime.now(dt.UTC).date())
+    at = proposed(enter, TODAY)
     other: Person = enter(RECEIVER)
     assert other.get(at).status_code == 404
     for step in ("confirm", "decline"):
@@ -144,7 +149,7 @@ def test_many_are_handed_over_by_the_worker_and_the_page_says_how_far_it_is(
     enter: Enter, treatment: str, application: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handing, "MOST_AT_ONCE", 0)
-    at = proposed(enter, dt.datetime.now(dt.UTC).date())
+    at = proposed(enter, TODAY)
     second = enter(SECOND)
     assert second.send(at, f"{at}/confirm").headers["location"] == at
     shown = second.get(at).text
