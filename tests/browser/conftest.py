@@ -6,7 +6,6 @@ They are collected when they are named (`pytest tests/browser`), as `.ci/run` do
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from tests.browser.journeys.model import Journey
 from tests.browser.journeys.ways import EVERY_WALK
 from tests.browser.variants import Variant
 from tests.browser.visitor import Visitor
+from tests.faults.cluster import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -108,9 +108,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running
         return
     folder = tmp_path_factory.mktemp("demonstration")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = (folder / "log").open("w+")
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "demo", "--port", str(port)],

@@ -1,6 +1,5 @@
 """The service served from this process, for what the demonstration does not show."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from app.db.upgrade import upgrade
 from app.db.work import Work
 from app.main import create_app
 from app.settings import Settings
+from tests.faults.cluster import free_port
 
 AUDIT_KEY = b"the key of the tests, which is 32 bytes or more"
 
@@ -29,9 +29,7 @@ def served(
 
     No worker runs beside it: a job waits until the test does it.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     engine = make_engine(f"sqlite:///{folder / 'own.db'}")
     upgrade(engine)
     settings = Settings(

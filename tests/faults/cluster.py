@@ -1,12 +1,15 @@
 """A PostgreSQL cluster of the harness's own, which it may stop as rudely as it likes."""
 
 import contextlib
+import fcntl
 import itertools
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import IO
 
 from app.db.engine import make_engine
 from app.db.roles import grant
@@ -16,6 +19,8 @@ ROLE = "assent_faults"
 #: Linux gives calls ports from 32768 on (ip_local_port_range).
 _LOWEST, _HIGHEST = 20_000, 32_000
 _NUMBERS = itertools.count()
+#: Open for as long as this process lives: each holds the lock of a port that it was given.
+_CLAIMS: list[IO[bytes]] = []
 
 
 def free_port() -> int:
@@ -23,13 +28,34 @@ def free_port() -> int:
 
     One of those is taken while what listened there is down: by any call of any process, or by a
     client's own that is given the very port it calls. What is started again then cannot listen.
+    No other process that asks here is given it while this one lives, so there is time to listen.
     """
     for number in _NUMBERS:
         port = _LOWEST + (os.getpid() * 101 + number) % (_HIGHEST - _LOWEST)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port) and _claimed(port):
             return port
     raise AssertionError("there is no end of numbers")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _claimed(port: int) -> bool:
+    """Whether no other process of tests has this port; from now on it is this one's."""
+    claim = (Path(tempfile.gettempdir()) / f"assent-tests-port-{port}").open("ab")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return True
 
 
 def binaries() -> Path | None:

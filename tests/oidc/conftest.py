@@ -9,7 +9,6 @@ import http.server
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -28,6 +27,7 @@ from app.auth.assertions import from_pem
 from app.db.transaction import Database
 from app.main import create_app
 from app.settings import RoleMeaning, Settings
+from tests.faults.cluster import free_port
 from tests.functional.test_clients import new_pair
 from tests.oidc.browser import PUBLIC, Browser
 from tests.policies.library import packaged_library
@@ -129,7 +129,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     _install()
     post = Post()
     box = _letter_box(post)
-    port = _free_port()
+    port = free_port()
     client = {
         "client_id": CLIENT_ID,
         "client_secret": SECRET,
@@ -166,7 +166,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         pytest.fail(f"the provider did not start: {log.read()[-2000:]}")
     yield Running(f"http://127.0.0.1:{port}", post)
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     box.shutdown()
     log.close()
 
@@ -256,9 +256,3 @@ def _letter_box(post: Post) -> http.server.ThreadingHTTPServer:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.faults.cluster import free_port
+
 LOOPBACK = "127.0.0.1"
 SECRET = "of-the-tests-and-no-secret-to-anybody"
 STARTS_WITHIN = 90  # seconds
@@ -57,7 +59,7 @@ def standalone(folder: Path) -> Iterator[Standalone]:
         spark__authenticate__secret=SECRET,
         spark__network__crypto__enabled="true",
     )
-    port = _free_port()
+    port = free_port()
     address = f"spark://{LOOPBACK}:{port}"
     with ExitStack() as stack:
         master = stack.enter_context(
@@ -111,13 +113,6 @@ def _daemon(folder: Path, kind: str, *arguments: str) -> Iterator[subprocess.Pop
 def left_behind(folder: Path) -> list[Path]:
     """The folders of runs that are still there."""
     return [path for path in (folder / "runs").iterdir() if path.is_dir()]
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

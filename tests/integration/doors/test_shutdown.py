@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from app.db.upgrade import upgrade
 from app.db.work import Work
 from app.door import Door
 from app.settings import DEMONSTRATION_AUDIT_KEY, REPOSITORY
+from tests.faults.cluster import free_port
 from tests.functional.approvals.api import initiation
 
 pytestmark = pytest.mark.slow
@@ -46,9 +46,7 @@ def environment(engine: sa.Engine, folder: Path) -> dict[str, str]:
 
 def serving(engine: sa.Engine, folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], str]:
     """The service in a process of its own, ready; and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "serve", "--port", str(port), *options],
         cwd=REPOSITORY,
@@ -59,7 +57,7 @@ def serving(engine: sa.Engine, folder: Path, *options: str) -> tuple[subprocess.
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{address}/readyz").status_code == 200:
+            if httpx.get(f"{address}/readyz", timeout=30).status_code == 200:
                 return process, address
         except httpx.TransportError:
             pass
