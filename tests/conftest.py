@@ -10,14 +10,13 @@ import hashlib
 import itertools
 import os
 import shutil
-import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from app.approvals import library_files
 from app.db.engine import make_engine
@@ -28,6 +27,7 @@ from app.db.work import Moment, Work
 from tests.fresh import FreshPostgres
 from tests.loaded import once
 from tests.once import Begin, Counted, Kept, OnPostgres, OnSqlite, Store, filled
+from tests.patience import tries
 from tests.warm import Warm
 
 T = TypeVar("T")
@@ -40,10 +40,15 @@ DIALECTS = [
     pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
 ]
 # A change is judged by what it changed: Hypothesis draws the same each time, unless it is asked for
-# new draws. Before any test with settings of its own is imported.
-settings.register_profile("same draws", derandomize=True)
-if not os.environ.get("ASSENT_NEW_DRAWS"):
-    settings.load_profile("same draws")
+# new draws. Nor by how busy the machine is: no example has a deadline, nor is drawn too slowly.
+# Before any test with settings of its own is imported.
+settings.register_profile(
+    "here",
+    derandomize=not os.environ.get("ASSENT_NEW_DRAWS"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("here")
 # Before anything that reads the library is imported.
 library_files.load_library = once(library_files.load_library)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -229,13 +234,12 @@ def _settle(database: Database) -> None:
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET app.organisation = '*'")
         try:
-            for _ in range(3000):
+            for _ in tries(0.01):
                 if not connection.exec_driver_sql(behind).scalar():
                     return
-                time.sleep(0.01)
         finally:
             connection.exec_driver_sql("RESET app.organisation")
-    pytest.fail("a transaction has been open in PostgreSQL for 30 seconds: the feed waits for it")
+    pytest.fail("a transaction stays open in PostgreSQL: the feed waits for it")
 
 
 def _serve(request: pytest.FixtureRequest, dialect: str, *, scratch: bool) -> Iterator[Database]:
@@ -369,7 +373,7 @@ _CLEANED = itertools.count(1)
 def _clean(engine: sa.Engine) -> None:
     """Empty the tables that a test before this one filled."""
     with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         statements = []
         for table in reversed(filled(connection)):
             guards = GUARDED.get(table, ())

@@ -34,6 +34,7 @@ from app.settings import Settings
 from tests.conftest import Transact
 from tests.functional.approvals.api import Clock
 from tests.functional.conftest import ADMINISTRATOR
+from tests.patience import PATIENCE_SECONDS
 
 AUDIENCE = f"https://assent.example{PATH}"
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -400,7 +401,7 @@ def test_a_slow_host_of_keys_holds_up_nobody_else() -> None:
     def fetch(url: str) -> bytes:
         if "slow" in url and later:
             asked.set()
-            assert go_on.wait(10)
+            assert go_on.wait(PATIENCE_SECONDS)
         return json.dumps({"keys": [from_pem(PUBLIC) | {"kid": "k"}]}).encode()
 
     key_sets, later = KeySets(fetch=fetch), False
@@ -409,7 +410,7 @@ def test_a_slow_host_of_keys_holds_up_nobody_else() -> None:
     later, at = True, NOON + dt.timedelta(minutes=6)
     reading = threading.Thread(target=key_sets.find, args=(slow, "k", at))
     reading.start()
-    assert asked.wait(10)
+    assert asked.wait(PATIENCE_SECONDS)
     assert key_sets.find(other, "k", at)  # another client's
     assert key_sets.find(slow, "k", at)  # its own, by the set as it was read last
     go_on.set()

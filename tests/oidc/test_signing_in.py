@@ -22,6 +22,7 @@ from app.web import cookies
 from app.web.provider import Provider
 from tests.oidc.browser import PUBLIC, SESSION, Browser
 from tests.oidc.conftest import SUBJECTS_ID, Running, Turned
+from tests.patience import PATIENCE_SECONDS
 
 Open = Callable[[], Browser]
 ADMINISTRATOR = Actor("admin", "system", "SERVICE", "administrator", "test", "correlation-1")
@@ -279,7 +280,7 @@ def test_signing_out_at_the_provider_ends_the_session_here_once(
     running.post.tokens.clear()
     running.post.arrived.clear()
     browser.sign_out_there(f"{running.issuer}/session/end?client_id=assent-tests")
-    assert running.post.arrived.wait(10), "the provider sent no logout token"
+    assert running.post.arrived.wait(PATIENCE_SECONDS), "the provider sent no logout token"
     (token,) = running.post.tokens
 
     address = "/sign-in/back-channel-logout"
@@ -307,7 +308,7 @@ def test_a_logout_token_that_names_a_person_alone_ends_all_of_their_sessions(
     running.post.tokens.clear()
     running.post.arrived.clear()
     mine.sign_out_there(f"{running.issuer}/session/end?client_id={SUBJECTS_ID}")
-    assert running.post.arrived.wait(10), "the provider sent no logout token"
+    assert running.post.arrived.wait(PATIENCE_SECONDS), "the provider sent no logout token"
     (token,) = running.post.tokens
     address = "/sign-in/back-channel-logout"
     reply = of_another.ours.post(address, data={"logout_token": token})
@@ -333,7 +334,7 @@ def test_an_identity_token_or_a_stale_token_signs_nobody_out(
     running.post.tokens.clear()
     running.post.arrived.clear()
     browser.sign_out_there(f"{running.issuer}/session/end?client_id=assent-tests")
-    assert running.post.arrived.wait(10)
+    assert running.post.arrived.wait(PATIENCE_SECONDS)
     now.ahead += dt.timedelta(minutes=20)
     address = "/sign-in/back-channel-logout"
     reply = browser.ours.post(address, data={"logout_token": running.post.tokens[0]})

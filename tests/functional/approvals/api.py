@@ -2,7 +2,6 @@
 
 import copy
 import datetime as dt
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from app.reference_data.nhs_number import test_number as invented_nhs_number
+from tests.patience import tries
 from tests.world import ADALIMUMAB, ADALIMUMAB_REVIEW
 
 
@@ -110,13 +110,11 @@ def follow(api: Api, after: str | None, *reaching: str, limit: int = 100) -> tup
     """
     seen: list[Any] = []
     cursor = after
-    for _ in range(200):
+    for _ in tries(0.01):
         page = good(api.get("/v1/changes", limit=limit, **({"after": cursor} if cursor else {})))
         seen += page["changes"]
         cursor = page["next"]
         if not page["changes"] and set(reaching) <= {change["request_id"] for change in seen}:
             break
-        if not page["changes"]:
-            time.sleep(0.1)
     assert cursor is not None
     return seen, cursor

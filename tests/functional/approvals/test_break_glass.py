@@ -1,7 +1,6 @@
 """Break-glass: another hospital reads, for a time, for a reason, and all concerned are told."""
 
 import datetime as dt
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from app.reference_data.nhs_number import test_number as invented_nhs_number
 from tests.functional.approvals.api import Api, Clock, good, initiation
 from tests.functional.approvals.conftest import token_of
 from tests.functional.approvals.scene import BREAK_GLASS, HOSPITAL_NUMBER, Scene
+from tests.patience import tries
 
 PERIOD = {"from": "2026-06-01", "to": "2026-06-30"}
 NOBODY = invented_nhs_number(777)
@@ -188,12 +188,11 @@ def test_the_holder_is_told_by_its_feed_who_opened_it_and_that_it_ended(
     told = opened(other)
     good(other.post(f"/v1/break-glass/{told['grant']['id']}/end"))
     found: list[Any] = []
-    for _ in range(100):  # on PostgreSQL the feed waits for older transactions, another test's too
+    for _ in tries():  # on PostgreSQL the feed waits for older transactions, another test's too
         changes = good(people["clinician"].get("/v1/changes", limit=500))["changes"]
         found = [each for each in changes if each["action"].startswith("break-glass")]
         if len(found) == 2:
             break
-        time.sleep(0.1)
     assert [(each["action"], each["organisation"], each["treatment_id"]) for each in found] == [
         ("break-glass opened", "DEMO2", held["treatment_id"]),
         ("break-glass ended", "DEMO2", held["treatment_id"]),

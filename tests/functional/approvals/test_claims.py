@@ -2,7 +2,6 @@
 
 import datetime as dt
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +18,7 @@ from tests.functional.approvals.api import Api, Clock, good, initiation
 from tests.functional.approvals.scene import Scene
 from tests.functional.approvals.test_outsiders import EXISTENCE
 from tests.functional.conftest import ADMINISTRATOR
+from tests.patience import tries
 from tests.world import person
 
 NAME = "5e0c2c59-3c0c-4a57-9d55-1f7d7bb6a0e1"
@@ -45,12 +45,11 @@ def test_the_holder_is_told_by_its_change_feed_and_the_claimant_is_not(
 ) -> None:
     good(people["third pharmacist"].post("/v1/treatment-claims", CLAIM))
     claims: list[Any] = []
-    for _ in range(100):  # on PostgreSQL the feed waits for older transactions, another test's too
+    for _ in tries():  # on PostgreSQL the feed waits for older transactions, another test's too
         changes = good(people["clinician"].get("/v1/changes", limit=500))["changes"]
         claims = [each for each in changes if each["action"].startswith("treatment claimed")]
         if claims:
             break
-        time.sleep(0.1)
     assert [(each["organisation"], each["treatment_id"]) for each in claims] == [
         ("DEMO3", scene.treatment)
     ]

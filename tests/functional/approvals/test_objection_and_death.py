@@ -1,6 +1,5 @@
 """A patient's objection restricts display and never payment; a death ends what is due."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from tests.functional.approvals.api import Api, continuation, good, initiation
 from tests.functional.approvals.scene import BREAK_GLASS, SUBMISSION_ROW, Scene, table
 from tests.functional.approvals.test_outsiders import EXISTENCE
 from tests.functional.approvals.test_privacy import reconciled
+from tests.patience import tries
 
 NUMBER = initiation(1)["patient"]["nhs_number"]
 CLAIM = EXISTENCE | {"nhs_number": NUMBER}
@@ -140,12 +140,11 @@ def test_the_feed_tells_of_an_objection_without_its_words(
 ) -> None:
     object_(people, held)
     found: list[Any] = []
-    for _ in range(100):  # on PostgreSQL the feed waits for older transactions, another test's too
+    for _ in tries():  # on PostgreSQL the feed waits for older transactions, another test's too
         reply = people["commissioner"].get("/v1/changes", limit=500)
         found = [c for c in good(reply)["changes"] if c["action"].startswith("objection")]
         if found:
             break
-        time.sleep(0.1)
     assert [each["treatment_id"] for each in found] == [held["id"]]
     assert "does not want" not in reply.text
 

@@ -21,6 +21,7 @@ from app.api.scanning import Scanner, ScannerFailed
 from app.db.tables import request_attachment
 from tests.functional.approvals.api import Api, good, initiation
 from tests.functional.approvals.test_attachments import encoded
+from tests.patience import PATIENCE_SECONDS
 
 #: The test file of the European Institute for Computer Antivirus Research. It is put together
 #: here, so that no scanner takes this source for it.
@@ -90,7 +91,7 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scanner]:
     assert at.exists(), "clamd did not start"
     yield Scanner(f"unix:{at}")
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE_SECONDS)
 
 
 def test_a_real_scanner_knows_the_test_file_and_lets_a_letter_pass(clamd: Scanner) -> None:

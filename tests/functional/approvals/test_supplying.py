@@ -1,6 +1,5 @@
 """A hospital that supplies the drug for another sees its part of the treatment, and no more."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from app.db.transaction import Database
 from app.db.work import Moment
 from tests.functional.approvals.api import Api, Clock, good, initiation
 from tests.functional.approvals.test_reviews import transfer
+from tests.patience import tries
 
 
 @pytest.fixture
@@ -109,11 +109,10 @@ def test_the_feed_tells_a_supplier_of_nobodys_steps_but_its_own(
     good(people["third pharmacist"].post("/v1/treatment-claims", body))
     version = good(other.get(at))["version"]
     good(other.post(f"{at}/first-dose", {"first_dose": "2026-06-15"}, version=version))
-    for _ in range(100):  # on PostgreSQL a change waits for the server's older transactions
+    for _ in tries():  # on PostgreSQL a change waits for the server's older transactions
         held = good(people["clinician"].get("/v1/changes"))["changes"]
         if {"DEMO2", "DEMO3"} <= {change["organisation"] for change in held}:
             break
-        time.sleep(0.1)
     assert {"DEMO2", "DEMO3"} <= {change["organisation"] for change in held}
     heard = good(other.get("/v1/changes"))["changes"]
     assert {change["organisation"] for change in heard} <= {"DEMO2"}
@@ -194,11 +193,10 @@ def stop(day: str = "2026-06-20") -> dict[str, Any]:
 
 def heard_by(api: Api, wanted: str) -> list[dict[str, Any]]:
     """Its whole feed, once it holds an action: on PostgreSQL it waits for older transactions."""
-    for _ in range(100):
+    for _ in tries():
         found: list[dict[str, Any]] = good(api.get("/v1/changes", limit=500))["changes"]
         if any(each["action"] == wanted for each in found):
             return found
-        time.sleep(0.1)
     raise AssertionError(f"{wanted} was not told")
 
 

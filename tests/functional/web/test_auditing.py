@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from app.web.auditing.view import state_rows
 from app.work import run_for_ever
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, sent
+from tests.patience import tries
 
 NOW = dt.datetime(2026, 6, 15, 9, 30, tzinfo=dt.UTC)
 
@@ -205,12 +205,11 @@ def test_the_page_tells_what_the_worker_and_the_command_last_found(
     # The tests' database signs with a key of its own.
     key = door.read(lambda work: work.audit_key).decode()
     settings = settings.model_copy(update={"audit_key": SecretStr(key)})
-    for _ in range(60):  # on PostgreSQL a row waits for every older transaction of the server
+    for _ in tries():  # on PostgreSQL a row waits for every older transaction of the server
         run_for_ever(door, {}, pause=lambda _: True, chores=[sealing(settings)])
         shown = auditor.get("/audit").text
         if "as the worker found on" in shown:
             break
-        time.sleep(0.5)
     assert "Checkpoints kept elsewhere" in shown
     assert re.search(r"Up to seal \d+, as the worker found on", shown)
     assert "Never, or not since this release" in shown

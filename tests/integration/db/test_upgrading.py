@@ -19,8 +19,9 @@ from app.db.upgrade import current, head, not_ready, upgrade
 from tests.conftest import _empty
 from tests.integration.db.test_migrations import HISTORY
 from tests.later import history_with
+from tests.patience import PATIENCE_SECONDS
 
-SECONDS = 60
+SECONDS = PATIENCE_SECONDS
 ADDS = 'op.add_column("request", sa.Column("of_{0}", sa.String(length=20), nullable=True))'
 #: Adds a column, and is then killed before its transaction ends.
 HANGS = f"{ADDS}\n    import time\n    time.sleep({SECONDS})"
@@ -107,9 +108,9 @@ def test_a_copy_of_the_service_without_its_migrations_says_so(
 def test_an_upgrade_that_a_long_transaction_blocks_gives_up_and_says_where(
     postgres: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrading, "LOCK_SECONDS", 1)
     upgrade(postgres, "0001")
-    with postgres.begin() as reading:
+    with monkeypatch.context() as impatient, postgres.begin() as reading:
+        impatient.setattr(upgrading, "LOCK_SECONDS", 1)
         reading.exec_driver_sql("SELECT count(*) FROM decision")
         with pytest.raises(UpgradeBlocked, match="The database is at 0001"):
             upgrade(postgres)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from tests.patience import PATIENCE_SECONDS
+
 T = TypeVar("T")
-SECONDS = 30  # long enough for a busy machine; a test that waits this long has failed
+SECONDS = PATIENCE_SECONDS
 
 
 def together(count: int, fn: Callable[[int], T]) -> list[T]:

@@ -96,8 +96,8 @@ def test_nginx_with_our_file_ends_tls_and_replaces_what_a_caller_claims(tmp_path
         served(tmp_path / "service", ["127.0.0.1"]) as address,
         nginx(tmp_path, address, trust) as outside,
     ):
-        alive = httpx.get(f"{outside}/livez", verify=trust)
-        metrics = httpx.get(f"{outside}/metrics", verify=trust)
+        alive = httpx.get(f"{outside}/livez", verify=trust, timeout=30)
+        metrics = httpx.get(f"{outside}/metrics", verify=trust, timeout=30)
         replies = [ask(outside, f"10.0.0.{n}", trust) for n in range(CALLS)]
 
     assert alive.status_code == 200

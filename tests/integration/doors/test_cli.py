@@ -3,10 +3,8 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.db.upgrade import head
+from tests.faults.cluster import free_port
+from tests.patience import PATIENCE_SECONDS, tries
 
 runner = CliRunner()
 KEY = "a key of the tests, of 32 characters or more"
@@ -123,9 +123,7 @@ def test_the_description_can_be_written_and_checked(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port"]
     process = subprocess.Popen(
         [*command, str(port)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -142,20 +140,22 @@ def test_the_service_serves_what_the_command_line_set_up(
 ) -> None:
     process, url = server
     wait_for(f"{url}/livez")
-    assert httpx.get(f"{url}/readyz").status_code == 503
+    assert httpx.get(f"{url}/readyz", timeout=PATIENCE_SECONDS).status_code == 503
 
     run("db", "upgrade")
     token = re.search(r"token  (\S+)", add_caller())
     assert token is not None
 
-    assert httpx.get(f"{url}/readyz").status_code == 200
+    assert httpx.get(f"{url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
     secret = "/v1/policies/zephaniah"
-    reply = httpx.get(url + secret, headers={"Authorization": f"Bearer {token[1]}"})
+    reply = httpx.get(
+        url + secret, headers={"Authorization": f"Bearer {token[1]}"}, timeout=PATIENCE_SECONDS
+    )
     assert (reply.status_code, reply.json()["code"]) == (404, "policy-not-found")
     assert "server" not in reply.headers
 
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert "/v1/policies/{policy}" in err
     for text in (out, err):
         assert "zephaniah" not in text
@@ -163,11 +163,11 @@ def test_the_service_serves_what_the_command_line_set_up(
 
 
 def wait_for(url: str) -> None:
-    for _ in range(100):
+    for _ in tries():
         try:
-            httpx.get(url)
+            httpx.get(url, timeout=PATIENCE_SECONDS)
         except httpx.TransportError:
-            time.sleep(0.2)
+            continue
         else:
             return
-    pytest.fail("the service did not answer in 20 seconds")
+    pytest.fail("the service does not answer")

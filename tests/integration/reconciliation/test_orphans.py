@@ -17,6 +17,7 @@ from app.reconciliation.orphans import KEPT, KINDS, erase_orphans
 from app.reconciliation.service import Desk
 from app.reconciliation.stored_lines import OUTCOMES, ROWS, SUBMISSIONS
 from tests.integration.reconciliation.test_runs import FILE, door, run, stored
+from tests.patience import PATIENCE_SECONDS
 from tests.world import COMMISSIONER, World
 
 BEFORE = KEPT + dt.timedelta(hours=1)
@@ -101,11 +102,11 @@ def test_an_upload_that_takes_up_an_old_file_keeps_it_before_it_has_committed(
     def receive(work: Any) -> None:
         service.receive(work, desk, COMMISSIONER, FILE, submission)
         there.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE_SECONDS)
 
     upload = Thread(target=lambda: world.do(receive))
     upload.start()
-    assert there.wait(30)
+    assert there.wait(PATIENCE_SECONDS)
     try:
         assert erase_orphans(door(world).read, desk.files) == 0
     finally:

@@ -20,6 +20,7 @@ from app.policy import (
     parse_answers,
 )
 from app.policy.on_demand import Later, Once, OnDemand
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.policy.makers import make_policy, policy_text
 
 
@@ -40,7 +41,7 @@ def test_threads_that_ask_at_once_get_one_and_the_same_value() -> None:
     values = OnDemand({"a": object})
 
     def ask(_: int) -> object:
-        barrier.wait(timeout=10)
+        barrier.wait(PATIENCE_SECONDS)
         return values["a"]
 
     with ThreadPoolExecutor(threads) as pool:
@@ -85,7 +86,7 @@ def test_what_is_wanted_once_is_made_once_by_all_who_ask_together() -> None:
     once = Once(object)
 
     def ask(_: int) -> object:
-        barrier.wait(timeout=10)
+        barrier.wait(PATIENCE_SECONDS)
         return once()
 
     with ThreadPoolExecutor(threads) as pool:

@@ -12,6 +12,7 @@ import pytest
 from app.reconciliation.engines import asked_duckdb
 from app.reconciliation.engines.asked_duckdb import AT_ONCE, asked
 from app.reconciliation.errors import EngineRanOut
+from tests.patience import PATIENCE_SECONDS
 
 
 def _file(path: Path, first: int) -> Path:
@@ -27,7 +28,7 @@ def test_those_who_ask_at_once_each_see_their_own_file_under_the_same_name(tmp_p
         with asked() as cursor:
             cursor.execute(f"CREATE TEMP VIEW stored AS FROM read_parquet('{files[n]}')")
             cursor.execute("CREATE TEMP TABLE sought AS FROM stored")
-            together.wait(30)
+            together.wait(PATIENCE_SECONDS)
             return cursor.sql("SELECT min(n), count(*) FROM sought").fetchall()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
