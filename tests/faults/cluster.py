@@ -48,7 +48,7 @@ def _is_free(port: int) -> bool:
 
 def _claimed(port: int) -> bool:
     """Whether no other process of tests has this port; from now on it is this one's."""
-    claim = (Path(tempfile.gettempdir()) / f"assent-tests-port-{port}").open("ab")
+    claim = (Path(tempfile.gettempdir()) / f"assent-tests-{os.getuid()}-port-{port}").open("ab")
     try:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
