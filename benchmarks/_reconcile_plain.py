@@ -27,6 +27,7 @@ from app.reconciliation.engines.debits import Debits
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import Folder, index_snapshot
 from app.reconciliation.engines.line_sql import Reference, hold_lines
+from app.reconciliation.engines.packed import pack
 from app.reconciliation.engines.passes import PASSES, find_coverage
 from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.prepare import Prepared
@@ -53,6 +54,16 @@ TERMS = Terms(
         for provider in range(PROVIDERS)
     )
 )  # fmt: skip
+
+#: Each approval with its patient's local identifier and its pause, of which one has one at most.
+APPROVALS = """
+SELECT
+    coverage.*, local.org, local.local_id, pause.from_day AS pause_from, pause.to_day AS pause_to
+FROM '{folder}/coverage.parquet' AS coverage
+LEFT JOIN '{folder}/coverage_local.parquet' AS local USING (cov)
+LEFT JOIN '{folder}/coverage_pause.parquet' AS pause USING (cov)
+ORDER BY hash(cov)
+"""
 
 
 def intake(folder: Path, kind: str) -> None:
@@ -109,8 +120,11 @@ def compare(folder: Path) -> int:
 
 def _rows(folder: Path, table: str, order: str) -> Iterator[dict[str, Any]]:
     """A table's rows, some of them Python's objects at a time: there may be millions."""
+    return _rows_of(folder, f"SELECT * FROM '{folder}/{table}.parquet' ORDER BY {order}")
+
+
+def _rows_of(folder: Path, query: str) -> Iterator[dict[str, Any]]:
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder)}) as opened:
-        query = f"SELECT * FROM '{folder}/{table}.parquet' ORDER BY {order}"
         for batch in opened.sql(query).to_arrow_reader(8_192):
             yield from batch.to_pylist()
 
@@ -205,19 +219,20 @@ def _prepared(row: dict[str, Any]) -> Prepared:
 
 
 def snapshot_of(folder: Path) -> Snapshot:
-    """The invented approvals, as the service reads them of its database."""
-    local = {
-        row["cov"]: (row["org"], row["local_id"]) for row in _rows(folder, "coverage_local", "cov")
-    }
-    pauses = {
-        row["cov"]: (row["from_day"], row["to_day"])
-        for row in _rows(folder, "coverage_pause", "cov")
-    }
-    coverages = tuple(
-        coverage_of(row, local.get(row["cov"]), pauses.get(row["cov"]))
-        for row in _rows(folder, "coverage", "cov")
-    )
-    return replace(others_of(folder), coverages=coverages)
+    """The invented approvals, held as the service holds those that it reads of its database.
+
+    They are made one after the other and packed where they are many (ADR 100), so that a run holds
+    what it would hold in the service, and not all of them as objects.
+    """
+    return replace(others_of(folder), coverages=pack(coverages_of(folder)))
+
+
+def coverages_of(folder: Path) -> Iterator[Coverage]:
+    """The same one after the other, in an order that says nothing, as a database's is."""
+    for row in _rows_of(folder, APPROVALS.format(folder=folder)):
+        local = (row["org"], row["local_id"]) if row["local_id"] else None
+        pause = (row["pause_from"], row["pause_to"]) if row["pause_from"] else None
+        yield coverage_of(row, local, pause)
 
 
 def others_of(folder: Path) -> Snapshot:

@@ -2,10 +2,11 @@
 
 The functions are the program's own, in the order in which the doors call them for a submission
 over the limit: `read_columns` and `placed_of` when it is received, `match_large` when it is
-matched, `FileStore.save_file` and the figures of its summary when it is saved. Two things are left
-out, as they are the database's: reading the approvals (they are made from the invented ones before
-the clock starts, and reading them is no part of the cost) and writing the rows of the run and of
-its slices.
+matched, `FileStore.save_file` and the figures of its summary when it is saved. The approvals come
+to it as the service's do, one after the other into `pack` (ADR 100), and what that holds counts in
+the peak. Two things are left out of the seconds, as they are the database's: reading the approvals
+(they are made from the invented ones and packed before the clock starts; what that took is told)
+and writing the rows of the run and of its slices.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ def whole(folder: Path, memory: str, place: str) -> None:
     assert grand.lines == facts.lines
     assert grand.accepted + grand.queried == grand.total
     print(f"{grand.lines:,} lines, £{grand.total:,.2f} in and out; {len(placed.slices):,} slices")
-    print(f"{held:.2f} GB were held when it began: Python, and the approvals as its objects")
+    print(
+        f"{len(snapshot.coverages):,} approvals were packed before it began, in {apart[1]:.1f} CPU s "
+        f"that are no part of it, with {held:.2f} GB at the peak, Python's own among them"
+    )
     for bucket in worked.summary.by_outcome:
         print(f"{bucket.lines:>11,}  {bucket.key}")
     stages.tell()

@@ -42,7 +42,7 @@ from app.reference_data.drugs import load_drugs
 from app.reference_data.organisations import load_organisations
 from benchmarks._reconcile_cost import Stages, peak, stages_told
 from benchmarks._reconcile_data import generate, write_submission
-from benchmarks._reconcile_plain import coverage_of, others_of
+from benchmarks._reconcile_plain import APPROVALS, coverage_of, others_of
 
 LINES: Final = 1_000
 FEWEST: Final = 1_000
@@ -75,11 +75,7 @@ def invent(folder: Path, approvals: int) -> None:
         read_columns(on_disk(folder / "lines.csv"), "lines.csv", out, scratch=folder)
     with duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder)}) as opened:
         opened.execute(
-            f"COPY (SELECT coverage.*, org, local_id, pause.from_day AS pause_from, "
-            f"pause.to_day AS pause_to FROM '{folder}/coverage.parquet' AS coverage "
-            f"LEFT JOIN '{folder}/coverage_local.parquet' AS local USING (cov) "
-            f"LEFT JOIN '{folder}/coverage_pause.parquet' AS pause USING (cov) "
-            f"ORDER BY hash(cov)) TO '{folder}/{_MADE}' (ROW_GROUP_SIZE 8192)"
+            f"COPY ({APPROVALS.format(folder=folder)}) TO '{folder}/{_MADE}' (ROW_GROUP_SIZE 8192)"
         )
 
 
