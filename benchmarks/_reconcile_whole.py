@@ -97,8 +97,8 @@ def whole(folder: Path, memory: str, place: str) -> None:
     assert grand.accepted + grand.queried == grand.total
     print(f"{grand.lines:,} lines, £{grand.total:,.2f} in and out; {len(placed.slices):,} slices")
     print(
-        f"{len(snapshot.coverages):,} approvals were packed before it began, in {apart[1]:.1f} CPU s "
-        f"that are no part of it, with {held:.2f} GB at the peak, Python's own among them"
+        f"{len(snapshot.coverages):,} approvals were packed before it began, in {apart[1]:.1f} "
+        f"CPU s that are no part of it, with {held:.2f} GB at the peak, Python's own among them"
     )
     for bucket in worked.summary.by_outcome:
         print(f"{bucket.lines:>11,}  {bucket.key}")
