@@ -1,6 +1,8 @@
 """What the words of some lines rest on beside the line and its approval, made once for a file.
 
-Each is of few lines, and lies in a table of its own:
+Of every line with an approval that its words speak of, `approved` has what they say of that one,
+in the order of the file, so that whoever looks at some lines reads of no other approval. The others
+are of few lines, and each lies in a table of its own:
 - `lies`: how a line's time lies to an approval that is not its own, as `period.fit` says it;
 - `misquote`: why the reference that a line quotes is not its approval's, as far as
   `passes.why_reference_fails` tells more than that;
@@ -9,6 +11,7 @@ Each is of few lines, and lies in a table of its own:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -17,6 +20,22 @@ import pyarrow as pa
 from app.reconciliation.engines.duckdb import as_written
 from app.reconciliation.model import Test
 
+#: A line's approval with what its words state of it. The approvals are looked up once for the whole
+#: file: for some lines at a time that would be all of them each time.
+_APPROVED: Final = """
+SELECT
+    told.pos, coverage.cov, coverage.approval_reference, coverage.treatment_id, coverage.drug,
+    coverage.provider, coverage.commissioner, coverage.product, coverage.product_set,
+    coverage.interchangeable, coverage.route, coverage.from_day, coverage.stop_day,
+    coverage.died_on, coverage.late, coverage.under_query, coverage.price_cap, coverage.price_unit,
+    coverage.quantity_cap, coverage.quantity_unit, coverage.dose_set, said.status, said.to_day,
+    said.start_by, said.first_dose, said.origin, said.continuation_due, said.longest,
+    said.cap_said, said.before_said
+FROM result AS told
+INNER JOIN coverage ON coverage.cov = coalesce(told.within_cov, told.cov)
+INNER JOIN coverage_said AS said ON said.cov = coalesce(told.within_cov, told.cov)
+ORDER BY told.pos
+"""
 #: The approval that a line's words speak of where no pass found one, and the first of those that it
 #: quotes wrongly: the places of coverages are their order.
 _LOOKED: Final = """
@@ -143,6 +162,14 @@ _LIES_TO_ANOTHER: Final = (
 
 #: Tests of one line → their text as outcomes hold it, and those that could not be made.
 TestsTold = Callable[[Iterable[Test]], tuple[str | None, str | None]]
+
+
+def hold_approved(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Make the view `approved` once the steps have decided every line; its file is in `folder`."""
+    file = folder / "approved.parquet"
+    with as_written(connection):
+        connection.execute(f"COPY ({_APPROVED}) TO '{file}' (ROW_GROUP_SIZE 65536)")
+    connection.read_parquet(str(file)).create_view("approved")
 
 
 def hold_said(

@@ -34,7 +34,7 @@ from app.reconciliation.engines.large_debits import credited_lines, debits_of
 from app.reconciliation.engines.large_spacing import hold_spacing
 from app.reconciliation.engines.large_words import KEPT, hold_others, worded, words_of
 from app.reconciliation.engines.limits import EXACT_DIGITS, exact
-from app.reconciliation.engines.line_said import hold_said
+from app.reconciliation.engines.line_said import hold_approved, hold_said
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.prepare import Prepared, prepare
 from app.reconciliation.engines.shared_words import Lacking, outcomes_told, tests_told
@@ -132,7 +132,9 @@ def match_rows(
         hold_spacing(connection, index, debits.released)
         connection.execute(_TOLD)
         running.hold("payer_heir", _heirs(snapshot))
-        connection.execute(_MOVED)
+        hold_approved(connection, outcomes.parent)
+        for view in _MOVED_VIEWS:
+            connection.execute(view)
         words = words_of(index, coverages, by_hand, debits, fees)
         hold_others(connection)
         hold_said(connection, debits.tests, tests_told)
@@ -225,20 +227,21 @@ LEFT JOIN override ON override.pos = result.pos AND result.step <> 'reversal'
 #: The commissioner that a line is proposed to be reassigned to: by the table of who is responsible,
 #: and where that is silent by who pays for the approval, as `contract` says of one line.
 _MOVED: Final = """
-CREATE VIEW outcome_moved AS
+CREATE VIEW {view} AS
 WITH paid AS (
     SELECT
         outcome_told.*,
-        coalesce(first_heir.heir, coverage.commissioner) AS first_payer,
-        coalesce(last_heir.heir, coverage.commissioner) AS last_payer
+        coalesce(first_heir.heir, paid_for.commissioner) AS first_payer,
+        coalesce(last_heir.heir, paid_for.commissioner) AS last_payer
     FROM outcome_told
-    LEFT JOIN coverage ON coverage.cov = outcome_told.within_cov AND outcome_told.payer_silent
+    LEFT JOIN {approvals} AS paid_for
+        ON {known} AND outcome_told.within_cov IS NOT NULL AND outcome_told.payer_silent
     LEFT JOIN payer_heir AS first_heir
-        ON first_heir.code = coverage.commissioner
+        ON first_heir.code = paid_for.commissioner
         AND first_heir.from_day <= outcome_told.first_day
         AND first_heir.to_day >= outcome_told.first_day
     LEFT JOIN payer_heir AS last_heir
-        ON last_heir.code = coverage.commissioner
+        ON last_heir.code = paid_for.commissioner
         AND last_heir.from_day <= outcome_told.last_day
         AND last_heir.to_day >= outcome_told.last_day
 )
@@ -252,6 +255,19 @@ SELECT
     END AS moved_to
 FROM paid
 """
+#: The same twice: for all lines at once, and for some of them, of which `approved` is in order.
+_MOVED_VIEWS: Final = (
+    _MOVED.format(
+        view="outcome_moved",
+        approvals="coverage",
+        known="paid_for.cov = outcome_told.within_cov",
+    ),
+    _MOVED.format(
+        view="outcome_worded",
+        approvals="approved",
+        known="paid_for.pos = outcome_told.pos",
+    ),
+)
 
 
 def _heirs(snapshot: Snapshot) -> pa.Table:

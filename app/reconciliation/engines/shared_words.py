@@ -18,7 +18,7 @@ import pyarrow as pa
 from app.reconciliation.engines.duckdb import as_written
 from app.reconciliation.engines.limits import EXACT_DIGITS, ONE, PENNY, ZERO, exact
 from app.reconciliation.engines.passes import PASSES
-from app.reconciliation.engines.word_keys import GROUPS, KEYED
+from app.reconciliation.engines.word_keys import GROUPS, KEYED, NUMBERED
 from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.model import MatchedLine, Test
 from app.reconciliation.outcome_files import ROWS_TOGETHER, SCHEMA, values_of
@@ -38,6 +38,8 @@ _BETWEEN: Final = "|"  # no test's name has it
 #: Stands in words where each line states something of its own. It is in no words beside it.
 _SLOT: Final = "\ufffc"
 _TOLD: Final = (*(each.name for each in GROUPS), "reason")
+#: What each is known by among the numbers of a line.
+_KEY: Final = {each.name: f"n_{each.name}" for each in GROUPS} | {"reason": "key_reason"}
 #: Of each wording: the text, the tests that could not be made, and a second text beside it.
 _WORDS: Final = ("told", "lacking", "also")
 _OWN: Final = SCHEMA.append(pa.field("pos", pa.int64()))
@@ -77,7 +79,8 @@ def outcomes_told(
         told = connection.sql(f"SELECT {names} FROM told_line ORDER BY pos")
         for batch in told.to_arrow_reader(ROWS_TOGETHER):
             yield pa.Table.from_batches([batch]).cast(SCHEMA)
-        for name in ("told_line", "keyed"):  # replaced, they would lie beside those that come
+        # Replaced, they would lie beside those that come.
+        for name in ("told_line", "keyed", "numbered"):
             connection.execute(f"DROP TABLE {name}")
     for each in _lacking(connection):
         count(each)
@@ -86,10 +89,15 @@ def outcomes_told(
 def _begin(connection: Connection) -> None:
     """Empty tables of the wordings that are known."""
     connection.execute(KEYED.format(first=0, end=0, compared=COMPARED))
+    for each in GROUPS:
+        connection.execute(
+            f"CREATE TABLE number_{each.name} AS SELECT key_{each.name} AS key, 0 AS n FROM keyed"
+        )
+    connection.execute(NUMBERED)
+    words = ", ".join(f"'' AS {each}" for each in _WORDS)
     for name in _TOLD:
-        columns = ", ".join(f"'' AS {each}" for each in _WORDS)
-        connection.execute(f"CREATE TABLE words_{name} AS SELECT key_{name} AS key, {columns} "
-                           "FROM keyed")  # fmt: skip
+        connection.execute(f"CREATE TABLE words_{name} AS SELECT {_KEY[name]} AS key, {words} "
+                           "FROM numbered")  # fmt: skip
     names = [name for name, _ in PASSES]
     connection.register(
         "pass_named", pa.table({"pass": [*range(1, len(names) + 1)], "name": names})
@@ -99,11 +107,15 @@ def _begin(connection: Connection) -> None:
 
 def _make(connection: Connection, plainly: Plainly, lines: int) -> None:
     """Word the lines that must be, and keep the words of the first of each kind for the others."""
+    for each in GROUPS:
+        _number(connection, each.name)
+    with as_written(connection):
+        connection.execute(NUMBERED)
     for name in _TOLD:
         connection.execute(
-            f"CREATE OR REPLACE TABLE new_{name} AS SELECT key_{name} AS key, min(pos) AS pos "
-            f"FROM keyed ANTI JOIN words_{name} ON words_{name}.key = keyed.key_{name} "
-            f"WHERE NOT own AND key_{name} IS NOT NULL GROUP BY key_{name}"
+            f"CREATE OR REPLACE TABLE new_{name} AS SELECT {_KEY[name]} AS key, min(pos) AS pos "
+            f"FROM numbered ANTI JOIN words_{name} ON words_{name}.key = numbered.{_KEY[name]} "
+            f"WHERE {_KEY[name]} IS NOT NULL GROUP BY {_KEY[name]}"
         )
     news = " UNION ".join(f"SELECT pos FROM new_{name}" for name in _TOLD)
     connection.execute(
@@ -130,6 +142,16 @@ def _make(connection: Connection, plainly: Plainly, lines: int) -> None:
             f"INSERT INTO words_{name} SELECT new_{name}.key, {columns} FROM new_{name} "
             f"INNER JOIN made ON made.pos = new_{name}.pos"
         )
+
+
+def _number(connection: Connection, name: str) -> None:
+    """Give each key of a group that no line before had a number of its own."""
+    connection.execute(
+        f"INSERT INTO number_{name} SELECT key, row_number() OVER () + "
+        f"(SELECT count(*) FROM number_{name}) FROM (SELECT DISTINCT key_{name} AS key FROM keyed "
+        f"ANTI JOIN number_{name} ON number_{name}.key = keyed.key_{name} "
+        f"WHERE NOT own AND key_{name} IS NOT NULL)"
+    )
 
 
 def _made(states: Sequence[tuple[int, str | None]], matched: Sequence[MatchedLine]) -> pa.Table:
@@ -214,7 +236,7 @@ def _written(
 
 
 _JOINED: Final = "\n".join(
-    f"    LEFT JOIN words_{name} ON words_{name}.key = keyed.key_{name}" for name in _TOLD
+    f"    LEFT JOIN words_{name} ON words_{name}.key = numbered.{_KEY[name]}" for name in _TOLD
 )
 
 
@@ -252,6 +274,7 @@ WITH worded AS (
         nullif(concat_ws('{_BETWEEN}', {_LACKING}), '') AS lacking,
         keyed.accepted AS amount, {_STATED}
     FROM keyed
+    INNER JOIN numbered ON numbered.pos = keyed.pos
     LEFT JOIN pass_named ON pass_named.pass = keyed.pass
     INNER JOIN amount_said
         ON amount_said.total_said IS NOT DISTINCT FROM keyed.total_said

@@ -3,8 +3,9 @@
 Tests are taken in groups, in the order in which a line states them. The key of a group is all that
 its words can depend on: what the words state as it is, and of what they only compare no more than
 how it came out. Where that would need much to be told, the line's own place stands in the key, and
-the line is worded by itself. What each line states of its own, and of no other (the row of another
-line, the reference of an approval), is cut out of the words and stands beside the key: `states`.
+the line is worded by itself. Each distinct key of a group has a number, and reasons rest on those.
+What each line states of its own, and of no other (the row of another line, the reference of an
+approval), is cut out of the words and stands beside the key: `states`.
 
 Lines that people decided, fees with a charge that was agreed, and credits of a charge that people
 decided are `own`: each is worded by itself.
@@ -17,7 +18,7 @@ from app.reconciliation.contract import COMMISSIONER, CONTRACT
 from app.reconciliation.engines.agreed import AGREED_PRICE
 from app.reconciliation.engines.decided import GIVES_BACK
 from app.reconciliation.engines.limits import LENGTH
-from app.reconciliation.engines.reason_keys import REASON, STATES
+from app.reconciliation.engines.reason_keys import COUNTS, REASON, STATES
 from app.reconciliation.engines.settled import DUPLICATE
 from app.reconciliation.engines.spacing import TOO_SOON
 from app.reconciliation.engines.supply_terms import HOME_DELIVERY, VAT
@@ -39,9 +40,10 @@ class Group:
     of: str = "told.within_cov IS NOT NULL"
 
 
-#: Tables: `told` the line with what was decided of it, `coverage` and `said` the approval that its
-#: words speak of, `used` what was used before it, `spacing_test` the supply before it, `read` the
-#: texts of its cells; `lies`, `misquote`, `waits` and `debit_told` are told in `line_said`.
+#: Tables: `told` the line with what was decided of it, `coverage` the approval that its words speak
+#: of (`approved`, in `line_said`), `used` what was used before it, `spacing_test` the supply before
+#: it, `read` the texts of its cells; `lies`, `misquote`, `waits` and `debit_told` are told in
+#: `line_said`.
 GROUPS: Final = (
     Group(
         "apart",
@@ -61,7 +63,7 @@ GROUPS: Final = (
         frozenset({"reference", STATUS}),
         """
         told.reference IS NULL, told.pass = 1, told.test_reference, misquote.why,
-        told.first_day IS NULL, said.status, coverage.under_query
+        told.first_day IS NULL, coverage.status, coverage.under_query
         """,
         of="told.step IN ('found', 'diagnosed')",
     ),
@@ -75,9 +77,9 @@ GROUPS: Final = (
         "start",
         frozenset({START}),
         """
-        said.start_by, told.first_day <= said.start_by, told.last_day <= said.start_by,
-        CASE WHEN said.start_by IS NOT NULL THEN ROW(
-            said.first_dose IS NULL, said.first_dose <= said.start_by
+        coverage.start_by, told.first_day <= coverage.start_by, told.last_day <= coverage.start_by,
+        CASE WHEN coverage.start_by IS NOT NULL THEN ROW(
+            coverage.first_dose IS NULL, coverage.first_dose <= coverage.start_by
         ) END
         """,
     ),
@@ -93,9 +95,9 @@ GROUPS: Final = (
         CASE WHEN told.product IS NOT NULL THEN ROW(
             told.product, coverage.product, coverage.product_set, coverage.interchangeable
         ) END,
-        told.route, coverage.route, told.test_indication, told.test_birth_date, said.origin,
-        CASE WHEN told.test_continuation THEN NULL ELSE said.continuation_due END,
-        said.continuation_due IS NULL, coverage.died_on IS NULL,
+        told.route, coverage.route, told.test_indication, told.test_birth_date, coverage.origin,
+        CASE WHEN told.test_continuation THEN NULL ELSE coverage.continuation_due END,
+        coverage.continuation_due IS NULL, coverage.died_on IS NULL,
         CASE WHEN told.last_day > coverage.died_on THEN told.pos END
         """,
     ),
@@ -116,13 +118,13 @@ GROUPS: Final = (
         "quantity",
         frozenset({"quantity"}),
         """
-        said.cap_said,
+        coverage.cap_said,
         CASE WHEN coverage.quantity_cap IS NULL THEN NULL
             WHEN told.quantity > 0 AND told.unit = coverage.quantity_unit THEN ROW(
                 coalesce(used.used, 0) + told.quantity,
                 coalesce(used.used, 0) + told.quantity <= coverage.quantity_cap,
                 coalesce(used.used, 0) + told.quantity <= used.most,
-                said.before_said
+                coverage.before_said
             )
         END
         """,
@@ -131,7 +133,7 @@ GROUPS: Final = (
         "dose",
         frozenset({"dose", LENGTH}),
         """
-        said.longest, coverage.dose_set,
+        coverage.longest, coverage.dose_set,
         CASE WHEN coverage.dose_set IS NOT NULL THEN ROW(
             read.quantity, told.unit, told.tolerance, told.first_day, told.last_day
         ) END
@@ -168,8 +170,10 @@ FITS: Final = """
             WHEN told.financial_year IS NOT NULL AND told.financial_month IS NOT NULL THEN 'month'
             ELSE 'invoice'
         END,
-        told.last_day > said.to_day,
-        CASE WHEN told.last_day > said.to_day AND coverage.stop_day IS NOT NULL THEN told.pos END
+        told.last_day > coverage.to_day,
+        CASE
+            WHEN told.last_day > coverage.to_day AND coverage.stop_day IS NOT NULL THEN told.pos
+        END
     ) END
 """
 
@@ -183,10 +187,21 @@ def _key(group: Group) -> str:
 
 
 _KEYS: Final = ",\n".join(map(_key, GROUPS))
+_COUNTS: Final = ",\n".join(
+    f"    coalesce({condition}, FALSE) AS {name}_counts" for name, condition in COUNTS.items()
+)
+_SAY: Final = ",\n".join(
+    f"        CASE WHEN keyed.{name}_counts THEN number_{name}.n END" for name in COUNTS
+)
+_NUMBERS: Final = "\n".join(
+    f"LEFT JOIN number_{each.name} ON number_{each.name}.key = keyed.key_{each.name}"
+    for each in GROUPS
+)
 #: Of some lines: what a file of outcomes states of each beside its words, and the keys of these.
 KEYED: Final = f"""
 CREATE OR REPLACE TABLE keyed AS
-SELECT
+SELECT * EXCLUDE (fits, counted_as)
+FROM (SELECT
     told.pos, told.row, told.content_hash, told.kind, told.drug, told.product AS drug_product,
     CAST(told.stated_day AS VARCHAR) AS supplied_on, told.recognised_by, told.outcome,
     told.accepted, told.queried, read.total_cost AS total_said, told.provider, told.pass,
@@ -207,11 +222,11 @@ SELECT
     {STATES} AS states,
     ROW({FITS}) AS fits,
 {_KEYS},
-    ROW({REASON}) AS key_reason
-FROM outcome_moved AS told
+    ROW({REASON}) AS reason,
+{_COUNTS}
+FROM outcome_worded AS told
 INNER JOIN read ON read.pos = told.pos
-LEFT JOIN coverage ON coverage.cov = coalesce(told.within_cov, told.cov)
-LEFT JOIN coverage_said AS said ON said.cov = coalesce(told.within_cov, told.cov)
+LEFT JOIN approved AS coverage ON coverage.pos = told.pos
 LEFT JOIN used ON used.pos = told.pos
 LEFT JOIN spacing_test ON spacing_test.pos = told.pos
 LEFT JOIN worded_alone AS alone ON alone.pos = told.pos
@@ -222,5 +237,19 @@ LEFT JOIN misquote ON misquote.pos = told.pos
 LEFT JOIN waits ON waits.pos = told.pos
 LEFT JOIN debit_told ON debit_told.pos = told.pos
 LEFT JOIN era ON era.last_day IS NOT DISTINCT FROM told.last_day
-WHERE told.pos >= {{first}} AND told.pos < {{end}} AND read.pos >= {{first}} AND read.pos < {{end}}
+WHERE told.pos >= {{first}} AND told.pos < {{end}} AND read.pos >= {{first}} AND read.pos < {{end}})
+"""
+#: The numbers of what each of them says in each group, and the key of its reason, which rests on
+#: the numbers of the groups that have a say in it. Lines that are worded alone have none.
+NUMBERED: Final = f"""
+CREATE OR REPLACE TABLE numbered AS
+SELECT
+    keyed.pos, {", ".join(f"number_{each.name}.n AS n_{each.name}" for each in GROUPS)},
+    ROW(
+        keyed.reason,
+{_SAY}
+    ) AS key_reason
+FROM keyed
+{_NUMBERS}
+WHERE NOT keyed.own
 """

@@ -10,6 +10,7 @@ import pytest
 
 from app.reconciliation import MatchedLine
 from app.reconciliation.engines import shared_words, word_keys
+from app.reconciliation.engines.reason_keys import COUNTS
 from app.reconciliation.engines.word_keys import GROUPS
 from app.reconciliation.errors import EnginesDisagree
 from tests.unit.reconciliation import nasty
@@ -48,6 +49,36 @@ def test_a_key_that_says_too_little_stops_the_run(
     spoilt = shared_words.KEYED.replace(f"ROW({key})", "ROW(1)")
     assert spoilt != shared_words.KEYED
     monkeypatch.setattr(shared_words, "KEYED", spoilt)
+    monkeypatch.setattr(shared_words, "COMPARED", 1)
+    drawn: tuple[Any, Any] = nasty.packed(random.Random(1), 12)
+    with pytest.raises(EnginesDisagree):
+        at_scale(tmp_path, *drawn)
+
+
+@pytest.mark.parametrize("name", ["start", "patient", "quantity", "standing", "apart"])
+def test_a_reason_that_does_not_rest_on_what_its_tests_say_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Where a group's number is left out of a reason's key, other lines' reasons are taken."""
+    spoilt = shared_words.KEYED.replace(f"coalesce({COUNTS[name]}, FALSE)", "FALSE")
+    assert spoilt != shared_words.KEYED
+    monkeypatch.setattr(shared_words, "KEYED", spoilt)
+    monkeypatch.setattr(shared_words, "COMPARED", 1)
+    drawn: tuple[Any, Any] = nasty.packed(random.Random(2), 60)
+    with pytest.raises(EnginesDisagree):
+        at_scale(tmp_path, *drawn)
+
+
+def test_a_number_that_two_wordings_share_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = shared_words._number
+
+    def one(connection: Any, name: str) -> None:
+        number(connection, name)
+        connection.execute(f"UPDATE number_{name} SET n = 1")
+
+    monkeypatch.setattr(shared_words, "_number", one)
     monkeypatch.setattr(shared_words, "COMPARED", 1)
     drawn: tuple[Any, Any] = nasty.packed(random.Random(1), 12)
     with pytest.raises(EnginesDisagree):

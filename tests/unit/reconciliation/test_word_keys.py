@@ -24,11 +24,11 @@ SPOILT = {
     "why a reference fails": ("misquote.why,", "NULL,"),
     "how it is contracted": ("told.contract_why,", "NULL,"),
     "how the time lies": ("coalesce(lies.state, 'within'),", "'within',"),
-    "the approval's state": ("THEN said.status END", "THEN NULL END"),
+    "the approval's state": ("THEN coverage.status END", "THEN NULL END"),
     "the two drugs": ("THEN ROW(told.drug, coverage.drug) END", "THEN NULL END"),
-    "when it was due": ("THEN said.continuation_due END", "THEN NULL END"),
-    "the approval's days": ("coverage.from_day, said.to_day, fits", "NULL"),
-    "the note": ("THEN key_standing END", "THEN NULL END"),
+    "when it was due": ("THEN coverage.continuation_due END", "THEN NULL END"),
+    "the approval's days": ("coverage.from_day, coverage.to_day, fits", "NULL"),
+    "the note": ("told.step = 'diagnosed' AND told.reference IS NOT NULL,", "FALSE,"),
     "less than nothing": ("told.total < 0,", "NULL,"),
     "nothing": ("told.total = 0,", "NULL,"),
     "what was charged": ("told.kind, told.shifted,", "NULL,"),
@@ -36,7 +36,8 @@ SPOILT = {
     "why it is not legible": ("ROW(fault.field, fault.why)", "1"),
     "the request": ("ROW(waits.kind, waits.submitted_on)", "NULL"),
     "whether a patient is named": ("told.first_day IS NULL, told.has_identity,", "NULL,"),
-    "the contract": ("WHEN told.by_contract THEN key_apart", "WHEN FALSE THEN key_apart"),
+    "which provider": ("told.step = 'found' AND NOT told.test_provider", "FALSE"),
+    "the contract": ("(told.step = 'settled' AND told.by_contract)", "FALSE"),
 }
 
 

@@ -65,6 +65,9 @@ _CASES: tuple[tuple[tuple[dict[str, Any], ...], dict[str, str]], ...] = (
     (({"approval_reference": "PA-ELSE", "provider": "DEMO3"}, {}), {"reference": "PA-ELSE"}),
     (({},), {"reference": "PA-OTHER"}),
     (({},), {"reference": "NOBODYS"}),
+    # of tests that fail alike, each says its own
+    (({"provider": "DEMO3"},), {}),
+    (({"provider": "DEMO4"},), {}),
     # in the grace, and while a request is undecided
     (({"to": day("2025-06-09"), "grace_to": day("2025-07-09")},), {}),
     (({"to": day("2025-06-09"), "stopped": True, "grace_to": day("2025-07-09")},), {}),
