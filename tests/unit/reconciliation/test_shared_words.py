@@ -1,7 +1,7 @@
 """Lines that are alike in what words rest on are worded once, and a key too coarse is seen."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from app.reconciliation import MatchedLine
-from app.reconciliation.engines import shared_words, word_keys
+from app.reconciliation.engines import out_of_core, shared_words, word_keys
 from app.reconciliation.engines.reason_keys import COUNTS
 from app.reconciliation.engines.word_keys import GROUPS
 from app.reconciliation.errors import EnginesDisagree
@@ -83,3 +83,23 @@ def test_a_number_that_two_wordings_share_is_seen(
     drawn: tuple[Any, Any] = nasty.packed(random.Random(1), 12)
     with pytest.raises(EnginesDisagree):
         at_scale(tmp_path, *drawn)
+
+
+def test_the_words_of_some_lines_read_no_table_of_all_approvals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be read anew for each of the pieces that a file is worded in."""
+    told, all_approvals = out_of_core.outcomes_told, ("coverage", "coverage_said")
+
+    def without(connection: Any, *given: Any) -> Iterator[pa.Table]:
+        for name in all_approvals:
+            connection.execute(f"ALTER VIEW {name} RENAME TO hidden_{name}")
+        yield from told(connection, *given)
+        for name in all_approvals:
+            connection.execute(f"ALTER VIEW hidden_{name} RENAME TO {name}")
+
+    monkeypatch.setattr(out_of_core, "outcomes_told", without)
+    monkeypatch.setattr(shared_words, "TOGETHER", 50)
+    lines, snap = nasty.packed(random.Random(3), 12)
+    _, matched = at_scale(tmp_path, lines, snap)
+    assert len(matched) == len(lines) > 50
