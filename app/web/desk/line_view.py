@@ -1,5 +1,6 @@
 """The evidence of one line, in words and rows. Pure; it shows what the API's document holds."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,12 +78,16 @@ class DecisionRow:
     may_undo: bool
 
 
+def _supplied(day: dt.date | None) -> str:
+    return "day of supply not known" if day is None else day_words(day)
+
+
 def line_view(document: EvidenceDocument, *, preparing: bool = False) -> LineView:
     """The page of a line; `preparing`: it is not known yet whom its pseudonym names."""
     line = document.line
     return LineView(
         row=line.row,
-        title=f"{drug_words(line.drug)}, {day_words(line.supply_date)}",
+        title=f"{drug_words(line.drug)}, {_supplied(line.supply_date)}",
         outcome=first_upper(line.outcome),
         colour=outcome_colour(line.outcome),
         reason=line.reason,

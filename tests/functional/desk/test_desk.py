@@ -354,6 +354,17 @@ def test_a_run_of_before_says_that_it_does_not_know_what_was_not_tested(
     assert bare(sit("DEMQ1", PAYER).get("/slices").text).count("Not tested: Not known") == 2
 
 
+def test_the_heading_of_a_line_says_what_of_it_is_not_known(
+    people: Mapping[str, Api], application: FastAPI, sit: Sit
+) -> None:
+    torn = "\n".join([as_csv(SUBMISSION_ROW).decode().strip(), "a row,of other,columns", ""])
+    run = run_of(people["commissioner"], application, torn.encode())
+    browser, at = sit("DEMQ1", PAYER), f"/submissions/runs/{run}/lines"
+    assert "Row 1 Adalimumab, 15 June 2026" in bare(browser.get(f"{at}/1").text)
+    unread = bare(browser.get(f"{at}/2").text)
+    assert "Row 2 Drug not recognised, day of supply not known" in unread
+
+
 def test_lines_are_paged_without_losing_one(
     people: Mapping[str, Api], application: FastAPI, sit: Sit
 ) -> None:
