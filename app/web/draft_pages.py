@@ -157,6 +157,7 @@ def step_page(
         step=step,
         doses=[each for each in found.doses if each.asked & set(_asked_here(part))],
         sends=can(caller, Action.SUBMIT) and may_be_sent_from(found, step),
+        panel=found.version.mechanism == "panel",
         decided=day_words(found.day),
         errors=_errors([*asked, *fields], again),
     )

@@ -1,13 +1,15 @@
 """Sending a continuation from the page of its questions, where nothing is left to look at.
 
 The page has every question of the form, the patient, and the day of the decision. It is sent from
-there only if the policy would approve it as it stands and nothing has to be read first; else the
-page on which answers are checked says what there is.
+there only if nothing has to be read first and the policy would approve it as it stands, or leaves
+it to its panel for no other reason than that the panel decides every request under it, which the
+page says. Else the page on which answers are checked says what there is.
 """
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
+from app.approvals.checking import DryRun
 from app.approvals.errors import ApprovalsError
 from app.auth.model import Caller
 from app.policy import Kind, Outcome
@@ -27,7 +29,8 @@ def may_be_sent_from(found: Filling, step: str) -> bool:
 
 
 def nothing_is_left(request: Request, caller: Caller, found: Filling) -> bool:
-    """Whether the form as it stands would be approved, with nothing to read before it is sent."""
+    """Whether the form as it stands would be approved, or is the panel's alone, with nothing to
+    read before it is sent."""
     office = this_office(request)
     if found.faults or found.missing() or given_overrides(found.draft.form):
         return False
@@ -41,5 +44,14 @@ def nothing_is_left(request: Request, caller: Caller, found: Filling) -> bool:
         )
     except (ApprovalsError, RequestValidationError):
         return False  # the check page says why
-    approved = run.decision.outcome is Outcome.APPROVED
-    return approved and not run.already_approved and not run.ends
+    expected = run.decision.outcome is Outcome.APPROVED or is_the_panels_alone(run)
+    return expected and not run.already_approved and not run.ends
+
+
+def is_the_panels_alone(run: DryRun) -> bool:
+    """Whether people decide for the one reason that a panel decides every request.
+
+    A criterion that sends it to people, another route or a term of the approval is a second reason.
+    """
+    panel = run.version.mechanism == "panel" and run.decision.outcome is Outcome.REFERRED
+    return panel and len(run.decision.reasons) == 1

@@ -22,7 +22,7 @@ from app.policy.asked import questions_of
 #: A page asks no more questions than this, unless one criterion alone needs more. Of a continuation
 #: much is filled in or confirmed by one choice, and is folded away there, so more of it fits.
 MOST_ON_A_PAGE: Final = {Kind.INITIATION: 8}
-MOST_ELSEWHERE: Final = 28
+MOST_ELSEWHERE: Final = 29
 _SECTIONS: Final = {
     Kind.INITIATION: (Section.START,),
     Kind.CONTINUATION: (Section.CONTINUE, Section.STOP),
