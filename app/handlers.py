@@ -16,6 +16,7 @@ from app.db.work import Work
 from app.policy import from_resolved
 from app.reconciliation import at_scale, exporting, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
+from app.reconciliation.engines.progress import Progress
 from app.reconciliation.errors import ReconciliationError
 from app.reconciliation.exports import Written
 from app.reconciliation.linkage import proposing
@@ -36,16 +37,16 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             record = held.door.read(
                 lambda work: store.find_submission(work, caller.organisation, submission_id)
             )
-            held.progress(0, record.lines)
+            tell = held.progress_of(record.lines)
             if desk.matching.takes_files(record.lines):
-                return _from_file_to_file(held, desk, caller, record)
+                return _from_file_to_file(held, desk, caller, record, tell)
             rows = held.door.read(lambda work: rows_store.rows_of(work, record))
             submission = stored_submission(desk.files, record, rows)
             looked, snapshot = held.door.read(
                 lambda work: service.seen_for(work, desk, caller, record)
             )
-            worked = service.match(desk, caller, submission, snapshot)
-            held.progress(len(worked.matched), len(worked.matched))
+            worked = service.match(desk, caller, submission, snapshot, tell)
+            tell(record.lines)
         except (ReconciliationError, PolicyNotUsable) as error:
             raise JobRefused(str(error)) from error
 
@@ -146,7 +147,9 @@ def prove_policy(held: Held) -> Saving:
     return save
 
 
-def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: SubmissionRecord) -> Saving:
+def _from_file_to_file(
+    held: Held, desk: Desk, caller: Caller, record: SubmissionRecord, tell: Progress
+) -> Saving:
     """The same for a submission that is not held in memory."""
     assert desk.matching.spill_to is not None
     with ExitStack() as stack:
@@ -157,8 +160,9 @@ def _from_file_to_file(held: Held, desk: Desk, caller: Caller, record: Submissio
         looked, snapshot = held.door.read(lambda work: service.seen_for(work, desk, caller, record))
         with told_when_out():
             key = service.key_of(desk, caller)
-            worked = at_scale.match_large(large, snapshot, folder / "outcomes.parquet", key)
-        held.progress(record.lines, record.lines)
+            outcomes = folder / "outcomes.parquet"
+            worked = at_scale.match_large(large, snapshot, outcomes, key, tell)
+        tell(record.lines)
 
         def save(work: Work) -> dict[str, Any]:
             run, is_new = at_scale.save_large(work, caller, large, record, worked, looked)

@@ -51,6 +51,28 @@ class Held:
             lambda work: jobs.progress(work, self.job, done=done, total=total, lease=LEASE)
         )
 
+    def progress_of(self, total: int) -> Callable[[int], None]:
+        """Tell that nothing of `total` is done; returns what tells of more while the work goes on.
+
+        Nobody is told less than before, nor more than there is. What the database does not take
+        down then is left out, as a beat is: the work need not fail for it. Raises JobNotHeld.
+        """
+        self.progress(0, total)
+        most = 0
+
+        def tell(done: int) -> None:
+            nonlocal most
+            done = min(done, total)
+            if done <= most:
+                return
+            most = done
+            try:
+                self.progress(done, total)
+            except DBAPIError as error:
+                log.warning("progress not told", job=self.job.id, error=type(error).__qualname__)
+
+        return tell
+
 
 @dataclass(slots=True)
 class Chore:

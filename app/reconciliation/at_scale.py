@@ -29,6 +29,7 @@ from app.reconciliation.engines.duckdb import database, told_when_out
 from app.reconciliation.engines.known import NotTabular
 from app.reconciliation.engines.limits import EXACT_DIGITS, exact
 from app.reconciliation.engines.out_of_core import match_rows
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.errors import NotYourSubmission, StoredFileDamaged, TooManyLines
 from app.reconciliation.files import FileStore
 from app.reconciliation.find_table import Most
@@ -173,7 +174,11 @@ def large_of(
 
 
 def match_large(
-    large: LargeSubmission, snapshot: Snapshot, outcomes: Path, key: PseudonymKey | None = None
+    large: LargeSubmission,
+    snapshot: Snapshot,
+    outcomes: Path,
+    key: PseudonymKey | None = None,
+    progress: Progress = untold,
 ) -> Worked:
     """The file of outcomes, and the summary, whose totals are asserted to tie exactly.
 
@@ -191,7 +196,7 @@ def match_large(
     engine = Engine.SPARK if on_spark else Engine.DUCKDB
     try:
         cluster = desk.matching.cluster() if on_spark else None
-        decided = match_rows(rows, outcomes, *parts, cluster)
+        decided = match_rows(rows, outcomes, *parts, cluster, progress)
     except NotTabular:
         why = "to be matched with a number of more than 8 decimal places among them"
         raise TooManyLines(large.facts.lines, why, "Send each month by itself") from None

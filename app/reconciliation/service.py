@@ -29,6 +29,7 @@ from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.errors import TooManyLines, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_reach import reached_by
@@ -298,11 +299,17 @@ def seen_for(
     )
 
 
-def match(desk: Desk, caller: Caller, submission: Submission, snapshot: Snapshot) -> Worked:
+def match(
+    desk: Desk,
+    caller: Caller,
+    submission: Submission,
+    snapshot: Snapshot,
+    progress: Progress = untold,
+) -> Worked:
     """Every line's outcome and the summary, whose totals are asserted to tie exactly. No SQL."""
     lines, seen = comparable(desk, caller, submission, snapshot)
     dictionary = knowing(desk.dictionary, snapshot.terms.spellings)
-    matched = desk.matching.matcher()(lines, seen, dictionary, desk.organisations)
+    matched = desk.matching.matcher()(lines, seen, dictionary, desk.organisations, progress)
     matched = with_own_lines(matched, submission.lines)
     summary = summarise(matched, desk.organisations.fold)
     if summary.grand.total != _total(submission):

@@ -1,20 +1,31 @@
 """Which engine matches, and what it may use of the machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from app.reconciliation.engines import duckdb, plain, spark
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
 from app.reference_data.drugs import DrugDictionary
 from app.reference_data.organisations import OrganisationDirectory
 
-Matcher = Callable[
-    [Sequence[ContractLine], Snapshot, DrugDictionary, OrganisationDirectory],
-    tuple[MatchedLine, ...],
-]
+
+class Matcher(Protocol):
+    """What gives a MatchedLine for each line of a submission, in its order."""
+
+    def __call__(
+        self,
+        lines: Sequence[ContractLine],
+        snapshot: Snapshot,
+        dictionary: DrugDictionary,
+        organisations: OrganisationDirectory,
+        progress: Progress = untold,
+    ) -> tuple[MatchedLine, ...]:
+        """Match them, and tell now and then how many have come to their outcome."""
 
 
 class Engine(StrEnum):
@@ -58,7 +69,7 @@ class Choice:
             spark.check_available()
 
     def matcher(self) -> Matcher:
-        """What gives a MatchedLine for each line of a submission, in its order."""
+        """How the engine matches."""
         match self.engine:
             case Engine.PLAIN:
                 return plain.match_submission

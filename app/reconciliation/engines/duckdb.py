@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from app.reconciliation.engines import in_sql
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.errors import EngineRanOut
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
 from app.reconciliation.scratch import scratch
@@ -149,10 +150,12 @@ def match_submission(
     snapshot: Snapshot,
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
+    progress: Progress = untold,
+    *,
     machine: Machine | None = None,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order: what the plain engine gives."""
     chosen = machine or Machine()
     return in_sql.match_submission(
-        lines, snapshot, dictionary, organisations, executor=lambda: opened(chosen)
+        lines, snapshot, dictionary, organisations, progress, executor=lambda: opened(chosen)
     )

@@ -34,6 +34,7 @@ from app.reconciliation.engines.passes import PASSES, Found, tests_of
 from app.reconciliation.engines.plain import account
 from app.reconciliation.engines.plain import match_submission as match_plainly
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.sql_fees import fee_cases
 from app.reconciliation.engines.table_columns import AMOUNT
@@ -164,6 +165,7 @@ def match_submission(
     snapshot: Snapshot,
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
+    progress: Progress = untold,
     *,
     executor: Callable[[], AbstractContextManager[Executor]],
 ) -> tuple[MatchedLine, ...]:
@@ -178,13 +180,13 @@ def match_submission(
     try:
         inputs = inputs_of(prepared, snapshot, index, by_hand)
     except NotTabular:
-        return match_plainly(lines, snapshot, dictionary, organisations)
+        return match_plainly(lines, snapshot, dictionary, organisations, progress)
     with executor() as running:
         for name, table in inputs.tables.items():
             running.hold(name, table)
         decide(running, index, inputs.debits)
         rows = running.read("SELECT * FROM result").sort_by("pos").to_pylist()
-    return _worded(prepared, rows, inputs, index, by_hand)
+    return _worded(prepared, rows, inputs, index, by_hand, progress)
 
 
 Row = Mapping[str, Any]
@@ -196,6 +198,7 @@ def _worded(
     inputs: Inputs,
     index: SnapshotIndex,
     by_hand: Mapping[int, LineDecision],
+    progress: Progress,
 ) -> tuple[MatchedLine, ...]:
     """Each line with its words, compared with what the SQL decided."""
     coverages = inputs.coverages
@@ -208,7 +211,8 @@ def _worded(
         name = PASSES[row["pass"] - 1][0]
         return Found(coverage, name, tests_of(prepared[position], coverage))
 
-    matched = account(prepared, index, by_hand, _told(rows, inputs.debits), find)
+    told = _told(rows, inputs.debits)
+    matched = account(prepared, index, by_hand, told, find, progress)
     differing = sum(
         not _agree(each, row, coverages) for each, row in zip(matched, rows, strict=True)
     )

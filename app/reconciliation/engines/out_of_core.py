@@ -37,6 +37,7 @@ from app.reconciliation.engines.limits import EXACT_DIGITS, exact
 from app.reconciliation.engines.line_said import hold_approved, hold_said
 from app.reconciliation.engines.line_sql import Reference, hold_lines
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.engines.shared_words import Lacking, outcomes_told, tests_told
 from app.reconciliation.engines.spark import Cluster
 from app.reconciliation.engines.spark_files import decide_on_spark
@@ -86,11 +87,13 @@ def match_rows(
     organisations: OrganisationDirectory,
     machine: Machine,
     cluster: Cluster | None = None,
+    progress: Progress = untold,
 ) -> Decided:
     """Decide every line of `rows` and write `outcomes`, beside which the lines are laid by.
 
     The steps run in DuckDB, or on Spark where a `cluster` is named; DuckDB reads the rows and
-    writes the outcomes in either case. Raises NotTabular, EngineRanOut, TotalsDoNotTie and, of
+    writes the outcomes in either case, and `progress` is told of lines whose outcome is written.
+    Raises NotTabular, EngineRanOut, TotalsDoNotTie and, of
     Spark, SparkUnavailable and SparkFailed; what was written is then of no use.
     """
     check_known((), snapshot)
@@ -154,7 +157,7 @@ def match_rows(
             counting.add_sum(slice_stated(stated, folded), names, amount)
 
         (count_of,) = connection.sql("SELECT count(*) FROM line").fetchall()[0]
-        write_tables(outcomes_told(connection, count_of, plainly, count), outcomes)
+        write_tables(outcomes_told(connection, count_of, plainly, count, progress), outcomes)
         slices = _by_slice(connection, folded)
         return Decided(
             _summary(connection, folded, counting.whole()),

@@ -73,6 +73,7 @@ from app.reconciliation.engines.limits import (
 )
 from app.reconciliation.engines.passes import Found, check_reference, find_coverage
 from app.reconciliation.engines.prepare import Prepared, prepare
+from app.reconciliation.engines.progress import LINES_BETWEEN, Progress, untold
 from app.reconciliation.engines.repeats import Repeats
 from app.reconciliation.engines.settled import not_pass_through, told_apart
 from app.reconciliation.engines.spacing import Spaced, is_spaced, spaced, too_soon
@@ -117,24 +118,28 @@ def match_submission(
     snapshot: Snapshot,
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
+    progress: Progress = untold,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order."""
     snapshot = with_heirs(snapshot, organisations)
     fold, supplies = Folder(organisations), snapshot.terms.supplies
     prepared = prepare(lines, dictionary, fold, snapshot.as_at, snapshot.layout, supplies)
     by_hand = decisions_on(lines, snapshot.decisions)
-    return match_prepared(prepared, index_snapshot(snapshot), by_hand)
+    return match_prepared(prepared, index_snapshot(snapshot), by_hand, progress)
 
 
 def match_prepared(
-    prepared: Sequence[Prepared], index: SnapshotIndex, by_hand: Mapping[int, LineDecision]
+    prepared: Sequence[Prepared],
+    index: SnapshotIndex,
+    by_hand: Mapping[int, LineDecision],
+    progress: Progress = untold,
 ) -> tuple[MatchedLine, ...]:
     """The same for lines whose drug, kind, time and provider are worked out."""
 
     def find(position: int) -> Found | None:
         return find_coverage(prepared[position], index)
 
-    return account(prepared, index, by_hand, told_of(prepared, index), find)
+    return account(prepared, index, by_hand, told_of(prepared, index), find, progress)
 
 
 def account(
@@ -143,9 +148,10 @@ def account(
     by_hand: Mapping[int, LineDecision],
     told: Told,
     find: Find,
+    progress: Progress = untold,
 ) -> tuple[MatchedLine, ...]:
     """Every line's outcome and amounts, given which lines repeat and what the passes find."""
-    decided = _decided(prepared, index, by_hand, told, find)
+    decided = _decided(prepared, index, by_hand, told, find, progress)
     with localcontext(prec=EXACT_DIGITS):  # the default of 28 digits would round long amounts
         limited = _apply_limits(decided, told, index)
         limited = _with_spacing(limited, told, index)
@@ -216,13 +222,17 @@ def _decided(
     by_hand: Mapping[int, LineDecision],
     told: Told,
     find: Find,
+    progress: Progress = untold,
 ) -> list[Decided]:
     def row_of(position: int) -> int:
         return prepared[position].line.row
 
-    return [
-        decide_line(i, item, told, row_of, index, by_hand, find) for i, item in enumerate(prepared)
-    ]
+    decided: list[Decided] = []
+    for i, item in enumerate(prepared):
+        decided.append(decide_line(i, item, told, row_of, index, by_hand, find))
+        if len(decided) % LINES_BETWEEN == 0:
+            progress(len(decided))
+    return decided
 
 
 def decide_line(

@@ -18,6 +18,7 @@ import pyarrow as pa
 from app.reconciliation.engines.duckdb import as_written
 from app.reconciliation.engines.limits import EXACT_DIGITS, ONE, PENNY, ZERO, exact
 from app.reconciliation.engines.passes import PASSES
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.engines.word_keys import GROUPS, KEYED, NUMBERED
 from app.reconciliation.errors import EnginesDisagree
 from app.reconciliation.model import MatchedLine, Test
@@ -58,9 +59,15 @@ Lacking = tuple[tuple[Any, ...], Sequence[str], Decimal]
 
 
 def outcomes_told(
-    connection: Connection, lines: int, plainly: Plainly, count: Callable[[Lacking], None]
+    connection: Connection,
+    lines: int,
+    plainly: Plainly,
+    count: Callable[[Lacking], None],
+    progress: Progress = untold,
 ) -> Iterator[pa.Table]:
     """The rows of the file of outcomes in order, some at a time; `count` hears of what lacked.
+
+    `progress` is told of each TOGETHER lines, once their rows were taken.
 
     The connection holds what the steps decided. Raises EnginesDisagree where the plain functions
     come to anything else.
@@ -82,6 +89,7 @@ def outcomes_told(
         # Replaced, they would lie beside those that come.
         for name in ("told_line", "keyed", "numbered"):
             connection.execute(f"DROP TABLE {name}")
+        progress(end)
     for each in _lacking(connection):
         count(each)
 

@@ -31,6 +31,7 @@ import sqlglot
 from sqlglot import exp
 
 from app.reconciliation.engines import in_sql
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.errors import SparkFailed, SparkUnavailable
 from app.reconciliation.model import ContractLine, MatchedLine, Snapshot
 from app.reconciliation.scratch import scratch
@@ -268,6 +269,8 @@ def match_submission(
     snapshot: Snapshot,
     dictionary: DrugDictionary,
     organisations: OrganisationDirectory,
+    progress: Progress = untold,
+    *,
     on: Cluster | Running,
 ) -> tuple[MatchedLine, ...]:
     """One MatchedLine for each line, in the same order: what the plain engine gives.
@@ -278,4 +281,6 @@ def match_submission(
     def executor() -> AbstractContextManager[InSpark]:
         return opened(on) if isinstance(on, Running) else _started_and_opened(on)
 
-    return in_sql.match_submission(lines, snapshot, dictionary, organisations, executor=executor)
+    return in_sql.match_submission(
+        lines, snapshot, dictionary, organisations, progress, executor=executor
+    )

@@ -1,0 +1,15 @@
+"""How the matching of many lines tells how far it has come, while it works."""
+
+from collections.abc import Callable
+from typing import Final
+
+#: Told how many lines have come to their outcome so far.
+Progress = Callable[[int], None]
+
+#: How many lines held in memory come to their outcome between one telling and the next. Each is a
+#: transaction of its own; lines that are not held in memory tell of as many as are worded together.
+LINES_BETWEEN: Final = 8_192
+
+
+def untold(_lines: int) -> None:
+    """Tells nobody: where nobody waits at a page."""
