@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api.checks import ExistenceBody
 from app.api.claims import OBJECTED, ClaimDocument, claim_document
@@ -31,6 +31,7 @@ from app.web.form.about import Entry
 from app.web.form.fields import errors_of
 from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
+from app.web.searching import SearchWords
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import PolicyPath
 
@@ -52,7 +53,7 @@ _ENTRIES: Final = (
 def find(
     request: Request,
     session: SignedInBrowser,
-    q: str = Query(default="", max_length=100),
+    q: SearchWords = "",
 ) -> Response:
     """Which treatment it is: by letters of drug, brand or indication."""
     caller, office = caller_of(request, session), this_office(request)

@@ -23,6 +23,7 @@ from app.problems import BODY_TOO_LARGE as TOO_LARGE
 from app.web import cookies
 from app.web.not_sent import OTHER_SESSION, SIGNED_OUT, not_sent, too_large, unfit_page
 from app.web.rendering import page
+from app.web.searching import too_long_search
 from app.web.too_many import TooManySteps, too_many
 
 LONGEST_FIELD: Final = 2000
@@ -96,8 +97,9 @@ class PageRoute(APIRoute):
             except TooManySteps as error:
                 security.note_refusal(request, error)
                 return await too_many(request, error)
-            except RequestValidationError:
-                words = UNREAD_FORM if request.method == "POST" else UNREAD_ADDRESS
+            except RequestValidationError as error:
+                unread = UNREAD_FORM if request.method == "POST" else UNREAD_ADDRESS
+                words = too_long_search(error) or unread
                 return refusal(request, DoorProblem(BAD_REQUEST, words))
             except _REFUSALS as error:
                 security.note_refusal(request, error)

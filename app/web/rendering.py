@@ -16,6 +16,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoad
 from app.web import words
 from app.web.glass import open_glass
 from app.web.menu import menu_of
+from app.web.searching import LONGEST_SEARCH
 
 _templates: Final = Environment(
     loader=ChoiceLoader(
@@ -38,7 +39,7 @@ _templates.filters |= {
     "nhs": words.nhs_words,
     "first_upper": words.first_upper,
 }
-_templates.globals |= {"counted": words.counted}
+_templates.globals |= {"counted": words.counted, "longest_search": LONGEST_SEARCH}
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

@@ -27,6 +27,7 @@ from app.web.needs import NeedRow, drugs_called, need_rows
 from app.web.origins import filled_in, patient_of
 from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
 from app.web.rendering import page
+from app.web.searching import SearchWords
 from app.web.sign_in import FormFields, SignedInBrowser, WholeForm
 from app.web.words import counted, day_words, first_upper
 
@@ -69,7 +70,7 @@ class Choice:
 def find_form(
     request: Request,
     session: SignedInBrowser,
-    q: Annotated[str, Query(max_length=100)] = "",
+    q: SearchWords = "",
     on_paper: OnPaper = "",
     payer: Annotated[str, Query(max_length=10, pattern="^[A-Z0-9]*$")] = "",
     treatment: TreatmentQuery = "",

@@ -27,6 +27,7 @@ from app.web.library.catalogue import STATUSES, Asked, Entry, area_words, areas_
 from app.web.library.room import room_of
 from app.web.pages import PageRoute, door_of, go
 from app.web.rendering import page
+from app.web.searching import SearchWords
 from app.web.sign_in import SignedInBrowser
 
 router = APIRouter(prefix="/library", route_class=PageRoute, include_in_schema=False)
@@ -55,7 +56,7 @@ class Row:
 def list_policies(
     request: Request,
     session: SignedInBrowser,
-    q: Annotated[str, Query(max_length=100)] = "",
+    q: SearchWords = "",
     area: Annotated[str, Query(max_length=40)] = "",
     status: Annotated[str, Query(max_length=20)] = "",
     number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
