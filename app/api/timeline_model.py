@@ -57,6 +57,10 @@ class EntryDocument(Document):
     policy: str | None
     policy_version: str | None
     policy_title: str | None
+    policy_unverified: bool | None = Field(
+        description="Of a request: whether any criterion or term of that version is unverified, so "
+        "that it is a draft; say so wherever it shows"
+    )
     provider: str | None
     commissioner: str | None
     before: str | None = Field(description="The provider or payer before a change")

@@ -14,6 +14,7 @@ from app.approvals.model import (
     TreatmentView,
 )
 from app.clock import london_day
+from app.policy import PolicyVersion
 
 
 class Happened(StrEnum):
@@ -83,6 +84,7 @@ class Entry:
     policy: str | None = None
     policy_version: str | None = None
     policy_title: str | None = None
+    policy_unverified: bool | None = None
     provider: str | None = None
     commissioner: str | None = None
     before: str | None = None
@@ -94,15 +96,15 @@ def happenings(
     requests: Sequence[RequestRecord],
     decided: Mapping[str, Sequence[Decided]],
     stated: Mapping[str, StatedBy],
-    titles: Mapping[str, str],
+    versions: Mapping[str, PolicyVersion],
     died_on: dt.date | None,
 ) -> tuple[Entry, ...]:
-    """Every entry, the earliest first. `titles` are those of the policies, by request."""
+    """Every entry, the earliest first. `versions` are those that decided, by request."""
     treatments = {view.treatment.id: view.treatment for view in views}
     found = [
         entry
         for each in requests
-        for entry in _of_request(each, treatments[each.treatment_id].drug, decided, titles)
+        for entry in _of_request(each, treatments[each.treatment_id].drug, decided, versions)
     ]
     for view in views:
         found += _of_treatment(view, stated.get(view.treatment.id))
@@ -120,8 +122,10 @@ def _of_request(
     request: RequestRecord,
     drug: str,
     decided: Mapping[str, Sequence[Decided]],
-    titles: Mapping[str, str],
+    versions: Mapping[str, PolicyVersion],
 ) -> Iterator[Entry]:
+    version = versions.get(request.id)
+
     def entry(what: Happened, at: dt.datetime, outcome: str | None, by: str | None) -> Entry:
         return Entry(
             london_day(at),
@@ -136,7 +140,8 @@ def _of_request(
             by=by,
             policy=request.policy,
             policy_version=request.policy_version,
-            policy_title=titles.get(request.id),
+            policy_title=None if version is None else version.title,
+            policy_unverified=None if version is None else version.unverified,
             provider=request.provider,
             commissioner=request.commissioner,
         )

@@ -109,10 +109,9 @@ def _entries(
     decided = decisions_of(work, [each.id for each in requests])
     begun = [v.treatment.id for v in views if v.treatment.first_dose is not None]
     stated = begun_by(work, begun) if begun else {}
-    titles = {id_: version.title for id_, version in versions.items()}
     # The day of death is the care team's to know, as on a patient's record.
     died_on = patients.day_of_death(work, person) if caller.role in PROVIDER_ROLES else None
-    return happenings(views, requests, decided, stated, titles, died_on)
+    return happenings(views, requests, decided, stated, versions, died_on)
 
 
 def _is_told(request: RequestRecord, erased: dt.datetime | None) -> bool:

@@ -105,6 +105,7 @@ def begun(
         session=session,
         title="Before you go on",
         policy_title=found.version.title,
+        unverified=found.version.unverified,
         draft=found.draft,
         kind=kind_words(held, found.version.indication.key, found.today),
         need=None if held.need is None else need_words(held.need),

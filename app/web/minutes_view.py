@@ -71,6 +71,7 @@ class Item:
     title: str
     href: str
     facts: tuple[tuple[str, str], ...]
+    draft: str | None  # what is said of the policy, where it is a draft
     decisions: tuple[DecisionRow, ...]
 
 
@@ -135,6 +136,7 @@ def _item(number: int, found: Found, sitting: Sitting) -> Item:
         title=found.treatment,
         href=f"/requests/{document.id}",
         facts=facts,
+        draft=document.policy.draft,
         decisions=tuple(_rows(document, sitting)),
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.api.policies_model import DRAFT
 from app.api.treatments_model import SegmentDocument, TreatmentDocument, treatment_document
 from app.approvals import starting, store
 from app.approvals.claiming import Claimed, claimed
@@ -117,6 +118,7 @@ def show(
         drug=drug.name if drug else document.drug,
         indication=version.indication.term if version else document.indication,
         policy_title=version.title if version else document.policy,
+        draft=DRAFT if version and version.unverified else None,
         products={each.key: each.name for each in drug.products} if drug else {},
         today=today,
         changes=_changes(request, caller, document),

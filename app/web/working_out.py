@@ -154,6 +154,7 @@ def _shown(
         session=session,
         title=f"Work it out: {asked.label}",
         policy_title=found.version.title,
+        unverified=found.version.unverified,
         back=f"/drafts/{found.draft.id}/{step.key if step else 'check'}",
         action=f"/drafts/{found.draft.id}/work-out/{question}",
         version=found.draft.version,

@@ -110,10 +110,19 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class TreatmentRow:
+    """A treatment of the patient; `draft`: its newest request is under a draft of a policy."""
+
+    href: str
+    words: str
+    draft: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineView:
     """The page."""
 
-    treatments: tuple[tuple[str, str], ...]
+    treatments: tuple[TreatmentRow, ...]
     courses: tuple[CourseView, ...]
     days: tuple[Day, ...]
     notes: tuple[str, ...]
@@ -123,9 +132,7 @@ class TimelineView:
 def timeline_view(document: TimelineDocument, reconciles: bool) -> TimelineView:
     """The page of a timeline; `reconciles`: the reader is told amounts."""
     return TimelineView(
-        treatments=tuple(
-            (f"/treatments/{each.id}", _treatment(document, each)) for each in document.treatments
-        ),
+        treatments=tuple(_treatment(document, each) for each in document.treatments),
         courses=tuple(_course(each, i) for i, each in enumerate(document.courses, 1)),
         days=tuple(_days(document)),
         notes=tuple(_notes(document)),
@@ -133,11 +140,15 @@ def timeline_view(document: TimelineDocument, reconciles: bool) -> TimelineView:
     )
 
 
-def _treatment(document: TimelineDocument, treatment: TreatmentSummary) -> str:
+def _treatment(document: TimelineDocument, treatment: TreatmentSummary) -> TreatmentRow:
     """A treatment by the title of its newest request's policy; by drug where none is shown."""
-    titles = [e.policy_title for e in document.entries if e.treatment_id == treatment.id]
-    told = [each for each in titles if each]
-    return told[-1] if told else f"{_drug(treatment.drug)}, {treatment.indication}"
+    href = f"/treatments/{treatment.id}"
+    own = (each for each in document.entries if each.treatment_id == treatment.id)
+    told = [(each.policy_title, each.policy_unverified) for each in own if each.policy_title]
+    if not told:
+        return TreatmentRow(href, f"{_drug(treatment.drug)}, {treatment.indication}", False)
+    title, unverified = told[-1]
+    return TreatmentRow(href, title, bool(unverified))
 
 
 def _notes(document: TimelineDocument) -> Iterator[str]:
@@ -288,7 +299,8 @@ def _sent(entry: EntryDocument, seen: set[str | None]) -> Told:
     assert entry.request_kind is not None
     assert entry.request_state is not None
     return Told(
-        f" sent by {organisation_words(entry.provider)}, policy version {entry.policy_version}",
+        f" sent by {organisation_words(entry.provider)}, policy version {entry.policy_version}"
+        f"{', a draft' if entry.policy_unverified else ''}",
         _drug(entry.drug),
         link=first_upper(entry.request_kind.value),
         href=_request_href(entry, seen),

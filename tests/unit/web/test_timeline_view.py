@@ -18,7 +18,7 @@ from app.approvals.happenings import Happened
 from app.approvals.lifecycle import RequestState
 from app.policy import Kind
 from app.reconciliation import LineOutcome
-from app.web.timeline.view import TimelineView, timeline_view
+from app.web.timeline.view import TimelineView, TreatmentRow, timeline_view
 
 PATIENT = PatientDocument(
     id=None,
@@ -132,7 +132,32 @@ def test_days_come_newest_first_and_supplies_in_a_row_stand_together() -> None:
     (first,) = shown.days[3].told
     assert (first.link, first.href) == ("Initiation", "/requests/r")
     assert first.words.endswith("policy version 2016-01-26: approved by the policy")
-    assert shown.treatments == (("/treatments/t", "The policy"),)
+    assert shown.treatments == (TreatmentRow("/treatments/t", "The policy", draft=False),)
+
+
+@pytest.mark.parametrize(
+    ("versions", "draft", "said"),
+    [
+        ((True,), True, ["policy version 1, a draft"]),
+        ((False,), False, ["policy version 1"]),
+        ((True, False), False, ["policy version 2", "policy version 1, a draft"]),
+        ((False, True), True, ["policy version 2, a draft", "policy version 1"]),
+    ],
+)
+def test_a_draft_is_told_of_each_request_and_of_the_newest_beside_the_title(
+    versions: tuple[bool, ...], draft: bool, said: list[str]
+) -> None:
+    sent = [
+        request(
+            Happened.SENT, n, request_id=f"r{n}", policy_version=str(n), policy_title="The policy",
+            policy_unverified=unverified,
+        )
+        for n, unverified in enumerate(versions, 1)
+    ]  # fmt: skip
+    shown = view(entries=sent)
+    assert [each.draft for each in shown.treatments] == [draft]
+    told = [each.words.partition("policy")[2] for each_day in shown.days for each in each_day.told]
+    assert [f"policy{words}" for words in told] == said
 
 
 def test_each_of_two_requests_of_a_day_is_told_with_its_own_decision() -> None:
