@@ -38,19 +38,15 @@ def packaged() -> Library:
     return waivable(packaged_library(), "screened")
 
 
-def approved_past(people: Mapping[str, Api], packaged: Library, sequence: int) -> dict[str, Any]:
-    """A request whose screening the commissioner waives, in a panel's place."""
+def approved_past(people: Mapping[str, Api], sequence: int, *waived: str) -> None:
+    """A request without screening that the commissioner approves, in a panel's place."""
     form = answering(initiation(sequence), screened=False)
     made = good(people["clinician"].post("/v1/requests", form), 201)
     assert made["state"] == "referred"
-    (criterion,) = [c.id for c in packaged.versions(POLICY)[-1].start if c.waivable]
-    at, body = f"/v1/requests/{made['id']}/panel-approve", {"waived": [criterion]}
+    at, body = f"/v1/requests/{made['id']}/panel-approve", {"waived": [*waived]}
     reason = {"reason": "Screened elsewhere."}
-    told: dict[str, Any] = good(
-        people["commissioner"].post(at, body | reason, version=made["version"])
-    )
+    told = good(people["commissioner"].post(at, body | reason, version=made["version"]))
     assert told["state"] == "approved"
-    return told
 
 
 def of_crohns(api: Api, sequence: int, cdai: str) -> dict[str, Any]:
@@ -66,23 +62,25 @@ def test_rates_count_overrides_relied_on_and_criteria_waived(
 ) -> None:
     clinician = people["clinician"]
     good(clinician.post("/v1/requests", initiation(1)), 201)
-    approved_past(people, packaged, 2)
+    (criterion,) = [c.id for c in packaged.versions(POLICY)[-1].start if c.waivable]
+    approved_past(people, 2, criterion)
+    approved_past(people, 6)  # by people, who waive nothing
     assert of_crohns(clinician, 3, "280")["state"] == "approved"
     of_crohns(clinician, 4, "320")  # severe by the score itself: the override changes nothing
     good(people["other clinician"].post("/v1/requests", initiation(5)), 201)
     sum_up(application)
     found = amounts(application)
-    assert (found[Name.REQUESTS], found[Name.OVERRIDDEN], found[Name.WAIVED]) == (5, 1, 1)
+    assert (found[Name.REQUESTS], found[Name.OVERRIDDEN], found[Name.WAIVED]) == (6, 1, 1)
     text = sit("DEMQ1", Role.COMMISSIONER).get("/overview").text
     table = text.partition("Overrides and waivers by provider")[2].partition("</table>")[0]
     head, *rows = (bare(each) for each in _ROW.findall(table))
     assert head == "Provider Requests By override Rate With a waiver Rate"
     first, second, every = rows
     assert "DEMO1" in first
-    assert first.endswith(" 4 1 25.0% 1 25.0%")
+    assert first.endswith(" 5 1 20.0% 1 20.0%")
     assert "DEMO2" in second
     assert second.endswith(" 1 0 0.0% 0 0.0%")
-    assert every == "All providers 5 1 20.0% 1 20.0%"
+    assert every == "All providers 6 1 16.7% 1 16.7%"
 
 
 def test_a_request_withdrawn_or_of_another_payer_is_in_no_rate(
