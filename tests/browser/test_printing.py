@@ -10,6 +10,7 @@ from tests.browser.cases import approved_case, plain
 from tests.browser.conftest import Visit
 from tests.browser.journeys.asking import CLINICIAN, answer_all, begin
 from tests.browser.journeys.desk import PAYER
+from tests.browser.journeys.office import PANEL, YEAR
 from tests.browser.visitor import Visitor
 
 #: A4 between the margins that Chromium leaves, in CSS pixels.
@@ -66,6 +67,12 @@ def _evidence(visit: Visit, _: int) -> Visitor:
     return visitor.go(str(line))
 
 
+def _minutes(visit: Visit, _: int) -> Visitor:
+    visitor = visit(PANEL).go(f"/minutes?{YEAR}")
+    assert visitor.page.locator(".app-minute").count(), "the year that is made has decisions"
+    return visitor
+
+
 @pytest.mark.parametrize(
     ("to", "number", "says"),
     [
@@ -77,8 +84,9 @@ def _evidence(visit: Visit, _: int) -> Visitor:
         ),
         (_timeline, 55_043, ("DAS28", "As the form asks", "What happened, the newest first")),
         (_evidence, 0, ("Where its approval was looked for", "What the line states")),
+        (_minutes, 0, ("Members who took part", "Conflicts of interest", "Chair, and date:")),
     ],
-    ids=["check", "decision", "timeline", "evidence"],
+    ids=["check", "decision", "timeline", "evidence", "minutes"],
 )
 def test_a_page_prints_what_is_read_and_nothing_to_press(
     visit: Visit, to: Callable[[Visit, int], Visitor], number: int, says: tuple[str, ...]
