@@ -10,7 +10,7 @@ from app.api.fields import IdPath, ObjectId
 from app.api.submissions import desk_of
 from app.api.terms import ProposeNameBody, WithdrawNameBody
 from app.approvals.permissions import Action, check_can
-from app.auth import holders
+from app.auth import holders, people
 from app.auth.sessions import Session
 from app.db.work import Work
 from app.reconciliation import spellings
@@ -26,6 +26,9 @@ from app.web.sign_in import FormFields, SignedInBrowser
 
 router = APIRouter(prefix="/drug-names", route_class=PageRoute, include_in_schema=False)
 
+_Read = tuple[tuple[UnknownName, ...], tuple[RowMapping, ...], set[str], dict[str, str]]
+
+_DID: Final = ("proposed_by", "accepted_by", "withdrawn_by")
 _WHY: Final = "Say why the name is taken back."
 _WHICH: Final = "Choose the drug that the name means."
 
@@ -97,16 +100,18 @@ def _shown(request: Request, session: Session, run: str | None, wrong: str = "")
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.KEEP_TERMS)
 
-    def read(work: Work) -> tuple[tuple[UnknownName, ...], tuple[RowMapping, ...], set[str]]:
+    def read(work: Work) -> _Read:
         if run is None:
             unknown = spellings.review(work, desk, caller)
         else:
             unknown = spellings.review_run(work, desk, caller, run)
         own = holders.person_of(work, caller.id) or caller.id
         mine = set(holders.credentials_of(work, own))
-        return unknown, tuple(spellings.spellings_of(work, caller)), mine
+        known = tuple(spellings.spellings_of(work, caller))
+        who = {row[did] or "" for row in known for did in _DID}
+        return unknown, known, mine, people.names_of(work, who)
 
-    unknown, known, mine = door_of(request).read(read)
+    unknown, known, mine, names = door_of(request).read(read)
     return page(
         request,
         "desk/names.html",
@@ -114,7 +119,7 @@ def _shown(request: Request, session: Session, run: str | None, wrong: str = "")
         session=session,
         run=run,
         unknown=unknown_rows(unknown),
-        known=accepted_rows(known, mine),
+        known=accepted_rows(known, mine, names),
         drugs=sorted((drug.name, key) for key, drug in load_drugs().drugs.items()),
         once=fresh_name(request),
         errors=[{"text": wrong, "href": "#unknown"}] if wrong else [],

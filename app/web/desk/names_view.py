@@ -1,6 +1,6 @@
 """Drug names in words: what each costs, what it may mean, who said so. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,26 +48,37 @@ def unknown_rows(found: Iterable[UnknownName]) -> tuple[UnknownRow, ...]:
     )
 
 
-def accepted_rows(found: Sequence[RowMapping], mine: Collection[str]) -> tuple[KnownRow, ...]:
+def accepted_rows(
+    found: Sequence[RowMapping], mine: Collection[str], names: Mapping[str, str]
+) -> tuple[KnownRow, ...]:
     """Those that wait first, then the accepted ones, then those taken back.
 
     `mine`: the ids of the reader's credentials; nobody accepts what they proposed.
+    `names`: of those who proposed, accepted and withdrew, by their ids.
     """
-    rows = [_known(row, mine) for row in found]
+    rows = [_known(row, mine, names) for row in found]
     order = {"Proposed": 0, "Accepted": 1, "Withdrawn": 2}
     return tuple(sorted(rows, key=lambda row: (order[row.state], row.words)))
 
 
-def _known(row: RowMapping, mine: Collection[str]) -> KnownRow:
+def _known(row: RowMapping, mine: Collection[str], names: Mapping[str, str]) -> KnownRow:
     own = row["organisation"] != ALL_ORGANISATIONS
     waits = row["accepted_on"] is None and row["withdrawn_at"] is None
-    state, said = "Proposed", f"on {instant_words(row['proposed_at'])}"
+
+    def did(what: str, by: str) -> str:
+        who = names.get(row[by] or "")
+        return f"{what} by {who}" if own and who else what
+
+    state, who = "Proposed", did("Proposed", "proposed_by")
+    said = f"{who}, {instant_words(row['proposed_at'])}"
     if row["withdrawn_at"] is not None:
         state = "Withdrawn"
-        said = f"on {instant_words(row['withdrawn_at'])}: {row['withdrawn_why']}"
+        who = did("Taken back", "withdrawn_by")
+        said = f"{who}, {instant_words(row['withdrawn_at'])}: {row['withdrawn_why']}"
     elif row["accepted_on"] is not None:
         state = "Accepted"
-        said = f"used in runs made from {day_words(row['accepted_on'])}"
+        who = did("Accepted", "accepted_by")
+        said = f"{who}, used in runs made from {day_words(row['accepted_on'])}"
     if not own:
         said += "; for every organisation"
     return KnownRow(

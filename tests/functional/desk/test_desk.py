@@ -538,14 +538,19 @@ def test_a_drug_name_is_proposed_by_one_and_accepted_by_another(
     proposed = one.send("/drug-names", "/drug-names", name="HUMIRRAA PENN", drug="adalimumab")
     assert proposed.status_code == 303
     assert "Accept<span" not in one.get("/drug-names").text  # not one's own
-    found = re.search(r"/drug-names/([0-9a-f-]{36})/accept", two.get("/drug-names").text)
+    waiting = two.get("/drug-names").text
+    assert f"Proposed by DEMQ1 {PAYER} one, " in waiting, "whose proposal it is that one accepts"
+    found = re.search(r"/drug-names/([0-9a-f-]{36})/accept", waiting)
     assert found is not None
     form = two.form("/drug-names", found.group(0))
     for _ in range(2):
         assert two.post(found.group(0), form).status_code == 303
+    assert f"Accepted by DEMQ1 {PAYER} two, used in runs" in one.get("/drug-names").text
     taken_back = found.group(0).replace("accept", "withdraw")
     assert one.send("/drug-names", taken_back, reason="Wrong drug.").status_code == 303
-    assert "Withdrawn" in one.get("/drug-names").text
+    text = one.get("/drug-names").text
+    assert "Withdrawn" in text
+    assert f"Taken back by DEMQ1 {PAYER} one, " in text
 
 
 def test_pages_allow_no_inline_style_or_script(scene: Scene, sit: Sit) -> None:
