@@ -32,6 +32,31 @@ def begin(person: Person, request: str, case: str = CASE) -> str:
     return str(reply.headers["location"])
 
 
+def test_the_ways_on_have_a_heading_of_their_own_and_a_link_at_the_top(enter: Enter) -> None:
+    person, payer = enter("demo1-clinician"), enter("demq1-commissioner")
+    refused, _ = sent(person, LOW)
+    shown = person.get(f"/requests/{refused}").text
+    assert in_order(
+        shown, "What to do next", 'href="#reason"', ">Attachments<", 'id="reason"', "individual-fu"
+    )
+    assert 'href="#steps"' not in shown, "nobody's decision is waited for"
+    check = begin(person, refused)
+    at = str(person.send(check, check.replace("/check", "/submit")).headers["location"])
+    assert attach(person, at.rsplit("/", 1)[1], PDF, shared="yes").status_code == 303
+    offered = payer.get(at).text
+    assert in_order(
+        offered, "What to do next", 'href="#steps"', ">Attachments<", 'id="steps"', 'id="fund"'
+    )
+    waits = person.get(at).text
+    assert 'href="#steps"' not in waits, "its clinician decides nothing here"
+
+
+def in_order(text: str, *parts: str) -> bool:
+    """Whether each part stands there, first met after those before it."""
+    places = [text.find(part) for part in parts]
+    return -1 not in places and places == sorted(places)
+
+
 def test_from_a_refusal_to_a_matched_approval(enter: Enter) -> None:
     person, payer = enter("demo1-clinician"), enter("demq1-commissioner")
     refused, _ = sent(person, LOW)
