@@ -8,9 +8,15 @@ from tests.browser.visitor import Visitor
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 
 
-def keep(visitor: Visitor, name: str) -> None:
-    """The page as it stands on a wide screen with scripts, written where that is asked for."""
-    if os.environ.get("ASSENT_WRITE_SCREENS") and visitor.looks_wide:
+#: As wide as most phones of today: the tests walk narrower, and a picture shows what is met.
+PHONE = {"width": 390, "height": 844}
+
+
+def keep(visitor: Visitor, name: str, *, phone: bool = False) -> None:
+    """The page as it stands with scripts on a wide screen (or on a phone), written where asked."""
+    if os.environ.get("ASSENT_WRITE_SCREENS") and (phone or visitor.looks_wide):
         SCREENS.mkdir(parents=True, exist_ok=True)
+        if phone:
+            visitor.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         path: Path = SCREENS / f"{name}.jpeg"
         visitor.page.screenshot(path=path, full_page=True, type="jpeg", quality=50)

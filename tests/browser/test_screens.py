@@ -28,6 +28,17 @@ def test_the_pages_of_a_request(visit: Visit) -> None:
     keep(visitor, "approved")
     visitor.click("The treatment", role="link")
     keep(visitor, "treatment")
+    visitor.click("Continue this treatment")
+    keep(visitor, "continuation")
+
+
+def test_a_form_on_a_phone(visit: Visit) -> None:
+    case = approved_case("biologics", Kind.INITIATION)
+    visitor = visit("demo1-clinician", phone=True)
+    visitor.go("/start")
+    begin(visitor, "adalimumab-ra-severe", case, invented_number(55_031), "DEMQ1")
+    assert visitor.unanswered(), "its questions stand there"
+    keep(visitor, "questions-on-a-phone", phone=True)
 
 
 def test_the_pages_of_a_commissioner(visit: Visit) -> None:

@@ -9,7 +9,9 @@ from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.cases import approved_case
 from tests.browser.files import a_file, supplied_today
 from tests.browser.journeys.asking import CLINICIAN, a_request
+from tests.browser.journeys.care import days_on
 from tests.browser.journeys.model import Ground, Journey
+from tests.browser.screens import keep
 from tests.browser.variants import EACH, Variant
 from tests.browser.visitor import Visitor
 
@@ -44,7 +46,7 @@ def _upload_to_credit(ground: Ground) -> None:
     assert payer.page.locator("tbody tr").count() == 1, payer.text
     payer.go(run).click("Draft challenges of what is queried")
     payer.press(payer.page.locator("tbody th a").first)
-    payer.fill_day("respond_by", "2099-12-31")
+    payer.fill_day("respond_by", days_on(30))
     payer.click("Raise")
     at = payer.at
     trust = ground.enter("demo1-pharmacist")
@@ -52,7 +54,9 @@ def _upload_to_credit(ground: Ground) -> None:
     trust.press(trust.page.locator(f'main a[href="{at}"]'))
     trust.fill("answer-evidence", "The approval was asked for elsewhere.")
     trust.click("Send the answer")
-    payer.go(at).fill("uphold-amount", "7.10")
+    payer.go(at)
+    keep(payer, "challenge")
+    payer.fill("uphold-amount", "7.10")
     payer.fill("uphold-reason", "Part of it stands.")
     payer.click("Uphold")
     assert "£7.10" in payer.text
@@ -128,6 +132,7 @@ def _names(ground: Ground) -> None:
     payer.press(row.get_by_role("button"))
     other = ground.enter("demq1-commissioner-2")
     other.click("Drug names", role="link")
+    keep(other, "drug-names")
     row = other.page.get_by_role("row").filter(has_text=letters)
     other.press(row.get_by_role("button", name="Accept"))
     row = other.page.get_by_role("row").filter(has_text=letters)

@@ -5,6 +5,7 @@ from tests.browser.journeys.asking import CLINICIAN, a_request
 from tests.browser.journeys.care import days_on
 from tests.browser.journeys.desk import PAYER, a_run, amount_of
 from tests.browser.journeys.model import Ground, Journey
+from tests.browser.screens import keep
 from tests.browser.visitor import Visitor
 from tests.functional.web.test_attachments import PDF
 
@@ -15,6 +16,7 @@ def _asked(ground: Ground, visitor: Visitor, number: int) -> tuple[str, str]:
     """From a refused first request to one for individual funding: its path, the day of birth."""
     _, born = a_request(visitor, number, das28_at_start="4.0")
     assert "Criteria not met" in visitor.heading, visitor.text
+    keep(visitor, "criteria-not-met")
     visitor.unfold("#individual-funding")
     visitor.fill("case", CASE)
     visitor.click("Prepare the request")
@@ -39,6 +41,7 @@ def _funded_and_matched(ground: Ground) -> None:
     payer = ground.enter(PAYER)
     payer.press(payer.page.locator(f'main a[href="{at}"]').first)
     assert CASE in payer.text
+    keep(payer, "individual-funding")
     assert payer.take("Ultrasound report") == PDF
     payer.fill("case_reference", f"IFR-{number}")
     payer.fill_day("from_day", days_on(0))

@@ -71,6 +71,7 @@ def _reads(ground: Ground) -> None:
     keep(visitor, "library")
     visitor.click("Adalimumab for severe rheumatoid arthritis", role="link")
     assert "Criteria to start" in visitor.text
+    keep(visitor, "policy")
     for name in ("The form to start", "Worked cases", "What changed"):
         visitor.go(AT).click(name, role="link")
     visitor.go(f"{AT}/form?kind=continuation")
