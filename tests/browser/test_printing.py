@@ -9,7 +9,7 @@ from app.reference_data.nhs_number import test_number as invented_number
 from tests.browser.cases import approved_case, plain
 from tests.browser.conftest import Visit
 from tests.browser.journeys.asking import CLINICIAN, answer_all, begin
-from tests.browser.journeys.desk import PAYER
+from tests.browser.journeys.desk import PAYER, a_line_without_approval
 from tests.browser.journeys.office import PANEL, YEAR
 from tests.browser.visitor import Visitor
 
@@ -60,11 +60,9 @@ def _timeline(visit: Visit, number: int) -> Visitor:
 
 
 def _evidence(visit: Visit, _: int) -> Visitor:
-    visitor = visit(PAYER).go("/submissions")
-    run = visitor.page.locator('main a[href*="/runs/"]').first.get_attribute("href")
-    visitor.go(f"{run}/lines?outcome=no+approval")
-    line = visitor.page.locator('main a[href*="/lines/"]').first.get_attribute("href")
-    return visitor.go(str(line))
+    visitor = visit(PAYER)
+    _, line = a_line_without_approval(visitor)
+    return visitor.go(line)
 
 
 def _minutes(visit: Visit, _: int) -> Visitor:

@@ -9,6 +9,7 @@ from tests.browser.cases import approved_case, plain
 from tests.browser.conftest import Visit
 from tests.browser.hands import Keys
 from tests.browser.journeys.asking import answer_all, begin
+from tests.browser.journeys.desk import a_line_without_approval
 from tests.browser.screens import keep
 from tests.browser.variants import Variant
 
@@ -45,12 +46,10 @@ def test_the_pages_of_a_commissioner(visit: Visit) -> None:
     visitor = visit("demq1-commissioner")
     visitor.go("/submissions")
     keep(visitor, "submissions")
-    run = visitor.page.locator('main a[href*="/runs/"]').first.get_attribute("href")
-    visitor.go(str(run))
+    run, line = a_line_without_approval(visitor)
+    visitor.go(run)
     keep(visitor, "run")
-    visitor.go(f"{run}/lines?outcome=no+approval")
-    line = visitor.page.locator('main a[href*="/lines/"]').first.get_attribute("href")
-    visitor.go(str(line))
+    visitor.go(line)
     keep(visitor, "evidence")
     visitor.go("/overview")
     keep(visitor, "overview")

@@ -36,6 +36,20 @@ def a_run(ground: Ground, payer: Visitor, amount: str, **more: str) -> str:
     return payer.at
 
 
+def a_line_without_approval(payer: Visitor) -> tuple[str, str]:
+    """The newest run that has such a line, and the line: every line of a walk's may be approved."""
+    payer.go("/submissions")
+    runs = payer.page.locator('main a[href*="/runs/"]').evaluate_all(
+        "all => all.map(a => a.pathname)"
+    )
+    for run in runs:
+        payer.go(f"{run}/lines?outcome=no+approval")
+        line = payer.page.locator('main a[href*="/lines/"]')
+        if line.count():
+            return run, str(line.first.get_attribute("href"))
+    raise AssertionError(f"no run of {runs} has a line without an approval")
+
+
 def _upload_to_credit(ground: Ground) -> None:
     payer = ground.enter(PAYER)
     payer.click("Submissions", role="link")
