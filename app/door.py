@@ -31,6 +31,14 @@ class Door:
     scope: str = EVERYBODY
     committed: Callable[[Sequence[tuple[str, ...]]], None] = field(default=lambda _: None)
     tracer: Tracer = UNTRACED
+    turns_at: str = ""
+
+    def taking_turns(self, at: str) -> "Door":
+        """The same door, whose transactions wait for each other's in every process that is `at` it.
+
+        What one of them reads and then writes, none of the others changes in between.
+        """
+        return replace(self, turns_at=at)
 
     def acting_for(self, organisation: str) -> "Door":
         """The same door, through which only this organisation's rows can be reached."""
@@ -48,10 +56,15 @@ class Door:
 
         Traces call it `name`, or else what `fn` is called. `shares_commit`: see Database.transact.
         """
+
+        def in_turn(work: Work) -> T:
+            work.wait_for_turn(self.turns_at)
+            return fn(work)
+
         with self.tracer.part(f"write {name or name_of(fn)}") as span:
             try:
                 return self.database.transact(
-                    fn,
+                    in_turn if self.turns_at else fn,
                     moment=self.moment(),
                     new_id=self.new_id,
                     random_bytes=self.random_bytes,

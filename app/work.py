@@ -79,6 +79,7 @@ class Chore:
     """Something small that the worker does again and again, between jobs.
 
     A chore that fails is logged by name and tried at its next turn; it never stops the jobs.
+    Workers that do the same chore at one moment take turns, one transaction at a time.
     """
 
     name: str
@@ -94,7 +95,7 @@ class Chore:
         self.due = now + self.every
         try:
             with door.tracer.span(f"chore {self.name}"):
-                self.do(door)
+                self.do(door.taking_turns(self.name))
         except Exception as error:
             log.error("chore failed", chore=self.name, error=type(error).__qualname__)
             if watcher is not None:

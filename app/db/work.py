@@ -31,6 +31,7 @@ _ENTERED_TO_WRITE: Final = Statement(
 _BEGIN_READ: Final = Statement(sa.text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 _COMMIT: Final = Statement(sa.text("COMMIT"))
 _ROLLBACK: Final = Statement(sa.text("ROLLBACK"))
+_TURN: Final = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('turn at ' || :at, 0))")
 
 
 @cache
@@ -200,6 +201,14 @@ class Work:
             for statement, values in questions:
                 self.expect(statement, values)
             self.write(_ROLLBACK, {})
+
+    def wait_for_turn(self, at: str) -> None:
+        """Wait until no other transaction is at its turn `at` this; ours lasts until its end.
+
+        What is read after it stands as those before left it. SQLite has one writer anyway.
+        """
+        if self.on_postgres:
+            self.connection.execute(_TURN, {"at": at})
 
     def savepoint(self) -> "Savepoint":
         """From here on, until it is committed or rolled back."""
