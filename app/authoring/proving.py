@@ -37,6 +37,11 @@ class StoredClaim:
     mend: str = ""
     patients: Sequence[str] = ()  # lines: a title that ends in a colon, then what such a one has
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Those of the lines that say under which version such a patient passes."""
+        return tuple(line for line in self.patients if line.endswith("alone:"))
+
 
 @dataclass(frozen=True, slots=True)
 class StoredProof:

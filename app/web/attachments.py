@@ -26,6 +26,11 @@ from app.web.starting import IdPath
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
 
 _WHO: Final = "Say who may read it."
+_KINDS: Final = {
+    "application/pdf": "PDF",
+    "image/png": "Picture (PNG)",
+    "image/jpeg": "Picture (JPEG)",
+}
 _WHY: Final = "Say why it is taken away."
 _OVER: Final = f"The file is over {LARGEST // 2**20} MB. Choose a smaller one: nothing was sent."
 
@@ -140,6 +145,8 @@ def _listed(
         most=attaching.MOST,
         longest=LONGEST_TITLE,
         largest=LARGEST // 2**20,
+        largest_bytes=LARGEST,
+        kinds=_KINDS,
         too_large=_OVER,
         typed=typed,
         wrong=wrong,

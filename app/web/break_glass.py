@@ -33,7 +33,7 @@ from app.web.pages import PageRoute, check_csrf, door_of
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
-from app.web.words import first_upper
+from app.web.words import duration_words, first_upper
 
 router = APIRouter(prefix="/break-glass", route_class=PageRoute, include_in_schema=False)
 
@@ -108,6 +108,10 @@ def read_record(request: Request, session: SignedInBrowser, id: IdPath) -> Respo
         "break_glass_record.html",
         session=session,
         document=document,
+        treatments=[
+            (each, [one for one in document.requests if one.treatment_id == each.id])
+            for each in document.treatments
+        ],
         patient=patient_words(document.patient),
         drugs={key: drug.name for key, drug in load_drugs().drugs.items()},
         state_words=state_words,
@@ -159,6 +163,6 @@ def _asked(
         errors=errors,
         nothing=nothing,
         open_grants=door_of(request).read(read),
-        minutes=limits.minutes,
+        open_for=duration_words(limits.minutes),
         once=fresh_name(request),
     )

@@ -42,6 +42,11 @@ class Change:
     choices: tuple[tuple[str, str], ...] = ()
     dose: bool = False
 
+    @property
+    def key(self) -> str:
+        """What the names of its fields begin with."""
+        return self.kind.replace(" ", "-")
+
 
 _LABELS: Final = {
     "stop": ("Record that it was stopped", "Last day of treatment"),

@@ -29,7 +29,7 @@ from app.web.draft_parts import (
 from app.web.filling import Filling
 from app.web.form import about, none_of, paper, shared_day, urgent
 from app.web.form.check import Overridable, check_rows, missing_links, overridables
-from app.web.form.fields import Field, Known, errors_with, marked, question_fields
+from app.web.form.fields import Field, Known, apart, errors_with, marked, question_fields
 from app.web.form.same_day import offered
 from app.web.form.scales import SCALES
 from app.web.form.scores import SCORES
@@ -108,7 +108,7 @@ def step_page(
             "form_about.html",
             **common,
             title=_ABOUT_TITLES[step],
-            fields=fields,
+            fields=apart(fields),
             hold=step == about.TREATMENT and paper.decided_as_signed(found.draft.form),
             urgent=step == about.TREATMENT and _may_tell_of_urgency(found),
             errors=_errors(fields, again),

@@ -5,6 +5,8 @@ allows scripts and styles of our own only, none inline; forms go to us, and on t
 when signing out.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,6 +19,20 @@ from app.web import words
 from app.web.glass import open_glass
 from app.web.menu import menu_of
 from app.web.searching import LONGEST_SEARCH
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column; numbers stand at its right."""
+
+    text: str
+    numeric: bool
+
+
+def columns(heads: Iterable[str]) -> tuple[Column, ...]:
+    """The heads of a table; "#" before one says that its column is of numbers."""
+    return tuple(Column(each.removeprefix("#"), each.startswith("#")) for each in heads)
+
 
 _templates: Final = Environment(
     loader=ChoiceLoader(
@@ -38,6 +54,8 @@ _templates.filters |= {
     "number": words.number_words,
     "nhs": words.nhs_words,
     "first_upper": words.first_upper,
+    "kilobytes": words.kilobytes,
+    "columns": columns,
 }
 _templates.globals |= {"counted": words.counted, "longest_search": LONGEST_SEARCH}
 

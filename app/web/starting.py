@@ -22,7 +22,7 @@ from app.reference_data.drugs import DrugDictionary, load_drugs
 from app.reference_data.organisations import commissioners
 from app.web.callers import caller_of, read_recorded, this_office
 from app.web.form import about, paper
-from app.web.form.fields import errors_with, marked
+from app.web.form.fields import apart, errors_with, marked
 from app.web.needs import NeedRow, drugs_called, need_rows
 from app.web.origins import filled_in, patient_of
 from app.web.pages import CONTROL, PageRoute, check_csrf, door_of, go, in_role, unfit
@@ -151,7 +151,7 @@ def ask_patient(
         action=f"/start/{policy}",
         version=0,
         on_paper=on_paper,
-        fields=about.fields(about.patient_entries(), given, {}, filled_in(given)),
+        fields=apart(about.fields(about.patient_entries(), given, {}, filled_in(given))),
         errors=[],
         back=f"/start?q={version.drug}" + (f"&treatment={treatment}" if treatment else ""),
     )
@@ -226,7 +226,7 @@ def _asked_again(
         action=f"/start/{policy}",
         version=0,
         on_paper=plain.get("on_paper", ""),
-        fields=fields,
+        fields=apart(fields),
         errors=errors,
         back=f"/start?q={version.drug}",
     )

@@ -45,6 +45,17 @@ def number_words(number: int | Decimal) -> str:
     return f"{number:,}"
 
 
+def duration_words(minutes: int) -> str:
+    """So many minutes as whole hours where they are that: "4 hours", "90 minutes"."""
+    hours, rest = divmod(minutes, 60)
+    return counted(minutes, "minute") if rest else counted(hours, "hour")
+
+
+def kilobytes(size: int) -> str:
+    """The size of a file of so many bytes, at least "1 KB"."""
+    return f"{max(round(size / 1024), 1):,} KB"
+
+
 def nhs_words(nhs_number: str | None) -> str:
     """An NHS number as it is read out, 3-3-4."""
     return "none" if not nhs_number else format_nhs_number(nhs_number)

@@ -41,7 +41,7 @@ from app.web.desk.checks_view import (
     verdict_of,
 )
 from app.web.form import about
-from app.web.form.fields import errors_of
+from app.web.form.fields import apart, errors_of
 from app.web.pages import PageRoute, check_csrf, door_of, go, largest_file
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -236,7 +236,7 @@ def _asked(
         "desk/check_supply.html",
         status=status if wrong else 200,
         session=session,
-        fields=fields,
+        fields=apart(fields),
         errors=errors,
         file_wrong=wrong.get("file"),
         largest_file=largest_file(request.app.state.settings.max_upload_bytes),

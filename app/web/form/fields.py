@@ -4,7 +4,8 @@ A field's `id` is where an error leads: the first control of the question.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -16,6 +17,9 @@ from app.web.words import amount_words, day_words, unit_words
 Control = Literal["yes or no", "one of", "number", "text", "day", "list"]
 #: With more options than this a drop-down is shorter to read than radio buttons.
 MOST_RADIOS: Final = 12
+#: More optional fields than this are folded, told of in so many characters.
+MOST_UNFOLDED: Final = 2
+LONGEST_TOLD: Final = 90
 YES, NO = "yes", "no"
 
 
@@ -69,6 +73,41 @@ class Field:
     @property
     def many_options(self) -> bool:
         return len(self.options) > MOST_RADIOS
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its text takes several lines: an answer, or a note."""
+        return self.name.startswith("a.") or self.name == "details.note"
+
+
+@dataclass(frozen=True, slots=True)
+class AboutFields:
+    """The fields of a page about a patient or a supply; those that need no answer stand apart."""
+
+    asked: tuple[Field, ...]
+    optional: tuple[Field, ...]
+
+    @property
+    def opened(self) -> bool:
+        """Whether the optional ones are shown at once: something stands in them, or is wrong."""
+        return any(each.is_filled or each.error for each in self.optional)
+
+    @property
+    def folded(self) -> str:
+        """What the optional ones are, in short, where there are so many that they are folded."""
+        if len(self.optional) <= MOST_UNFOLDED:
+            return ""
+        told = "; ".join(each.label for each in self.optional).lower()
+        return textwrap.shorten(told, LONGEST_TOLD, placeholder="…")
+
+
+def apart(fields: Iterable[Field]) -> AboutFields:
+    """The fields, with the optional ones apart."""
+    every = tuple(fields)
+    return AboutFields(
+        tuple(each for each in every if not each.optional),
+        tuple(each for each in every if each.optional),
+    )
 
 
 def question_fields(

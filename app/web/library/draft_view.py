@@ -96,6 +96,7 @@ class Steps:
     back: bool
     prove: bool
     no_prover: bool
+    of_version: bool  # the text is a version's, with a number, and not a commissioner's overlay
 
 
 def steps_of(
@@ -128,6 +129,7 @@ def steps_of(
             and not proved.waits
         ),
         no_prover=not prover.available(),
+        of_version=bool(draft.number) and not str(draft.number).startswith("overlay-"),
     )
 
 

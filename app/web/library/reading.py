@@ -91,10 +91,16 @@ def list_policies(
         asked=asked,
         areas=areas,
         statuses=list(STATUSES.items()),
-        first=(number - 1) * ON_A_PAGE + 1,
+        shown=_which(number, len(rows), total),
         before=_address(asked, number - 1) if number > 1 else None,
         after=_address(asked, number + 1) if number * ON_A_PAGE < total else None,
     )
+
+
+def _which(number: int, rows: int, total: int) -> str:
+    """Which of the policies a page shows; nothing where it shows all of them, or none."""
+    first = (number - 1) * ON_A_PAGE + 1
+    return f"{first} to {first + rows - 1}" if 0 < rows < total else ""
 
 
 def _row(

@@ -35,6 +35,11 @@ class CaseRow:
     answers: tuple[tuple[str, str], ...]
     differences: tuple[str, ...]
 
+    @property
+    def said(self) -> str:
+        """What must come out, within a sentence."""
+        return self.outcome.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Retold:

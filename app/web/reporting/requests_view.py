@@ -75,6 +75,11 @@ class Rows:
     first: int | None = None
     said: Sequence[tuple[str, str]] = ()
 
+    @property
+    def last(self) -> int:
+        """Which row of the report the page ends with, where it is known where it begins."""
+        return (self.first or 1) + len(self.rows) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class OverrideRow:

@@ -128,6 +128,11 @@ class TimelineView:
     notes: tuple[str, ...]
     amounts: bool
 
+    @property
+    def draft(self) -> bool:
+        """Whether a draft of a policy is among what is shown."""
+        return any(each.draft for each in self.treatments)
+
 
 def timeline_view(document: TimelineDocument, reconciles: bool) -> TimelineView:
     """The page of a timeline; `reconciles`: the reader is told amounts."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.web import words
 from app.web.words import amount_words
 
 
@@ -22,3 +23,16 @@ def test_an_amount_is_said_with_its_unit_as_people_write_it(
     value: str, unit: str | None, said: str
 ) -> None:
     assert amount_words(value, unit) == said
+
+
+def test_minutes_are_said_as_hours_where_they_are_whole_ones() -> None:
+    assert words.duration_words(60) == "1 hour"
+    assert words.duration_words(240) == "4 hours"
+    assert words.duration_words(90) == "90 minutes"
+    assert words.duration_words(1) == "1 minute"
+
+
+def test_a_file_is_of_one_kilobyte_at_least() -> None:
+    assert words.kilobytes(3) == "1 KB"
+    assert words.kilobytes(2_600) == "3 KB"
+    assert words.kilobytes(2_000_000) == "1,953 KB"
