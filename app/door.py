@@ -5,7 +5,8 @@ work, so that a test, or a replay, can hand over its own.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from app import clock
 from app.db.statements import Statement, Values
 from app.db.transaction import Database
 from app.db.work import EVERYBODY, Moment, Work
-from app.refusals import CountedRefusal
+from app.refusals import Reserve
 from app.settings import Settings
 from app.tracing import UNTRACED, Fact, Tracer, name_of
 
@@ -62,21 +63,30 @@ class Door:
             return fn(work)
 
         with self.tracer.part(f"write {name or name_of(fn)}") as span:
-            try:
-                return self.database.transact(
-                    in_turn if self.turns_at else fn,
-                    moment=self.moment(),
-                    new_id=self.new_id,
-                    random_bytes=self.random_bytes,
-                    scope=self.scope,
-                    committed=self.committed,
-                    again=lambda times: span.tell(Fact.RETRIES, times),
-                    shares_commit=shares_commit,
-                )
-            except CountedRefusal as refused:
-                if refused.count is not None:
-                    self.transact(refused.count, name="count a refusal")
-                raise
+            return self.database.transact(
+                in_turn if self.turns_at else fn,
+                moment=self.moment(),
+                new_id=self.new_id,
+                random_bytes=self.random_bytes,
+                scope=self.scope,
+                committed=self.committed,
+                again=lambda times: span.tell(Fact.RETRIES, times),
+                shares_commit=shares_commit,
+            )
+
+    @contextmanager
+    def reserving(self, reserve: Reserve) -> Iterator[None]:
+        """A block of several transactions for which something is set aside; the block settles it.
+
+        Where the block is refused, that is settled here.
+        """
+        self.transact(reserve.take, name="set aside")
+        try:
+            yield
+        except Exception as error:
+            refused = error
+            self.transact(lambda work: reserve.settle(work, refused), name="settle")
+            raise
 
     def read(
         self,

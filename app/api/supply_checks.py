@@ -1,5 +1,6 @@
 """A trust's check before it invoices: one planned supply, or a whole draft file."""
 
+from contextlib import nullcontext
 from dataclasses import fields
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from app.api.types import Day, ExactNumber, OrganisationCode
 from app.api.writing import NAMED
 from app.approvals.permissions import Action, check_can
 from app.auth.model import Caller
+from app.door import Door
 from app.policy import Kind
 from app.reconciliation import Submission, checking_supplies, returned_file
 from app.reconciliation.advice import Advice
@@ -108,7 +110,9 @@ def check_supply(
     patient. Who names too many patients who are not known within an hour is refused.
     """
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = check_and_keep(request, desk, caller, submission, body.care_reason, restates=False)
+    checked = check_and_keep(
+        door_of(request), desk, caller, submission, body.care_reason, restates=False
+    )
     (advice,) = checked.advice
     return _document(advice)
 
@@ -160,7 +164,7 @@ def check_submission(
     """
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
     why = checking_supplies.SUPPLIED
-    checked = check_and_keep(request, desk, caller, submission, why, restates=True)
+    checked = check_and_keep(door_of(request), desk, caller, submission, why, restates=True)
     return Response(
         returned_file(submission, checked.matched, safe=True),
         headers={
@@ -171,7 +175,7 @@ def check_submission(
 
 
 def check_and_keep(
-    request: Request,
+    door: Door,
     desk: Desk,
     caller: Caller,
     submission: Submission,
@@ -180,14 +184,18 @@ def check_and_keep(
     restates: bool,
     check_id: str | None = None,
 ) -> Checked:
-    """Check on one snapshot, keep what was declared, asked and told, then let it be told."""
-    door = door_of(request)
-    checked, readings = door.read(
-        lambda work: checking_supplies.check(
-            work, desk, caller, submission, why, restates=restates, check_id=check_id
+    """Check on one snapshot, keep what was declared, asked and told, then let it be told.
+
+    Raises TooManyGuesses.
+    """
+    guess = None if why is None else checking_supplies.guess_of(desk, caller)
+    with nullcontext() if guess is None else door.reserving(guess):
+        checked, readings = door.read(
+            lambda work: checking_supplies.check(
+                work, desk, caller, submission, why, restates=restates, check_id=check_id
+            )
         )
-    )
-    door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
+        door.transact(lambda work: checking_supplies.keep(work, caller, checked, readings, guess))
     return checked
 
 

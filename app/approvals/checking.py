@@ -41,7 +41,7 @@ from app.approvals.permissions import Action, check_acts_for, check_can
 from app.approvals.submitting import earlier_revisions, first_context
 from app.approvals.succeeding import continuing_version
 from app.audit import Reading, record_reading
-from app.auth.guesses import GuessLimits, seconds_to_wait
+from app.auth.guesses import GuessLimits, hold
 from app.auth.model import Caller
 from app.db.work import Work
 from app.policy import Kind, PolicyDecision, PolicyVersion
@@ -139,7 +139,7 @@ def check_initiation(
     details = patients.check_details(command.patient, today)
     with naming_on_a_form(work, caller, office.guesses, details):
         found = patients.find_existing(work, caller, details)
-    check_may_meet(work, caller, found, office.guesses)
+    check_may_meet(work, caller, found, office.guesses, details)
     if found is not None:
         check_decided_in_life(work, found, command.decision_to_treat)
     person = found or _unknown_person(caller, details)
@@ -229,12 +229,14 @@ def is_elsewhere(
     many of them nothing is told. A number that nobody has is that of a new patient, as most are.
     """
     check_can(caller, Action.CHECK)
-    if seconds_to_wait(work, caller, guesses):
+    if not patients.has_number(work, nhs_number):
+        return False
+    bucket = hold(work, caller, guesses)  # before it is looked at, and until it is counted
+    if bucket.seconds_to_wait:
         return False
     person = patients.known_by(work, nhs_number, birth_date)
     if person is None:
-        if patients.has_number(work, nhs_number):
-            not_known(work, caller, guesses, guess_of(nhs_number, birth_date))
+        not_known(work, caller, guesses, bucket, guess_of(nhs_number, birth_date))
         return False
     found = live_elsewhere(work, caller, {person.canonical_id: {drug}})
     for treatment in found.values():

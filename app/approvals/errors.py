@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.policy import AnswerFault
-from app.refusals import CountedRefusal
 
 if TYPE_CHECKING:
     from app.approvals.model import PatientRecord
@@ -61,14 +60,16 @@ class DetailsNotAccepted(ApprovalsError):
         super().__init__(message)
 
 
-class PatientContradiction(ApprovalsError, CountedRefusal):
+class PatientContradiction(ApprovalsError):
     """The identity given contradicts the record that the identifiers lead to.
 
-    `patient`: that record, where it is the birth date that differs. Never told.
+    `patient`: that record, where it is the birth date that differs. Never told. `was_guess`: it is
+    another provider's, so that this refusal used up a guess.
     """
 
     def __init__(self, message: str, patient: PatientRecord | None = None) -> None:
         self.patient = patient
+        self.was_guess = False
         super().__init__(message)
 
 

@@ -1,30 +1,85 @@
-"""Before and after a patient of another provider is named: the limit of guesses a person has."""
+"""Before and after a patient of another provider is named: the limit of guesses a person has.
+
+Calls that come at one moment must not each look before any of them is counted, so a guess is
+counted before its answer is known, and given back where it was none. Where the answer goes out with
+the transaction that looked, the bucket is held in it; a refused form's transaction is undone, so
+its guess is set aside in one of its own beforehand (ADR 108).
+"""
 
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from app.approvals.errors import PatientContradiction, TooManyGuesses
 from app.approvals.identity import same_person
 from app.approvals.model import PatientDetails, PatientRecord
 from app.approvals.store import all_treatments_of
 from app.audit import Reading, record_reading
-from app.auth.guesses import GuessLimits, is_again, seconds_to_wait, spend
+from app.auth.guesses import Bucket, GuessLimits, give_back, hold, is_again, spend
 from app.auth.model import Caller
 from app.db.work import Work
+from app.refusals import Reserve, ReserveFirst
 
 REACHED = "limit of patients not known reached"
+_SET_ASIDE: Final = "guess set aside"
 
 
-def check_may_name(work: Work, caller: Caller, limits: GuessLimits) -> None:
-    """Raise TooManyGuesses for one who named too many patients who are not known."""
-    wait = seconds_to_wait(work, caller, limits)
+@dataclass(slots=True)
+class ReservedGuess(Reserve):
+    """A guess of the caller's, counted before anything is looked at.
+
+    `guess`: what comes again, page by page, while one form is filled; made again within the hour
+    it costs nothing. None: each costs one.
+    """
+
+    caller: Caller
+    limits: GuessLimits
+    guess: str | None = None
+    spent: Bucket | None = None
+    was_last: bool = field(default=False)
+
+    def take(self, work: Work) -> None:
+        """Count it. Raises TooManyGuesses."""
+        self.spent, self.was_last = None, False  # when the transaction is tried again
+        bucket = may_name(work, self.caller, self.limits)
+        if self.guess is None or not is_again(work, self.caller, self.guess):
+            self.was_last = spend(work, bucket)
+            self.spent = bucket
+
+    def enter(self, work: Work) -> None:
+        """Let `naming_on_a_form` go on."""
+        work.read_once[_SET_ASIDE] = self.guess
+
+    def give_back(self, work: Work) -> None:
+        """Somebody was known, or it was no guess."""
+        if self.spent is not None:
+            give_back(work, self.spent)
+
+    def use(self, work: Work) -> None:
+        """Nobody was known: it stays counted, and that it was the last is put on record."""
+        if self.was_last:
+            _record_last(work, self.caller, self.limits)
+
+    def settle(self, work: Work, refused: Exception) -> None:
+        """A contradiction that was told used it; any other refusal did not."""
+        if isinstance(refused, PatientContradiction) and refused.was_guess:
+            self.use(work)
+        else:
+            self.give_back(work)
+
+
+def may_name(work: Work, caller: Caller, limits: GuessLimits) -> Bucket:
+    """The caller's guesses, held; TooManyGuesses for one who named too many who are not known."""
+    bucket = hold(work, caller, limits)
+    wait = bucket.seconds_to_wait
     if wait:
         raise TooManyGuesses(
             "You named too many patients within an hour whom nobody knows by that NHS number and "
             f"birth date. Check both against the patient's record, and wait {wait} seconds."
         )
+    return bucket
 
 
 @contextmanager
@@ -35,27 +90,37 @@ def naming_on_a_form(
 
     It counts where the patient is not the caller's own organisation's, although the form is
     refused; from the limit on, such a form is refused as one that names too many. A form that is
-    looked at and then sent is one guess.
+    looked at and then sent is one guess. Raises ReserveFirst before any of it is told.
     """
     try:
         yield
     except PatientContradiction as refused:
         if refused.patient is not None and not _is_own(work, caller, refused.patient):
-            check_may_name(work, caller, limits)
-            guess = guess_of(named.nhs_number or named.local_id or "", named.birth_date)
-            refused.count = partial(not_known, caller=caller, limits=limits, guess=guess)
+            _set_aside(work, caller, limits, named)
+            refused.was_guess = True
         raise
 
 
 def check_may_meet(
-    work: Work, caller: Caller, patient: PatientRecord | None, limits: GuessLimits
+    work: Work,
+    caller: Caller,
+    patient: PatientRecord | None,
+    limits: GuessLimits,
+    named: PatientDetails,
 ) -> None:
-    """Raise TooManyGuesses where the guess that fits may be the one after too many.
+    """Let a form go on whose birth date fits only with a guess set aside, as if it did not fit.
 
-    A patient of the caller's own organisation, or one whom nobody knew, is no guess.
+    A patient of the caller's own organisation, or one whom nobody knew, is no guess. Raises
+    ReserveFirst.
     """
     if patient is not None and not _is_own(work, caller, patient):
-        check_may_name(work, caller, limits)
+        _set_aside(work, caller, limits, named)
+
+
+def _set_aside(work: Work, caller: Caller, limits: GuessLimits, named: PatientDetails) -> None:
+    guess = guess_of(named.nhs_number or named.local_id or "", named.birth_date)
+    if work.read_once.get(_SET_ASIDE) != guess:
+        raise ReserveFirst(ReservedGuess(caller, limits, guess))
 
 
 def _is_own(work: Work, caller: Caller, patient: PatientRecord) -> bool:
@@ -70,14 +135,20 @@ def guess_of(number: str, birth_date: dt.date) -> str:
     return f"{number} {birth_date}"
 
 
-def not_known(work: Work, caller: Caller, limits: GuessLimits, guess: str | None = None) -> None:
-    """Count that somebody was not known; that the limit is reached is put on record.
+def not_known(
+    work: Work, caller: Caller, limits: GuessLimits, bucket: Bucket, guess: str | None = None
+) -> None:
+    """Count, in the transaction that holds the bucket, that somebody was not known.
 
-    Later calls are refused without an event each: this one says from when on. `guess`: what comes
-    again, page by page, while one form is filled; made again within the hour it costs nothing.
+    That the limit is reached is put on record; later calls are refused without an event each: this
+    one says from when on. `guess`: as of a ReservedGuess.
     """
     if guess is not None and is_again(work, caller, guess):
         return
-    if spend(work, caller, limits):
-        names = {"person": limits.person, "system": limits.system}
-        record_reading(work, caller.actor(), Reading(REACHED, names=names))
+    if spend(work, bucket):
+        _record_last(work, caller, limits)
+
+
+def _record_last(work: Work, caller: Caller, limits: GuessLimits) -> None:
+    names: dict[str, Any] = {"person": limits.person, "system": limits.system}
+    record_reading(work, caller.actor(), Reading(REACHED, names=names))

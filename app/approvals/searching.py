@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, insert,
 from app.approvals import identifiers, issuing, patients, store
 from app.approvals.deaths import has_died
 from app.approvals.errors import DetailsNotAccepted
-from app.approvals.guessing import check_may_name, not_known
+from app.approvals.guessing import may_name, not_known
 from app.approvals.lifecycle import ApprovalState
 from app.approvals.model import PatientRecord, TreatmentRecord
 from app.approvals.objecting import objects
@@ -262,11 +262,11 @@ def declared_treatments(
     see no more of another provider's treatment than the rule that asks tells them. Raises
     TooManyGuesses for one who named too many patients who are not known.
     """
-    check_may_name(work, caller, guesses)
+    bucket = may_name(work, caller, guesses)
     person = patients.known_by(work, *who)  # across providers: that an approval exists is told
     if person is None:
         _log(work, caller)
-        not_known(work, caller, guesses)
+        not_known(work, caller, guesses, bucket)
         return ()
     declare_care(work, caller, [person], care_reason)
     same = patients.same_person(work, person.canonical_id)

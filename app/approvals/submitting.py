@@ -74,7 +74,7 @@ def _submit_initiation(
     expect_text(work, version)
     with naming_on_a_form(work, caller, office.guesses, details):
         patient = patients.lock_person(work, patients.identify(work, caller, details))
-    check_may_meet(work, caller, patient, office.guesses)
+    check_may_meet(work, caller, patient, office.guesses, details)
     check_decided_in_life(work, patient, command.decision_to_treat)
     today = work.moment.day
     issuing.check_none_live(

@@ -36,18 +36,28 @@ class GuessLimits:
 DEFAULT_LIMITS: Final = GuessLimits()
 
 
-def seconds_to_wait(work: Work, caller: Caller, limits: GuessLimits) -> int:
-    """After how many seconds the caller may guess again; 0 for now."""
-    key, per_hour = _bucket_of(work, caller, limits)
-    c = rate_bucket.c
-    query = sa.select(c.parts, c.at).where(c.who == key)
-    row = work.connection.execute(query).one_or_none()
-    left = per_hour * PARTS if row is None else _filled(row.parts, row.at, per_hour, work)
-    return 0 if left >= PARTS else max(ceil((PARTS - left) * HOUR / (per_hour * PARTS)), 1)
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A caller's guesses, held until the transaction ends: whoever else draws on them waits."""
+
+    key: str
+    per_hour: int
+    left: int  # in parts of a guess
+    at: dt.datetime
+
+    @property
+    def seconds_to_wait(self) -> int:
+        """After how many seconds the caller may guess again; 0 for now."""
+        if self.left >= PARTS:
+            return 0
+        return max(ceil((PARTS - self.left) * HOUR / (self.per_hour * PARTS)), 1)
 
 
-def spend(work: Work, caller: Caller, limits: GuessLimits) -> bool:
-    """Count a guess; whether it was the last for now."""
+def hold(work: Work, caller: Caller, limits: GuessLimits) -> Bucket:
+    """The caller's bucket as it stands now, which nobody else changes before the transaction ends.
+
+    What is looked at after this may be told by what is left, and counted in this transaction.
+    """
     key, per_hour = _bucket_of(work, caller, limits)
     insert = postgresql.insert if work.on_postgres else sqlite.insert
     c = rate_bucket.c
@@ -58,10 +68,26 @@ def spend(work: Work, caller: Caller, limits: GuessLimits) -> bool:
             index_elements=[c.who], set_={"who": made.excluded.who}
         ).returning(c.parts, c.at)
     ).one()
-    left = _filled(row.parts, row.at, per_hour, work) - PARTS
     at = max(row.at, work.moment.instant)
-    work.connection.execute(sa.update(rate_bucket).where(c.who == key).values(parts=left, at=at))
+    return Bucket(key, per_hour, _filled(row.parts, row.at, per_hour, work), at)
+
+
+def spend(work: Work, bucket: Bucket) -> bool:
+    """Count a guess of a bucket that is held; whether it was the last for now."""
+    left = bucket.left - PARTS
+    c = rate_bucket.c
+    work.connection.execute(
+        sa.update(rate_bucket).where(c.who == bucket.key).values(parts=left, at=bucket.at)
+    )
     return left < PARTS
+
+
+def give_back(work: Work, bucket: Bucket) -> None:
+    """Take the count of one guess back, in a later transaction than it was spent in."""
+    c = rate_bucket.c
+    work.connection.execute(
+        sa.update(rate_bucket).where(c.who == bucket.key).values(parts=c.parts + PARTS)
+    )
 
 
 def is_again(work: Work, caller: Caller, guess: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.api.supply_checks import check_and_keep
 from app.auth.model import Caller, Role
 from app.commands.at_the_line import acting_for
 from app.commands.doors import door_or_exit, settings_or_exit
@@ -104,15 +105,7 @@ def _checked(
     *,
     restates: bool,
 ) -> Checked:
-    checked, readings = done(
-        lambda: door.read(
-            lambda work: checking_supplies.check(
-                work, desk, caller, submission, why, restates=restates
-            )
-        )
-    )
-    door.transact(lambda work: checking_supplies.keep(work, desk.office, caller, checked, readings))
-    return checked
+    return done(lambda: check_and_keep(door, desk, caller, submission, why, restates=restates))
 
 
 def _amount(text: str | None) -> Decimal | None:

@@ -14,8 +14,10 @@ from app.db.errors import NestedTransaction, ReadOnlyWork
 from app.db.sharing import CommitLost, SharedCommits
 from app.db.statements import Statement, Values
 from app.db.work import EVERYBODY, Moment, Work
+from app.refusals import ReserveFirst
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 TRIES: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.01
@@ -66,27 +68,63 @@ class Database:
 
         With `shares_commit`, those that wait for SQLite's only writer are committed together with
         it (`app/db/sharing.py`): for what takes no longer than an answer may wait.
+
+        Where `fn` raises ReserveFirst, nothing of it is kept; what it names is set aside in a
+        transaction of its own, `fn` runs anew with it, and it is settled with `fn`, or after it
+        where `fn` is refused.
         """
 
-        def carry_out(connection: sa.Connection) -> tuple[T, Sequence[tuple[str, ...]]]:
-            work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
-            work.begin()
-            result = fn(work)
-            work.commit()
-            return result, work.happened
+        def run(what: Callable[[Work], U], shares: bool) -> U:
+            def carry_out(connection: sa.Connection) -> tuple[U, Sequence[tuple[str, ...]]]:
+                work = Work(connection, moment, new_id, random_bytes, self._audit_key, scope)
+                work.begin()
+                result = what(work)
+                work.commit()
+                return result, work.happened
 
+            def rest(attempt: int) -> None:
+                again(attempt)
+                self._sleep(_pause(attempt, random_bytes))
+
+            result, happened = self._tried(carry_out, shares, rest)
+            committed(happened)
+            return result
+
+        try:
+            return run(fn, shares_commit)
+        except ReserveFirst as asked:
+            reserve = asked.reserve
+        run(reserve.take, False)
+
+        def with_reserve(work: Work) -> T:
+            reserve.enter(work)
+            made = fn(work)
+            reserve.give_back(work)
+            return made
+
+        try:
+            return run(with_reserve, shares_commit)
+        except Exception as error:
+            refused = error
+            run(lambda work: reserve.settle(work, refused), False)
+            raise
+
+    def _tried(
+        self,
+        carry_out: Callable[[sa.Connection], T],
+        shares_commit: bool,
+        rest: Callable[[int], None],
+    ) -> T:
+        """What it gives once it is committed; after a failure that passes it is tried again."""
         for attempt in range(1, TRIES + 1):
             try:
-                result, happened = self._committed(carry_out, shares_commit and attempt == 1)
-                committed(happened)
-                return result
+                return self._committed(carry_out, shares_commit and attempt == 1)
             except CommitLost:
                 pass
             except DBAPIError as error:
                 if attempt == TRIES or not is_transient(error):
                     raise
-            again(attempt)
-            self._sleep(_pause(attempt, random_bytes))
+            rest(attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read(

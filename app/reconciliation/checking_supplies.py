@@ -18,9 +18,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.approvals.elsewhere import TOLD, known_people, live_elsewhere
-from app.approvals.guessing import check_may_name, not_known
+from app.approvals.guessing import ReservedGuess
 from app.approvals.model import PatientRecord, TreatmentRecord
-from app.approvals.office import Office
 from app.approvals.permissions import Action, check_can
 from app.approvals.searching import declare_care
 from app.audit import Reading, record_reading, recorded_together
@@ -125,14 +124,12 @@ def check(
 
     `check_id`: by what the log names a check that is kept to be shown again.
 
-    `why`: the care relationship that is declared; without it nothing is asked elsewhere. Whoever
-    calls keeps both, with `keep`, before it tells the answer. A draft file `restates` the months
+    `why`: the care relationship that is declared; without it nothing is asked elsewhere, and with
+    it a guess is set aside first (`guess_of`). Whoever calls keeps both, with `keep`, before it
+    tells the answer. A draft file `restates` the months
     that it states, as it will when it is sent; a planned supply comes on top of what was sent.
-    Raises TooManyGuesses.
     """
     check_can(caller, Action.CHECK_SUPPLY)
-    if why is not None:
-        check_may_name(work, caller, desk.office.guesses)
     snapshot = service.snapshot_to_check(work, desk, caller, submission, restates=restates)
     worked = service.match(desk, caller, submission, snapshot)
     asked_after = Asked(None) if why is None else _ask(work, caller, worked.matched, why)
@@ -161,16 +158,28 @@ def check(
     return Checked(submission, advice, worked.summary, asked_after), (reading, *told)
 
 
+def guess_of(desk: Desk, caller: Caller) -> ReservedGuess:
+    """What is set aside before a check with a declaration of care, which `keep` settles."""
+    return ReservedGuess(caller, desk.office.guesses)
+
+
 def keep(
-    work: Work, office: Office, caller: Caller, checked: Checked, readings: Iterable[Reading]
+    work: Work,
+    caller: Caller,
+    checked: Checked,
+    readings: Iterable[Reading],
+    guess: ReservedGuess | None,
 ) -> None:
-    """Keep what was declared, asked and told, in one transaction, before the caller is told."""
+    """Keep what was declared, asked and told, in one transaction, before the caller is told.
+
+    `guess`: what was set aside before the check.
+    """
     with recorded_together(work):
         declare_care(work, caller, checked.asked.known, checked.asked.why or "")
         for reading in readings:
             record_reading(work, caller.actor(), reading)
-    if checked.asked.missed:
-        not_known(work, caller, office.guesses)
+    if guess is not None:
+        (guess.use if checked.asked.missed else guess.give_back)(work)
 
 
 def _ask(work: Work, caller: Caller, matched: Sequence[MatchedLine], why: str) -> Asked:

@@ -103,7 +103,9 @@ def check_one(request: Request, session: SignedInBrowser, form: FormFields) -> R
     if body is None or wrong:
         return _asked(request, session, typed, wrong)
     submission = checking_supplies.as_submission(caller, planned_supply(body))
-    checked = check_and_keep(request, desk, caller, submission, body.care_reason, restates=False)
+    checked = check_and_keep(
+        door_of(request), desk, caller, submission, body.care_reason, restates=False
+    )
     (advice,) = checked.advice
     return _asked(request, session, typed, verdict=verdict_of(advice))
 
@@ -193,9 +195,7 @@ def _check(request: Request, caller: Caller, data: bytes, file_name: str) -> str
     submission = checking_supplies.read_draft(desk, caller, data, file_name)
     check_id, at = door.new_id(), door.moment().instant
     why = checking_supplies.SUPPLIED
-    checked = check_and_keep(
-        request, desk, caller, submission, why, restates=True, check_id=check_id
-    )
+    checked = check_and_keep(door, desk, caller, submission, why, restates=True, check_id=check_id)
     name = staging.stage(desk, caller, data, file_name, Waits.CHECKED_ONLY)
     kept_checks.keep(desk, caller, name, checked, check_id, at)
     return name
