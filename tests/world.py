@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from app.db.transaction import Database
 from app.db.work import Moment, Work
 from app.policy import Kind
 from app.reference_data.nhs_number import test_number as invented_nhs_number
+from tests.integration.db.together import within
 
 T = TypeVar("T")
 POLICIES = Path(__file__).parents[1] / "policies"
@@ -155,6 +157,19 @@ class World:
         return self.database.transact(
             use_case, moment=self.moment, new_id=self.new_id, random_bytes=self.random_bytes
         )
+
+    def rivals(self, first: Callable[[Work], Any], second: Callable[[Work], T]) -> Future[T]:
+        """What comes of the second, begun when all of the first is done but its commit."""
+
+        def halting(halt: Callable[[], None]) -> None:
+            def run(work: Work) -> None:
+                first(work)
+                work.send()
+                halt()
+
+            self.do(run)
+
+        return within(self.database, halting, lambda: self.do(second))
 
     def on(self, day: dt.date) -> None:
         instant = dt.datetime(day.year, day.month, day.day, 11, 0, tzinfo=dt.UTC)

@@ -21,8 +21,10 @@ U = TypeVar("U")
 
 TRIES: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.01
-#: PostgreSQL's serialization_failure and deadlock_detected: the whole transaction is undone.
-TRANSIENT_STATES: Final = frozenset({"40001", "40P01"})
+#: PostgreSQL's serialization_failure, deadlock_detected and unique_violation: the whole transaction
+#: is undone. The last is that of a use case that read a row to be absent and added it, as a rival
+#: did meanwhile: run again it finds the row and answers as it does of any that is there.
+TRANSIENT_STATES: Final = frozenset({"40001", "40P01", "23505"})
 #: SQLite's primary codes SQLITE_BUSY and SQLITE_LOCKED.
 TRANSIENT_CODES: Final = frozenset({5, 6})
 
@@ -61,10 +63,12 @@ class Database:
         On PostgreSQL row-level security keeps it to the rows of the organisation `scope`.
 
         Whatever `fn` raises rolls everything back and is raised on. After a serialisation failure,
-        a deadlock or a busy SQLite, `fn` runs again from its start, up to 5 times in all. A commit
-        whose outcome is unknown (the connection died) is raised, never run again: the caller's
-        repeat with the same X-Request-ID finds out. `committed` is told what the work noted in
-        `happened`, once, after the commit; `again` how often `fn` had to run again, each time.
+        a deadlock, a row that a rival added meanwhile, or a busy SQLite, `fn` runs again from its
+        start, up to 5 times in all. A commit whose outcome is unknown (the connection died) is
+        raised, never run again: the caller's repeat with the same X-Request-ID finds out.
+
+        `committed` is told what the work noted in `happened`, once, after the commit; `again` how
+        often `fn` had to run again, each time.
 
         With `shares_commit`, those that wait for SQLite's only writer are committed together with
         it (`app/db/sharing.py`): for what takes no longer than an answer may wait.

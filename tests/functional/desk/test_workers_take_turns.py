@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 
-from app.db.transaction import Database
 from app.door import Door
 from app.housekeeping import (
     forgetting,
@@ -27,6 +25,7 @@ from app.work import Chore, Watcher
 from tests.functional.approvals.api import Api, good, initiation
 from tests.functional.approvals.scene import SUBMISSION_ROW, run_of
 from tests.functional.desk.test_desk import as_csv
+from tests.integration.db.together import waits
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.postgres
@@ -65,16 +64,6 @@ class Failures(Watcher):
 
     def chore_failed(self, name: str, error: str) -> None:
         self.failed.append((name, error))
-
-
-def waits(database: Database) -> bool:
-    """Whether a session of this database waits for another."""
-    query = sa.text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND wait_event_type = 'Lock'"
-    )
-    with database.engine.connect() as connection:
-        return bool(connection.execute(query).scalar_one())
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)  # SQLite has one writer

@@ -1,5 +1,6 @@
 """What commissioners keep, in the database: names that were accepted, contract terms, who pays."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.approvals.model import StopReason
 from app.auth.errors import NotAllowed
 from app.auth.model import Caller
 from app.db import tables
+from app.db.work import Work
 from app.policy import Kind
 from app.reconciliation import service, spellings, terms_loading
 from app.reconciliation.errors import SpellingNotAccepted, SpellingNotFound, TermsNotAccepted
@@ -243,3 +245,16 @@ def coverages(world: World, desk: Desk) -> Any:
     return ask(
         lambda w: service.snapshot_for(w, desk, COMMISSIONER, record), moment=world.moment
     ).coverages
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)  # SQLite has one writer
+def test_of_two_who_propose_a_name_at_one_moment_the_second_is_told_so(
+    world: World, desk: Desk
+) -> None:
+    def propose(caller: Caller) -> Callable[[Work], object]:
+        return lambda work: spellings.propose(work, desk, caller, ODD, "adalimumab", "humira")
+
+    refused = world.rivals(propose(COMMISSIONER), propose(SECOND)).exception()
+    assert isinstance(refused, SpellingNotAccepted)
+    assert "proposed or accepted before" in str(refused)
