@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from app.approvals import handing
@@ -14,10 +15,15 @@ from app.authoring.errors import BenchRefused
 from app.authoring.replay import jobs as replay_jobs
 from app.db.work import Work
 from app.policy import from_resolved
-from app.reconciliation import at_scale, exporting, rows_store, service, store
+from app.reconciliation import at_scale, exporting, previewing, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
-from app.reconciliation.engines.progress import Progress
-from app.reconciliation.errors import ReconciliationError
+from app.reconciliation.engines.progress import Progress, seldom, untold
+from app.reconciliation.errors import (
+    NotYourSubmission,
+    ReconciliationError,
+    RunNotFound,
+    UnreadableSubmission,
+)
 from app.reconciliation.exports import Written
 from app.reconciliation.linkage import proposing
 from app.reconciliation.scratch import scratch
@@ -97,6 +103,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
     return {
         handing.JOB: hand_over,
         service.JOB: reconcile,
+        previewing.JOB: partial(preview_upload, desk=desk),
         proposing.JOB: propose,
         exporting.JOB: write_run,
         proving.JOB: prove_policy,
@@ -126,6 +133,38 @@ def hand_over(held: Held) -> Saving:
         return {"hand_over": made.id, "state": made.state}
 
     return save
+
+
+def preview_upload(held: Held, desk: Desk) -> Saving:
+    """Find out what an uploaded file would change: half of the way is reading it, half comparing.
+
+    Whatever was kept of it before is written over, so a job that is taken again does no harm.
+    """
+    caller = service.caller_of(held.job.payload)
+    name = held.job.payload["upload"]
+    rows = 0
+    tell: Progress = untold
+
+    def rows_read(read: int, of: int) -> None:
+        nonlocal rows, tell
+        if read == 0:
+            rows, tell = of, held.progress_of(2 * of)
+        tell(read)
+
+    def compared(lines: int) -> None:
+        with ThreadPoolExecutor(1) as aside:  # the thread at work has its transaction open
+            aside.submit(tell, rows + lines).result()
+
+    try:
+        previewing.work_out(desk, caller, name, held.door.read, rows_read, seldom(compared))
+    except RunNotFound as error:
+        raise JobRefused(previewing.GONE) from error
+    except (UnreadableSubmission, NotYourSubmission) as error:
+        previewing.refuse(desk, caller, name)
+        raise JobRefused(str(error)) from error
+    except ReconciliationError as error:
+        raise JobRefused(str(error)) from error
+    return lambda _: {"upload": name}
 
 
 def prove_policy(held: Held) -> Saving:

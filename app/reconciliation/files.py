@@ -140,6 +140,11 @@ class FileStore:
         """Whether a file of that name is there, whatever it holds."""
         return self._path(organisation, kind, name).exists()
 
+    def names(self, organisation: str, kind: str) -> list[str]:
+        """The names of the organisation's files of a kind that are whole, in no order."""
+        folder = self._path(organisation, kind, "any").parent
+        return [path.name for path in folder.glob("*") if _SAFE.fullmatch(path.name)]
+
     def digest(self, data: bytes) -> str:
         """The SHA-256 by which content is known, hex."""
         return hashlib.sha256(data).hexdigest()

@@ -87,6 +87,11 @@ def find_table(
     return _in_text(source, reference_headers, most)
 
 
+def is_packed(data: bytes) -> bool:
+    """Whether a file holds many more lines than a text of its size."""
+    return _kind(data[:8]) is not FileKind.TEXT
+
+
 def _kind(head: bytes) -> FileKind:
     if head.startswith((b"PK\x03\x04", COMPOUND)):
         return FileKind.XLSX

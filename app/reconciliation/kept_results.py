@@ -97,6 +97,22 @@ def opened(desk: Desk, caller: Caller, name: str, waits: Waits) -> Iterator[Kept
         yield _read(file, caller)
 
 
+def own_heads(desk: Desk, caller: Caller, waits: Waits) -> Iterator[Mapping[str, Any]]:
+    """The heads of all of the caller's own results, in no order; also where the file is gone."""
+    ending = _ending(caller)
+    for name in desk.files.names(caller.organisation, waits.results):
+        if not name.endswith(ending):
+            continue
+        try:
+            file = desk.files.open(caller.organisation, waits.results, name)
+        except StoredFileDamaged:  # erased meanwhile
+            continue
+        with file:
+            kept = _read(file, caller)
+        if kept is not None:
+            yield kept.head
+
+
 def _read(file: BinaryIO, caller: Caller) -> Kept | None:
     try:
         digest, length = file.read(_DIGEST).decode(), int(file.read(_LENGTH))
@@ -124,5 +140,8 @@ def _whose(caller: Caller) -> list[str]:
 
 
 def _name(caller: Caller, name: str) -> str:
-    whose = hashlib.sha256("\n".join(_whose(caller)).encode()).hexdigest()
-    return name[:ALIKE] + whose[:ALIKE]
+    return name[:ALIKE] + _ending(caller)
+
+
+def _ending(caller: Caller) -> str:
+    return hashlib.sha256("\n".join(_whose(caller)).encode()).hexdigest()[:ALIKE]

@@ -16,6 +16,7 @@ from app.reconciliation.accepting import (
     outline,
     plan,
 )
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.model import ContractLine, Submission
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import RowChange, SliceKey, place, row_changes
@@ -49,14 +50,24 @@ class Preview:
     rests_on: str
 
 
-def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) -> Preview:
-    """What would change; within `Database.read`, so that it is of one state."""
+def preview(
+    work: Work,
+    stored: Stored,
+    caller: Caller,
+    submission: Submission,
+    compared: Progress = untold,
+) -> Preview:
+    """What would change; within `Database.read`, so that it is of one state.
+
+    `compared` is told how many lines are, slice by slice.
+    """
     own = caller.organisation
     placed = place(submission.lines, stored.fold)
     calendar = slice_store.calendar_of(work, own)
     heads = {head.key: head for head in slice_store.heads(work, own, placed.slices)}
     changes: list[SliceChange] = []
     rows: list[SliceRows] = []
+    done = 0
     for key, lines in placed.slices.items():
         head = heads.get(key)
         newest = None if head is None else head.newest
@@ -65,6 +76,8 @@ def preview(work: Work, stored: Stored, caller: Caller, submission: Submission) 
         changes.append(change if differing else _unchanged(change))
         against = None if newest is None else newest.submission_id
         rows.append(SliceRows(key, against, differing))
+        done += len(lines)
+        compared(done)
     known = store.submission_by_hash(work, own, submission.sha256)
     return Preview(
         received=known,

@@ -5,7 +5,7 @@ them what must be known of the whole (how its dates are written); the second rea
 thousand rows at a time. Peak memory does not grow with the file, but for a workbook's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,12 @@ _IN_MEMORY = 16 << 20  # bytes of cells; beyond, they lie on the disk until they
 _CELLS = pa.schema([("raw", pa.list_(pa.string()))])
 
 Row = tuple[str, ...]
+#: Told how many rows are read, and of how many: first of none, once their number is known.
+RowsRead = Callable[[int, int], None]
+
+
+def unwatched(_read: int, _of: int) -> None:
+    """Tells nobody."""
 
 
 def read_columns(
@@ -37,6 +43,7 @@ def read_columns(
     scratch: Path | None = None,
     reference_headers: Sequence[str] = (),
     most: Most | None = None,
+    rows_read: RowsRead = unwatched,
 ) -> FileFacts:
     """Write the rows to `out` and return what the file says beside them.
 
@@ -48,8 +55,9 @@ def read_columns(
     *preamble, header = islice(rows, found.position + 1)
     witness = Witness(found.header)
     with _place(scratch) as waiting:
-        _keep(rows, witness, cast(BinaryIO, waiting))
+        of = _keep(rows, witness, cast(BinaryIO, waiting))
         check_filled(witness)
+        rows_read(0, of)
         facts = FileFacts(
             sha256=source.sha256(),
             header=header,
@@ -63,7 +71,11 @@ def read_columns(
             skipped=0,
         )
         read = BodyReader(header, found.header, found.delimiter, witness)
-        return _write(cast(BinaryIO, waiting), ChunkReader(read), facts, out)
+
+        def tell(done: int) -> None:
+            rows_read(done, of)
+
+        return _write(cast(BinaryIO, waiting), ChunkReader(read), facts, out, tell)
 
 
 def _place(scratch: Path | None) -> SpooledTemporaryFile[bytes]:
@@ -73,14 +85,17 @@ def _place(scratch: Path | None) -> SpooledTemporaryFile[bytes]:
     return SpooledTemporaryFile(_IN_MEMORY, dir=str(scratch))
 
 
-def _keep(rows: Iterator[Row], witness: Witness, waiting: BinaryIO) -> None:
-    """Lay the cells by, a chunk after the other."""
+def _keep(rows: Iterator[Row], witness: Witness, waiting: BinaryIO) -> int:
+    """Lay the cells by, a chunk after the other; returns how many rows there are."""
+    count = 0
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(waiting, _CELLS, options=options) as writer:
         for chunk in _chunks(rows):
             witness.look_at(chunk)
+            count += len(chunk)
             writer.write_batch(pa.record_batch([pa.array(chunk, _CELLS.field(0).type)], _CELLS))
     waiting.seek(0)
+    return count
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -96,7 +111,13 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _write(waiting: BinaryIO, read: ChunkReader, facts: FileFacts, out: BinaryIO) -> FileFacts:
+def _write(
+    waiting: BinaryIO,
+    read: ChunkReader,
+    facts: FileFacts,
+    out: BinaryIO,
+    tell: Callable[[int], None],
+) -> FileFacts:
     cells = pa.ipc.open_file(waiting)
     row, skipped = 1, 0
     months: set[tuple[str | None, int | None]] = set()
@@ -108,6 +129,7 @@ def _write(waiting: BinaryIO, read: ChunkReader, facts: FileFacts, out: BinaryIO
             skipped += batch.column("pos").null_count
             months |= _months(batch)
             writer.write_batch(batch)
+            tell(row - 1)
         facts = replace(
             facts,
             notes=(*facts.notes, *layout_note(facts.layout, months)),

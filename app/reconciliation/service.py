@@ -43,6 +43,7 @@ from app.reconciliation.pseudonymised import (
     check_usable,
     with_own_lines,
 )
+from app.reconciliation.read_columns import RowsRead, unwatched
 from app.reconciliation.report import summary_figures
 from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
 from app.reconciliation.scope import Scope, scope_of
@@ -118,14 +119,16 @@ class Worked:
     note: str = ""
 
 
-def read_own(desk: Desk, caller: Caller, data: bytes, file_name: str) -> Submission:
+def read_own(
+    desk: Desk, caller: Caller, data: bytes, file_name: str, rows_read: RowsRead = unwatched
+) -> Submission:
     """Read a file before anything is stored: slow for a large one, so outside any transaction.
 
     Raises NotAllowed, UnreadableSubmission when the file as a whole cannot be read, and
     NotYourSubmission when a provider's file names another provider.
     """
     check_can(caller, Action.RECONCILE)
-    submission = read_file(data, file_name)
+    submission = read_file(data, file_name, rows_read)
     check_readable(desk, caller, submission)
     return submission
 
@@ -177,10 +180,12 @@ def stored_by(desk: Desk) -> Stored:
     return Stored(desk.files, desk.organisations.fold, {})
 
 
-def preview_submission(work: Work, desk: Desk, caller: Caller, submission: Submission) -> Preview:
+def preview_submission(
+    work: Work, desk: Desk, caller: Caller, submission: Submission, compared: Progress = untold
+) -> Preview:
     """What accepting the submission now would change; within `Database.read`. Stores nothing."""
     check_can(caller, Action.RECONCILE)
-    return preview(work, stored_by(desk), caller, submission)
+    return preview(work, stored_by(desk), caller, submission, compared)
 
 
 def queue(work: Work, caller: Caller, submission_id: str) -> str:

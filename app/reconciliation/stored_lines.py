@@ -17,7 +17,7 @@ from app.reconciliation.files import FileStore
 from app.reconciliation.line_columns import rows_in, submission_in
 from app.reconciliation.model import ContractLine, MatchedLine, Submission
 from app.reconciliation.outcome_files import from_parquet
-from app.reconciliation.read_columns import read_columns
+from app.reconciliation.read_columns import RowsRead, read_columns, unwatched
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import Fold, SliceKey, place, slice_of, total_of
 from app.reconciliation.source import in_memory
@@ -26,13 +26,13 @@ from app.reconciliation.store import SubmissionRecord
 SUBMISSIONS, ROWS, OUTCOMES = "submissions", "rows", "outcomes"
 
 
-def read_file(data: bytes, file_name: str) -> Submission:
+def read_file(data: bytes, file_name: str, rows_read: RowsRead = unwatched) -> Submission:
     """A file as it came, read, with its rows as they are to be kept. Raises UnreadableSubmission.
 
     What is kept is what is returned: the lines are those that the kept rows give.
     """
     out = io.BytesIO()
-    read_columns(in_memory(data), file_name, out)
+    read_columns(in_memory(data), file_name, out, rows_read=rows_read)
     return replace(submission_in(out, file_name), as_rows=out.getvalue())
 
 

@@ -13,3 +13,16 @@ LINES_BETWEEN: Final = 8_192
 
 def untold(_lines: int) -> None:
     """Tells nobody: where nobody waits at a page."""
+
+
+def seldom(tell: Progress) -> Progress:
+    """Tells of more lines only when it is LINES_BETWEEN since the last telling, or more."""
+    told = 0
+
+    def so_far(lines: int) -> None:
+        nonlocal told
+        if lines >= told + LINES_BETWEEN:
+            told = lines
+            tell(lines)
+
+    return so_far

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.api.submissions_model import JobDocument
-from app.reconciliation import service
+from app.reconciliation import exporting, previewing, service
 from app.web.words import number_words
 
 _WORDS: Final = {
@@ -13,6 +13,7 @@ _WORDS: Final = {
     "done": "It is done.",
     "failed": "It stopped.",
 }
+_DOING: Final = {previewing.JOB: "Reading the file", exporting.JOB: "Writing the export"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,32 @@ def progress_of(job: JobDocument) -> Progress:
     """What to say of a job."""
     words = _WORDS.get(job.state, _WORDS["running"])
     of = job.total or 0
-    if job.state == "running" and of:
+    if job.state == "running" and job.kind == previewing.JOB:
+        words += f" {_of_a_preview(min(job.done, of), of // 2)}"
+    elif job.state == "running" and of:
         words += f" {_so_far(job, min(job.done, of), of)}"
     if job.error:
         words = job.error
     return Progress(words, min(job.done, of), of, job.state == "failed")
+
+
+def heading_of(job: JobDocument) -> str:
+    """What the page of a job is called."""
+    if job.state == "failed":
+        return "The file was not taken" if job.kind == previewing.JOB else "The work stopped"
+    return _DOING.get(job.kind, "Reconciling")
+
+
+def _of_a_preview(done: int, rows: int) -> str:
+    """Reading is half of the way, comparing the other; how many rows there are shows at first."""
+    if rows == 0:
+        return "The file is being opened."
+    if done < rows:
+        return f"{number_words(done)} of {number_words(rows)} rows are read."
+    read = f"All its rows are read ({number_words(rows)});"
+    if done == rows:
+        return f"{read} they are being compared with what stands."
+    return f"{read} compared with what stands so far: {number_words(done - rows)}."
 
 
 def _so_far(job: JobDocument, done: int, of: int) -> str:

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from app.api.slices_model import PreviewDocument, SlicePreviewDocument, preview_document
+from app.api.slices_model import PreviewDocument, SlicePreviewDocument
 from app.reconciliation.accepting import CORRECTS, FIRST, REPLACES, UNCHANGED
-from app.reconciliation.preview import Preview
 from app.web.decision import Colour
 from app.web.desk.common import period_words
 from app.web.words import day_words, number_words, pounds
@@ -61,31 +60,6 @@ class PreviewShown:
     next_after: int | None
 
 
-def of_slices(told: Preview) -> PreviewDocument:
-    """The document without the rows, and its slices in the order of the page: those that change
-    something that stands first."""
-    order = (CORRECTS, REPLACES, FIRST, UNCHANGED)
-    bare = tuple(replace(each, rows=()) for each in told.rows)
-    document = preview_document(replace(told, rows=bare))
-    slices = sorted(document.slices, key=lambda each: order.index(each.how))
-    return document.model_copy(update={"slices": slices})
-
-
-def changed_rows(told: Preview, document: PreviewDocument) -> list[tuple[Any, ...]]:
-    """The rows that would change, slice by slice in the order of the page, as they are kept.
-
-    The first statement of a slice adds every row: that is no news, row by row.
-    """
-    place = {_key(each): n for n, each in enumerate(document.slices)}
-    pairs = zip(told.accepted.changes, told.rows, strict=True)
-    by_place = {place[tuple(c.key)]: rows.rows for c, rows in pairs if c.how != FIRST}
-    return [
-        (n, row.kind, row.was_row, row.row, row.fields, _text(row.was_total), _text(row.total))
-        for n in sorted(by_place)
-        for row in by_place[n]
-    ]
-
-
 def preview_shown(
     document: PreviewDocument, rows: Sequence[Sequence[Any]], changed: int, after: int
 ) -> PreviewShown:
@@ -102,14 +76,6 @@ def preview_shown(
         first=after == 0,
         next_after=last if rows and last < changed else None,
     )
-
-
-def _key(each: SlicePreviewDocument) -> tuple[Any, ...]:
-    return each.provider, each.commissioner, each.financial_year, each.financial_month
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)
 
 
 def _slice(each: SlicePreviewDocument, rows: tuple[ChangedRow, ...]) -> SliceChanges:

@@ -1,6 +1,7 @@
 """Submissions: the list, sending one in after seeing what it would change, and its progress."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -27,8 +28,9 @@ from app.reconciliation.store import RunRecord
 from app.web.acting import UploadedForm, act_once, fresh_name
 from app.web.callers import caller_of
 from app.web.desk import common
-from app.web.desk.job_view import progress_of
-from app.web.desk.uploads import keep_preview, waiting
+from app.web.desk.job_view import heading_of, progress_of
+from app.web.desk.uploads import UploadRow, begin, file_name_of, own_uploads, waiting
+from app.web.desk.uploads import at as upload_at
 from app.web.pages import PageRoute, check_csrf, door_of, go, largest_file
 from app.web.rendering import page
 from app.web.sign_in import FormFields, SignedInBrowser
@@ -47,10 +49,13 @@ def list_submissions(request: Request, session: SignedInBrowser) -> Response:
 
 @router.post("", openapi_extra=UPLOAD)
 def upload(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Response:
-    """Keep the file for a day, and show what it would change. Nothing is accepted yet."""
+    """Keep the file for a day, and show what it would change, or how far the worker is with it.
+
+    Nothing is accepted yet.
+    """
     form, data, file_name, over = sent
     check_csrf(session, form)
-    caller, desk = caller_of(request, session), desk_of(request)
+    caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
     if over:
         largest = largest_file(request.app.state.settings.max_upload_bytes)
@@ -58,12 +63,9 @@ def upload(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Re
     if not data:
         return _listed(request, session, _CHOOSE)
     try:
-        submission = service.read_own(desk, caller, data, file_name)
+        return go(begin(request, caller, data, file_name))
     except (UnreadableSubmission, NotYourSubmission) as error:
         return _listed(request, session, str(error))
-    name = staging.stage(desk, caller, data, file_name)
-    keep_preview(request, caller, name, submission, file_name)
-    return go(f"/submissions/uploads/{name}")
 
 
 @router.get("/uploads/{name}")
@@ -75,6 +77,8 @@ def preview(
 ) -> Response:
     """What accepting the uploaded file now would change, row by row."""
     found = waiting(request, caller_of(request, session), name, after)
+    if isinstance(found, str):
+        return go(found)
     return page(
         request,
         "desk/preview.html",
@@ -123,30 +127,41 @@ def discard(
 
 @router.get("/jobs/{job}")
 def follow(request: Request, session: SignedInBrowser, job: UuidPath) -> Response:
-    """How far the work is; the run, once it is done."""
-    found = _job(request, session, job)
+    """How far the work is; the run, or what a file would change, once it is done."""
+    found, payload = _job(request, session, job)
+    if found.state == "done" and "upload" in payload:
+        return go(upload_at(payload["upload"]))
     if found.state == "done" and found.run is not None:
         links = "/links" if found.kind == proposing.JOB else ""
         return go(f"/submissions/runs/{found.run}{links}")
-    return page(request, "desk/job.html", session=session, job=found, progress=progress_of(found))
+    return page(
+        request,
+        "desk/job.html",
+        session=session,
+        job=found,
+        file_name=file_name_of(request, session, payload.get("upload")),
+        heading=heading_of(found),
+        progress=progress_of(found),
+    )
 
 
 @router.get("/jobs/{job}/state")
 def job_state(request: Request, session: SignedInBrowser, job: UuidPath) -> Response:
     """The same for the page's script."""
-    found = _job(request, session, job)
+    found, _ = _job(request, session, job)
     told = progress_of(found)
     over = found.state in ("done", "failed")
     return JSONResponse({"words": told.words, "done": told.done, "of": told.of, "over": over})
 
 
-def _job(request: Request, session: Session, job: str) -> JobDocument:
+def _job(request: Request, session: Session, job: str) -> tuple[JobDocument, Mapping[str, Any]]:
+    """The job, and what it was asked to do."""
     caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
     found = door_of(request).read(lambda work: jobs.find(work, job, caller.organisation))
     if found is None:
         raise RunNotFound("job")
-    return job_document(found)
+    return job_document(found), found.payload
 
 
 @router.get("/{submission}")
@@ -198,17 +213,22 @@ def _listed(request: Request, session: Session, wrong: str = "", status: int = 4
     caller = caller_of(request, session)
     check_can(caller, Action.RECONCILE)
 
-    def read(work: Work) -> list[tuple[SubmissionDocument, RunRecord | None]]:
+    def read(
+        work: Work,
+    ) -> tuple[list[tuple[SubmissionDocument, RunRecord | None]], list[UploadRow]]:
         found = store.submissions_of(work, caller.organisation, NEWEST)
         newest = store.standing_runs(work, caller.organisation, [each.id for each in found])
-        return [(submission_document(each), newest.get(each.id)) for each in found]
+        rows = [(submission_document(each), newest.get(each.id)) for each in found]
+        return rows, own_uploads(work, request, caller)
 
+    rows, uploads = door_of(request).read(read)
     return page(
         request,
         "desk/submissions.html",
         status=status if wrong else 200,
         session=session,
-        rows=door_of(request).read(read),
+        rows=rows,
+        uploads=uploads,
         newest=NEWEST,
         largest_file=largest_file(request.app.state.settings.max_upload_bytes),
         wrong=wrong,

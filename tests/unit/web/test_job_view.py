@@ -3,7 +3,7 @@
 import pytest
 
 from app.api.submissions_model import JobDocument
-from app.reconciliation import exporting, service
+from app.reconciliation import exporting, previewing, service
 from app.web.desk.job_view import Progress, progress_of
 
 
@@ -49,3 +49,28 @@ def test_without_a_whole_there_is_no_part() -> None:
 def test_a_job_that_stopped_says_why() -> None:
     told = progress_of(job("failed", 3, 7, error="The file is damaged."))
     assert told == Progress("The file is damaged.", 3, 7, True)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "words"),
+    [
+        (0, None, "The file is being opened."),
+        (0, 200_000, "0 of 100,000 rows are read."),
+        (32_768, 200_000, "32,768 of 100,000 rows are read."),
+        (
+            100_000,
+            200_000,
+            "All its rows are read (100,000); they are being compared with what stands.",
+        ),
+        (
+            108_192,
+            200_000,
+            "All its rows are read (100,000); compared with what stands so far: 8,192.",
+        ),
+    ],
+)
+def test_an_upload_is_read_on_the_first_half_of_the_way_and_compared_on_the_other(
+    done: int, total: int | None, words: str
+) -> None:
+    told = progress_of(job("running", done, total, kind=previewing.JOB))
+    assert told == Progress(f"It is being worked on. {words}", done, total or 0, False)
