@@ -201,7 +201,7 @@ def test_the_limits_of_signing_in_are_as_the_page_says() -> None:
 # --- what runs in a browser, and where logs go --------------------------------------------------
 
 OWN = APP / "web" / "static" / "own"
-SCRIPTS = {"start.js", "pages.js", "follow.js"}
+SCRIPTS = {"start.js", "pages.js", "follow.js", "upload.js"}
 #: Tags of techniques that browsers have given up, or that run what is not ours.
 OUTDATED = re.compile(
     r"<(applet|object|embed|frame|frameset|iframe|marquee|blink|keygen|isindex|bgsound)\b|"
@@ -215,7 +215,7 @@ UNDER_ANY_NAME = re.compile(
 )
 
 
-def test_pages_are_html_styles_and_three_scripts_and_nothing_outdated() -> None:
+def test_pages_are_html_styles_and_four_scripts_and_nothing_outdated() -> None:
     assert {path.name for path in OWN.glob("*.js")} == SCRIPTS
     for path in sorted((APP / "web" / "templates").rglob("*.html")):
         text = path.read_text("utf-8")

@@ -59,13 +59,14 @@ def upload(request: Request, session: SignedInBrowser, sent: UploadedForm) -> Re
     check_can(caller, Action.RECONCILE)
     if over:
         largest = largest_file(request.app.state.settings.max_upload_bytes)
-        return _listed(request, session, largest.words, 413)
+        return _refused(request, session, largest.words, 413)
     if not data:
-        return _listed(request, session, _CHOOSE)
+        return _refused(request, session, _CHOOSE)
     try:
-        return go(begin(request, caller, data, file_name))
+        to = begin(request, caller, data, file_name)
     except (UnreadableSubmission, NotYourSubmission) as error:
-        return _listed(request, session, str(error))
+        return _refused(request, session, str(error))
+    return JSONResponse({"at": to}) if _by_script(request) else go(to)
 
 
 @router.get("/uploads/{name}")
@@ -207,6 +208,18 @@ def run_again(
         return f"/submissions/jobs/{service.queue(work, caller, submission)}"
 
     return act_once(request, session, form, queue)
+
+
+def _refused(request: Request, session: Session, wrong: str, status: int = 422) -> Response:
+    """Say what is wrong with a file: on the page, or to its script, which keeps the file chosen."""
+    if _by_script(request):
+        return JSONResponse({"wrong": wrong}, status)
+    return _listed(request, session, wrong, status)
+
+
+def _by_script(request: Request) -> bool:
+    """Whether the page's script sent the form, and shows the answer itself."""
+    return request.headers.get("accept") == "application/json"
 
 
 def _listed(request: Request, session: Session, wrong: str = "", status: int = 422) -> Response:

@@ -1,6 +1,7 @@
 """A large file is read by the worker: the page says how far it is, and leads to what it changes."""
 
 import datetime as dt
+import html
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from app.db.work import Moment
 from app.reconciliation import previewing, read_columns
 from app.reconciliation.engines import progress
 from app.reconciliation.staging import forget_staged
+from app.web.cookies import SESSION
 from app.work import Held
 from tests.functional.approvals.scene import SUBMISSION_ROW
 from tests.functional.desk.conftest import Browser, Sit
@@ -313,3 +315,38 @@ def test_a_fault_of_the_service_leaves_the_file_and_sending_it_again_is_another_
     work_off(application)
     assert led(browser, again) == waits
     assert "First statement" in browser.get(waits).text
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20], ids=["before it is read", "after"])
+def test_a_file_that_was_taken_away_is_not_listed(
+    application: FastAPI, sit: Sit, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(previewing, "AT_ONCE_TEXT", most)
+    browser = sit("DEMQ1", PAYER)
+    sent(browser, priced(300))
+    assert "june.csv" in browser.get("/submissions").text
+    (path,) = application.state.desk.files.folder.glob("*/staged/*")
+    path.unlink()
+    assert "june.csv" not in browser.get("/submissions").text
+    assert staged(application) == ["staged-results"]
+
+
+def test_the_pages_script_is_told_where_to_go_or_what_is_wrong(sit: Sit) -> None:
+    browser = sit("DEMQ1", PAYER)
+
+    def by_script(content: bytes, name: str) -> Any:
+        form = browser.form("/submissions", "/submissions")
+        headers = {"Cookie": f"{SESSION}={browser.cookie}", "Accept": "application/json"}
+        files = {"file": (name, content, "text/csv")}
+        return browser.client.post("/submissions", data=form, files=files, headers=headers)
+
+    good = by_script(priced(300), "june.csv")
+    assert good.status_code == 200
+    assert "First statement" in browser.get(good.json()["at"]).text
+    name, letter = BAD["unknown layout"]
+    bad = by_script(letter, name)
+    assert (bad.status_code, list(bad.json())) == (422, ["wrong"])
+    assert bad.json()["wrong"] in html.unescape(upload(browser, letter, name).text)
+    assert by_script(b"", "june.csv").json() == {
+        "wrong": "Choose a file: CSV, an Excel workbook (XLSX) or Parquet."
+    }

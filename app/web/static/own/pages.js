@@ -91,8 +91,8 @@ for (const input of document.querySelectorAll('input[type=file][data-largest]'))
 }
 
 /* A second click while the first is under way would only be refused: leave it out. A download leaves
-   the page where it is, so it can be asked for again after a while. */
-for (const each of document.querySelectorAll('form[method=post]')) {
+   the page where it is, so it can be asked for again after a while. `upload.js` sees to its own. */
+for (const each of document.querySelectorAll('form[method=post]:not([data-upload])')) {
   let sent = 0;
   each.addEventListener('submit', event => {
     if (event.defaultPrevented) return;
