@@ -17,7 +17,7 @@ from app.db.work import Work
 from app.policy import from_resolved
 from app.reconciliation import at_scale, exporting, previewing, rows_store, service, store
 from app.reconciliation.engines.duckdb import told_when_out
-from app.reconciliation.engines.progress import Progress, seldom, untold
+from app.reconciliation.engines.progress import PartOf, Progress, seldom, untold
 from app.reconciliation.errors import (
     NotYourSubmission,
     ReconciliationError,
@@ -68,8 +68,7 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
         run = held.job.payload["run"]
         try:
             seen = held.door.read(lambda work: proposing.look(work, desk, caller, run))
-            held.progress(0, seen.run.lines)
-            found = proposing.work_out(desk, seen)
+            found = proposing.work_out(desk, seen, telling(held))
         except (ReconciliationError, PolicyNotUsable) as error:
             raise JobRefused(str(error)) from error
 
@@ -86,9 +85,9 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
             content = held.door.read(
                 lambda work: exporting.to_write(work, desk, caller, run, format)
             )
-            held.progress(0, content.lines)
+            written = seldom(held.progress_of(content.lines))
             with told_when_out():
-                exporting.write(desk, caller, content, format)
+                exporting.write(desk, caller, content, format, written)
         except ReconciliationError as error:
             raise JobRefused(str(error)) from error
         return lambda _: {"run": run, "format": format.value}
@@ -110,6 +109,19 @@ def make_handlers(desk: Desk) -> Mapping[str, Handler]:
         proving.JOB_OF_TWO: prove_policy,
         replay_jobs.JOB: replay,
     }
+
+
+def telling(held: Held) -> PartOf:
+    """Tells how far the work is once it says of how much."""
+    tell: Progress = untold
+
+    def so_far(done: int, of: int) -> None:
+        nonlocal tell
+        if done == 0:
+            tell = held.progress_of(of)
+        tell(done)
+
+    return so_far
 
 
 def hand_over(held: Held) -> Saving:

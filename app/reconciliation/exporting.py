@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import challenge_store, service, store
 from app.reconciliation.challenge_model import Challenge
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.errors import ExportNotWritten
 from app.reconciliation.export_book import check_fits
 from app.reconciliation.export_table import Reader
@@ -96,20 +98,29 @@ def to_write(
     return content_of(work, desk, caller, run_id)
 
 
-def write(desk: Desk, caller: Caller, content: Export | LargeLines, format: Written) -> None:
+def write(
+    desk: Desk,
+    caller: Caller,
+    content: Export | LargeLines,
+    format: Written,
+    written: Progress = untold,
+) -> None:
     """Write the export and keep it for a day, in place of one that was written before.
 
-    Slow: minutes for a million lines, in the memory of some thousands.
+    `written` is told how many lines are. Slow: minutes for a million lines, in the memory of some
+    thousands.
     """
     assert desk.matching.spill_to is not None
     with scratch(desk.matching.spill_to) as folder:
         path = folder / "export"
         if isinstance(content, LargeLines):
             run, hider = content.run.id, hider_for(desk, caller, content)
-            write_returned(content, path, hider, safe=format is Written.RETURNED_SAFE)
+            safe = format is Written.RETURNED_SAFE
+            write_returned(content, path, hider, safe=safe, written=written)
         else:
             run = content.run
-            write_export(content, ExportFormat(format.value), path, folder)
+            told = replace(content, written=written)
+            write_export(told, ExportFormat(format.value), path, folder)
         desk.files.put(caller.organisation, EXPORTS, _name(desk, caller, run, format), path)
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.reconciliation.challenge_model import Challenge
+from app.reconciliation.engines.progress import Progress, untold
 from app.reconciliation.export_book import write_book
 from app.reconciliation.export_table import Cell, Columns, Reader, challenges_sheet, columns_of
 from app.reconciliation.model import MatchedLine
@@ -78,6 +79,7 @@ class Export:
     matched: Sequence[MatchedLine] | ManyLines
     challenges: Sequence[Challenge]
     reader: Reader
+    written: Progress = untold  # told how many lines are
 
     @property
     def lines(self) -> int:
@@ -86,10 +88,14 @@ class Export:
 
     def some_at_a_time(self) -> Iterator[Sequence[MatchedLine]]:
         """Every line, in the order of the file."""
-        if not isinstance(self.matched, Sequence):
-            yield from self.matched.some_at_a_time()
-        else:
+        if isinstance(self.matched, Sequence):
             yield self.matched
+            return
+        done = 0
+        for some in self.matched.some_at_a_time():
+            yield some
+            done += len(some)
+            self.written(done)
 
 
 def export(content: Export, format: ExportFormat) -> bytes:

@@ -14,11 +14,10 @@ from app.db import jobs
 from app.db.jobs import Job
 from app.db.work import Work
 from app.reconciliation import kept_previews, service, slice_store, staging, store
-from app.reconciliation.engines.progress import Progress, untold
+from app.reconciliation.engines.progress import PartOf, Progress, untold
 from app.reconciliation.find_table import is_packed
 from app.reconciliation.kept_previews import WAITS
 from app.reconciliation.model import Submission
-from app.reconciliation.read_columns import RowsRead
 from app.reconciliation.service import Desk
 from app.reconciliation.slices import place
 
@@ -88,7 +87,7 @@ def work_out(
     caller: Caller,
     name: str,
     read: Read[Any],
-    rows_read: RowsRead,
+    rows_read: PartOf,
     compared: Progress = untold,
 ) -> None:
     """Read a staged file, compare it with what stands, and keep what it would change beside it.

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.reconciliation.engines.progress import PartOf, unwatched
 from app.reconciliation.find_table import Most, find_table
 from app.reconciliation.intake import BodyReader, Witness, check_filled, layout_note
 from app.reconciliation.line_columns import SCHEMA, FileFacts
@@ -27,12 +28,6 @@ _IN_MEMORY = 16 << 20  # bytes of cells; beyond, they lie on the disk until they
 _CELLS = pa.schema([("raw", pa.list_(pa.string()))])
 
 Row = tuple[str, ...]
-#: Told how many rows are read, and of how many: first of none, once their number is known.
-RowsRead = Callable[[int, int], None]
-
-
-def unwatched(_read: int, _of: int) -> None:
-    """Tells nobody."""
 
 
 def read_columns(
@@ -43,7 +38,7 @@ def read_columns(
     scratch: Path | None = None,
     reference_headers: Sequence[str] = (),
     most: Most | None = None,
-    rows_read: RowsRead = unwatched,
+    rows_read: PartOf = unwatched,
 ) -> FileFacts:
     """Write the rows to `out` and return what the file says beside them.
 

@@ -29,7 +29,7 @@ from app.reconciliation.engines.by_hand import decisions_digest, decisions_on
 from app.reconciliation.engines.choice import BY_DEFAULT, Choice, Engine
 from app.reconciliation.engines.heirs import with_heirs
 from app.reconciliation.engines.limits import EXACT_DIGITS, ZERO
-from app.reconciliation.engines.progress import Progress, untold
+from app.reconciliation.engines.progress import PartOf, Progress, untold, unwatched
 from app.reconciliation.errors import TooManyLines, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_reach import reached_by
@@ -43,7 +43,6 @@ from app.reconciliation.pseudonymised import (
     check_usable,
     with_own_lines,
 )
-from app.reconciliation.read_columns import RowsRead, unwatched
 from app.reconciliation.report import summary_figures
 from app.reconciliation.scope import ALL_ORGANISATIONS as ALL_ORGANISATIONS
 from app.reconciliation.scope import Scope, scope_of
@@ -120,7 +119,7 @@ class Worked:
 
 
 def read_own(
-    desk: Desk, caller: Caller, data: bytes, file_name: str, rows_read: RowsRead = unwatched
+    desk: Desk, caller: Caller, data: bytes, file_name: str, rows_read: PartOf = unwatched
 ) -> Submission:
     """Read a file before anything is stored: slow for a large one, so outside any transaction.
 

@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from app.audit import Actor
 from app.db.work import Work
 from app.reconciliation import rows_store, store
+from app.reconciliation.engines.progress import PartOf, unwatched
 from app.reconciliation.errors import StoredFileDamaged, TotalsDoNotTie
 from app.reconciliation.files import FileStore
 from app.reconciliation.line_columns import rows_in, submission_in
 from app.reconciliation.model import ContractLine, MatchedLine, Submission
 from app.reconciliation.outcome_files import from_parquet
-from app.reconciliation.read_columns import RowsRead, read_columns, unwatched
+from app.reconciliation.read_columns import read_columns
 from app.reconciliation.slice_store import Head
 from app.reconciliation.slices import Fold, SliceKey, place, slice_of, total_of
 from app.reconciliation.source import in_memory
@@ -26,7 +27,7 @@ from app.reconciliation.store import SubmissionRecord
 SUBMISSIONS, ROWS, OUTCOMES = "submissions", "rows", "outcomes"
 
 
-def read_file(data: bytes, file_name: str, rows_read: RowsRead = unwatched) -> Submission:
+def read_file(data: bytes, file_name: str, rows_read: PartOf = unwatched) -> Submission:
     """A file as it came, read, with its rows as they are to be kept. Raises UnreadableSubmission.
 
     What is kept is what is returned: the lines are those that the kept rows give.

@@ -11,6 +11,7 @@ import duckdb
 
 from app.reconciliation.engines.duckdb import database
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.engines.progress import PartOf, unwatched
 from app.reconciliation.errors import StoredFileDamaged
 from app.reconciliation.large_lines import LargeLines
 from app.reconciliation.large_queries import Reading
@@ -51,8 +52,13 @@ ORDER BY row
 """
 
 
-def find_in_files(opened: LargeLines, known: Known, limits: Limits | None = None) -> Found:
-    """What is proposed for a large run's lines.
+def find_in_files(
+    opened: LargeLines,
+    known: Known,
+    limits: Limits | None = None,
+    weighed: PartOf = unwatched,
+) -> Found:
+    """What is proposed for a large run's lines; `weighed` as `find_in_memory` tells.
 
     Raises StoredFileDamaged where the two files are not of one submission, EngineRanOut where
     memory or room on the disk did not suffice.
@@ -64,7 +70,8 @@ def find_in_files(opened: LargeLines, known: Known, limits: Limits | None = None
         _hold_unfound(connection)
         left_out = _hold_sought(connection, known, within)
         kept.add(Found(known.judge.model, (), left_out))
-        compare_within(connection, known, within, partial(_held, connection, known), kept)
+        looked = partial(_held, connection, known)
+        compare_within(connection, known, within, looked, kept, weighed)
     return kept.found(known.judge.model)
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.prepare import Prepared
+from app.reconciliation.engines.progress import PartOf, unwatched
 from app.reconciliation.linkage.comparing import (
     BLOCKS,
     HELD,
@@ -96,9 +97,11 @@ def find_in_memory(
     known: Known,
     machine: Machine,
     limits: Limits | None = None,
+    weighed: PartOf = unwatched,
 ) -> Found:
     """What is proposed for lines that are held in memory; their positions are their places.
 
+    `weighed` is told how many are, of those that something may be proposed for.
     Raises EngineRanOut where memory or room on the disk did not suffice.
     """
     within = limits or Limits()
@@ -113,7 +116,7 @@ def find_in_memory(
         lay_shapes(connection)
         stakes = [abs(prepared[each.position].line.total_cost or 0) for each in seekers.lines]
         lay_sought(connection, seekers.lines, stakes)
-        compare_within(connection, known, within, looked, kept)
+        compare_within(connection, known, within, looked, kept, weighed)
     return kept.found(known.judge.model)
 
 
@@ -132,7 +135,12 @@ def lay_sought(connection: Connection, lines: Sequence[Sought], stakes: Sequence
 
 
 def compare_within(
-    connection: Connection, known: Known, within: Limits, looked: Looked, kept: MostCostly
+    connection: Connection,
+    known: Known,
+    within: Limits,
+    looked: Looked,
+    kept: MostCostly,
+    weighed: PartOf,
 ) -> None:
     """Compare the lines that were laid with the approvals, and weigh the pairs some at a time."""
     for some in _some(each_held(known.approvals, known.practices), HELD_AT_A_TIME):
@@ -144,8 +152,12 @@ def compare_within(
         _lay_no_pair(connection)
     each = max(within.pairs_at_a_time // within.lines_at_a_time, 1)
     pieces = _PIECES.format(each=each, most=within.pairs_at_a_time)
-    for first, last in connection.execute(pieces).fetchall():
+    ranges = connection.execute(pieces).fetchall()
+    of = ranges[-1][1] + 1 if ranges else 0
+    weighed(0, of)
+    for first, last in ranges:
         kept.add(_weighed(connection, known, looked, first, last))
+        weighed(last + 1, of)
 
 
 def _ranked_by(lines: Sequence[Sought], stakes: Sequence[Any]) -> pa.Table:

@@ -9,6 +9,7 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import deciding_lines, service
 from app.reconciliation import store as runs
+from app.reconciliation.engines.progress import PartOf, unwatched
 from app.reconciliation.errors import StepNotPossible
 from app.reconciliation.large_lines import LargeLines, open_large
 from app.reconciliation.line_keys import keys_of
@@ -85,21 +86,22 @@ def look(work: Work, desk: Desk, caller: Caller, run_id: str) -> Seen:
     return Seen(loaded, snapshot, store.practices_of(work, scope), refused)
 
 
-def work_out(desk: Desk, seen: Seen) -> Found:
+def work_out(desk: Desk, seen: Seen, weighed: PartOf = unwatched) -> Found:
     """What is proposed for the run's lines. No SQL, but minutes for a large run: a job's work.
 
     Identifiers are compared here, in the service; what comes out says only how far they agree. Of
-    more proposals than one search keeps the most costly are kept.
+    more proposals than one search keeps the most costly are kept. `weighed` is told how many lines
+    are, of those that nothing was found for.
     """
     known = Known.of(desk, seen.snapshot, seen.practices, seen.refused)
     if isinstance(seen.lines, LargeLines):
-        return find_in_files(seen.lines, known)
+        return find_in_files(seen.lines, known, weighed=weighed)
     matched = seen.lines.matched
     lines = [item.line for item in matched]
     prepared = known.prepare(lines)
     seekers = find_seekers(matched, prepared, known.index, known.approvals)
     machine = desk.matching.machine()
-    return find_in_memory(seekers, prepared, keys_of(lines), known, machine)
+    return find_in_memory(seekers, prepared, keys_of(lines), known, machine, weighed=weighed)
 
 
 def save(work: Work, caller: Caller, seen: Seen, found: Found) -> str:

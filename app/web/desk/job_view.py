@@ -5,6 +5,7 @@ from typing import Final
 
 from app.api.submissions_model import JobDocument
 from app.reconciliation import exporting, previewing, service
+from app.reconciliation.linkage import proposing
 from app.web.words import number_words
 
 _WORDS: Final = {
@@ -13,7 +14,11 @@ _WORDS: Final = {
     "done": "It is done.",
     "failed": "It stopped.",
 }
-_DOING: Final = {previewing.JOB: "Reading the file", exporting.JOB: "Writing the export"}
+_DOING: Final = {
+    previewing.JOB: "Reading the file",
+    exporting.JOB: "Writing the export",
+    proposing.JOB: "Looking for approvals",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,10 @@ def _of_a_preview(done: int, rows: int) -> str:
 
 
 def _so_far(job: JobDocument, done: int, of: int) -> str:
-    """How many lines, or of a reconciliation what is done before its first and after its last."""
+    """How many lines, or of a reconciliation what is done before its first and after its last.
+
+    For proposals they are counted of those that nothing was found for.
+    """
     if job.kind == service.JOB and done == 0:
         return "Its lines are being read and matched."
     if job.kind == service.JOB and done == of:

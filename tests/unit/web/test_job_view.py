@@ -4,7 +4,8 @@ import pytest
 
 from app.api.submissions_model import JobDocument
 from app.reconciliation import exporting, previewing, service
-from app.web.desk.job_view import Progress, progress_of
+from app.reconciliation.linkage import proposing
+from app.web.desk.job_view import Progress, heading_of, progress_of
 
 
 def job(state: str, done: int, total: int | None, **more: str) -> JobDocument:
@@ -74,3 +75,18 @@ def test_an_upload_is_read_on_the_first_half_of_the_way_and_compared_on_the_othe
 ) -> None:
     told = progress_of(job("running", done, total, kind=previewing.JOB))
     assert told == Progress(f"It is being worked on. {words}", done, total or 0, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "working", "stopped"),
+    [
+        (service.JOB, "Reconciling", "The work stopped"),
+        (proposing.JOB, "Looking for approvals", "The work stopped"),
+        (exporting.JOB, "Writing the export", "The work stopped"),
+        (previewing.JOB, "Reading the file", "The file was not taken"),
+    ],
+)
+def test_the_page_of_a_job_is_called_by_what_is_done(kind: str, working: str, stopped: str) -> None:
+    assert heading_of(job("queued", 0, None, kind=kind)) == working
+    assert heading_of(job("running", 0, 7, kind=kind)) == working
+    assert heading_of(job("failed", 0, 7, kind=kind, error="So.")) == stopped
