@@ -23,13 +23,14 @@ from app.db import jobs
 from app.db.work import Work
 from app.reconciliation import service, slice_store, staging, store
 from app.reconciliation.errors import NotYourSubmission, RunNotFound, UnreadableSubmission
+from app.reconciliation.kept_previews import WAITS
 from app.reconciliation.linkage import proposing
 from app.reconciliation.store import RunRecord
 from app.web.acting import UploadedForm, act_once, fresh_name
 from app.web.callers import caller_of
 from app.web.desk import common
 from app.web.desk.job_view import heading_of, progress_of
-from app.web.desk.uploads import UploadRow, begin, file_name_of, own_uploads, waiting
+from app.web.desk.uploads import UploadRow, begin, file_name_of, own_uploads, read_again, waiting
 from app.web.desk.uploads import at as upload_at
 from app.web.pages import PageRoute, check_csrf, door_of, go, largest_file
 from app.web.rendering import page
@@ -102,10 +103,12 @@ def accept(
     check_csrf(session, form)
     caller, desk = caller_of(request, session), desk_of(request)
     check_can(caller, Action.RECONCILE)
+    read = read_again(desk, caller, name)
 
     def take(work: Work) -> str:
-        data, file_name = staging.staged(desk, caller, name)
-        submission = service.read_own(desk, caller, data, file_name)
+        if read is None:
+            raise staging.gone(WAITS)
+        data, submission = read
         record = service.receive(work, desk, caller, data, submission)
         return f"/submissions/jobs/{service.queue(work, caller, record.id)}"
 

@@ -19,10 +19,12 @@ from app.db import jobs
 from app.db.jobs import Job
 from app.db.work import Work
 from app.reconciliation import kept_previews, kept_results, previewing, service, staging
+from app.reconciliation.errors import RunNotFound
 from app.reconciliation.kept_previews import WAITS
 from app.reconciliation.kept_results import ROWS_A_PART, Kept
 from app.reconciliation.model import Submission
 from app.reconciliation.preview import rests_on
+from app.reconciliation.service import Desk
 from app.reconciliation.slices import SliceKey
 from app.web.callers import caller_of
 from app.web.desk.preview_view import PreviewShown, preview_shown
@@ -89,6 +91,18 @@ def waiting(request: Request, caller: Caller, name: str, after: int) -> Waiting 
     if found is None:  # what it rests on changed once more, at this very moment
         raise staging.gone(WAITS)
     return found
+
+
+def read_again(desk: Desk, caller: Caller, name: str) -> tuple[bytes, Submission] | None:
+    """A file that waits, read to be accepted: before the transaction, which others wait for.
+
+    None where it waits no longer: it was accepted by this very form before, or it is gone.
+    """
+    try:
+        data, file_name = staging.staged(desk, caller, name)
+    except RunNotFound:
+        return None
+    return data, service.read_own(desk, caller, data, file_name)
 
 
 def own_uploads(work: Work, request: Request, caller: Caller) -> list[UploadRow]:

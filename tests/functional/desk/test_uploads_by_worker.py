@@ -15,7 +15,7 @@ from app.auth.model import Role
 from app.db import tables
 from app.db.transaction import Database
 from app.db.work import Moment
-from app.reconciliation import previewing, read_columns
+from app.reconciliation import previewing, read_columns, service
 from app.reconciliation.engines import progress
 from app.reconciliation.staging import forget_staged
 from app.web.cookies import SESSION
@@ -350,3 +350,24 @@ def test_the_pages_script_is_told_where_to_go_or_what_is_wrong(sit: Sit) -> None
     assert by_script(b"", "june.csv").json() == {
         "wrong": "Choose a file: CSV, an Excel workbook (XLSX) or Parquet."
     }
+
+
+def test_a_file_is_read_again_to_be_accepted_before_others_have_to_wait_for_it(
+    application: FastAPI, sit: Sit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = sit("DEMQ1", PAYER)
+    waits = sent(browser, priced(300))
+    form = browser.form(waits, f"{waits}/accept")
+    read_own, times = service.read_own, []
+
+    def outside(*given: Any, **named: Any) -> Any:
+        application.state.door.transact(lambda _: times.append(1))  # refused inside another
+        return read_own(*given, **named)
+
+    monkeypatch.setattr(service, "read_own", outside)
+    first = browser.post(f"{waits}/accept", form)
+    assert (first.status_code, times) == (303, [1])
+    again = browser.post(f"{waits}/accept", form)
+    assert (again.headers["location"], times) == (first.headers["location"], [1])
+    other = browser.form("/submissions", "/submissions") | {"once": application.state.door.new_id()}
+    assert browser.post(f"{waits}/accept", other).status_code == 404
