@@ -114,6 +114,7 @@ def propose_adoption(
         raise DetailsNotAccepted(
             "from_day", "An adoption holds from today or a later day. Choose one."
         )
+    work.wait_for_turn(f"adoption proposals of {caller.organisation}")
     waiting = sa.select(proposals.c.id).where(
         proposals.c.organisation == caller.organisation,
         proposals.c.hash == found.hash,

@@ -111,6 +111,7 @@ def grant(work: Work, actor: Actor, person_id: str, seat: Seat) -> None:
     if found is None:
         raise CallerNotAccepted("There is no active person of that id. List the people.")
     check_description(found.name, seat.organisation)
+    work.wait_for_turn(f"roles of {person_id}")
     if seat in granted(work, person_id):
         raise CallerNotAccepted("The person has that role there already.")
     work.connection.execute(

@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.approvals import importing, notices, submitting
+from app.approvals import adopting, importing, notices, submitting
 from app.approvals.errors import TransitionNotAllowed
 from app.approvals.import_model import Verdict
 from app.approvals.office import adopt
-from app.auth.people import Person, known_person
+from app.auth.errors import CallerNotAccepted
+from app.auth.model import Role
+from app.auth.people import Person, Seat, grant, known_person
 from app.db import tables
 from app.db.work import Work
 from app.reminders import asking
 from tests.integration.approvals.test_importing import export, preview, row
 from tests.integration.approvals.test_notices import REFER, TODAY
-from tests.world import CLINICIAN, PHARMACIST, TRIAL_POLICY, World, initiation
+from tests.world import CLINICIAN, COMMISSIONER, PHARMACIST, TRIAL_POLICY, World, initiation
 
 pytestmark = [
     pytest.mark.postgres,
@@ -82,3 +84,25 @@ def test_a_person_who_asks_for_reminders_in_two_tabs(wide: World) -> None:
 
     assert wide.rivals(ask, ask).exception() is None
     assert count(wide, tables.reminder_address) == 1
+
+
+def test_a_role_that_two_grant_is_granted_once(wide: World) -> None:
+    ann = wide.do(sign_in).id
+
+    def give(work: Work) -> None:
+        grant(work, CLINICIAN.actor(), ann, Seat("DEMO1", Role.PHARMACIST))
+
+    assert isinstance(wide.rivals(give, give).exception(), CallerNotAccepted)
+    assert count(wide, tables.person_role) == 1
+
+
+def test_an_adoption_that_two_propose_waits_once(wide: World) -> None:
+    caller = replace(COMMISSIONER, id=wide.do(sign_in).id)
+    version = wide.office.library.versions(TRIAL_POLICY)[-1].version
+
+    def propose(work: Work) -> object:
+        library = wide.office.library_at(work)
+        return adopting.propose_adoption(work, library, caller, TRIAL_POLICY, version, TODAY)
+
+    assert isinstance(wide.rivals(propose, propose).exception(), TransitionNotAllowed)
+    assert count(wide, tables.adoption_proposal) == 1
