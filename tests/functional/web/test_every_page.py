@@ -11,6 +11,9 @@ from httpx2 import Response
 
 from app.api.matrix_pages import PAGE_ROUTES
 from app.approvals.permissions import TABLE, Action
+from app.db.tables import audit_event
+from app.db.transaction import Database
+from app.db.work import Moment, Work
 from app.demonstration.organisations import only_in_the_browser, seats
 from tests.functional.approvals.scene import work_off
 from tests.functional.web.conftest import HERE, Enter, Person
@@ -29,8 +32,8 @@ PLAIN = sorted(
 )
 
 
-def opened(enter: Enter) -> list[tuple[str, Response]]:
-    """Each page without an object in its address, as a role that may; and a patient's own."""
+def addresses(enter: Enter) -> list[tuple[str, Person]]:
+    """Each page without an object in its address, and who may open it; and a patient's own."""
     people: dict[str, Person] = {}
 
     def person(who: str) -> Person:
@@ -43,12 +46,17 @@ def opened(enter: Enter) -> list[tuple[str, Response]]:
         action = PAGE_ROUTES[f"GET {path}"]
         assert isinstance(action, Action)
         who = next(PEOPLE[role] for role in PEOPLE if role in TABLE[action])
-        found.append((path, person(who).get(path)))
+        found.append((path, person(who)))
     owner = person("demo1-clinician")
     draft = begun(owner, "H000777", 60_001)
     request, treatment = sent(owner, ANSWERS)
     of_one = (f"/drafts/{draft}/check", f"/requests/{request}", f"/treatments/{treatment}")
-    return found + [(path, owner.get(path)) for path in of_one]
+    return found + [(path, owner) for path in of_one]
+
+
+def opened(enter: Enter) -> list[tuple[str, Response]]:
+    """Each of these pages, as a role that may open it."""
+    return [(path, person.get(path)) for path, person in addresses(enter)]
 
 
 @pytest.fixture
@@ -129,3 +137,32 @@ def test_a_sign_in_is_begun_by_whoever_asks_for_it_and_not_by_opening_a_page(
     asked = stranger.get("/sign-in")
     assert asked.status_code == 200
     assert "set-cookie" not in asked.headers
+
+
+#: What is written where a page is read: that it was, by whom, and how often they call.
+READING = {"audit_event", "audit_payload", "session", "rate_bucket"}
+
+
+def contents(database: Database, moment: Moment) -> dict[str, list[str]]:
+    """All rows of all tables but those."""
+
+    def read(work: Work) -> dict[str, list[str]]:
+        return {
+            table.name: sorted(str(row) for row in work.connection.execute(table.select()))
+            for table in audit_event.metadata.sorted_tables
+            if table.name not in READING
+        }
+
+    return database.read(read, moment=moment)
+
+
+def test_opening_a_page_changes_nothing(enter: Enter, database: Database, moment: Moment) -> None:
+    found = addresses(enter)
+    assert len(found) > 30
+    before = contents(database, moment)
+    assert before["draft"]
+    for path, person in found:
+        assert person.get(path).status_code == 200, path
+        after = contents(database, moment)
+        changed = [name for name, rows in after.items() if rows != before[name]]
+        assert not changed, path
