@@ -3,7 +3,7 @@
 Calls that come at one moment must not each look before any of them is counted, so a guess is
 counted before its answer is known, and given back where it was none. Where the answer goes out with
 the transaction that looked, the bucket is held in it; a refused form's transaction is undone, so
-its guess is set aside in one of its own beforehand (ADR 108).
+its guess is set aside in one of its own beforehand (ADR 109).
 """
 
 import datetime as dt
