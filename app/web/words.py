@@ -1,12 +1,15 @@
 """How the pages say days, instants, sums and NHS numbers, in English."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from app.reference_data.nhs_number import format_nhs_number
 
 _LONDON = ZoneInfo("Europe/London")
+#: A day as the engines of reconciliation write it into a reason.
+_SLASHED = re.compile(r"(?<![\d/'\"])([0-3]\d)/([01]\d)/(\d{4})(?![\d/'\"])")
 _UNITS = {
     "1": "",
     "10*9/L": "× 10⁹/L",
@@ -23,6 +26,19 @@ def day_words(day: dt.date | str | None) -> str:
     if isinstance(day, str):
         day = dt.date.fromisoformat(day)
     return f"{day.day} {day:%B %Y}"
+
+
+def with_days_in_words(text: str) -> str:
+    """A sentence with each of its days as "5 June 2026"; what is quoted stays as it was stated."""
+    return _SLASHED.sub(_slashed, text)
+
+
+def _slashed(found: re.Match[str]) -> str:
+    day, month, year = (int(part) for part in found.groups())
+    try:
+        return day_words(dt.date(year, month, day))
+    except ValueError:
+        return found.group()
 
 
 def instant_words(instant: dt.datetime) -> str:

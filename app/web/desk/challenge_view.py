@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from app.api.challenges_model import ChallengeDetail, ChallengeDocument
+from app.api.challenges_model import ChallengeDetail, ChallengedLineDocument, ChallengeDocument
 from app.reconciliation.challenge_model import TRANSITIONS, ChallengeEvent, ChallengeState
 from app.reconciliation.windows import Window
 from app.web.decision import Colour
 from app.web.desk.common import challenge_colour, drug_words, month_words, organisation_words
-from app.web.words import day_words, first_upper, instant_words, pounds
+from app.web.words import day_words, first_upper, instant_words, pounds, with_days_in_words
 
 _S, _E = ChallengeState, ChallengeEvent
 _WINDOWS: Final[dict[Window, str]] = {
@@ -103,6 +103,16 @@ def challenge_view(detail: ChallengeDetail) -> ChallengeView:
         facts=tuple((key, value) for key, value in facts if value),
         happened=tuple((name, instant_words(at)) for name, at in happened if at),
         late=_late(each),
+    )
+
+
+def line_rows(lines: Sequence[ChallengedLineDocument]) -> tuple[ChallengedLineDocument, ...]:
+    """The lines with the days of their reasons in words."""
+    return tuple(
+        each.model_copy(
+            update={name: with_days_in_words(getattr(each, name)) for name in ("reason", "remedy")}
+        )
+        for each in lines
     )
 
 

@@ -38,6 +38,7 @@ from app.web.callers import caller_of, read_recorded, version_in
 from app.web.desk.challenge_view import (
     challenge_rows,
     challenge_view,
+    line_rows,
     month_choices,
     steps_of,
     window_choices,
@@ -276,14 +277,14 @@ def _shown(
     caller, desk = caller_of(request, session), desk_of(request)
     part = Part(after, LINES_ON_A_PAGE + 1)
 
-    def read(work: Work) -> tuple[ChallengeDetail, Reading]:
+    def read(work: Work) -> tuple[tuple[ChallengeDetail, str], Reading]:
         challenge, lines = challenging.show(work, desk, caller, id, part)
         key = desk.office.pseudonyms.key_of(caller.organisation)
         timed = timing(work, challenge)
         detail = challenge_detail(caller, key, challenge, timed, lines)
-        return detail, Reading("challenge read", names={"challenge": id})
+        return (detail, challenge.run_id), Reading("challenge read", names={"challenge": id})
 
-    detail = read_recorded(request, caller, read)
+    detail, run = read_recorded(request, caller, read)
     told = dict(faults or {})
     return page(
         request,
@@ -291,7 +292,7 @@ def _shown(
         status=422 if told else 200,
         session=session,
         detail=detail,
-        lines=detail.lines[:LINES_ON_A_PAGE],
+        lines=line_rows(detail.lines[:LINES_ON_A_PAGE]),
         after=after,
         next=detail.lines[LINES_ON_A_PAGE - 1].row if len(detail.lines) == part.most else None,
         view=challenge_view(detail),
@@ -302,6 +303,7 @@ def _shown(
             today=door_of(request).moment().day,
         ),
         payer=challenging.is_payer(caller),
+        run=run if can(caller, Action.RECONCILE) and challenging.is_payer(caller) else None,
         once=fresh_name(request),
         typed=typed or {},
         faults=told,

@@ -18,7 +18,14 @@ from app.web.desk.common import (
     organisation_words,
     outcome_colour,
 )
-from app.web.words import day_words, first_upper, instant_words, nhs_words, pounds
+from app.web.words import (
+    day_words,
+    first_upper,
+    instant_words,
+    nhs_words,
+    pounds,
+    with_days_in_words,
+)
 
 _TRIED: Final[dict[str, tuple[str, Colour]]] = {
     Tried.FOUND: ("Found", "green"),
@@ -82,6 +89,10 @@ def _supplied(day: dt.date | None) -> str:
     return "day of supply not known" if day is None else day_words(day)
 
 
+def _said(why: str) -> str:
+    return first_upper(with_days_in_words(why))
+
+
 def line_view(document: EvidenceDocument, *, preparing: bool = False) -> LineView:
     """The page of a line; `preparing`: it is not known yet whom its pseudonym names."""
     line = document.line
@@ -90,14 +101,18 @@ def line_view(document: EvidenceDocument, *, preparing: bool = False) -> LineVie
         title=f"{drug_words(line.drug)}, {_supplied(line.supply_date)}",
         outcome=first_upper(line.outcome),
         colour=outcome_colour(line.outcome),
-        reason=line.reason,
-        remedy=line.remedy,
+        reason=with_days_in_words(line.reason),
+        remedy=with_days_in_words(line.remedy),
         total=line.total,
         accepted=line.accepted,
         queried=line.queried,
         stated=_stated(document),
         passes=tuple(
-            Tested(first_upper(each.name), *_TRIED[each.result], first_upper(each.why))
+            Tested(
+                first_upper(each.name),
+                *_TRIED[each.result],
+                _said(each.why),
+            )
             for each in document.passes
         ),
         tests=tuple(
@@ -105,7 +120,7 @@ def line_view(document: EvidenceDocument, *, preparing: bool = False) -> LineVie
                 first_upper(each.name),
                 first_upper(each.result),
                 TEST_COLOURS[each.result],
-                first_upper(each.detail),
+                _said(each.detail),
             )
             for each in line.tests
         ),

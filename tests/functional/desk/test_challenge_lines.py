@@ -70,7 +70,10 @@ def pages(browser: Browser, at: str) -> list[str]:
 
 
 def rows_of(page: str) -> list[int]:
-    return [int(row) for row in re.findall(r'app-row-head">(\d+)</th>', page)]
+    return [
+        int(row)
+        for row in re.findall(r'app-row-head">(?:<a [^>]*><span[^>]*>[^<]*</span>)?(\d+)<', page)
+    ]
 
 
 def test_every_line_is_on_one_page_and_each_page_counts_them_all(
@@ -85,6 +88,20 @@ def test_every_line_is_on_one_page_and_each_page_counts_them_all(
         assert [len(rows_of(page)) for page in found] == [SHOWN, SHOWN, 1]
         assert all(f"{LINES} lines</h2>" in page for page in found)
         assert ["Back to the first lines" in page for page in found] == [False, True, True]
+
+
+def test_each_line_leads_whoever_pays_to_its_evidence(sit: Sit, challenge: str) -> None:
+    """A trust has no run of the commissioner's to open, so it is offered no link."""
+    payer, trust = sit("DEMQ1", PAYER), sit("DEMO1", Role.PHARMACIST)
+    shown = payer.get(challenge).text
+    found = re.findall(r'href="(/submissions/runs/[^"]+/lines/(\d+))"', shown)
+    assert [int(row) for _, row in found] == rows_of(shown)
+    for href, row in found:
+        evidence = payer.get(href)
+        assert evidence.status_code == 200
+        assert f"Row {row}</span>" in evidence.text
+    assert not re.search(r"\d\d/\d\d/\d{4}", shown)
+    assert "/submissions/runs/" not in trust.get(challenge).text.partition("<main")[2]
 
 
 def test_an_answer_is_bared_of_what_lines_on_other_pages_tell(sit: Sit, challenge: str) -> None:

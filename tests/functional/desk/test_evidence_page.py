@@ -1,5 +1,6 @@
 """The page of a line: the passes in their order, the tests, and the part of the approval."""
 
+import datetime as dt
 import html
 import re
 from collections.abc import Mapping
@@ -53,8 +54,17 @@ def pairs(part: str) -> dict[str, str]:
 
 def as_page(told: list[dict[str, str]], why: str) -> list[list[str]]:
     """What the API tells of passes or tests, as the page has it: in order, each with its reason."""
-    words = ([each["name"], each["result"], each[why]] for each in told)
+    words = ([each["name"], each["result"], in_english(each[why])] for each in told)
     return [[text[:1].upper() + text[1:] for text in row] for row in words]
+
+
+def in_english(text: str) -> str:
+    """The API's days, 13/09/2026, as the page says them."""
+    return re.sub(
+        r"\d\d/\d\d/\d{4}",
+        lambda found: f"{dt.date(*map(int, reversed(found[0].split('/')))):%-d %B %Y}",
+        text,
+    )
 
 
 def told(api: Api, sit: Sit, run: str, row: int) -> tuple[dict[str, str], dict[str, Any]]:
@@ -90,6 +100,8 @@ def test_a_matched_line_shows_passes_tests_and_the_part_of_its_approval(
     assert ["Period", "Passed", "Within the approval"] in tests
     assert ["Route", "Not testable", "There are not two codes to compare"] in tests
     assert tests == as_page(api["line"]["tests"], "detail")
+    assert "by 13 September 2026" in {row[0]: row[2] for row in tests}["Start-by"]
+    assert not re.search(r"\d\d/\d\d/\d{4}", "".join(shown.values()))
 
     part = pairs(shown["The part of the approval"])
     provider = part.pop("Provider")

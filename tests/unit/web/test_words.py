@@ -25,6 +25,25 @@ def test_an_amount_is_said_with_its_unit_as_people_write_it(
     assert amount_words(value, unit) == said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "supplied after 05/09/2026, by which it was to begin (from 13/10/2026 to 01/11/2026)",
+            "supplied after 5 September 2026, by which it was to begin (from 13 October 2026 to "
+            "1 November 2026)",
+        ),
+        ("'13/09/2026' is no day of the month", "'13/09/2026' is no day of the month"),
+        ("31/02/2026 is none", "31/02/2026 is none"),
+        ("batch 1/13/09/2026/2", "batch 1/13/09/2026/2"),
+    ],
+)
+def test_days_in_a_sentence_are_said_in_english_and_what_is_quoted_stays(
+    text: str, said: str
+) -> None:
+    assert words.with_days_in_words(text) == said
+
+
 def test_minutes_are_said_as_hours_where_they_are_whole_ones() -> None:
     assert words.duration_words(60) == "1 hour"
     assert words.duration_words(240) == "4 hours"
