@@ -14,12 +14,16 @@ from app.web.words import day_words, instant_words
 
 @dataclass(frozen=True, slots=True)
 class UnknownRow:
-    """A name in which no drug was recognised; suggestions are (key, words), the likest first."""
+    """A name in which no drug was recognised; suggestions are (key, words), the likest first.
+
+    `waits`: the drug that somebody proposed it means, or None. It cannot be proposed again then.
+    """
 
     name: str
     lines: int
     total: Decimal
     suggestions: tuple[tuple[str, str], ...]
+    waits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,22 @@ class KnownRow:
     may_withdraw: bool
 
 
-def unknown_rows(found: Iterable[UnknownName]) -> tuple[UnknownRow, ...]:
-    """The costliest first, as they came."""
+def unknown_rows(
+    found: Iterable[UnknownName], known: Iterable[RowMapping] = ()
+) -> tuple[UnknownRow, ...]:
+    """The costliest first, as they came. `known`: what was proposed or accepted of the reader's."""
+    proposed = {
+        row["standing"]: drug_words(row["drug"])
+        for row in known
+        if row["standing"] is not None and row["organisation"] != ALL_ORGANISATIONS
+    }
     return tuple(
         UnknownRow(
             each.example,
             each.lines,
             each.total,
             tuple((s.drug, f"{drug_words(s.drug)} ({s.score}% alike)") for s in each.suggestions),
+            proposed.get(each.words),
         )
         for each in found
     )

@@ -538,6 +538,11 @@ def test_a_drug_name_is_proposed_by_one_and_accepted_by_another(
     proposed = one.send("/drug-names", "/drug-names", name="HUMIRRAA PENN", drug="adalimumab")
     assert proposed.status_code == 303
     assert "Accept<span" not in one.get("/drug-names").text  # not one's own
+    for shown in (one.get("/drug-names").text, two.get("/drug-names").text):
+        unknown = bare(shown.partition('id="unknown"')[2].partition('id="proposed"')[0])
+        assert "Propose for HUMIRRAA PENN" not in unknown, "it was proposed"
+        assert "Adalimumab, as proposed: it waits for another person" in unknown
+        assert unknown.count("Propose for") == 1, "the other name was not"
     waiting = two.get("/drug-names").text
     assert f"Proposed by DEMQ1 {PAYER} one, " in waiting, "whose proposal it is that one accepts"
     found = re.search(r"/drug-names/([0-9a-f-]{36})/accept", waiting)
@@ -550,6 +555,7 @@ def test_a_drug_name_is_proposed_by_one_and_accepted_by_another(
     assert one.send("/drug-names", taken_back, reason="Wrong drug.").status_code == 303
     text = one.get("/drug-names").text
     assert "Withdrawn" in text
+    assert "Propose for HUMIRRAA PENN" in bare(text), "it may be proposed again"
     assert f"Taken back by DEMQ1 {PAYER} one, " in text
 
 
