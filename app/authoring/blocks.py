@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,9 +35,14 @@ class Block:
     spans: tuple[Span, ...]
 
 
-def blocks_of(version: PolicyVersion, notices: Iterable[Notice] = ()) -> tuple[Block, ...]:
-    """The policy as text, safety notices before its criteria, then each form as it will be seen."""
-    text = [_block(line) for line in readable(version).splitlines() if line.strip()]
+def blocks_of(
+    version: PolicyVersion, notices: Iterable[Notice] = (), named: Callable[[str], str] = str
+) -> tuple[Block, ...]:
+    """The policy as text, safety notices before its criteria, then each form as it will be seen.
+
+    `named` says a drug's name for its key.
+    """
+    text = [_block(line) for line in readable(version, named).splitlines() if line.strip()]
     first = next((n for n, each in enumerate(text) if (each.kind, each.level) == _PART), len(text))
     found = [*text[:first], *_notices(notices), *text[first:]]
     for kind in _ASKED:

@@ -18,7 +18,7 @@ from app.policy.model import (
     Section,
 )
 from app.policy.panel import answer_words, members_words, status_words
-from app.policy.terms_text import term_lines
+from app.policy.terms_text import Named, term_lines
 
 _HEADINGS = {
     Section.START: "Criteria to start",
@@ -76,12 +76,15 @@ def _number(value: Decimal | None) -> str | None:
     return None if value is None else format(value, "f")
 
 
-def readable(version: PolicyVersion) -> str:
-    """A policy version as Markdown, for a clinician or a commissioner to read."""
+def readable(version: PolicyVersion, named: Named = str) -> str:
+    """A policy version as Markdown, for a clinician or a commissioner to read.
+
+    `named` says a drug's name for its key; without it the keys stand, as in the file.
+    """
     lines = [
-        *_head(version),
+        *_head(version, named),
         *_criteria(version),
-        *term_lines(version.approval, _plain),
+        *term_lines(version.approval, _plain, named),
         *_asked(version),
     ]
     return "\n".join([*lines, *_sources(version)]) + "\n"
@@ -101,7 +104,7 @@ def _day(day: date | None) -> str:
     return "not stated" if day is None else f"{day.day} {day:%B %Y}"
 
 
-def _head(version: PolicyVersion) -> Iterator[str]:
+def _head(version: PolicyVersion, named: Named) -> Iterator[str]:
     yield f"# {_plain(version.title)}"
     yield ""
     if version.unverified:
@@ -109,7 +112,7 @@ def _head(version: PolicyVersion) -> Iterator[str]:
         yield ""
     yield f"- Policy: {_code(version.policy)}, version {version.version}"
     yield f"- Commissioner: {_plain(version.commissioner)}"
-    yield f"- Drug: {_plain(version.drug)}, for {_plain(version.indication.term)}"
+    yield f"- Drug: {_plain(named(version.drug))}, for {_plain(version.indication.term)}"
     yield f"- In force from {_day(version.in_force.from_)}"
     if version.in_force.last_new_start:
         yield f"- Last new start: {_day(version.in_force.last_new_start)}"

@@ -8,6 +8,8 @@ from app.policy.model import Evidence, Source
 from app.policy.terms import ApprovalTerms, Barred, BestValue, Course, Escalation, Phase
 
 Plain = Callable[[str], str]
+#: A drug's name for its key.
+Named = Callable[[str], str]
 
 _JUDGED = {
     "pre_treatment_baseline": "as the patient was before it began",
@@ -15,8 +17,11 @@ _JUDGED = {
 }
 
 
-def term_lines(terms: ApprovalTerms, plain: Plain) -> Iterator[str]:
-    """The section on approval as Markdown; `plain` makes text of the file harmless."""
+def term_lines(terms: ApprovalTerms, plain: Plain, named: Named = str) -> Iterator[str]:
+    """The section on approval as Markdown; `plain` makes text of the file harmless.
+
+    `named` says a drug's name for its key; without it the keys stand, as in the file.
+    """
     yield from ("", "## Approval", "")
     yield f"- Pattern: {terms.pattern}"
     yield from _lengths(terms)
@@ -39,7 +44,7 @@ def term_lines(terms: ApprovalTerms, plain: Plain) -> Iterator[str]:
     if terms.best_value is not None:
         yield from _best_value(terms.best_value, plain)
     for barred in terms.barred_with:
-        yield _barred(barred, plain)
+        yield _barred(barred, plain, named)
     if terms.supersedes:
         yield (
             "- It may begin while an approval under one of these runs, which then ends: "
@@ -99,12 +104,12 @@ def _best_value(best: BestValue, plain: Plain) -> Iterator[str]:
     yield from _labelled(best.reasons, plain)
 
 
-def _barred(barred: Barred, plain: Plain) -> str:
+def _barred(barred: Barred, plain: Plain, named: Named) -> str:
     overlap = (
         f"; when switching, {barred.overlap_days} days may overlap" if barred.overlap_days else ""
     )
     cited = _cited(barred.source, barred.evidence, plain)
-    drugs = _names(barred.drugs, plain)
+    drugs = _names(tuple(map(named, barred.drugs)), plain)
     return f"- Not funded together with {drugs}{overlap}: {plain(barred.reason)} ({cited})"
 
 

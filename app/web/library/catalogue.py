@@ -118,6 +118,11 @@ class Catalogue:
         known = self._drugs.drugs.get(key)
         return first_upper(known.name if known else key)
 
+    def drug_in_text(self, key: str) -> str:
+        """The same within a sentence: "certolizumab pegol", but "C1-esterase inhibitor"."""
+        name = self.drug_name(key)
+        return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
     def _entry(self, library: Library, policy: str) -> Entry:
         area = self.area(policy)
         versions = library.versions(policy) if policy in library.usable() else ()

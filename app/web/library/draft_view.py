@@ -196,8 +196,8 @@ def reading_of(
             catalogue.drug_name(version.drug),
         ),
         sections=view.sections(version),
-        worked_out=view.text_of(version, "Values worked out"),
-        terms=view.text_of(version, "Approval"),
+        worked_out=view.text_of(version, "Values worked out", catalogue.drug_in_text),
+        terms=view.text_of(version, "Approval", catalogue.drug_in_text),
         forms=tuple(
             (
                 words,

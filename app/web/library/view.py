@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -153,11 +153,16 @@ def sources(version: PolicyVersion) -> tuple[Cited, ...]:
     return tuple(cited(each, verified=True) for each in version.sources.values())
 
 
-def text_of(version: PolicyVersion, heading: str) -> tuple[Block, ...]:
-    """The blocks of the readable text below a heading, such as "Approval"."""
+def text_of(
+    version: PolicyVersion, heading: str, drug_in_text: Callable[[str], str]
+) -> tuple[Block, ...]:
+    """The blocks of the readable text below a heading, such as "Approval".
+
+    `drug_in_text` says a drug's name for its key: no reader is shown the key.
+    """
     found: list[Block] = []
     inside = False
-    for block in blocks_of(version):
+    for block in blocks_of(version, named=drug_in_text):
         if block.kind == "heading" and block.level == 2:
             inside = "".join(span.text for span in block.spans) == heading
         elif inside:

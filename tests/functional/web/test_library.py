@@ -1,6 +1,7 @@
 """The policy library's pages: the list, a version in full, its form, cases and changes."""
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable
 
@@ -63,6 +64,14 @@ def test_a_version_tells_criteria_sources_and_what_was_not_read(enter: Enter) ->
         assert words in shown, words
     assert "Holds when" in shown
     assert "Verified</strong>" in shown
+
+
+def test_the_drugs_of_its_terms_are_named_and_not_by_key(enter: Enter) -> None:
+    """What else may not be funded with it reads as a sentence."""
+    shown = enter("demo1-clinician").get("/library/adalimumab-ra-moderate/2021-07-14.1").text
+    (barred,) = re.findall(r"<li>(Not funded together with .*?)</li>", shown)
+    assert "bimekizumab, certolizumab pegol, etanercept" in barred
+    assert "certolizumab-pegol" not in shown
 
 
 def test_changes_are_told_against_any_other_version(enter: Enter) -> None:
