@@ -27,9 +27,8 @@ REQUEST_STEPS: Final[dict[RequestState, str]] = {
         "and the policy version of its first submission."
     ),
     RequestState.CRITERIA_NOT_MET: (
-        "Look at the findings that are 'not met'. Correct the request if an answer is wrong, "
-        "escalate it to the panel where every such criterion can be waived, or ask the "
-        f"commissioner for an individual funding decision. {CARE}"
+        "Look at the findings that are 'not met'. Correct the request if an answer is wrong, or "
+        f"ask the commissioner for an individual funding decision. {CARE}"
     ),
     RequestState.REFERRED: (
         "The panel or the commissioner named here decides. Until then, who asked can withdraw it."
@@ -49,6 +48,12 @@ REQUEST_STEPS: Final[dict[RequestState, str]] = {
     RequestState.ENTERED_IN_ERROR: "Nothing: it stays on record. Send a right one if it is needed.",
 }
 _GOES_ON: Final = Ending()
+#: Criteria are not met, and a panel may waive every one of them.
+_WAIVABLE: Final = (
+    "Look at the findings that are 'not met'. Correct the request if an answer is wrong. Its "
+    "clinician can send it to the panel, which may waive what is not met, or ask the commissioner "
+    f"for an individual funding decision. {CARE}"
+)
 #: A change of a running treatment is approved without a new reference.
 CHANGED: Final = "The change is in force from its day. The approval's reference stays the same."
 
@@ -112,10 +117,13 @@ def after_request(
     kind: Kind,
     version: PolicyVersion | None = None,
     answer_by: dt.date | None = None,
+    *,
+    waivable: bool = False,
 ) -> str:
     """What to do next about a request in this state, under this version where it is known.
 
-    `answer_by` is the day by which the panel that it waits for answers.
+    `answer_by` is the day by which the panel that it waits for answers. `waivable`: a panel may
+    waive every criterion that is not met.
     """
     has_reference = kind in (Kind.INITIATION, Kind.CONTINUATION)
     if state is RequestState.APPROVED and not has_reference:
@@ -123,6 +131,8 @@ def after_request(
     status = None if version is None else panel_status(version)
     if state is RequestState.CRITERIA_NOT_MET and status is PanelStatus.INEFFECTIVE:
         return NOT_SHOWN_TO_WORK
+    if state is RequestState.CRITERIA_NOT_MET and waivable:
+        return _WAIVABLE
     step = REQUEST_STEPS[state]
     if state is RequestState.REFERRED and version is not None:
         if status is PanelStatus.EXTERNAL_AUTHORITY:

@@ -20,6 +20,7 @@ from app.api.next_steps import after_overturning, after_request, begun_urgently
 from app.api.panel_votes import PanelVoteDocument, panel_votes, with_votes
 from app.api.types import Day
 from app.api.veil import Veil
+from app.approvals.amending import may_be_waived
 from app.approvals.doses_given import given_since
 from app.approvals.lifecycle import RequestState
 from app.approvals.model import RequestRecord, RequestView, Route
@@ -197,7 +198,8 @@ def _next(
 ) -> str:
     """What to do next, with what an urgent start, or its overturning, adds to it."""
     request = view.request
-    step = after_request(request.state, request.kind, version, due)
+    waivable = may_be_waived(view.decisions)
+    step = after_request(request.state, request.kind, version, due, waivable=waivable)
     if overturned is not None:
         by_commissioner = request.panel is None
         return after_overturning(request.state, step, overturned, by_commissioner)

@@ -1,6 +1,6 @@
 """Amending, withdrawing and escalating a request that still waits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from app.approvals.details import (
 from app.approvals.errors import DetailsNotAccepted, TransitionNotAllowed
 from app.approvals.lifecycle import RequestEvent, RequestState, next_states
 from app.approvals.model import (
+    DecisionRecord,
     OverrideGiven,
     PatientRecord,
     RequestDetails,
@@ -114,6 +115,12 @@ def withdraw(
     return request_view(work, caller, request_id)
 
 
+def may_be_waived(decisions: Sequence[DecisionRecord]) -> bool:
+    """Whether a panel may waive every criterion that the last decision found not met."""
+    failed = [f for each in decisions[-1:] for f in each.findings if is_failure(f)]
+    return bool(failed) and all(f["waivable"] for f in failed)
+
+
 def escalate(
     work: Work, caller: Caller, request_id: str, reason: str, expected_version: int | None
 ) -> RequestView:
@@ -125,9 +132,7 @@ def escalate(
     treatment = hold(work, caller, request.treatment_id)
     # Before its decision is looked at: a transfer or a pause has none.
     next_states(request.state, RequestEvent.ESCALATE)
-    latest = store.decisions_of(work, request_id)[-1]
-    failed = [f for f in latest.findings if is_failure(f)]
-    if not failed or any(not f["waivable"] for f in failed):
+    if not may_be_waived(store.decisions_of(work, request_id)):
         raise TransitionNotAllowed(
             "What the request fails on cannot be waived, so the panel cannot approve this "
             "request. Correct it, or ask the commissioner for an individual funding request."

@@ -32,13 +32,14 @@ from app.web.decision_paper import as_typst
 from app.web.doses_given import ruling_pairs
 from app.web.form.fields import answer_words
 from app.web.individual_funding import may_ask
+from app.web.library.view import sections
 from app.web.pages import PageRoute, check_csrf, door_of, go
 from app.web.panel_votes import vote_pairs, vote_rows
 from app.web.rendering import page
 from app.web.said_before import said_before
 from app.web.sign_in import FormFields, SignedInBrowser
 from app.web.starting import IdPath
-from app.web.steps import steps_for
+from app.web.steps import decides_it, next_for, steps_for
 from app.web.words import instant_words
 
 router = APIRouter(prefix="/requests", route_class=PageRoute, include_in_schema=False)
@@ -101,6 +102,7 @@ def request_page(
         policy=version,
         outcome=outcome_of(document, version),
         before=said_before(document.decisions),
+        what_next=next_for(caller, document),
         next=_approval_next(document, treatment),
         covers=cover_pairs(document),
         ruling=ruling_pairs(document),
@@ -116,6 +118,7 @@ def request_page(
         if may.get("answer") or may.get("correct")
         else None,
         steps=steps_for(caller, document),
+        sections=sections(version) if decides_it(caller, document) else (),
         votes=vote_rows(document),
         missing=missing,
         lacking=tuple(label_of(version, each.name) for each in document.missing),

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from app.api.doses_given_model import DosesGivenDocument
+from app.api.next_steps import REQUEST_STEPS
 from app.api.panel_bodies import FundingBody
 from app.api.requests_model import RequestDocument
 from app.approvals import consenting, funding, interests, reviewing, store
@@ -84,6 +85,21 @@ def steps_for(caller: Caller, document: RequestDocument) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def decides_it(caller: Caller, document: RequestDocument) -> bool:
+    """Whether a referred request waits for the reader's organisation, in the reader's role."""
+    return document.state is RequestState.REFERRED and any(
+        each.key in ("panel-return", "refuse-funding") for each in steps_for(caller, document)
+    )
+
+
+def next_for(caller: Caller, document: RequestDocument) -> str:
+    """What to do next, to the reader: who decides a referred request is told that they do."""
+    if not decides_it(caller, document):
+        return document.next
+    return document.next.replace(REQUEST_STEPS[RequestState.REFERRED], _YOURS)
+
+
+_YOURS: Final = "Your organisation decides this, below. Until then, who asked can withdraw it."
 _FUNDABLE: Final = frozenset(
     {RequestState.REFERRED, RequestState.CRITERIA_NOT_MET, RequestState.DECLINED}
 )

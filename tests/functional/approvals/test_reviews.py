@@ -110,6 +110,7 @@ def test_a_failure_that_cannot_be_waived_is_not_escalated_but_can_be_funded(
     body = good(people["clinician"].post("/v1/requests", form), 201)
     at, version = f"/v1/requests/{body['id']}", body["version"]
 
+    assert "panel" not in body["next"], "it is not told to do what cannot be done"
     refused = people["clinician"].post(f"{at}/escalate", REASON, version=version)
     assert (refused.status_code, refused.json()["code"]) == (409, "step-not-possible")
 

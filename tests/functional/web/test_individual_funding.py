@@ -23,6 +23,9 @@ POOR = {
 ONCE = re.compile(r'name="once" value="([^"]+)"')
 
 
+NAMED = "The panel or the commissioner named here decides."
+
+
 def begin(person: Person, request: str, case: str = CASE) -> str:
     """Ask for individual funding; where that leads."""
     at = f"/requests/{request}"
@@ -79,6 +82,9 @@ def test_from_a_refusal_to_a_matched_approval(enter: Enter) -> None:
     assert f'href="{at}"' in payer.get("/").text, "it waits for the commissioner"
     offered = payer.get(at).text
     assert CASE in offered
+    assert "Your organisation decides this, below. Until then" in offered
+    assert NAMED not in offered
+    assert NAMED in page, "whoever asked is told who decides"
     (file,) = links(payer, request)
     assert payer.get(file).content == PDF
     assert "panel-approve" not in offered, "it is not asked of the policy"

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from app.authoring.show import as_pdf
 from app.db.transaction import Database
 from app.db.work import Work
 from app.main import create_app
+from app.policy import Section
 from app.settings import Settings
 from app.web import requests as request_pages
 from tests.functional.conftest import ADMINISTRATOR
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, sent
-from tests.pattern_policies import asking_for_two
+from tests.pattern_policies import asking_for_two, waivable
 from tests.policies.library import packaged_library
 
 REFERRED = ANSWERS | {"screened": "no"}
@@ -60,7 +62,7 @@ def text_of(person: Person, path: str) -> str:
 
 def buttons(person: Person, request: str) -> list[str]:
     """What the steps of the request's page are called."""
-    shown = person.get(f"/requests/{request}").text
+    shown = person.get(f"/requests/{request}").text.partition('id="steps"')[2]
     return re.findall(r'nhsuk-details__summary-text">([^<]+)<', shown)
 
 
@@ -87,6 +89,13 @@ def test_a_second_member_sees_whose_vote_is_out_confirms_it_and_both_are_on_reco
     assert buttons(ann, request)[0] == "Approve"
     take(ann, request, "panel-approve", reason="Screened elsewhere.", **dict.fromkeys(boxes, "yes"))
 
+    # The policy's text stands with the request: what a criterion is, and not only how it went.
+    policy = html.unescape(ann.get(at).text.partition('id="policy-text"')[2])
+    policy = policy.partition("</details>")[0]
+    version = packaged_library().versions("adalimumab-ra-severe")[-1]
+    for criterion in version.criteria(Section.START):
+        assert criterion.text in policy
+    assert 'id="policy-text"' not in doctor.get(at).text
     # The first member sees that they have voted, and is offered no second vote.
     assert "Waiting for a second member: you voted to approve" in text_of(ann, "/")
     mine = text_of(ann, at)
@@ -192,3 +201,16 @@ def test_the_policys_page_and_its_text_say_that_two_must_agree(enter: Enter) -> 
     version = library.versions("adalimumab-ra-severe")[-1].version
     shown = text_of(enter(FIRST), f"/library/adalimumab-ra-severe/{version}")
     assert "Two members must agree on what is referred, before it is decided." in shown
+
+
+def test_a_refusal_that_may_be_waived_says_who_can_send_it_and_offers_it_to_them(
+    enter: Enter, application: FastAPI
+) -> None:
+    office = application.state.office
+    application.state.office = replace(office, library=waivable(office.library, "das28_at_start"))
+    doctor = enter("demo1-clinician")
+    at = f"/requests/{sent(doctor, ANSWERS | {'das28_at_start': '4.0'})[0]}"
+    for who, offered in ((doctor, True), (enter("demo1-pharmacist"), False)):
+        shown = who.get(at).text
+        assert "Its clinician can send it to the panel, which may waive what is not met" in shown
+        assert (f'action="{at}/escalate"' in shown) is offered

@@ -59,6 +59,7 @@ def ruling(paid: bool) -> OverturnedDocument:
 
 SENTENCES = [
     *(next_steps.after_request(state, kind) for state in RequestState for kind in Kind),
+    next_steps.after_request(RequestState.CRITERIA_NOT_MET, Kind.INITIATION, waivable=True),
     *(
         next_steps.after_approval(approval(state, to), None, TODAY)
         for state in ApprovalState
@@ -90,6 +91,17 @@ def test_no_sentence_reads_as_advice_to_end_a_treatment(sentence: str) -> None:
     recorded = sentence.replace("A stop is recorded, never refused", "")
     assert FORBIDDEN.search(recorded) is None
     assert sentence.endswith(".")
+
+
+def test_the_panel_is_named_only_where_it_may_waive_what_is_not_met() -> None:
+    refused = RequestState.CRITERIA_NOT_MET
+    told = next_steps.after_request(refused, Kind.INITIATION)
+    assert "panel" not in told
+    assert "individual funding" in told
+    waived = next_steps.after_request(refused, Kind.INITIATION, waivable=True)
+    assert "Its clinician can send it to the panel" in waived
+    approved = next_steps.after_request(RequestState.APPROVED, Kind.INITIATION, waivable=True)
+    assert "panel" not in approved
 
 
 @pytest.mark.parametrize("paid", [True, False])
