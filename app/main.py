@@ -69,6 +69,7 @@ from app.web import (
     home,
     individual_funding,
     minutes,
+    nowhere,
     patient_record,
     reminders,
     requests,
@@ -210,6 +211,7 @@ def create_app(
         absolute=dt.timedelta(hours=settings.session_hours),
     )
     replies.install(app)
+    nowhere.install(app)
     app.router.routes.extend(_most_called_first())
     describe(app, _described)
     app.add_middleware(

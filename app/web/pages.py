@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from app import problems
 from app.api import security
@@ -101,6 +102,10 @@ class PageRoute(APIRoute):
                 unread = UNREAD_FORM if request.method == "POST" else UNREAD_ADDRESS
                 words = too_long_search(error) or unread
                 return refusal(request, DoorProblem(BAD_REQUEST, words))
+            except HTTPException as error:  # of the framework: the form is none that it reads
+                if error.status_code != BAD_REQUEST.status:
+                    raise
+                return refusal(request, DoorProblem(BAD_REQUEST, UNREAD_FORM))
             except _REFUSALS as error:
                 security.note_refusal(request, error)
                 if is_upload(request.scope.get("route")) and problems.kind_of(error) is TOO_LARGE:

@@ -66,7 +66,7 @@ def asked_of(
     faults = {name: _WRONG_DAY for name, day in (("from", first), ("to", last)) if not _is_day(day)}
     policy = query.get("policy") or None
     if policy is not None and policy not in {key for key, _ in policies}:
-        faults["policy"] = _WRONG_POLICY
+        faults["policy"], policy = _WRONG_POLICY, None  # it is not said back
     return Asked(first, last, policy, faults)
 
 
