@@ -6,7 +6,7 @@ import pytest
 
 from app.reference_data.nhs_number import format_nhs_number, test_number
 from tests.functional.web.conftest import Enter, Person
-from tests.functional.web.forms import ANSWERS, FORM, begun, fill, sent
+from tests.functional.web.forms import ANSWERS, DAY, FORM, begun, fill, sent
 
 _WHOM = re.compile(r'<section class="app-whom".*?</section>', re.S)
 _PAYER = "your organisation&#39;s newest treatment under this form"
@@ -145,3 +145,44 @@ def test_a_record_of_another_birth_date_is_not_told(enter: Enter) -> None:
     }
     other = str(doctor.send(FORM, FORM, **fields).headers["location"]).split("/")[2]
     assert "The same as in" not in doctor.get(f"/drafts/{other}/patient").text
+
+
+def test_an_answer_for_another_drug_stands_filled_in_with_the_form_that_it_comes_from(
+    enter: Enter,
+) -> None:
+    """What was tried before is of the patient. A yes and a dose are of the treatment: left open."""
+    doctor = enter("demo1-clinician")
+    before = begun_for(doctor, "etanercept-ra-severe")
+    tolerated = {f"csdmards.{row}.tolerated": "yes" for row in (0, 1)}
+    fill(doctor, before, ANSWERS | tolerated)
+    assert doctor.send(f"/drafts/{before}/check", f"/drafts/{before}/submit").status_code == 303
+    draft = begun_for(doctor, "sarilumab-ra-severe")
+    at = f"/drafts/{draft}/treatment"
+    doctor.send(at, at, commissioner="DEMQ1", **dict(DAY.findall(doctor.get(at).text)))
+    asked: dict[str, str] = {}
+    for step in range(1, 5):
+        text = doctor.get(f"/drafts/{draft}/part-{step}").text
+        asked |= dict.fromkeys(re.findall(r'name="shown\.(\w+)"', text), text)
+    tried = asked["csdmards"]
+    assert value_of(tried, "a.csdmards.0.drug") == "methotrexate"
+    assert value_of(tried, "a.csdmards.1.responded") == "no"
+    words = " ".join(re.sub(r"<[^>]+>", " ", tried).split())
+    source = words.partition("Filled in from the initiation request of ")[2].partition(".")[0]
+    assert source.endswith("Etanercept for severe rheumatoid arthritis after conventional DMARDs")
+    own = {"least_expensive", "with_methotrexate", "active_infection"} & set(asked)
+    assert own, sorted(asked)
+    for name in own:
+        assert value_of(asked[name], f"a.{name}") == "", name
+
+
+def begun_for(person: Person, policy: str) -> str:
+    """Begin a form of a policy for one and the same patient; the draft's id."""
+    patient = {"nhs_number": format_nhs_number(test_number(60_790)), "local_id": "H000790"}
+    born = dict(zip(("day", "month", "year"), ("1", "2", "1970"), strict=True))
+    reply = person.send(
+        f"/start/{policy}",
+        f"/start/{policy}",
+        **{f"patient.{name}": value for name, value in (patient | {"sex": "female"}).items()},
+        **{f"patient.birth_date-{part}": value for part, value in born.items()},
+    )
+    return str(reply.headers["location"]).split("/")[2]

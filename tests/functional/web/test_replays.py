@@ -4,8 +4,11 @@ import re
 
 from fastapi import FastAPI
 
+from app.clock import now
+from tests.functional.approvals.scene import SUBMISSION_ROW
 from tests.functional.web.conftest import Enter, Person
 from tests.functional.web.forms import ANSWERS, sent
+from tests.functional.web.hostile_scene import act, lines, upload
 from tests.functional.web.test_policy_drafts import NEXT, NUMBER, begun, send, work_off
 
 AT = "/library/adalimumab-ra-severe/2016-01-26.1"
@@ -48,6 +51,65 @@ def test_a_draft_is_replayed_over_what_the_organisation_pays_for(
     assert f'href="/requests/{request}"' in told
     assert "999 0" not in told
     assert payer.get(f"/requests/{request}").status_code == 200
+
+
+def test_the_people_and_the_money_behind_a_change_are_those_of_the_requests_that_change(
+    enter: Enter, application: FastAPI
+) -> None:
+    """Of three patients two are below the stricter score; each was invoiced for another sum."""
+    doctor, payer = enter("demo1-clinician"), enter("demq1-commissioner")
+    for score, invoiced in (
+        ("6.0", ("300.25", "100.00")),
+        ("6.2", ("50.50",)),
+        ("7.0", ("999.00",)),
+    ):
+        request, _ = sent(doctor, ANSWERS | {"das28_at_start": score})
+        (number,) = set(
+            re.findall(r"NHS number (\d{3} \d{3} \d{4})", doctor.get(f"/requests/{request}").text)
+        )
+        reconcile(payer, application, *(line_of(number, cost) for cost in invoiced))
+    author = enter("demq1-policy-author")
+    at = begun(author, STRICTER)
+    shown = payer.get(replayed(author, application, at, against="2016-01-26.1")).text
+    assert "3 requests of" in shown
+    figures = dict(
+        re.findall(r'app-sum__label">([^<]+)</span> <span class="app-sum__figure">([^<]+)<', shown)
+    )
+    assert figures == {
+        "Requests that would change": "2",
+        "People": "2",
+        "Spend of their approvals": "£450.75",
+        "Of it, approvals that would not be given": "£450.75",
+    }
+    (matrix,) = re.findall(r"Requests by outcome before and after.*?</table>", shown, re.S)
+    rows = [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in re.findall(r'<tr class="nhsuk-table__row">(.*?)</tr>', matrix, re.S)
+    ]
+    assert sorted(row[-2:] for row in rows) == [["1", "£999.00"], ["2", "£450.75"]]
+    listed = shown.partition(">Requests that would change</h2>")[2]
+    assert sorted(re.findall(r"£[\d.,]+", listed)) == ["£400.25", "£50.50"]
+
+
+def line_of(number: str, cost: str) -> dict[str, str]:
+    """A line of today for a patient."""
+    day = now().date()
+    year = day.year if day.month > 3 else day.year - 1
+    return SUBMISSION_ROW | {
+        "FINANCIAL MONTH": str((day.month - 4) % 12 + 1),
+        "FINANCIAL YEAR": f"{year}{(year + 1) % 100:02}",
+        "NHS NUMBER": number.replace(" ", ""),
+        "PERSON BIRTH DATE": "1970-02-01",
+        "CLINICAL INTERVENTION DATE (DRUG DISPENSED)": day.isoformat(),
+        "TOTAL COST": cost,
+    }
+
+
+def reconcile(payer: Person, application: FastAPI, *rows: dict[str, str]) -> None:
+    """Upload the lines, accept the file and work the run off."""
+    waits = upload(payer, "/submissions", "/submissions", lines(*rows))
+    act(payer, waits, f"{waits}/accept")
+    work_off(application)
 
 
 def test_what_the_other_version_asked_counts_though_this_one_asks_it_no_more(
