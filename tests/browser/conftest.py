@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
 
 from tests.browser import looked
 from tests.browser.hands import Finger, Hand, Keys, Mouse
@@ -157,9 +157,16 @@ def swept() -> set[str]:
     return set()
 
 
+def _nothing(route: Route) -> None:
+    route.fulfill(status=200, content_type="text/javascript", body="")
+
+
 @pytest.fixture
 def visit(chromium: Browser, address: str, axe: str, swept: set[str]) -> Iterator[Visit]:
-    """Opens a visitor, `visit("demo1-clinician", scripts=False)`; none may end with a complaint."""
+    """Opens a visitor, `visit("demo1-clinician", scripts=False)`; none may end with a complaint.
+
+    Without `own_scripts` none of the service's runs, and axe, which is one itself, still can.
+    """
     opened: list[Visitor] = []
 
     def open_(
@@ -168,13 +175,17 @@ def visit(chromium: Browser, address: str, axe: str, swept: set[str]) -> Iterato
         scripts: bool = True,
         phone: bool = False,
         variant: Variant | None = None,
+        own_scripts: bool = True,
     ) -> Visitor:
         chosen = variant or Variant.of(scripts=scripts, phone=phone)
         context = chromium.new_context(**chosen.context(), locale="en-GB", reduced_motion="reduce")
         context.set_default_timeout(_PATIENT)
         page = context.new_page()
         shown = axe if chosen.looks else ""
-        visitor = Visitor(page, address, shown, swept=swept, notes=Path(os.environ[_NOTES]))
+        seen = swept if own_scripts else None
+        visitor = Visitor(page, address, shown, swept=seen, notes=Path(os.environ[_NOTES]))
+        if not own_scripts:
+            page.route("**/assets/*.js", _nothing)
         visitor.hand = hand_of(chosen, visitor)
         opened.append(visitor)
         if who:

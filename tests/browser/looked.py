@@ -46,6 +46,7 @@ PAGES: Final = tuple(
 INSTEAD: Final[dict[str, str]] = {
     "Wait a moment, then go on": "a step too many in a minute",
     "You were signed out before this was sent": "a form of a session that is over",
+    "Part of this could not be taken": "a form of which a part cannot be taken",
 }
 _PATTERNS: Final = tuple(
     (re.compile(re.sub(r"\{\w+(:path)?\}", "[^/]+", page)), page)

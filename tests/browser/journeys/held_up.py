@@ -80,8 +80,24 @@ def _is_signed_out(ground: Ground) -> None:
     assert doctor.at == "/"
 
 
+def _cannot_be_taken(ground: Ground) -> None:
+    """What was copied from elsewhere holds a character that no text has: it is told, and shown."""
+    doctor = ground.enter(CLINICIAN).go("/patients")
+    doctor.fill("number", HOSPITAL_NUMBER)
+    doctor.page.locator("#number").evaluate("e => { e.value += '\\u0007'; }")
+    doctor.expected = {400}
+    doctor.click("Find")
+    assert doctor.heading == "Part of this could not be taken"
+    assert "characters that cannot be kept" in doctor.text
+    assert HOSPITAL_NUMBER in doctor.page.content()
+    doctor.expected = set()
+    doctor.click("open the page again", role="link")
+    assert doctor.at == "/patients"
+
+
 JOURNEYS = (
     Journey((PAYER,), "waits for a run and is led on to it", "/submissions", _waits_for_a_run),
     Journey((CLINICIAN,), "takes too many steps a minute", "/start", _goes_too_fast),
     Journey((CLINICIAN,), "is signed out while filling in", "/start", _is_signed_out),
+    Journey((CLINICIAN,), "sends what cannot be taken", "/patients", _cannot_be_taken),
 )

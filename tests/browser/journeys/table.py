@@ -109,8 +109,12 @@ TABLE: Final = (
     ),
     Line(
         _CARE,
-        "goes on after a step too many, and after a session that ended",
-        ("takes too many steps a minute", "is signed out while filling in"),
+        "goes on after a step too many, a session that ended, and text that cannot be taken",
+        (
+            "takes too many steps a minute",
+            "is signed out while filling in",
+            "sends what cannot be taken",
+        ),
     ),
     Line(
         _PANEL,
