@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from heapq import merge
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -107,8 +107,8 @@ def _told_in_order(coverages: Sequence[Coverage]) -> Iterator[str]:
     if not isinstance(coverages, Held):
         yield from sorted(map(_stable, coverages))
         return
-    for _, its in groupby(coverages, key=attrgetter("treatment_id")):
-        yield from sorted(map(_stable, its))
+    for _, its in groupby(coverages.told(_said), key=itemgetter(0)):
+        yield from sorted(_together(Coverage.__name__, parts) for _, parts in its)
 
 
 def _digest_in_order(parts: Iterable[str]) -> str | None:
@@ -123,13 +123,18 @@ def _digest_in_order(parts: Iterable[str]) -> str | None:
 
 
 def _stable(item: Any) -> str:
-    values = []
-    for name in item.__slots__:
-        value = getattr(item, name)
-        if isinstance(value, frozenset):
-            value = sorted(value)
-        values.append(f"{name}={value!r}")
-    return f"{type(item).__name__}({', '.join(values)})"
+    values = (_said(name, getattr(item, name)) for name in item.__slots__)
+    return _together(type(item).__name__, values)
+
+
+def _said(name: str, value: Any) -> str:
+    if isinstance(value, frozenset):
+        value = sorted(value)
+    return f"{name}={value!r}"
+
+
+def _together(kind: str, said: Iterable[str]) -> str:
+    return f"{kind}({', '.join(said)})"
 
 
 def _of_treatment(

@@ -3,7 +3,7 @@
 import datetime as dt
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import groupby
 from typing import Any, TypeVar
@@ -81,6 +81,10 @@ class Held(Sequence[Coverage]):
     @abstractmethod
     def that_state(self, name: str) -> Iterable[Coverage]:
         """Those of which such a field says anything, in order."""
+
+    @abstractmethod
+    def told(self, say: Callable[[str, Any], str]) -> Iterable[tuple[str, Sequence[str]]]:
+        """Of each in order its treatment and what is said of each field, by name and value."""
 
 
 class Folder:

@@ -225,6 +225,21 @@ class Packed(Held):
         of = self._fields[name].of
         return (self._made(number) for number in self._numbers if of(number) is not None)
 
+    def told(self, say: Callable[[str, Any], str]) -> Iterator[tuple[str, list[str]]]:
+        """Of each in order its treatment and what is said of each field: a shared value's once."""
+        said = {
+            name: [say(name, value) for value in field.values]
+            for name, field in self._fields.items()
+        }
+        columns = [(said[name], field.codes) for name, field in self._fields.items()]
+        for number in self._numbers:
+            own = self._own(number)
+            of_own = [say(name, value) for name, value in zip(_OWN, own, strict=True)]
+            shared = [texts[codes[number]] for texts, codes in columns]
+            if number in self._apart:
+                shared = [say(name, field.of(number)) for name, field in self._fields.items()]
+            yield own[0], [*_in_place((*of_own, *shared))]
+
     def __len__(self) -> int:
         return len(self._numbers)
 
@@ -241,16 +256,19 @@ class Packed(Held):
         return self._made(self._numbers[place])
 
     def _made(self, number: int) -> Coverage:
+        said = [values[codes[number]] for values, codes in self._columns]
+        if number in self._apart:
+            said = [field.of(number) for field in self._fields.values()]
+        return Coverage(*_in_place((*self._own(number), *said)))
+
+    def _own(self, number: int) -> tuple[Any, ...]:
+        """What a coverage shares with hardly another, in the order of _OWN."""
         together, at = divmod(number, TOGETHER)
         begins = self._ends[number - 1] if at else 0
         text = self._texts[together][begins : self._ends[number]]
         treatment_id, reference, legacy, nhs_number, local_ids = json.loads(text)
-        said = [values[codes[number]] for values, codes in self._columns]
-        if number in self._apart:
-            said = [field.of(number) for field in self._fields.values()]
         local = frozenset(map(tuple, local_ids))
-        own = treatment_id, reference, tuple(legacy), nhs_number, local
-        return Coverage(*_in_place((*own, *said)))
+        return treatment_id, reference, tuple(legacy), nhs_number, local
 
     def _in_order(self, packing: _Packing) -> array[int]:
         """The numbers by `coverage_order`: by ids and day, and the few that share these by all."""

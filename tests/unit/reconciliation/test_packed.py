@@ -124,8 +124,12 @@ def test_pairs_that_are_alike_when_joined_are_two_keys() -> None:
     assert [len(found) for found in small.by_local.values()] == [1, 1]
 
 
+@pytest.mark.parametrize("shared", [3, 100])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_digest_of_what_was_seen_is_the_same(seed: int) -> None:
+def test_the_digest_of_what_was_seen_is_the_same(
+    seed: int, shared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed, "SHARED", shared)
     snap = drawn(seed)
     assert digest_of(replace(snap, coverages=pack(shuffled(snap.coverages)))) == digest_of(snap)
 
