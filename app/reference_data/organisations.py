@@ -77,6 +77,13 @@ class OrganisationDirectory:
             found = parent
         return found.code
 
+    def changes(self) -> list[dt.date]:
+        """The days from which an entry holds or no longer holds, in order."""
+        entries = self.all()
+        begins = {entry.from_ for entry in entries if entry.from_ is not None}
+        ends = {entry.to + dt.timedelta(days=1) for entry in entries if entry.to is not None}
+        return sorted(begins | ends)
+
     def all(self) -> tuple[Organisation, ...]:
         """Every entry, in order of code."""
         return tuple(entry for code in sorted(self.entries) for entry in self.entries[code])

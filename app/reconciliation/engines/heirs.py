@@ -49,10 +49,8 @@ def _payer_heirs(
 
 def _days(organisations: OrganisationDirectory) -> tuple[dt.date, ...]:
     """The days from which a code may stand for another one, from the first of all on."""
-    entries = organisations.all()
-    days = {entry.from_ for entry in entries if entry.from_ is not None}
-    days |= {entry.to + _DAY for entry in entries if entry.to is not None}
-    return dt.date.min, *sorted(days - {dt.date.min})
+    changes = organisations.changes()
+    return dt.date.min, *(day for day in changes if day > dt.date.min)
 
 
 def _turns(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from abc import abstractmethod
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -88,17 +89,25 @@ class Held(Sequence[Coverage]):
 
 
 class Folder:
-    """Folds a site's code to its parent's, remembering what it has folded."""
+    """Folds a site's code to its parent's, remembering what it has folded.
+
+    Between two days on which no entry of the directory begins or ends all days are alike.
+    """
 
     def __init__(self, organisations: OrganisationDirectory) -> None:
         self._organisations = organisations
-        self._seen: dict[tuple[str, dt.date], str] = {}
+        self._turns = organisations.changes()
+        self._seen: dict[tuple[str, int], str] = {}
 
     def __call__(self, code: str, on: dt.date) -> str:
-        key = (code, on)
+        key = (code, self.turn(on))
         if key not in self._seen:
             self._seen[key] = self._organisations.fold(code, on)
         return self._seen[key]
+
+    def turn(self, on: dt.date) -> int:
+        """Which of those times a day lies in."""
+        return bisect_right(self._turns, on)
 
 
 def index_snapshot(snapshot: Snapshot) -> SnapshotIndex:

@@ -8,12 +8,12 @@ parents, contract and responsible commissioner.
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +21,13 @@ import pyarrow as pa
 from app.reconciliation.classify import classify, fee_sort
 from app.reconciliation.contract import check_contract, check_payer
 from app.reconciliation.engines.agreed import Priced, agreed_on
+from app.reconciliation.engines.distinct import (
+    Columns,
+    distinct,
+    hold,
+    told_by_turn,
+    turns_of,
+)
 from app.reconciliation.engines.duckdb import as_written
 from app.reconciliation.engines.index import Folder, SnapshotIndex
 from app.reconciliation.engines.known import NotTabular
@@ -45,9 +52,6 @@ from app.reference_data.routes import code_stated
 Connection = duckdb.DuckDBPyConnection
 _TEXT, _DAY, _FLAG, _NUMBER = pa.string(), pa.date32(), pa.bool_(), pa.int32()
 _PLACES = 8
-#: How many distinct combinations are Python's objects at a time. Where there are terms, nearly
-#: every line may be one, and what Python holds lies outside DuckDB's limit.
-_AT_A_TIME: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _written(connection: Connection, known: Reference, folder: Path, beside: Seq
     _months(connection)
     _invoices(connection, known)
     connection.execute(DATED)
-    _eras(connection, known.dictionary)
+    _eras(connection, known)
     for column in ("provider", "commissioner"):
         _folded(connection, column, known)
     connection.execute(PLACED)
@@ -94,7 +98,7 @@ def _written(connection: Connection, known: Reference, folder: Path, beside: Seq
     _prices(connection, known.index)
     _supplies(connection, known.index)
     stated = ((digest,) for digest in sorted(known.index.earlier.stated))
-    _hold(connection, "stated", {"content_hash": _TEXT}, stated)
+    hold(connection, "stated", {"content_hash": _TEXT}, stated)
     file = folder / "line.parquet"
     more = "".join(f",\n    told.{name}" for name in beside)
     connection.sql(LINE.format(beside=more)).write_parquet(str(file))
@@ -111,39 +115,8 @@ def _check_digits(connection: Connection) -> None:
         raise NotTabular
 
 
-Columns = Mapping[str, pa.DataType]
-
-
-def _hold(
-    connection: Connection, name: str, columns: Columns, rows: Iterable[Sequence[Any]]
-) -> None:
-    """Hold a table of what plain functions made of distinct values."""
-    held = f"{name}_held"
-    connection.register(held, pa.schema(list(columns.items())).empty_table())
-    connection.execute(f"CREATE TABLE {name} AS FROM {held}")
-    left = iter(rows)
-    while some := list(islice(left, _AT_A_TIME)):
-        pairs = zip(columns.values(), zip(*some, strict=True), strict=True)
-        arrays = [pa.array(column, kind) for kind, column in pairs]
-        connection.register(held, pa.Table.from_arrays(arrays, list(columns)))
-        connection.execute(f"INSERT INTO {name} FROM {held}")
-    connection.unregister(held)
-
-
-def _distinct(
-    connection: Connection, columns: str, view: str, where: str = "TRUE"
-) -> Iterator[tuple[Any, ...]]:
-    """The distinct combinations, of which DuckDB holds all and Python some."""
-    connection.execute(f"CREATE TABLE asked AS SELECT DISTINCT {columns} FROM {view} WHERE {where}")
-    (count,) = connection.sql("SELECT count(*) FROM asked").fetchall()[0]
-    for first in range(0, count, _AT_A_TIME):
-        some = f"rowid >= {first} AND rowid < {first + _AT_A_TIME}"
-        yield from connection.sql(f"SELECT * FROM asked WHERE {some}").fetchall()
-    connection.execute("DROP TABLE asked")
-
-
 def _months(connection: Connection) -> None:
-    stated = _distinct(
+    stated = distinct(
         connection,
         "financial_year, financial_month",
         "read",
@@ -151,7 +124,7 @@ def _months(connection: Connection) -> None:
     )
     rows = ((year, month, *financial_period(year, month)) for year, month in stated)
     columns = {"financial_year": _TEXT, "financial_month": pa.int8()}
-    _hold(connection, "month", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
+    hold(connection, "month", {**columns, "first_day": _DAY, "last_day": _DAY}, rows)
 
 
 def _invoices(connection: Connection, known: Reference) -> None:
@@ -160,38 +133,47 @@ def _invoices(connection: Connection, known: Reference) -> None:
     given = given_of(known.snapshot.terms.supplies)
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
+        for said in distinct(connection, ", ".join(key), "read", "invoice_date IS NOT NULL"):
             line = ContractLine(row=0, content_hash="", raw=(), **dict(zip(key, said, strict=True)))
             period = invoiced_period(line, given, known.fold)
             if period is not None:
                 yield (*said, period.first, period.last)
 
     columns = dict(zip(key, (_DAY, _TEXT, _TEXT, _TEXT), strict=True))
-    _hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows())
+    hold(connection, "invoiced", {**columns, "first_day": _DAY, "last_day": _DAY}, rows())
 
 
-def _eras(connection: Connection, dictionary: DrugDictionary) -> None:
-    """Days between which no word of a drug or kind begins or ends are alike: one is for all."""
-    changes = sorted({*dictionary.changes(), *load_kind_words().changes()})
+def _eras(connection: Connection, known: Reference) -> None:
+    """Days between which no word of a drug or kind begins or ends are alike: one is for all.
+
+    So are those, of organisations, between which none of them does, by number.
+    """
+    changes = sorted({*known.dictionary.changes(), *load_kind_words().changes()})
+    turn, as_at = known.fold.turn, known.snapshot.as_at
     of: dict[int, dt.date] = {}
     rows = []
-    for (day,) in sorted(_distinct(connection, "last_day", "dated", "last_day IS NOT NULL")):
-        rows.append((day, of.setdefault(bisect_right(changes, day), day)))
-    _hold(connection, "era", {"last_day": _DAY, "era": _DAY}, [*rows, (None, None)])
+    for (day,) in sorted(distinct(connection, "last_day", "dated", "last_day IS NOT NULL")):
+        rows.append((day, of.setdefault(bisect_right(changes, day), day), turn(day)))
+    columns = {"last_day": _DAY, "era": _DAY, "turn": _NUMBER}
+    hold(connection, "era", columns, [*rows, (None, None, turn(as_at))])
 
 
 def _folded(connection: Connection, column: str, known: Reference) -> None:
-    stated = _distinct(connection, f"{column}, last_day", "dated", f"{column} IS NOT NULL")
-    as_at = known.snapshot.as_at
-    rows = ((code, day, known.fold(code, day or as_at)) for code, day in stated)
-    _hold(connection, column, {"code": _TEXT, "last_day": _DAY, "folded": _TEXT}, rows)
+    of_turns = (
+        f"(SELECT dated.{column}, era.turn, min(dated.last_day) AS day FROM dated INNER JOIN era "
+        "ON era.last_day IS NOT DISTINCT FROM dated.last_day "
+        f"WHERE dated.{column} IS NOT NULL GROUP BY ALL)"
+    )
+    stated, as_at = distinct(connection, "*", of_turns), known.snapshot.as_at
+    rows = ((code, turn, known.fold(code, day or as_at)) for code, turn, day in stated)
+    hold(connection, column, {"code": _TEXT, "turn": _NUMBER, "folded": _TEXT}, rows)
 
 
 def _named(connection: Connection, dictionary: DrugDictionary) -> None:
     """The drug and the kind of charge of each distinct text, with what else tells the kind."""
     key = ("drug_code", "drug_name", "era", "gives_back", "point_of_delivery")
     rows = []
-    for said in _distinct(connection, ", ".join(key), "placed"):
+    for said in distinct(connection, ", ".join(key), "placed"):
         code, name, day, gives_back, delivered = said
         found = dictionary.recognise(code, name, day)
         line = ContractLine(
@@ -207,24 +189,24 @@ def _named(connection: Connection, dictionary: DrugDictionary) -> None:
         rows.append((*said, found.drug or None, found.product, found.how, kind.value, sort))
     kinds = (_TEXT, _TEXT, _DAY, _FLAG, _TEXT)
     told = dict.fromkeys(("drug", "product", "how", "kind", "fee_sort"), _TEXT)
-    _hold(connection, "named", {**dict(zip(key, kinds, strict=True)), **told}, rows)
+    hold(connection, "named", {**dict(zip(key, kinds, strict=True)), **told}, rows)
 
 
 def _units(connection: Connection) -> None:
-    stated = _distinct(connection, "unit", "read", "unit IS NOT NULL")
-    _hold(connection, "unit", {"unit": _TEXT, "key": _TEXT}, ((u, unit_key(u)) for (u,) in stated))
+    stated = distinct(connection, "unit", "read", "unit IS NOT NULL")
+    hold(connection, "unit", {"unit": _TEXT, "key": _TEXT}, ((u, unit_key(u)) for (u,) in stated))
 
 
 def _routes(connection: Connection) -> None:
     """The codes among the routes of administration that lines state."""
-    stated = _distinct(connection, "route", "read", "route IS NOT NULL")
+    stated = distinct(connection, "route", "read", "route IS NOT NULL")
     rows = ((text, route_number(code_stated(text))) for (text,) in stated)
-    _hold(connection, "route", {"route": _TEXT, "number": pa.int64()}, rows)
+    hold(connection, "route", {"route": _TEXT, "number": pa.int64()}, rows)
 
 
 def _basis(connection: Connection, given: Given) -> None:
     """Days after a stop or a death of homecare, of the commissioners that give any."""
-    _hold(connection, "giver", {"code": _TEXT}, ((code,) for code in given))
+    hold(connection, "giver", {"code": _TEXT}, ((code,) for code in given))
     where = (
         f"first_day IS NOT NULL AND dispensing_route = '{HOMECARE}' AND "
         "folded_commissioner IN (SELECT giver.code FROM giver)"
@@ -232,53 +214,52 @@ def _basis(connection: Connection, given: Given) -> None:
     key = "dispensing_route, folded_commissioner, folded_provider, drug, first_day, last_day"
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, key, "told", where):
+        for said in distinct(connection, key, "told", where):
             route, payer, provider, drug, first, last = said
             time = _period(first, last)
             yield (*said, *days_given(given, route, payer, provider, drug, time))
 
     columns = dict.fromkeys(key.split(", ")[:4], _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
-    _hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows())
+    hold(connection, "basis", {**columns, "after_stop": _NUMBER, "after_death": _NUMBER}, rows())
 
 
 def _contracts(connection: Connection, index: SnapshotIndex) -> None:
     """What the contract says, between those providers and commissioners that have terms."""
     pairs = {"folded_provider": _TEXT, "folded_commissioner": _TEXT}
-    _hold(connection, "held_between", pairs, index.contracts)
+    hold(connection, "held_between", pairs, index.contracts)
     between = (
         "EXISTS (SELECT 1 FROM held_between WHERE "
         "held_between.folded_provider IS NOT DISTINCT FROM told.folded_provider AND "
         "held_between.folded_commissioner IS NOT DISTINCT FROM told.folded_commissioner)"
     )
-    key = "folded_provider, folded_commissioner, drug, first_day, last_day"
 
-    def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, key, "told", f"first_day IS NOT NULL AND {between}"):
-            provider, payer, drug, first, last = said
-            held = index.contracts.get((provider, payer), ())
-            found = check_contract(held, drug or "", _period(first, last))
-            yield (*said, _result(found.result), found.detail)
+    def say(
+        provider: str | None, payer: str | None, drug: str | None, first: dt.date, last: dt.date
+    ) -> tuple[str, str]:
+        held = index.contracts.get((provider, payer), ())
+        found = check_contract(held, drug or "", _period(first, last))
+        return _result(found.result), found.detail
 
-    columns = {**pairs, "drug": _TEXT, "first_day": _DAY, "last_day": _DAY}
-    columns |= {"said": _TEXT, "why": _TEXT}
-    _hold(connection, "contract", columns, rows())
+    turns = turns_of(chain.from_iterable(index.contracts.values()))
+    key, told = {**pairs, "drug": _TEXT}, {"said": _TEXT, "why": _TEXT}
+    told_by_turn(connection, "contract", key, between, turns, told, say)
 
 
 def _payers(connection: Connection, index: SnapshotIndex) -> None:
-    _hold(connection, "paid_drug", {"drug": _TEXT}, ((drug,) for drug in index.payers))
-    key = "drug, folded_commissioner, first_day, last_day"
-    where = "first_day IS NOT NULL AND drug IN (SELECT paid_drug.drug FROM paid_drug)"
+    hold(connection, "paid_drug", {"drug": _TEXT}, ((drug,) for drug in index.payers))
 
-    def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, key, "told", where):
-            drug, payer, first, last = said
-            found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
-            yield (*said, _result(found.test.result), found.proposed, found.silent)
+    def say(
+        drug: str, payer: str | None, first: dt.date, last: dt.date
+    ) -> tuple[str, str | None, bool]:
+        found = check_payer(index.payers.get(drug, ()), payer, _period(first, last))
+        return _result(found.test.result), found.proposed, found.silent
 
-    columns = {"drug": _TEXT, "folded_commissioner": _TEXT, "first_day": _DAY, "last_day": _DAY}
-    columns |= {"said": _TEXT, "proposed": _TEXT, "silent": _FLAG}
-    _hold(connection, "payer", columns, rows())
+    turns = turns_of(chain.from_iterable(index.payers.values()))
+    key = {"drug": _TEXT, "folded_commissioner": _TEXT}
+    told = {"said": _TEXT, "proposed": _TEXT, "silent": _FLAG}
+    where = "drug IN (SELECT paid_drug.drug FROM paid_drug)"
+    told_by_turn(connection, "payer", key, where, turns, told, say)
 
 
 _PRICED: Columns = {
@@ -290,9 +271,9 @@ _PRICED: Columns = {
 
 def _prices(connection: Connection, index: SnapshotIndex) -> None:
     """What was agreed for each distinct combination of what chooses among a drug's prices."""
-    _hold(connection, "keeper", {"code": _TEXT}, ((code,) for code in sorted(_keepers(index))))
+    hold(connection, "keeper", {"code": _TEXT}, ((code,) for code in sorted(_keepers(index))))
     kept = {"folded_commissioner": _TEXT, "drug": _TEXT}
-    _hold(connection, "kept_price", kept, index.prices)
+    hold(connection, "kept_price", kept, index.prices)
     where = (
         "first_day IS NOT NULL AND EXISTS (SELECT 1 FROM kept_price WHERE "
         "kept_price.folded_commissioner = told.folded_commissioner "
@@ -300,19 +281,19 @@ def _prices(connection: Connection, index: SnapshotIndex) -> None:
     )
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, ", ".join(_PRICED), "told", where):
+        for said in distinct(connection, ", ".join(_PRICED), "told", where):
             provider, payer, drug, product, code, strength, unit, first, last = said
             priced = Priced(provider, drug, product, code, strength, unit)
             found = agreed_on(index.prices[payer, drug], priced, _period(first, last))
             yield (*said, found.least, found.most, found.price, found.why)
 
     limits = dict.fromkeys(("least", "most", "price"), AMOUNT)
-    _hold(connection, "agreed", {**_PRICED, **limits, "why": _TEXT}, rows())
+    hold(connection, "agreed", {**_PRICED, **limits, "why": _TEXT}, rows())
 
 
 def _supplies(connection: Connection, index: SnapshotIndex) -> None:
     """The agreed charge for a delivery, and the tolerance of quantity, of those who agreed any."""
-    _hold(connection, "supply_keeper", {"code": _TEXT}, ((code,) for code in index.supplies))
+    hold(connection, "supply_keeper", {"code": _TEXT}, ((code,) for code in index.supplies))
     where = (
         "first_day IS NOT NULL AND "
         "folded_commissioner IN (SELECT supply_keeper.code FROM supply_keeper)"
@@ -320,7 +301,7 @@ def _supplies(connection: Connection, index: SnapshotIndex) -> None:
     key = "folded_commissioner, folded_provider, drug, first_day, last_day"
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for said in _distinct(connection, key, "told", where):
+        for said in distinct(connection, key, "told", where):
             payer, provider, drug, first, last = said
             held = index.supplies[payer], provider, drug, _period(first, last)
             told = tolerance_on(*held), days_early_on(*held)
@@ -330,7 +311,7 @@ def _supplies(connection: Connection, index: SnapshotIndex) -> None:
     columns = dict.fromkeys(("folded_commissioner", "folded_provider", "drug"), _TEXT)
     columns |= dict.fromkeys(("first_day", "last_day"), _DAY)
     columns |= dict.fromkeys(("least", "most", "tolerance", "early"), AMOUNT)
-    _hold(connection, "supplied", {**columns, "why": _TEXT}, rows())
+    hold(connection, "supplied", {**columns, "why": _TEXT}, rows())
 
 
 def _keepers(index: SnapshotIndex) -> set[str]:

@@ -39,10 +39,10 @@ FROM dated
 LEFT JOIN era ON era.last_day IS NOT DISTINCT FROM dated.last_day
 LEFT JOIN provider
     ON provider.code = dated.provider
-    AND provider.last_day IS NOT DISTINCT FROM dated.last_day
+    AND provider.turn = era.turn
 LEFT JOIN commissioner
     ON commissioner.code = dated.commissioner
-    AND commissioner.last_day IS NOT DISTINCT FROM dated.last_day
+    AND commissioner.turn = era.turn
 """
 TOLD: Final = """
 CREATE VIEW told AS

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from app.reconciliation.engines import line_sql
+from app.reconciliation.engines.distinct import _AT_A_TIME, distinct, hold
 from app.reconciliation.engines.duckdb import Machine, database
 from app.reconciliation.engines.index import Folder, index_snapshot
-from app.reconciliation.engines.line_sql import _AT_A_TIME, Reference, _distinct, _hold, hold_lines
+from app.reconciliation.engines.line_sql import Reference, hold_lines
 from tests.unit.reconciliation.builders import DRUGS_AND_ORGANISATIONS, cells, snapshot, submission
 from tests.unit.reconciliation.test_out_of_core import stored
 
@@ -29,8 +30,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_each_distinct_value_is_asked_of_once_and_held_once(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    told = ((n, n * 2) for (n,) in _distinct(connection, "n", "many"))
-    _hold(connection, "doubled", {"n": pa.int64(), "twice": pa.int64()}, told)
+    told = ((n, n * 2) for (n,) in distinct(connection, "n", "many"))
+    hold(connection, "doubled", {"n": pa.int64(), "twice": pa.int64()}, told)
     found = connection.sql(
         "SELECT count(*), count(DISTINCT n), min(n), max(n), sum(twice) FROM doubled"
     ).fetchall()
@@ -42,21 +43,21 @@ def test_python_holds_some_of_them_at_a_time(connection: duckdb.DuckDBPyConnecti
 
     def told() -> Iterator[tuple[int]]:
         nonlocal asked
-        for (n,) in _distinct(connection, "n", "many"):
+        for (n,) in distinct(connection, "n", "many"):
             asked += 1
             if asked % 1_000 == 0:
                 ((held,),) = connection.sql("SELECT count(*) FROM kept").fetchall()
                 behind.append(asked - held)
             yield (n,)
 
-    _hold(connection, "kept", {"n": pa.int64()}, told())
+    hold(connection, "kept", {"n": pa.int64()}, told())
     assert asked == COUNT
     assert max(behind) <= _AT_A_TIME
 
 
 def test_nothing_distinct_leaves_an_empty_table(connection: duckdb.DuckDBPyConnection) -> None:
-    told = _distinct(connection, "n", "many", "FALSE")
-    _hold(connection, "none", {"n": pa.int64()}, told)
+    told = distinct(connection, "n", "many", "FALSE")
+    hold(connection, "none", {"n": pa.int64()}, told)
     assert connection.sql("SELECT count(*) FROM none").fetchall() == [(0,)]
 
 
@@ -68,9 +69,9 @@ def test_no_join_of_the_lines_is_turned_round(
 
     def held(connection: duckdb.DuckDBPyConnection, *given: Any) -> None:
         seen.add(connection.sql(setting).fetchall()[0][0])
-        _hold(connection, *given)
+        hold(connection, *given)
 
-    monkeypatch.setattr(line_sql, "_hold", held)
+    monkeypatch.setattr(line_sql, "hold", held)
     snap, (dictionary, organisations) = snapshot(), DRUGS_AND_ORGANISATIONS
     known = Reference(snap, index_snapshot(snap), dictionary, Folder(organisations))
     with database(Machine("1GB")) as connection:

@@ -16,7 +16,7 @@ import pytest
 from app.reconciliation import ContractLine, MatchedLine, Snapshot, match_submission, summarise
 from app.reconciliation.accepting import outcomes_by_slice
 from app.reconciliation.classify import is_fee_named
-from app.reconciliation.engines import coverage_tables, line_sql, packed, shared_words
+from app.reconciliation.engines import coverage_tables, distinct, packed, shared_words
 from app.reconciliation.engines.debits import DEBIT
 from app.reconciliation.engines.duckdb import Machine
 from app.reconciliation.engines.known import NotTabular
@@ -81,7 +81,7 @@ def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     if seed % 2:  # as of a large file, of which Python never holds all that is distinct
-        monkeypatch.setattr(line_sql, "_AT_A_TIME", 3)
+        monkeypatch.setattr(distinct, "_AT_A_TIME", 3)
         monkeypatch.setattr(shared_words, "AT_A_TIME", 50)
         monkeypatch.setattr(shared_words, "TOGETHER", 90)
     lines, snap = nasty.packed(random.Random(seed), 30)
