@@ -68,11 +68,6 @@ def said(item: MatchedLine) -> tuple[Any, ...]:
     return (*drug, *told)
 
 
-OF_LAST_DELIVERIES = [
-    case
-    for case in CASES
-    if any("last" in term["kind"] or "invoice" in term["kind"] for term in case.get("supplies", ()))
-]
 SEEDS = range(int(os.environ.get("SEEDS", "12")))
 
 
@@ -107,11 +102,10 @@ def test_random_submissions_come_to_what_the_plain_engine_makes_of_them(
     ]
 
 
-@pytest.mark.parametrize("case", OF_LAST_DELIVERIES, ids=lambda case: case["about"])
-def test_days_given_to_last_deliveries_count_from_file_to_file(
-    tmp_path: Path, case: dict[str, Any]
-) -> None:
-    """What random submissions seldom come to: the day itself on which the last one may be."""
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
+def test_each_case_comes_out_from_file_to_file(tmp_path: Path, case: dict[str, Any]) -> None:
+    """What random submissions seldom come to: the very day of a last delivery, or of a merger."""
     lines, snap = submitted(case)
     check(case, at_scale(tmp_path, lines, snap)[1])
 
