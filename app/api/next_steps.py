@@ -95,8 +95,9 @@ CHECK_STEPS: Final[dict[Outcome, str]] = {
     Outcome.APPROVED: "Submitting this form today would be approved, unless something changes.",
     Outcome.MORE_INFORMATION_NEEDED: "Answer what is still missing, then check again.",
     Outcome.CRITERIA_NOT_MET: (
-        "Look at the findings that are 'not met'. Nothing was stored; the form can still be "
-        f"submitted, escalated to the panel or sent for individual funding. {CARE}"
+        "Look at the findings that are 'not met'. Nothing was stored. The form can still be "
+        "submitted; from there its clinician can ask for individual funding, or send it to the "
+        f"panel where that may waive all that is not met. {CARE}"
     ),
     Outcome.REFERRED: "Submitting this form would send it to the panel or the commissioner.",
 }
