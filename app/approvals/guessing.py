@@ -19,6 +19,7 @@ from app.approvals.store import all_treatments_of
 from app.audit import Reading, record_reading
 from app.auth.guesses import Bucket, GuessLimits, give_back, hold, is_again, spend
 from app.auth.model import Caller
+from app.auth.rates import PARTS
 from app.db.work import Work
 from app.refusals import Reserve, ReserveFirst
 
@@ -82,6 +83,40 @@ def may_name(work: Work, caller: Caller, limits: GuessLimits) -> Bucket:
     return bucket
 
 
+@dataclass(slots=True)
+class GuessesOfFile:
+    """Those that the rows of one file make, in a transaction that holds the caller's bucket.
+
+    A row is told that it contradicts another provider's patient, or fits one, while fewer were
+    contradicted than the caller has guesses left.
+    """
+
+    caller: Caller
+    limits: GuessLimits
+    bucket: Bucket
+    made: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, work: Work, caller: Caller, limits: GuessLimits) -> "GuessesOfFile":
+        """None made yet; whoever else draws on the caller's guesses waits from here on."""
+        return cls(caller, limits, hold(work, caller, limits))
+
+    def may_tell(self, work: Work, patient: PatientRecord) -> bool:
+        """Whether a row may be told of this patient: the caller's own, or guesses are left."""
+        return is_own(work, self.caller, patient) or len(self.made) < self.bucket.left // PARTS
+
+    def told(self, work: Work, patient: PatientRecord, named: PatientDetails) -> None:
+        """Note that a row was told that it contradicts this patient."""
+        if not is_own(work, self.caller, patient):
+            self.made.add(guess_of(named.nhs_number or named.local_id or "", named.birth_date))
+
+    def count(self, work: Work) -> None:
+        """Count what was told: after what is taken back of the file, and before the commit."""
+        for guess in sorted(self.made):
+            not_known(work, self.caller, self.limits, self.bucket, guess)
+            self.bucket = hold(work, self.caller, self.limits)
+
+
 @contextmanager
 def naming_on_a_form(
     work: Work, caller: Caller, limits: GuessLimits, named: PatientDetails
@@ -95,7 +130,7 @@ def naming_on_a_form(
     try:
         yield
     except PatientContradiction as refused:
-        if refused.patient is not None and not _is_own(work, caller, refused.patient):
+        if refused.patient is not None and not is_own(work, caller, refused.patient):
             _set_aside(work, caller, limits, named)
             refused.was_guess = True
         raise
@@ -113,7 +148,7 @@ def check_may_meet(
     A patient of the caller's own organisation, or one whom nobody knew, is no guess. Raises
     ReserveFirst.
     """
-    if patient is not None and not _is_own(work, caller, patient):
+    if patient is not None and not is_own(work, caller, patient):
         _set_aside(work, caller, limits, named)
 
 
@@ -123,7 +158,7 @@ def _set_aside(work: Work, caller: Caller, limits: GuessLimits, named: PatientDe
         raise ReserveFirst(ReservedGuess(caller, limits, guess))
 
 
-def _is_own(work: Work, caller: Caller, patient: PatientRecord) -> bool:
+def is_own(work: Work, caller: Caller, patient: PatientRecord) -> bool:
     if patient.registered_by == caller.organisation:
         return True
     theirs = all_treatments_of(work, same_person(work, patient.canonical_id))

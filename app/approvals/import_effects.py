@@ -9,6 +9,7 @@ import datetime as dt
 from app.approvals import import_store, issuing, reference, store
 from app.approvals.effects import terms_of
 from app.approvals.errors import AlreadyApproved, PatientContradiction
+from app.approvals.guessing import GuessesOfFile
 from app.approvals.import_model import Candidate, RowFault, RowVerdict, Verdict
 from app.approvals.import_rows import version_on
 from app.approvals.library import Library
@@ -34,6 +35,11 @@ _CONTRADICTED = RowFault(
     "the birth date or the hospital number contradicts the patient's record here; check both "
     "against the notes, and link the records if they are one person",
 )
+_TOO_MANY = RowFault(
+    None,
+    "too many rows name patients of other hospitals by a birth date that is not theirs, so this "
+    "one was not looked at; check those that are told, and send this row again after an hour",
+)
 _LIVE = RowFault(
     None,
     "the patient already has a live approval for this drug and indication; send a continuation "
@@ -46,8 +52,13 @@ _NOT_YOURS = RowFault(
 _CHANGED_SINCE = "Later changes in the old system are not taken over: record them here."
 
 
-def import_one(work: Work, library: Library, caller: Caller, candidate: Candidate) -> RowVerdict:
-    """Import one candidate, or say why not. Everything is checked before anything is written."""
+def import_one(
+    work: Work, library: Library, caller: Caller, candidate: Candidate, guesses: GuessesOfFile
+) -> RowVerdict:
+    """Import one candidate, or say why not. Everything is checked before anything is written.
+
+    Of another provider's patient nothing is told once `guesses` has no more.
+    """
     known = import_store.imported_as(work, candidate.provider, candidate.legacy_reference)
     if known is not None:
         if caller.organisation not in (known.provider, known.commissioner):
@@ -56,9 +67,15 @@ def import_one(work: Work, library: Library, caller: Caller, candidate: Candidat
     version = version_on(library, candidate.policy, candidate.covers_from)
     try:
         found = import_store.find_patient(work, caller, candidate)
+        if found is not None and not guesses.may_tell(work, found):
+            return _rejected(candidate, _TOO_MANY)
         if found is not None and candidate.covers_on(work.moment.day):
             _check_none_live(work, found, candidate, version)
-    except PatientContradiction:
+    except PatientContradiction as refused:
+        if refused.patient is not None:
+            if not guesses.may_tell(work, refused.patient):
+                return _rejected(candidate, _TOO_MANY)
+            guesses.told(work, refused.patient, import_store.details_of(candidate))
         return _rejected(candidate, _CONTRADICTED)
     except AlreadyApproved:
         return _rejected(candidate, _LIVE)

@@ -117,7 +117,7 @@ def find_patient(work: Work, caller: Caller, candidate: Candidate) -> PatientRec
     """
     at_provider = replace(caller, organisation=candidate.provider)
     with work.beyond_scope():
-        found = patients.find_existing(work, at_provider, _details(candidate))
+        found = patients.find_existing(work, at_provider, details_of(candidate))
     if found is not None:
         patients.lock_person(work, found)
     return found
@@ -182,7 +182,7 @@ def _keep_local_id(work: Work, candidate: Candidate, local_id: str, person: Pati
     )
 
 
-def _details(candidate: Candidate) -> PatientDetails:
+def details_of(candidate: Candidate) -> PatientDetails:
     return PatientDetails(
         birth_date=candidate.birth_date,
         sex=SEX,

@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping
 
 from app.approvals import import_store
 from app.approvals.errors import TransitionNotAllowed
+from app.approvals.guessing import GuessesOfFile
 from app.approvals.import_effects import import_one
 from app.approvals.import_errors import ImportNotReadable, ImportTooLarge
 from app.approvals.import_layout import Sheet, load_layout, read_sheet
@@ -77,9 +78,11 @@ def preview_import(
         layout=load_layout(),
     )
     candidates, rejected = _agreeing(read_rows(sheet, desk))
+    guesses = GuessesOfFile.of(work, caller, office.guesses)
     trial = work.savepoint()
-    verdicts = _import_all(work, office, caller, candidates)
+    verdicts = _import_all(work, office, caller, candidates, guesses)
     trial.rollback()
+    guesses.count(work)
     rows = _plain(rejected) + _foreseen(verdicts, candidates)
     _save(work, caller, row["id"], "import previewed", ImportState.PREVIEWED, rows)
     return find_import(work, caller, row["id"])
@@ -104,7 +107,9 @@ def accept_import(work: Work, office: Office, caller: Caller, import_id: str) ->
     if row["state"] == ImportState.PREVIEWED:
         kept = [candidate_from_json(r["candidate"]) for r in row["rows"] if "candidate" in r]
         settled = [verdict_from_json(r) for r in row["rows"] if "candidate" not in r]
-        verdicts = settled + _import_all(work, office, caller, kept)
+        guesses = GuessesOfFile.of(work, caller, office.guesses)
+        verdicts = settled + _import_all(work, office, caller, kept, guesses)
+        guesses.count(work)
         by = {"accepted_at": work.moment.instant, "accepted_by": caller.id}
         rows = _plain(verdicts)
         _save(work, caller, import_id, "import accepted", ImportState.ACCEPTED, rows, by)
@@ -190,13 +195,18 @@ def _at_odds(row: Candidate) -> RowVerdict:
 
 
 def _import_all(
-    work: Work, office: Office, caller: Caller, candidates: Sequence[Candidate]
+    work: Work,
+    office: Office,
+    caller: Caller,
+    candidates: Sequence[Candidate],
+    guesses: GuessesOfFile,
 ) -> list[RowVerdict]:
     """Import in the order of coverage, so that a treatment's first approval opens it."""
     for provider in sorted({candidate.provider for candidate in candidates}):
         import_store.hold_provider(work, provider)
     ordered = sorted(candidates, key=lambda candidate: (candidate.covers_from, candidate.row))
-    return [import_one(work, office.library_at(work), caller, candidate) for candidate in ordered]
+    library = office.library_at(work)
+    return [import_one(work, library, caller, candidate, guesses) for candidate in ordered]
 
 
 def _foreseen(trial: Sequence[RowVerdict], candidates: Iterable[Candidate]) -> list[dict[str, Any]]:
