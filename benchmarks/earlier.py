@@ -55,7 +55,7 @@ SELECT
     CAST([] AS VARCHAR[]) AS raw,
     FALSE AS shifted,
     {columns},
-    CAST(NULL AS STRUCT(field VARCHAR, raw VARCHAR, reason VARCHAR)[]) AS faults
+    CAST(NULL AS STRUCT(field VARCHAR, raw VARCHAR, why VARCHAR)[]) AS faults
 FROM told
 """
 _CELLS: Final = {
